@@ -1,0 +1,1 @@
+"""What a power sensor is: open it, read it, close it."""

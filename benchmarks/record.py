@@ -1,0 +1,305 @@
+"""The Record: everything known about one pair, as it stands in the saved JSON.
+
+A Record is plain JSON data (dicts, lists, strings, finite numbers, booleans, null). It is
+`extra_info` of a measured benchmark, and an entry of the file's top-level `unmeasured` list for
+a pair without one good run.
+
+Rules that hold everywhere in it, and that `faults` checks:
+
+* A value that was not measured is `null`, never 0, and the section that holds it says why under
+  `reasons[<field>]`.
+* A stored name ends in its unit: `_s` seconds, `_w` watts, `_j` joules, `_bytes` bytes.
+* Raw values per run are stored; every ratio is derived by `plotting`, so that a new metric needs
+  no new measurement.
+
+Schema history (readers refuse a newer one, and read every older one):
+
+1. The first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TypedDict
+
+SCHEMA = 1
+
+MEASURED = "measured"
+FAILED = "failed"
+DID_NOT_FIT = "did not fit"
+SKIPPED = "skipped"
+INTERRUPTED = "interrupted"
+STATUSES = (MEASURED, FAILED, DID_NOT_FIT, SKIPPED, INTERRUPTED)
+
+ENERGY_COVERAGE = 0.95
+"""Least share of a run's window that sensor samples must cover for its energy to count."""
+
+ENERGY_RUNS = 0.90
+"""Least share of the good runs that must have covered energy; below it J/token is null."""
+
+TRACE_POINTS = 2000
+"""Most points of the stored power trace."""
+
+LATENCY_LOW_S, LATENCY_HIGH_S, LATENCY_BINS = 1e-5, 1e2, 200
+"""Token latency histogram: `LATENCY_BINS` bins of equal width in log10 between the two bounds."""
+
+
+WORDS = frozenset({"message", "stage", "first_message"})
+"""Fields that are words about a failure, not measurements: null simply means that none happened."""
+
+
+class Pair(TypedDict):
+    """What was asked for."""
+
+    id: str  # "<model>-<precision>", as in the test's id
+    model: str  # id in MODELS
+    label: str  # the model's name in figures
+    precision: str  # "fp16" | "bf16"
+
+
+class Checkpoint(TypedDict):
+    """Which weights ran."""
+
+    name: str  # the published checkpoint's name, e.g. "SmolVLM2-2.2B-Instruct"
+    repo: str  # Hub repository of that checkpoint
+    revision: str | None  # commit of that repository; null for weights made here
+    weights: str  # "hub" | "random" | "mini"
+    weights_id: str | None  # what the weights are, where no revision says it: a content hash
+    licence: str
+    model_class: str | None  # transformers class that loaded
+    parameters: int | None
+    remarks: list[str]  # in what this differs from the published model, in sentences
+    reasons: dict[str, str]
+
+
+class WorkloadImage(TypedDict):
+    """A source photograph; `sha256` is of its source bytes."""
+
+    name: str
+    sha256: str
+    licence: str | None
+
+
+class WorkloadInfo(TypedDict):
+    """What every run had to do. `hash` covers everything here but the names and licences."""
+
+    hash: str
+    recipe: str  # how a source photograph becomes the encoded image that a run starts from
+    images: list[WorkloadImage]
+    prompts: list[str]
+    new_tokens: int  # exactly so many new tokens for each sequence
+    batch_size: int  # sequences in a run
+    requests: int  # distinct requests; run i takes request i mod requests
+
+
+class Engine(TypedDict):
+    """What ran the model."""
+
+    name: str  # "eager"
+    torch_device: str  # "cuda:0", "cpu", "mps"
+    torch_device_name: str | None
+    gpu_uuid: str | None
+    attention: str | None  # transformers' attn_implementation
+    threads: int | None  # torch intra-op threads
+    isolation: str  # "process" | "none"
+    start_method: str | None  # "spawn" | "forkserver"
+    mark_method: str | None  # how the token marks were taken: "streamer" | "logits"
+    versions: dict[str, str]  # python, torch, transformers, ...
+    reasons: dict[str, str]
+
+
+class Load(TypedDict):
+    """One loading of the weights, each part timed apart."""
+
+    load_time_s: float | None  # from_pretrained + every weight touched or on the device, synchronised
+    import_s: float | None  # torch, transformers and the model's classes
+    processor_s: float | None
+    context_s: float | None  # CUDA context; null on a CPU
+    file_bytes: int | None  # size of the weight files
+    page_cache_share: float | None  # share of them in the page cache when loading began, 0 to 1
+    reasons: dict[str, str]
+
+
+class Runs(TypedDict):
+    """Columns: one value for each good run, in order. A column nothing of which was measured is null.
+
+    The marks of a run, each after the device is synchronised: start -> preprocessed ->
+    vision encoded -> first token -> end. The window of a run is start -> end.
+    """
+
+    run: list[int]  # index among the planned runs; failed runs leave gaps
+    request: list[int]
+    start_s: list[float]  # start of the window since the first run's, CLOCK_MONOTONIC
+    latency_s: list[float]  # start -> end
+    preprocess_s: list[float]  # start -> preprocessed
+    vision_s: list[float] | None  # preprocessed -> vision encoded
+    prefill_s: list[float] | None  # vision encoded -> first token
+    ttft_s: list[float] | None  # start -> first token
+    decode_s: list[float] | None  # first token -> end
+    prompt_tokens: list[int]  # text tokens, template included, of all sequences
+    image_tokens: list[int]  # image positions of all sequences
+    new_tokens: list[int]  # generated tokens of all sequences
+    sequences: list[int]
+    images: list[int]  # photographs of all sequences
+    energy_j: list[float | None] | None  # of the window, as `power.method` says
+    energy_coverage: list[float] | None  # share of the window that samples cover, 0 to 1
+    reasons: dict[str, str]
+
+
+class Counts(TypedDict):
+    """How many runs; `planned` = `attempted` where the pair is complete."""
+
+    planned: int
+    attempted: int
+    good: int
+    failed: int
+    warmup: int
+    restarts: int  # children replaced after they died
+
+
+class Failures(TypedDict):
+    """Failed runs, and how the pair could not start."""
+
+    count: int
+    by_reason: dict[str, int]  # class of the error, or how the child died
+    stage: str | None  # "load", "warmup", "run": where the first one happened; null without failures
+    first_message: str | None  # one sentence; null without failures
+    reasons: dict[str, str]
+
+
+class UncertaintyTerm(TypedDict):
+    """One term of the standard uncertainty (k=1) of the pair's energy, relative, and its source."""
+
+    name: str
+    relative: float
+    source: str
+
+
+class Power(TypedDict):
+    """Where the joules come from."""
+
+    monitor: str  # "nvml", "replay", "none", ...
+    source: str | None  # library and driver with versions, or the replayed file
+    scope: str | None  # what the sensor covers: "gpu", "gpu+soc", "module", ...
+    scope_mismatch: bool  # the sensor does not cover what computed: kept out of rankings
+    rails: list[str] | None
+    method: str | None  # "counter" | "integration"
+    period_s: float | None  # median time between samples
+    sample_count: int | None
+    energy_runs: int | None  # good runs with at least ENERGY_COVERAGE
+    idle_w: float | None  # with the model loaded, mean of before and after
+    idle_before_w: float | None
+    idle_after_w: float | None
+    uncertainty: list[UncertaintyTerm]
+    flags: list[str]  # sentences about doubts, e.g. counter and integration 7% apart
+    reasons: dict[str, str]
+
+
+class Memory(TypedDict):
+    """Over the good runs, in bytes.
+
+    unified: `ram_*` are MemTotal - MemAvailable of the whole machine.
+    discrete, host: `ram_*` are the child's RssAnon + RssShmem (sampled) and VmHWM (peak).
+    """
+
+    kind: str  # "unified" | "discrete" | "host"
+    method: str | None
+    ram_avg_bytes: int | None
+    ram_peak_bytes: int | None
+    ram_baseline_bytes: int | None  # before loading
+    ram_delta_bytes: int | None  # average less baseline
+    ram_file_bytes: int | None  # the child's file-mapped pages (weights, libraries), average
+    vram_avg_bytes: int | None
+    vram_peak_bytes: int | None
+    torch_peak_bytes: int | None  # allocator's peak of tensors on the device
+    sample_count: int | None
+    reasons: dict[str, str]
+
+
+class Health(TypedDict):
+    """Whether the machine was itself: before and after the runs."""
+
+    temperature_before_c: float | None
+    temperature_after_c: float | None
+    clock_before_hz: float | None
+    clock_after_hz: float | None
+    throttled: list[str] | None  # reasons seen at the end of the runs; [] is none
+    finite_logits: bool | None  # of the first warm-up's first step
+    reasons: dict[str, str]
+
+
+class Trace(TypedDict):
+    """Power over the runs in at most TRACE_POINTS equal bins; `time_s` counts as `runs.start_s`."""
+
+    time_s: list[float]
+    min_w: list[float]
+    mean_w: list[float]
+    max_w: list[float]
+
+
+class TokenLatency(TypedDict):
+    """Histogram of the times between tokens (decode steps) over the good runs."""
+
+    low_s: float
+    high_s: float
+    counts: list[int]  # LATENCY_BINS bins, equal in log10; outliers are in the end bins
+
+
+class Times(TypedDict):
+    """ISO 8601, UTC."""
+
+    started: str
+    finished: str
+
+
+class Record(TypedDict):
+    """One pair. See the module's docstring for the rules."""
+
+    schema: int
+    status: str  # one of STATUSES
+    message: str | None  # one sentence why it was not measured; null where it was
+    pair: Pair
+    checkpoint: Checkpoint
+    workload: WorkloadInfo
+    engine: Engine
+    load: Load
+    counts: Counts
+    runs: Runs | None  # null without a good run
+    failures: Failures
+    power: Power
+    memory: Memory
+    health: Health
+    trace: Trace | None
+    token_latency: TokenLatency | None
+    times: Times
+    reasons: dict[str, str]
+
+
+def faults(value: object, path: str = "record") -> Iterator[str]:
+    """Yield a sentence for each thing in `value` that breaks the rules of this module.
+
+    Those are: a null without a reason beside it, a NaN or infinity, and a value that JSON has no
+    type for (pytest-benchmark would write it as "UNSERIALIZABLE[...]").
+    """
+    if isinstance(value, dict):
+        yield from _mapping_faults(value, path)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            if item is not None:  # the column's own reason covers it
+                yield from faults(item, f"{path}[{index}]")
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield f"{path} is {value}, which JSON cannot hold"
+    elif type(value) not in (str, int, float, bool):
+        yield f"{path} is a {type(value).__name__}, which JSON cannot hold"
+
+
+def _mapping_faults(mapping: dict[str, object], path: str) -> Iterator[str]:
+    reasons = mapping.get("reasons")
+    reasons = reasons if isinstance(reasons, dict) else {}
+    for key, item in mapping.items():
+        null = item is None or (isinstance(item, list) and None in item)
+        if null and key not in WORDS and not reasons.get(key):
+            yield f"{path}.{key} is null without a reason"
+        if item is not None:
+            yield from faults(item, f"{path}.{key}")

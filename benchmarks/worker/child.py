@@ -1,0 +1,154 @@
+"""The child's main loop: load once, then answer each request.
+
+It answers everything, errors too, so that the parent never waits for a child that has given up;
+a child that dies closes its pipe, which the parent sees at once.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.errors import BenchmarkError
+from benchmarks.worker.protocol import Job, Loaded, RunMarks, Trouble
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+PR_SET_PDEATHSIG = 1
+
+
+class Worker:
+    """One pair's model, ready to run. Used by the child, and by the parent with --isolation=none."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._generator: Any = None
+
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Carry out one request: {"do": "load"} or {"do": "run", "request": [...], "check": bool}."""
+        if request["do"] == "load":
+            return dict(self._load())
+        return dict(self._run(request))
+
+    def _load(self) -> Loaded:
+        quieten(offline=self._job.weights != "hub")
+        from benchmarks.models import MODELS  # noqa: PLC0415
+        from benchmarks.worker import loading  # noqa: PLC0415
+
+        loaded = loading.load(self._job)
+        from benchmarks.worker.generation import Generator  # noqa: PLC0415
+
+        self._generator = Generator(loaded, self._job.images, self._job.prompts, self._job.new_tokens)
+        self._generator.hook_vision(MODELS[self._job.model].vision_end)
+        return describe(loaded)
+
+    def _run(self, request: dict[str, Any]) -> RunMarks:
+        elements = [(image, prompt) for image, prompt in request["request"]]
+        marks: RunMarks = self._generator.run(elements, check_logits=request["check"])
+        return marks
+
+
+def describe(loaded: Any) -> Loaded:
+    """Return what the Record says about a loaded model."""
+    import torch  # noqa: PLC0415
+
+    from benchmarks.worker.generation import mark_method  # noqa: PLC0415
+    from benchmarks.worker.loading import versions  # noqa: PLC0415
+
+    name, uuid = device_identity(loaded.device)
+    return {
+        "pid": os.getpid(),
+        "gpu_uuid": uuid,
+        "model_class": type(loaded.model).__name__,
+        "parameters": sum(weight.numel() for weight in loaded.model.parameters()),
+        "torch_device_name": name,
+        "attention": getattr(loaded.model.config, "_attn_implementation", None),
+        "threads": torch.get_num_threads(),
+        "mark_method": mark_method(loaded.device),
+        "versions": versions(),
+        "load_time_s": loaded.load_time_s,
+        "import_s": loaded.import_s,
+        "processor_s": loaded.processor_s,
+        "context_s": loaded.context_s,
+        "file_bytes": loaded.file_bytes,
+        "page_cache_share": loaded.page_cache_share,
+    }
+
+
+def device_identity(device: Any) -> tuple[str | None, str | None]:
+    """Return (name, UUID) of a CUDA device, (None, None) for others."""
+    import torch  # noqa: PLC0415
+
+    if device.type != "cuda":
+        return None, None
+    properties = torch.cuda.get_device_properties(device)
+    return properties.name, str(getattr(properties, "uuid", "")) or None
+
+
+def check_torch_device(name: str) -> None:
+    """Raise BenchmarkError where this environment's torch cannot compute on `name`. Imports torch."""
+    import torch  # noqa: PLC0415
+
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise BenchmarkError(
+            f"--torch-device={name}: torch {torch.__version__} sees no CUDA device; install the build of torch "
+            "that the board's vendor ships (for a Jetson, NVIDIA's), or type --torch-device=cpu."
+        )
+    count = torch.cuda.device_count() if name.startswith("cuda") else 0
+    if name.startswith("cuda:") and int(name[5:]) >= count:
+        raise BenchmarkError(f"--torch-device={name}: torch sees {count} CUDA device(s); type --torch-device=cuda:0.")
+    if name == "mps" and not torch.backends.mps.is_available():
+        raise BenchmarkError("--torch-device=mps: torch sees no Apple GPU; type --torch-device=cpu.")
+
+
+def quieten(*, offline: bool) -> None:
+    """Keep libraries from the network (unless the weights come from it), from chatter and progress bars."""
+    settings = {"TRANSFORMERS_VERBOSITY": "error", "TOKENIZERS_PARALLELISM": "false"}
+    if offline:
+        settings |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+    os.environ.update(settings)
+    if "transformers" in sys.modules:  # imported before this process was forked
+        from transformers.utils import logging  # noqa: PLC0415
+
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
+
+
+def main(connection: Connection, job: Job) -> None:
+    """Serve until the parent says "close" or is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    die_with_parent()
+    worker = Worker(job)
+    while True:
+        try:
+            request = json.loads(connection.recv_bytes())
+        except EOFError:
+            return
+        if request["do"] == "close":
+            return
+        connection.send_bytes(json.dumps(attempt(worker, request)).encode())
+
+
+def attempt(worker: Worker, request: dict[str, Any]) -> dict[str, Any]:
+    """Return the worker's answer, or what went wrong in one sentence."""
+    try:
+        return worker.answer(request)
+    except Exception as error:  # noqa: BLE001 - every failure is data: counted by reason, never fatal here
+        return dict(trouble(error))
+
+
+def trouble(error: Exception) -> Trouble:
+    """Return the class of an error and the first line of its text."""
+    lines = str(error).strip().splitlines()
+    return {"error": type(error).__name__, "message": lines[0][:500] if lines else type(error).__name__}
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when its parent dies, busy or not (Linux only)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

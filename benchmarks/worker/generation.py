@@ -1,0 +1,201 @@
+"""One run: encoded image bytes in, exactly N new tokens out, and a mark at each step between.
+
+    start -> preprocessed -> vision encoded -> first token -> end
+
+Each mark is taken after the device is synchronised, in ns of CLOCK_MONOTONIC, the clock that the
+parent's samples bear too.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from typing import TYPE_CHECKING, Any
+
+import torch
+from PIL import Image
+from transformers import LogitsProcessor, LogitsProcessorList
+from transformers.generation.streamers import BaseStreamer
+
+from benchmarks.worker.loading import LoadedModel, synchronise
+from benchmarks.worker.protocol import RunMarks
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class TokenStreamer(BaseStreamer):  # type: ignore[misc]
+    """Stamp each token as `generate` hands it over.
+
+    On CUDA `generate` calls `put(tokens.cpu())`, which waits for the device: a true device time.
+    """
+
+    def __init__(self) -> None:
+        self.stamps: list[int] = []
+        self._prompt_passed = False
+
+    def put(self, value: object) -> None:  # noqa: ARG002, D102
+        if self._prompt_passed:
+            self.stamps.append(time.monotonic_ns())
+        self._prompt_passed = True
+
+    def end(self) -> None:  # noqa: D102
+        pass
+
+
+class TokenProcessor(LogitsProcessor):  # type: ignore[misc]
+    """Stamp each token when its logits are there, for devices where the streamer lags.
+
+    On MPS transformers defers its stop check, so that tokens reach a streamer one step late:
+    https://github.com/huggingface/transformers (generation/stopping_criteria.py, DeferredStopCheck).
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.stamps: list[int] = []
+        self._device = device
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:  # noqa: ARG002, D102
+        synchronise(self._device)
+        self.stamps.append(time.monotonic_ns())
+        return scores
+
+
+class FiniteLogits(LogitsProcessor):  # type: ignore[misc]
+    """Note whether every step's logits are finite. For warm-up runs: the check costs time."""
+
+    def __init__(self) -> None:
+        self.finite = True
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:  # noqa: ARG002, D102
+        self.finite = self.finite and bool(torch.isfinite(scores).all())
+        return scores
+
+
+def mark_method(device: torch.device) -> str:
+    """Return how token marks are taken on `device`: "streamer" or "logits"."""
+    return "logits" if device.type == "mps" else "streamer"
+
+
+class Generator:
+    """Runs requests on a loaded model."""
+
+    def __init__(self, loaded: LoadedModel, images: Sequence[bytes], prompts: Sequence[str], new_tokens: int) -> None:
+        self._loaded = loaded
+        self._images = images
+        self._prompts = prompts
+        self._new_tokens = new_tokens
+        self._vision_ns: int | None = None
+        # Without an end token nothing stops early, and no logits processor is needed to prevent it.
+        loaded.model.generation_config.eos_token_id = None
+
+    def hook_vision(self, path: str) -> None:
+        """Mark "vision encoded" when the module at `path`, the vision path's last, has run."""
+
+        def mark(*_: object) -> None:
+            synchronise(self._loaded.device)
+            self._vision_ns = time.monotonic_ns()
+
+        self._loaded.model.get_submodule(path).register_forward_hook(mark)
+
+    def run(self, request: Sequence[tuple[int, int]], *, check_logits: bool = False) -> RunMarks:
+        """Generate for one request: an (image index, prompt index) for each sequence.
+
+        Raises:
+            WrongTokenCount: not exactly `new_tokens` came out of each sequence.
+        """
+        device, model = self._loaded.device, self._loaded.model
+        clock, options, check = self._observers(check_logits=check_logits)
+        self._vision_ns = None
+        _reset_peak(device)
+        synchronise(device)
+        start_ns = time.monotonic_ns()
+        inputs = self._preprocess(request)
+        synchronise(device)
+        preprocessed_ns = time.monotonic_ns()
+        with torch.inference_mode():
+            output = model.generate(**inputs, **options)
+        synchronise(device)
+        end_ns = time.monotonic_ns()
+        new = output.shape[1] - inputs["input_ids"].shape[1]
+        if new != self._new_tokens or len(clock.stamps) != new:
+            raise WrongTokenCount(self._new_tokens, new, len(clock.stamps))
+        image_tokens = self._image_tokens(inputs["input_ids"])
+        return {
+            "start_ns": start_ns,
+            "preprocessed_ns": preprocessed_ns,
+            "vision_ns": self._vision_ns,
+            "first_token_ns": clock.stamps[0],
+            "end_ns": end_ns,
+            "token_gaps_s": [(b - a) / 1e9 for a, b in zip(clock.stamps, clock.stamps[1:], strict=False)],
+            "prompt_tokens": int(inputs["attention_mask"].sum()) - image_tokens,
+            "image_tokens": image_tokens,
+            "new_tokens": new * len(request),
+            "finite_logits": check.finite if check else None,
+            "torch_peak_bytes": torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None,
+        }
+
+    def _observers(
+        self, *, check_logits: bool
+    ) -> tuple[TokenStreamer | TokenProcessor, dict[str, Any], FiniteLogits | None]:
+        """Return the token clock, the options of `generate`, and the logits check if asked for."""
+        options: dict[str, Any] = {
+            "max_new_tokens": self._new_tokens,
+            "do_sample": False,
+            "num_beams": 1,
+            "use_cache": True,  # SmolVLM2's published config says false
+        }
+        check = FiniteLogits() if check_logits else None
+        processors: list[Any] = [check] if check else []
+        clock: TokenStreamer | TokenProcessor
+        if mark_method(self._loaded.device) == "streamer":
+            clock = options["streamer"] = TokenStreamer()
+        else:
+            clock = TokenProcessor(self._loaded.device)
+            processors.append(clock)
+        if processors:
+            options["logits_processor"] = LogitsProcessorList(processors)
+        return clock, options, check
+
+    def _preprocess(self, request: Sequence[tuple[int, int]]) -> Any:
+        """Decode the images, apply chat template, tokenizer and image processor; move to the device."""
+        conversations = [
+            [{"role": "user", "content": [{"type": "image", "image": _decode(self._images[image])},
+                                          {"type": "text", "text": self._prompts[prompt]}]}]
+            for image, prompt in request
+        ]  # fmt: skip
+        batched = len(conversations) > 1
+        inputs = self._loaded.processor.apply_chat_template(
+            conversations if batched else conversations[0],
+            add_generation_prompt=True,
+            tokenize=True,
+            return_dict=True,
+            return_tensors="pt",
+            processor_kwargs={"padding": True} if batched else {},
+        )
+        return inputs.to(self._loaded.device, dtype=self._loaded.dtype)
+
+    def _image_tokens(self, input_ids: torch.Tensor) -> int:
+        """Count the positions that hold image embeddings, over all sequences."""
+        return int((input_ids == image_token_id(self._loaded.model.config)).sum())
+
+
+class WrongTokenCount(RuntimeError):  # noqa: N818
+    """A run that did not make the tokens that it was to make; its time would say nothing."""
+
+    def __init__(self, asked: int, made: int, marked: int) -> None:
+        super().__init__(f"asked for {asked} new tokens a sequence, got {made} and {marked} marks")
+
+
+def image_token_id(config: Any) -> int:
+    """Return the id that stands for an image position in a prompt; Phi-4 keeps it with the vision config."""
+    found = getattr(config, "image_token_id", None)
+    return int(found if found is not None else config.vision_config.image_token_id)
+
+
+def _decode(encoded: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(encoded)).convert("RGB")
+
+
+def _reset_peak(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)

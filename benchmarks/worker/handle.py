@@ -1,0 +1,146 @@
+"""The parent's end: start a worker, ask it, see it die, end it. Imports no torch."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, cast
+
+from benchmarks.worker.child import Worker, attempt, main
+from benchmarks.worker.protocol import Job, Loaded, RunMarks, WorkerFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import ForkServerContext, SpawnContext
+
+PRELOAD = ["benchmarks.worker.preload"]
+CLOSE_S = 5.0
+"""How long a child may take to leave before it is killed, seconds."""
+
+
+class Handle(ABC):
+    """A worker as the parent sees it."""
+
+    @property
+    @abstractmethod
+    def pid(self) -> int:
+        """Process id of the worker."""
+
+    @abstractmethod
+    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Return the worker's answer; block, never spin, until it is there.
+
+        Raises:
+            WorkerFailed: the worker answered with an error, or died.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """End the worker; harmless to repeat."""
+
+    def load(self) -> Loaded:
+        """Have the worker load its model."""
+        return cast("Loaded", self.ask({"do": "load"}))
+
+    def run(self, request: Sequence[tuple[int, int]], *, check: bool = False) -> RunMarks:
+        """Have the worker generate for one request; `check` has it look at the logits too."""
+        return cast("RunMarks", self.ask({"do": "run", "request": list(request), "check": check}))
+
+
+class Child(Handle):
+    """A worker in a fresh process of its own."""
+
+    def __init__(self, job: Job, start_method: str) -> None:
+        context = _context(start_method)
+        self._connection, theirs = context.Pipe()
+        # Not a daemon process: it may have children of its own, and the kernel ends it with us.
+        self._process = context.Process(target=_serve, args=(theirs, job), name=f"worker-{job.model}-{job.precision}")
+        self._process.start()
+        theirs.close()  # so that the pipe ends with the child
+
+    @property
+    def pid(self) -> int:  # noqa: D102
+        return self._process.pid or 0
+
+    def ask(self, request: dict[str, Any]) -> dict[str, Any]:  # noqa: D102
+        try:
+            self._connection.send_bytes(json.dumps(request).encode())
+            answer = json.loads(self._connection.recv_bytes())
+        except (EOFError, OSError) as error:
+            raise self._obituary() from error
+        return _checked(answer)
+
+    def _obituary(self) -> WorkerFailed:
+        self._process.join(CLOSE_S)
+        how = ending(self._process.exitcode)
+        return WorkerFailed(how, f"the process that ran the model ended by {how}", died=True)
+
+    def close(self) -> None:  # noqa: D102
+        try:
+            self._connection.send_bytes(b'{"do": "close"}')
+        except OSError:
+            pass  # it is gone already
+        self._connection.close()
+        self._process.join(CLOSE_S)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+        self._process.close()
+
+
+class InProcess(Handle):
+    """A worker in this very process, for a debugger; imports torch here."""
+
+    def __init__(self, job: Job) -> None:
+        self._worker: Worker | None = Worker(job)
+
+    @property
+    def pid(self) -> int:  # noqa: D102
+        return os.getpid()
+
+    def ask(self, request: dict[str, Any]) -> dict[str, Any]:  # noqa: D102
+        if self._worker is None:
+            raise WorkerFailed("Closed", "the worker was closed", died=True)
+        return _checked(attempt(self._worker, request))
+
+    def close(self) -> None:  # noqa: D102
+        self._worker = None
+
+
+def start(job: Job, *, isolation: str, start_method: str | None) -> Handle:
+    """Start a worker: a child process, or this process where `isolation` is "none"."""
+    return InProcess(job) if isolation == "none" or start_method is None else Child(job, start_method)
+
+
+def ending(exitcode: int | None) -> str:
+    """Return in a word how a process ended: a signal's name, "exit 3", or "silence"."""
+    if exitcode is None:
+        return "silence"
+    if exitcode >= 0:
+        return f"exit {exitcode}"
+    try:
+        return signal.Signals(-exitcode).name
+    except ValueError:
+        return f"signal {-exitcode}"
+
+
+def _serve(connection: Connection, job: Job) -> None:
+    main(connection, job)
+
+
+def _context(start_method: str) -> SpawnContext | ForkServerContext:
+    if start_method == "forkserver":
+        forkserver = multiprocessing.get_context("forkserver")
+        forkserver.set_forkserver_preload(PRELOAD)
+        return forkserver
+    return multiprocessing.get_context("spawn")
+
+
+def _checked(answer: dict[str, Any]) -> dict[str, Any]:
+    if "error" in answer:
+        raise WorkerFailed(answer["error"], answer["message"])
+    return answer

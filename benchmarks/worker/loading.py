@@ -1,0 +1,125 @@
+"""Load one checkpoint as a Hub checkpoint is loaded, each part of it timed apart."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.models import PRECISIONS
+from benchmarks.worker import pagecache
+
+if TYPE_CHECKING:
+    import torch
+
+    from benchmarks.worker.protocol import Job
+
+PAGE_BYTES = 4096
+DISTRIBUTIONS = ("torch", "torchvision", "transformers", "tokenizers", "timm", "numpy", "pillow")
+
+
+@dataclass
+class LoadedModel:
+    """A model on its device, its processor, and what it took to get there."""
+
+    model: Any  # transformers.PreTrainedModel; transformers' own annotations are not followed
+    processor: Any  # transformers.ProcessorMixin
+    device: torch.device
+    dtype: torch.dtype
+    load_time_s: float
+    import_s: float
+    processor_s: float
+    context_s: float | None
+    file_bytes: int
+    page_cache_share: float | None
+
+
+def load(job: Job) -> LoadedModel:
+    """Load `job`'s checkpoint onto its device in its precision.
+
+    The load time is from_pretrained + every weight touched or on the device, synchronised: with
+    safetensors, from_pretrained alone only maps the file, and the first run would pay for it.
+    """
+    began = time.monotonic()
+    import torch  # noqa: PLC0415
+    from transformers import AutoModelForMultimodalLM, AutoProcessor  # noqa: PLC0415
+
+    import_s = time.monotonic() - began
+    device = torch.device(job.torch_device)
+    dtype = getattr(torch, PRECISIONS[job.precision])
+    context_s = _open_context(device)
+    processor, processor_s = _timed(lambda: AutoProcessor.from_pretrained(job.source))
+    files = weight_files(job.source)
+    pagecache.drop(files)
+    cached = pagecache.share(files)
+
+    def load_model() -> Any:
+        model = AutoModelForMultimodalLM.from_pretrained(job.source, dtype=dtype).to(device).eval()
+        touch(model)
+        synchronise(device)
+        return model
+
+    model, load_time_s = _timed(load_model)
+    return LoadedModel(
+        model=model,
+        processor=processor,
+        device=device,
+        dtype=dtype,
+        load_time_s=load_time_s,
+        import_s=import_s,
+        processor_s=processor_s,
+        context_s=context_s,
+        file_bytes=sum(file.stat().st_size for file in files),
+        page_cache_share=cached,
+    )
+
+
+def weight_files(source: Path) -> list[Path]:
+    """Return the safetensors files of a checkpoint directory."""
+    return sorted(source.glob("*.safetensors"))
+
+
+def touch(model: Any) -> None:
+    """Read one element of every page of every weight, so that all of them are in memory."""
+    for weight in model.parameters():
+        if weight.device.type == "cpu" and weight.numel():
+            weight.detach().flatten()[:: max(1, PAGE_BYTES // weight.element_size())].float().sum()
+
+
+def synchronise(device: torch.device) -> None:
+    """Wait until the device has done all that it was given."""
+    import torch  # noqa: PLC0415
+
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that shape the result."""
+    found = {"python": platform.python_version()}
+    for name in DISTRIBUTIONS:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _open_context(device: torch.device) -> float | None:
+    """Create the CUDA context and return the seconds that it took; None where there is none."""
+    import torch  # noqa: PLC0415
+
+    if device.type != "cuda":
+        return None
+    return _timed(lambda: (torch.zeros(1, device=device), synchronise(device)))[1]
+
+
+def _timed(work: Any) -> tuple[Any, float]:
+    began = time.monotonic()
+    result = work()
+    return result, time.monotonic() - began

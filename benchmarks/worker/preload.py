@@ -1,0 +1,17 @@
+"""What a forkserver imports once, so that each child forked from it starts with it.
+
+Never CUDA: a process that has a CUDA context cannot be forked.
+"""
+
+from benchmarks.worker.child import quieten
+
+quieten(offline=True)
+
+import torch  # noqa: E402, F401
+import transformers  # noqa: E402
+from transformers import AutoModelForMultimodalLM, AutoProcessor  # noqa: E402, F401
+
+import benchmarks.worker.generation  # noqa: E402, F401
+
+quieten(offline=True)
+del transformers

@@ -1,0 +1,78 @@
+"""What parent and child say to each other: JSON over a pipe, never pickles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypedDict
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a child needs to become one pair's worker. `images` are encoded bytes."""
+
+    model: str  # id in MODELS
+    precision: str  # id in PRECISIONS
+    weights: str  # "hub" | "random" | "mini"
+    source: Path  # directory of the checkpoint
+    torch_device: str
+    images: tuple[bytes, ...]
+    prompts: tuple[str, ...]
+    new_tokens: int
+
+
+class Loaded(TypedDict):
+    """The child's answer to "load"."""
+
+    pid: int
+    gpu_uuid: str | None
+    model_class: str
+    parameters: int
+    torch_device_name: str | None
+    attention: str | None
+    threads: int
+    mark_method: str
+    versions: dict[str, str]
+    load_time_s: float
+    import_s: float
+    processor_s: float
+    context_s: float | None
+    file_bytes: int
+    page_cache_share: float | None
+
+
+class RunMarks(TypedDict):
+    """The child's answer to "run": marks in ns of CLOCK_MONOTONIC, and counts over all sequences."""
+
+    start_ns: int
+    preprocessed_ns: int
+    vision_ns: int | None
+    first_token_ns: int
+    end_ns: int
+    token_gaps_s: list[float]  # between one decode step and the next
+    prompt_tokens: int
+    image_tokens: int
+    new_tokens: int
+    finite_logits: bool | None  # only where it was asked for
+    torch_peak_bytes: int | None
+
+
+class Trouble(TypedDict):
+    """The child's answer instead, when something raised."""
+
+    error: str  # the error's class
+    message: str
+
+
+class WorkerFailed(Exception):
+    """The worker answered with an error, or died.
+
+    Attributes:
+        reason: the class of the error, or how the process ended, e.g. "SIGKILL".
+        died: whether the process is gone.
+    """
+
+    def __init__(self, reason: str, message: str, *, died: bool = False) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.died = died

@@ -1,0 +1,215 @@
+"""The work of every run: photographs x prompts x new tokens x batch, fixed and hashed.
+
+A run starts from encoded image bytes in memory, the same on every device. A source photograph
+becomes such an image once, before anything is measured, by `encode`; it is decoded in a process
+of its own, because images come from strangers.
+
+The hash covers source bytes, recipe, prompts, new tokens and batch size, never decoded pixels:
+decoders differ across platforms.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.errors import BenchmarkError
+from benchmarks.record import WorkloadImage, WorkloadInfo
+
+WIDTH, HEIGHT = 640, 480
+JPEG_QUALITY = 95
+RECIPE = (
+    f"EXIF orientation, RGB, centre crop to {WIDTH}:{HEIGHT}, Lanczos to {WIDTH}x{HEIGHT}, "
+    f"JPEG quality {JPEG_QUALITY} 4:4:4"
+)
+
+MIN_SIDE = 32
+"""Smallest side of a source photograph, pixels: below it, 640x480 would be invented, not resized."""
+MAX_PIXELS = 100_000_000
+"""Largest source photograph, pixels: decoded, it takes 0.3 GB."""
+MAX_PROMPT_CHARACTERS = 4_000
+SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+
+# Photographs that the scikit-image wheel ships: nothing is downloaded.
+# https://scikit-image.org/docs/stable/api/skimage.data.html names source and licence of each.
+BUILT_IN = {
+    "astronaut.png": "public domain (NASA)",
+    "chelsea.png": "CC0 (Stefan van der Walt)",
+    "coffee.png": "CC0 (Rachel Michetti)",
+    "rocket.jpg": "public domain (SpaceX)",
+}
+
+PROMPTS = (
+    "Describe this image in detail.",
+    "What is the main subject of this photograph, and what surrounds it?",
+    "List the colours and the materials that you can see.",
+)
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """A source photograph as it lies on disk."""
+
+    name: str
+    data: bytes
+    licence: str | None = None
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the source bytes, hex."""
+        return hashlib.sha256(self.data).hexdigest()
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What each run does. `encoded[i]` is `photographs[i]` after the recipe."""
+
+    photographs: tuple[Photograph, ...]
+    encoded: tuple[bytes, ...]
+    prompts: tuple[str, ...]
+    new_tokens: int
+    batch_size: int
+
+    @property
+    def requests(self) -> int:
+        """Number of distinct requests: each photograph with each prompt."""
+        return len(self.photographs) * len(self.prompts)
+
+    def request(self, index: int) -> list[tuple[int, int]]:
+        """Return the (image, prompt) indices of request `index`, one for each sequence.
+
+        Neighbouring requests differ in the photograph first, so that even a few runs see all of
+        them; a batch holds as many neighbours as it has sequences.
+        """
+        images = len(self.photographs)
+        elements = ((index + k) % self.requests for k in range(self.batch_size))
+        return [(element % images, element // images) for element in elements]
+
+    @property
+    def hash(self) -> str:
+        """First 16 hex digits of the SHA-256 of all that defines the work."""
+        parts = [RECIPE, [p.sha256 for p in self.photographs], list(self.prompts), self.new_tokens, self.batch_size]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+    def info(self) -> WorkloadInfo:
+        """Return what the Record says of the workload."""
+        return {
+            "hash": self.hash,
+            "recipe": RECIPE,
+            "images": [_image_info(photograph) for photograph in self.photographs],
+            "prompts": list(self.prompts),
+            "new_tokens": self.new_tokens,
+            "batch_size": self.batch_size,
+            "requests": self.requests,
+        }
+
+
+def _image_info(photograph: Photograph) -> WorkloadImage:
+    return {"name": photograph.name, "sha256": photograph.sha256, "licence": photograph.licence}
+
+
+def photographs(path: Path | None) -> tuple[Photograph, ...]:
+    """Read the photographs of `--images`: a folder, one file, or None for the built-in ones.
+
+    Raises:
+        BenchmarkError: nothing there, or no image among the files.
+    """
+    if path is None:
+        return _built_in()
+    if path.is_file():
+        return (Photograph(path.name, _read(path)),)
+    if not path.is_dir():
+        raise BenchmarkError(f"--images={path}: no such file or folder; name a folder of photographs or one file.")
+    files = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
+    if not files:
+        kinds = " ".join(SUFFIXES)
+        raise BenchmarkError(f"--images={path}: the folder holds no image ({kinds}); put photographs there.")
+    return tuple(Photograph(file.name, _read(file)) for file in files)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BenchmarkError(f"--images: {path} cannot be read ({error.strerror}); mend it or leave it out.") from error
+
+
+def _built_in() -> tuple[Photograph, ...]:
+    found = importlib.util.find_spec("skimage")  # found, not imported: the files are all we need
+    if found is None or not found.submodule_search_locations:
+        raise BenchmarkError(
+            "The built-in photographs come with scikit-image, which is not installed; "
+            "type `pip install scikit-image`, or use --images=DIR."
+        )
+    folder = Path(found.submodule_search_locations[0]) / "data"
+    return tuple(Photograph(name, _read(folder / name), licence) for name, licence in BUILT_IN.items())
+
+
+def prompts(path: Path | None) -> tuple[str, ...]:
+    """Read the prompts of `--prompts`: one a line, blank lines skipped; None for the built-in ones.
+
+    Raises:
+        BenchmarkError: no such file, not text, no prompt in it, or an unusable one.
+    """
+    if path is None:
+        return PROMPTS
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise BenchmarkError(
+            f"--prompts={path}: cannot be read ({error.strerror}); name a text file with one prompt a line."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise BenchmarkError(f"--prompts={path}: not UTF-8 text; save it as UTF-8, one prompt a line.") from error
+    found = tuple(line.strip() for line in lines if line.strip())
+    if not found:
+        raise BenchmarkError(f"--prompts={path}: the file holds no prompt; write one a line.")
+    for number, prompt in enumerate(found, 1):
+        if len(prompt) > MAX_PROMPT_CHARACTERS or not prompt.isprintable():
+            raise BenchmarkError(
+                f"--prompts={path}: prompt {number} is longer than {MAX_PROMPT_CHARACTERS} characters "
+                "or holds control characters; shorten or clean it."
+            )
+    return found
+
+
+def encode(photograph: Photograph) -> bytes:
+    """Apply the recipe to one photograph and return JPEG bytes of a WIDTH x HEIGHT image.
+
+    Decodes data from strangers: call it in a process of its own.
+
+    Raises:
+        BenchmarkError: no image, damaged, too small or too large.
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError  # noqa: PLC0415
+
+    Image.MAX_IMAGE_PIXELS = None  # our own limit below answers in one sentence
+    name = f"--images: {photograph.name}"
+    try:
+        with Image.open(io.BytesIO(photograph.data)) as image:
+            _check_size(name, *image.size)
+            upright = ImageOps.exif_transpose(image).convert("RGB")
+    except UnidentifiedImageError as error:
+        raise BenchmarkError(f"{name} is not an image that Pillow reads; leave it out or convert it to JPEG.") from error
+    except (OSError, SyntaxError, ValueError) as error:
+        raise BenchmarkError(f"{name} is damaged ({error}); replace it or leave it out.") from error
+    fitted = ImageOps.fit(upright, (WIDTH, HEIGHT), method=Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    fitted.save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+    return buffer.getvalue()
+
+
+def _check_size(name: str, width: int, height: int) -> None:
+    if min(width, height) < MIN_SIDE:
+        raise BenchmarkError(
+            f"{name} is {width}x{height} pixels, and a side needs at least {MIN_SIDE}; leave it out or use a larger one."
+        )
+    if width * height > MAX_PIXELS:
+        raise BenchmarkError(
+            f"{name} is {width}x{height} pixels, more than the {MAX_PIXELS // 1_000_000} million that are decoded; "
+            "scale it down."
+        )
