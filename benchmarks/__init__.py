@@ -1,0 +1,29 @@
+"""edge-vlm-bench: vision-language models on edge devices, in tokens/s, GB and joules.
+
+A *pair* (model, precision) is one parametrized benchmark, `test_generate[<model>-<precision>]`.
+A *run* is one generation: photographs in, exactly N new tokens out; it is one round of
+pytest-benchmark. The span of a run that time and energy are charged to is its *window*.
+
+Two processes share the work. The parent is the *meter*: pytest, the `benchmark` fixture, the
+sensors' threads, progress. The child, a fresh process for each pair, is the *thing measured*: it
+loads the model and answers each request with time marks. The parent blocks while a window is open.
+
+The path of one number:
+
+    models.matrix()  ->  test_generate[smolvlm2-bf16]  ->  session: start the child, load, warm up
+    ->  benchmark.pedantic, one round a run  ->  worker: marks and counts
+    ->  sampled watts and bytes x windows  ->  Record  ->  benchmark.extra_info
+    ->  results/<machine>/0001_thor.json  ->  plotting: row -> metric -> bar
+
+Where things are:
+
+    plugin      options, hooks and fixtures: what pytest sees
+    options     the command line, and the Plan that it becomes
+    session     one pair's life, from nothing to a Record
+    models/     MODELS: which models there are, and miniatures of them
+    workload    photographs x prompts x new tokens x batch
+    worker/     the process that owns the model; the only importer of torch and transformers
+    power/      PowerMonitor, one file a sensor; energy maths
+    memory, device, health     bytes; what machine this is; whether it was itself
+    record      the Record's schema
+"""

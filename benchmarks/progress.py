@@ -1,0 +1,78 @@
+"""What the user sees while runs go by: pair, run, failed, tokens/s, time left."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pytest
+
+LINE_EVERY_S = 30.0
+"""Seconds between lines where nothing can be rewritten, as in a CI log."""
+REWRITE_EVERY_S = 0.2
+
+
+class Progress:
+    """Writes past pytest's output capture: one line rewritten on a terminal, plain lines in a log."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+        self._capture: Any = config.pluginmanager.get_plugin("capturemanager")
+        self._live = bool(self._reporter and self._reporter.isatty)
+        self._due = 0.0
+
+    def say(self, text: str) -> None:
+        """Show `text` now, as a line that stays."""
+        if self._reporter is None:
+            return
+        with self._uncaptured():
+            if self._live:
+                self._reporter.rewrite(text, erase=True)
+                self._reporter.write("\n")
+            else:
+                self._reporter.ensure_newline()
+                self._reporter.write_line(text)
+
+    def show(self, text: str) -> None:
+        """Show `text` if it is time for it: often on a terminal, seldom in a log."""
+        now = time.monotonic()
+        if self._reporter is None or now < self._due:
+            return
+        self._due = now + (REWRITE_EVERY_S if self._live else LINE_EVERY_S)
+        if not self._live:
+            self.say(text)
+            return
+        with self._uncaptured():
+            self._reporter.rewrite(text, erase=True)
+
+    def begin(self) -> None:
+        """Start a pair: a log's first line comes LINE_EVERY_S from now."""
+        self._due = time.monotonic() + (0.0 if self._live else LINE_EVERY_S)
+
+    @contextmanager
+    def _uncaptured(self) -> Iterator[None]:
+        if self._capture is None:
+            yield
+            return
+        with self._capture.global_and_fixture_disabled():
+            yield
+
+
+def line(pair: str, done: int, planned: int, failed: int, tokens_per_sec: float | None, elapsed_s: float) -> str:
+    """Return one progress line; the time left assumes that runs go on as they went."""
+    left = elapsed_s / done * (planned - done) if done else None
+    speed = "" if tokens_per_sec is None else f"  {tokens_per_sec:.1f} tok/s"
+    rest = "" if left is None else f"  {duration(left)} left"
+    return f"{pair}  run {done}/{planned}  failed {failed}{speed}{rest}"
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as "45 s", "12 min" or "3 h 05 min"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -1,0 +1,164 @@
+"""What came of the runs so far: the good ones in columns, the failed ones counted by reason."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from benchmarks.record import LATENCY_BINS, LATENCY_HIGH_S, LATENCY_LOW_S
+
+if TYPE_CHECKING:
+    from benchmarks.record import Counts, Failures, Runs, TokenLatency
+    from benchmarks.worker.protocol import RunMarks, WorkerFailed
+
+MAX_RESTARTS = 3
+"""A child that died is replaced so many times in a pair."""
+MAX_FAILURES_IN_A_ROW = 20
+"""After so many the pair is given up: 2500 equal failures say no more than 20."""
+
+NO_VISION_MARK = "the vision path gave no mark in at least one run"
+SECONDS = 1e-9
+
+
+class Tally:
+    """Counts runs and keeps the marks of good ones. A warm-up that fails is a failure, not a run."""
+
+    def __init__(self, planned: int, warmup: int) -> None:
+        self.planned = planned
+        self.warmup = warmup
+        self.attempted = 0
+        self.restarts = 0
+        self.failures_in_a_row = 0
+        self.reasons: Counter[str] = Counter()
+        self.stage: str | None = None
+        self.first_message: str | None = None
+        self.marks: list[RunMarks] = []
+        self.run_indices: list[int] = []
+        self.requests: list[int] = []
+        self.finite_logits: bool | None = None
+
+    def good(self, request: int, marks: RunMarks) -> None:
+        """Add a run that did what it was to do."""
+        self.run_indices.append(self.attempted)
+        self.requests.append(request)
+        self.marks.append(marks)
+        self.attempted += 1
+        self.failures_in_a_row = 0
+
+    def failed(self, stage: str, failure: WorkerFailed) -> None:
+        """Add a failure at "load", "warmup" or "run"; only a run's takes a planned run with it."""
+        self.reasons[failure.reason] += 1
+        if self.first_message is None:
+            self.stage, self.first_message = stage, f"{failure.reason}: {failure}"
+        if stage == "run":
+            self.attempted += 1
+            self.failures_in_a_row += 1
+
+    @property
+    def given_up(self) -> bool:
+        """Whether going on would only repeat what is known."""
+        return (
+            self.stage in ("load", "warmup")
+            or self.restarts > MAX_RESTARTS
+            or self.failures_in_a_row >= MAX_FAILURES_IN_A_ROW
+        )
+
+    @property
+    def windows(self) -> list[tuple[int, int]]:
+        """(start, end) of each good run, ns of CLOCK_MONOTONIC."""
+        return [(marks["start_ns"], marks["end_ns"]) for marks in self.marks]
+
+    @property
+    def latencies_s(self) -> list[float]:
+        """Window lengths of the good runs, seconds."""
+        return [(end - start) * SECONDS for start, end in self.windows]
+
+    @property
+    def tokens_per_sec(self) -> float | None:
+        """New tokens / sum of windows, for progress and the terminal; None without a good run."""
+        total = sum(self.latencies_s)
+        return sum(marks["new_tokens"] for marks in self.marks) / total if total else None
+
+    def counts(self) -> Counts:
+        """Return the Record's counts."""
+        return {
+            "planned": self.planned,
+            "attempted": self.attempted,
+            "good": len(self.marks),
+            "failed": self.attempted - len(self.marks),
+            "warmup": self.warmup,
+            "restarts": self.restarts,
+        }
+
+    def failures(self) -> Failures:
+        """Return the Record's failures."""
+        return {
+            "count": sum(self.reasons.values()),
+            "by_reason": dict(self.reasons),
+            "stage": self.stage,
+            "first_message": self.first_message,
+            "reasons": {},
+        }
+
+    def runs(
+        self,
+        batch_size: int,
+        energy_j: list[float | None] | None,
+        coverage: list[float] | None,
+        energy_reason: str | None,
+    ) -> Runs | None:
+        """Return the Record's columns; None without a good run."""
+        if not self.marks:
+            return None
+        origin = self.marks[0]["start_ns"]
+        vision, prefill = self._vision_columns()
+        reasons = {} if vision is not None else {"vision_s": NO_VISION_MARK, "prefill_s": NO_VISION_MARK}
+        if energy_j is None or None in energy_j:
+            reasons["energy_j"] = energy_reason or "the sensor's samples do not cover every run"
+        if coverage is None:
+            reasons["energy_coverage"] = energy_reason or "no sensor"
+        marks = self.marks
+        return {
+            "run": self.run_indices,
+            "request": self.requests,
+            "start_s": [(m["start_ns"] - origin) * SECONDS for m in marks],
+            "latency_s": self.latencies_s,
+            "preprocess_s": [(m["preprocessed_ns"] - m["start_ns"]) * SECONDS for m in marks],
+            "vision_s": vision,
+            "prefill_s": prefill,
+            "ttft_s": [(m["first_token_ns"] - m["start_ns"]) * SECONDS for m in marks],
+            "decode_s": [(m["end_ns"] - m["first_token_ns"]) * SECONDS for m in marks],
+            "prompt_tokens": [m["prompt_tokens"] for m in marks],
+            "image_tokens": [m["image_tokens"] for m in marks],
+            "new_tokens": [m["new_tokens"] for m in marks],
+            "sequences": [batch_size] * len(marks),
+            "images": [batch_size] * len(marks),
+            "energy_j": energy_j,
+            "energy_coverage": coverage,
+            "reasons": reasons,
+        }
+
+    def _vision_columns(self) -> tuple[list[float] | None, list[float] | None]:
+        """Return (vision_s, prefill_s), both None where a run lacks the mark between them."""
+        vision: list[float] = []
+        prefill: list[float] = []
+        for m in self.marks:
+            encoded = m["vision_ns"]
+            if encoded is None:
+                return None, None
+            vision.append((encoded - m["preprocessed_ns"]) * SECONDS)
+            prefill.append((m["first_token_ns"] - encoded) * SECONDS)
+        return vision, prefill
+
+    def token_latency(self) -> TokenLatency | None:
+        """Return the histogram of the times between tokens; None where no run has two tokens."""
+        gaps = [gap for m in self.marks for gap in m["token_gaps_s"]]
+        if not gaps:
+            return None
+        counts = [0] * LATENCY_BINS
+        span = math.log10(LATENCY_HIGH_S / LATENCY_LOW_S)
+        for gap in gaps:
+            place = math.log10(max(gap, LATENCY_LOW_S) / LATENCY_LOW_S) / span * LATENCY_BINS
+            counts[min(int(place), LATENCY_BINS - 1)] += 1
+        return {"low_s": LATENCY_LOW_S, "high_s": LATENCY_HIGH_S, "counts": counts}

@@ -1,0 +1,119 @@
+"""The table at the end of a session, where the save went, and what to type next."""
+
+from __future__ import annotations
+
+import os
+import statistics
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.record import ENERGY_COVERAGE, ENERGY_RUNS, MEASURED
+
+if TYPE_CHECKING:
+    import pytest
+
+    from benchmarks.record import Record, Runs
+    from benchmarks.study import Study
+
+HEADER = ("pair", "tokens/s", "TTFT s", "J/token", "RAM GB", "failed")
+UNKNOWN = "-"
+
+
+def write_summary(reporter: pytest.TerminalReporter, study: Study, saved: Path | None) -> None:
+    """Write the study's table, its notes, and the next commands."""
+    reporter.section("edge-vlm-bench", sep="=")
+    for text in table([HEADER, *(row(record) for record in study.records)]):
+        reporter.write_line(text)
+    for note in notes(study.records):
+        reporter.write_line(note)
+    reporter.write_line("")
+    for text in directions(study, saved):
+        reporter.write_line(text)
+
+
+def row(record: Record) -> tuple[str, ...]:
+    """Return one line of the table; `-` is what was not measured."""
+    counts, runs = record["counts"], record["runs"]
+    failed = f"{counts['failed']}/{counts['attempted']}"
+    if record["status"] != MEASURED or runs is None:
+        return (record["pair"]["id"], *[record["status"], *[UNKNOWN] * 3], failed)
+    ram = record["memory"]["ram_avg_bytes"]
+    return (
+        record["pair"]["id"],
+        _number(tokens_per_sec(runs), 1),
+        _number(_median(runs["ttft_s"]), 3),
+        _number(joules_per_token(runs), 3),
+        _number(None if ram is None else ram / 1e9, 2),
+        failed,
+    )
+
+
+def tokens_per_sec(runs: Runs) -> float:
+    """Return new tokens / sum of windows."""
+    return sum(runs["new_tokens"]) / sum(runs["latency_s"])
+
+
+def joules_per_token(runs: Runs) -> float | None:
+    """Return energy / new tokens over the covered runs; None where too few are covered."""
+    if runs["energy_j"] is None or runs["energy_coverage"] is None:
+        return None
+    columns = zip(runs["energy_j"], runs["energy_coverage"], runs["new_tokens"], strict=True)
+    covered = [(joules, tokens) for joules, share, tokens in columns if joules is not None and share >= ENERGY_COVERAGE]
+    if not covered or len(covered) < ENERGY_RUNS * len(runs["new_tokens"]):
+        return None
+    return sum(joules for joules, _ in covered) / sum(tokens for _, tokens in covered)
+
+
+def table(rows: list[tuple[str, ...]]) -> list[str]:
+    """Return rows as lines: the first column to the left, the others to the right."""
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if index == 0 else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in rows
+    ]
+
+
+def notes(records: list[Record]) -> list[str]:
+    """Return, each once, why something is missing or doubtful."""
+    found: dict[str, None] = {}
+    for record in records:
+        reason = record["power"]["reasons"].get("method")
+        if reason and record["status"] == MEASURED:
+            found[f"No joules: {reason}"] = None
+        for flag in record["power"]["flags"]:
+            found[f"{record['pair']['id']}: {flag}"] = None
+        if record["health"]["finite_logits"] is False:
+            found[f"{record['pair']['id']}: its logits are not finite, so its tokens mean nothing."] = None
+        if record["message"]:
+            found[record["message"]] = None
+    return list(found)
+
+
+def directions(study: Study, saved: Path | None) -> list[str]:
+    """Return where the save went and the commands that follow."""
+    if saved is None:
+        return ["Nothing was saved under results/ in this session."]
+    unasked = " (saved under the device's name; name it yourself with --benchmark-save=NAME)"
+    return [
+        f"Saved: {_short(saved)}{unasked if study.saved_unasked else ''}",
+        "Figures, CSV and report:  python -m plotting",
+        f"Compare with another:     python -m plotting compare {saved.stem} OTHER",
+    ]
+
+
+def _short(path: Path) -> str:
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return os.path.relpath(path)
+
+
+def _number(value: float | None, digits: int) -> str:
+    return UNKNOWN if value is None else f"{value:.{digits}f}"
+
+
+def _median(values: list[float] | None) -> float | None:
+    return statistics.median(values) if values else None
