@@ -52,6 +52,8 @@ def load(job: Job) -> LoadedModel:
     dtype = getattr(torch, PRECISIONS[job.precision])
     context_s = _open_context(device)
     processor, processor_s = _timed(lambda: AutoProcessor.from_pretrained(job.source))
+    if processor.chat_template is None:  # Phi4MultimodalProcessor loses its own, the tokenizer keeps it
+        processor.chat_template = processor.tokenizer.chat_template
     files = weight_files(job.source)
     pagecache.drop(files)
     cached = pagecache.share(files)

@@ -1,0 +1,83 @@
+"""MODELS: every model that the suite knows, and the choice among them.
+
+A new model is an entry in its family's SPECS, or one file like `llava.py` and its name below.
+Nothing here imports torch or transformers: pytest reads this to list its tests.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from benchmarks.errors import BenchmarkError
+from benchmarks.models import gemma3n, internvl2, llava, moondream2, phi, smolvlm2
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from benchmarks.models.base import ModelSpec
+
+FAMILIES = (gemma3n, internvl2, llava, moondream2, phi, smolvlm2)
+
+MODELS: dict[str, ModelSpec] = {
+    spec.id: spec for spec in sorted((s for f in FAMILIES for s in f.SPECS), key=lambda s: not s.default)
+}
+"""The study's six first, then their variants."""
+
+PRECISIONS = {"fp16": "float16", "bf16": "bfloat16"}
+"""Precision -> torch's name of it."""
+
+
+def matrix(models: str | None, precisions: str | None) -> list[tuple[str, str]]:
+    """Return the (model, precision) pairs to measure, in plain strings.
+
+    Raises:
+        BenchmarkError: an unknown name, with the nearest known ones.
+    """
+    chosen = select_precisions(precisions)
+    return [(spec.id, precision) for spec in select(models) for precision in chosen]
+
+
+def select(names: str | None) -> list[ModelSpec]:
+    """Return the models that --models names, by id or alias; None means the six of the study."""
+    if names is None:
+        return [spec for spec in MODELS.values() if spec.default]
+    known = {name: spec for spec in MODELS.values() for name in (spec.id, *spec.aliases)}
+    found = [known[name] for name in _chosen("--models", names, known, "--models=help lists them all")]
+    return list({spec.id: spec for spec in found}.values())
+
+
+def select_precisions(names: str | None) -> list[str]:
+    """Return the precisions that --precisions names; None means all."""
+    if names is None:
+        return list(PRECISIONS)
+    return _chosen("--precisions", names, PRECISIONS, f"there are {', '.join(PRECISIONS)}")
+
+
+def help_text() -> str:
+    """Return the table that --models=help shows."""
+    rows = [("id", "checkpoint", "Hub repository", "licence", "")]
+    rows += [(s.id, s.checkpoint, s.repo, s.licence, _mark(s)) for s in MODELS.values()]
+    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join([*lines, "", f"Precisions: {', '.join(PRECISIONS)}. Example: --models=smolvlm2,llava"])
+
+
+def _mark(spec: ModelSpec) -> str:
+    words = ["default"] if spec.default else []
+    words += ["gated"] if spec.gated else []
+    words += [f"alias {alias}" for alias in spec.aliases]
+    return ", ".join(words)
+
+
+def _chosen(option: str, names: str, known: Iterable[str], remedy: str) -> list[str]:
+    """Split a comma list and check each name in it."""
+    chosen = [name for name in (part.strip().lower() for part in names.split(",")) if name]
+    if not chosen:
+        raise BenchmarkError(f"{option}={names}: names nothing; {remedy}.")
+    for name in chosen:
+        if name not in known:
+            near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.4)
+            guess = f"did you mean {', '.join(near)}? " if near else ""
+            raise BenchmarkError(f"{option}={names}: there is no {name!r}; {guess}{remedy}.")
+    return list(dict.fromkeys(chosen))

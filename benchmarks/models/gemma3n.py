@@ -1,0 +1,198 @@
+"""Gemma 3n: MatFormer decoder with per-layer embeddings, MobileNetV5 encoder (transformers' `gemma3n`).
+
+Dimensions: transformers' conversion script and config.json of google/gemma-3n-{E2B,E4B}-it. The
+encoder is timm's, which needs torchvision.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.models import tokenizer
+from benchmarks.models.base import MINI_TEXT, Blueprint, Dims, ModelSpec, Size
+
+VOCABULARY, TEXT_VOCABULARY, AUDIO_OFFSET = 262400, 262144, 262272
+SPECIALS = {
+    "<pad>": 0,
+    "<eos>": 1,
+    "<bos>": 2,
+    "<unk>": 3,
+    "<start_of_turn>": 105,
+    "<end_of_turn>": 106,
+    "<start_of_image>": 255999,
+    "<start_of_audio>": 256000,
+    "<end_of_image>": 262144,
+    "<image_soft_token>": 262145,
+    "<end_of_audio>": 262272,
+    "<audio_soft_token>": 262273,
+}
+# Text tokens come first, image tokens from the vision offset on, audio tokens after them.
+MINI_VOCABULARY, MINI_TEXT_VOCABULARY, MINI_AUDIO_OFFSET = 1024, 768, 896
+MINI_SPECIALS = {
+    "<pad>": 0,
+    "<eos>": 1,
+    "<bos>": 2,
+    "<unk>": 3,
+    "<start_of_turn>": 4,
+    "<end_of_turn>": 5,
+    "<start_of_image>": 766,
+    "<start_of_audio>": 767,
+    "<end_of_image>": 768,
+    "<image_soft_token>": 769,
+    "<end_of_audio>": 896,
+    "<audio_soft_token>": 897,
+}
+ATTRIBUTES = {
+    "image_token": "<image_soft_token>",
+    "boi_token": "<start_of_image>",
+    "eoi_token": "<end_of_image>",
+    "audio_token": "<audio_soft_token>",
+    "boa_token": "<start_of_audio>",
+    "eoa_token": "<end_of_audio>",
+}
+IMAGE_TOKENS, AUDIO_TOKENS = 256, 188
+PIXELS, MINI_PIXELS = 768, 128  # either gives 256 tokens; CPUs without bf16 convolve 100 times slower in it
+SPARSE_LAYERS = 10
+MINI_DECODER: Dims = MINI_TEXT | {
+    "num_hidden_layers": 4,
+    "num_kv_shared_layers": 2,
+    "head_dim": 16,
+    "hidden_size_per_layer_input": 16,
+    "laurel_rank": 8,
+    "activation_sparsity_pattern": [0.95, 0.95, 0.0, 0.0],
+    "layer_types": ["sliding_attention", "full_attention"] * 2,
+}
+MINI_AUDIO: Dims = {
+    "hidden_size": 32,
+    "conf_num_attention_heads": 2,
+    "conf_num_hidden_layers": 1,
+    "sscp_conv_channel_size": [8, 4],
+}
+CHAT_TEMPLATE = (
+    "{{ bos_token }}{% for message in messages %}"
+    "{{ '<start_of_turn>' + ('model' if message['role'] == 'assistant' else message['role']) + '\n' }}"
+    "{% for part in message['content'] %}"
+    "{% if part['type'] == 'audio' %}{{ '<audio_soft_token>' }}"
+    "{% elif part['type'] == 'image' %}{{ '<image_soft_token>' }}"
+    "{% elif part['type'] == 'text' %}{{ part['text'] | trim }}{% endif %}"
+    "{% endfor %}{{ '<end_of_turn>\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<start_of_turn>model\n' }}{% endif %}"
+)
+
+
+def _decoder(layers: int, inner: int, shared: int) -> Dims:
+    return {
+        "hidden_size": 2048,
+        "intermediate_size": inner,
+        "num_hidden_layers": layers,
+        "num_kv_shared_layers": shared,
+        "num_attention_heads": 8,
+        "num_key_value_heads": 2,
+        "head_dim": 256,
+        "hidden_size_per_layer_input": 256,
+        "laurel_rank": 64,
+        "activation_sparsity_pattern": [0.95] * SPARSE_LAYERS + [0.0] * (layers - SPARSE_LAYERS),
+    }
+
+
+def blueprint(spec: ModelSpec, size: Size) -> Blueprint:
+    """Return Gemma 3n in the variant of `spec`."""
+    from transformers import (  # noqa: PLC0415
+        Gemma3nAudioConfig,
+        Gemma3nConfig,
+        Gemma3nForConditionalGeneration,
+        Gemma3nTextConfig,
+        Gemma3nVisionConfig,
+    )
+
+    mini = size == "mini"
+    text: Dims = MINI_DECODER if mini else spec.dims["text"]
+    vocabulary = MINI_VOCABULARY if mini else VOCABULARY
+    text_vocabulary = MINI_TEXT_VOCABULARY if mini else TEXT_VOCABULARY
+    ids = MINI_SPECIALS if mini else SPECIALS
+    config = Gemma3nConfig(
+        text_config=Gemma3nTextConfig(
+            **text,
+            vocab_size=vocabulary,
+            vocab_size_per_layer_input=text_vocabulary,
+            altup_num_inputs=4,
+            sliding_window=512,
+            max_position_embeddings=32768,
+            pad_token_id=0,
+            eos_token_id=1,
+            bos_token_id=2,
+        ),
+        vision_config=Gemma3nVisionConfig(**_encoder(mini=mini), vocab_offset=text_vocabulary),
+        audio_config=Gemma3nAudioConfig(
+            **(MINI_AUDIO if mini else {}), vocab_offset=MINI_AUDIO_OFFSET if mini else AUDIO_OFFSET
+        ),
+        boi_token_id=ids["<start_of_image>"],
+        eoi_token_id=ids["<end_of_image>"],
+        image_token_id=ids["<image_soft_token>"],
+        boa_token_id=ids["<start_of_audio>"],
+        eoa_token_id=ids["<end_of_audio>"],
+        audio_token_id=ids["<audio_soft_token>"],
+    )
+    ends = {"bos_token_id": 2, "eos_token_id": [1, ids["<end_of_turn>"]], "pad_token_id": 0}
+    pixels = MINI_PIXELS if mini else PIXELS
+    return Blueprint(
+        config, Gemma3nForConditionalGeneration, lambda: _processor(vocabulary, ids, pixels), ends
+    )
+
+
+def _encoder(*, mini: bool) -> Dims:
+    """Return the encoder's options; the miniature has all 84 blocks at a sixteenth of their width.
+
+    Not `block_args`: timm edits that list in place, after which config.json cannot be written.
+    """
+    return {
+        "architecture": "mobilenetv5_300m_enc",
+        **({"model_args": {"channel_multiplier": 0.0625}} if mini else {}),
+    }
+
+
+def _processor(vocabulary: int, ids: dict[str, int], pixels: int) -> Any:
+    from transformers import Gemma3nAudioFeatureExtractor, Gemma3nProcessor, SiglipImageProcessor  # noqa: PLC0415
+
+    texts = tokenizer.build(
+        vocabulary, ids, ATTRIBUTES, bos="<bos>", eos="<eos>", pad="<pad>", unk="<unk>", max_length=32768
+    )
+    images = SiglipImageProcessor(
+        size={"height": pixels, "width": pixels},
+        do_normalize=False,
+        resample=2,
+        image_mean=[0.5] * 3,
+        image_std=[0.5] * 3,
+    )
+    return Gemma3nProcessor(
+        Gemma3nAudioFeatureExtractor(),
+        images,
+        texts,
+        chat_template=CHAT_TEMPLATE,
+        audio_seq_length=AUDIO_TOKENS,
+        image_seq_length=IMAGE_TOKENS,
+    )
+
+
+def _spec(suffix: str, size: str, *, default: bool = False, text: Dims) -> ModelSpec:
+    return ModelSpec(
+        id=f"gemma3n{suffix}",
+        label=f"Gemma3N{suffix.upper()}",
+        checkpoint=f"gemma-3n-{size}-it",
+        repo=f"google/gemma-3n-{size}-it",
+        licence="Gemma Terms of Use",
+        gated=True,
+        blueprint=blueprint,
+        # embed_vision itself also runs on token ids, at every step; this norm runs on image features alone
+        vision_end="model.embed_vision.soft_embedding_norm",
+        dims={"text": text},
+        default=default,
+        remarks=(f"The miniature sees photographs at {MINI_PIXELS} pixels, the published model at {PIXELS}.",),
+        limits=("In fp16 the published vision convolutions overflow; bf16 is sound.",),
+    )
+
+
+SPECS = (
+    _spec("", "E2B", default=True, text=_decoder(30, 8192, 10)),
+    _spec("-e4b", "E4B", text=_decoder(35, 16384, 15)),
+)

@@ -1,0 +1,197 @@
+"""InternVL2 and InternVL3: InternViT-300M, tiles of 448 pixels (transformers' `internvl`).
+
+Dimensions: config.json of OpenGVLab/InternVL2-2B (InternLM2's arithmetic is Llama's) and
+OpenGVLab/InternVL3-{1B,2B}-hf; transformers' conversion script gives processor and token ids.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.models import tokenizer
+from benchmarks.models.base import MINI_TEXT, MINI_VISION, MINI_VOCABULARY, Blueprint, Dims, ModelSpec, Size, packed
+
+VISION: Dims = {
+    "hidden_size": 1024,
+    "intermediate_size": 4096,
+    "num_hidden_layers": 24,
+    "num_attention_heads": 16,
+    "attention_bias": True,
+    "use_qk_norm": False,
+    "norm_type": "layer_norm",
+    "image_size": 448,
+    "patch_size": 14,
+    "layer_scale_init_value": 0.1,
+}
+TILE_TOKENS = 256  # (448 / 14)^2 patches, four of them to a token
+MAX_TILES = 12
+
+INTERNLM2_SPECIALS = {
+    "<unk>": 0,
+    "<s>": 1,
+    "</s>": 2,
+    "<video>": 92537,
+    "<|plugin|>": 92538,
+    "<|interpreter|>": 92539,
+    "<|action_end|>": 92540,
+    "<|action_start|>": 92541,
+    "<|im_end|>": 92542,
+    "<|im_start|>": 92543,
+    "<img>": 92544,
+    "</img>": 92545,
+    "<IMG_CONTEXT>": 92546,
+    "<quad>": 92547,
+    "</quad>": 92548,
+    "<ref>": 92549,
+    "</ref>": 92550,
+    "<box>": 92551,
+    "</box>": 92552,
+}
+QWEN2_SPECIALS = {
+    "<|endoftext|>": 151643,
+    "<|im_start|>": 151644,
+    "<|im_end|>": 151645,
+    "<video>": 151656,
+    "<img>": 151665,
+    "</img>": 151666,
+    "<IMG_CONTEXT>": 151667,
+    "<quad>": 151668,
+    "</quad>": 151669,
+    "<ref>": 151670,
+    "</ref>": 151671,
+    "<box>": 151672,
+    "</box>": 151673,
+}
+ATTRIBUTES = {
+    "start_image_token": "<img>",
+    "end_image_token": "</img>",
+    "context_image_token": "<IMG_CONTEXT>",
+    "video_token": "<video>",
+}
+CHAT_TEMPLATE = (
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' }}"
+    "{% for part in message['content'] %}"
+    "{% if part['type'] == 'image' %}{{ '<IMG_CONTEXT>\n' }}"
+    "{% elif part['type'] == 'video' %}{{ '<video>\n' }}"
+    "{% elif part['type'] == 'text' %}{{ part['text'] }}{% endif %}"
+    "{% endfor %}{{ '<|im_end|>\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+
+
+def blueprint(spec: ModelSpec, size: Size) -> Blueprint:
+    """Return InternVL in the variant of `spec`."""
+    from transformers import (  # noqa: PLC0415
+        InternVLConfig,
+        InternVLForConditionalGeneration,
+        InternVLVisionConfig,
+        LlamaConfig,
+        Qwen2Config,
+    )
+
+    llama = spec.dims["decoder"] == "llama"
+    specials: dict[str, int] = INTERNLM2_SPECIALS if llama else QWEN2_SPECIALS
+    text, vision = dict(spec.dims["text"]), dict(VISION)
+    vocabulary, ids = max(specials.values()) + 1, specials
+    if size == "mini":
+        text |= MINI_TEXT
+        vision |= MINI_VISION
+        vocabulary, ids = MINI_VOCABULARY, packed(specials, MINI_VOCABULARY)
+    bos, pad = ("<s>", "</s>") if llama else ("<|endoftext|>", "<|endoftext|>")
+    config = InternVLConfig(
+        text_config=(LlamaConfig if llama else Qwen2Config)(
+            **text,
+            vocab_size=vocabulary,
+            max_position_embeddings=32768,
+            tie_word_embeddings=False,
+            bos_token_id=ids[bos],
+            eos_token_id=ids["<|im_end|>"],
+            pad_token_id=ids[pad],
+        ),
+        vision_config=InternVLVisionConfig(**vision),
+        image_token_id=ids["<IMG_CONTEXT>"],
+        image_seq_length=TILE_TOKENS,
+        downsample_ratio=0.5,
+        tie_word_embeddings=False,
+    )
+    ends = {"bos_token_id": ids[bos], "eos_token_id": ids["<|im_end|>"], "pad_token_id": ids[pad]}
+    return Blueprint(
+        config, InternVLForConditionalGeneration, lambda: _processor(vocabulary, ids, bos=bos, pad=pad), ends
+    )
+
+
+def _processor(vocabulary: int, ids: dict[str, int], *, bos: str, pad: str) -> Any:
+    from transformers import GotOcr2ImageProcessor, InternVLProcessor, InternVLVideoProcessor  # noqa: PLC0415
+
+    side = VISION["image_size"]
+    images = GotOcr2ImageProcessor(
+        size={"height": side, "width": side},
+        crop_to_patches=True,
+        min_patches=1,
+        max_patches=MAX_TILES,
+        image_mean=[0.485, 0.456, 0.406],
+        image_std=[0.229, 0.224, 0.225],
+        do_convert_rgb=True,
+    )
+    texts = tokenizer.build(vocabulary, ids, ATTRIBUTES, bos=bos, eos="<|im_end|>", pad=pad)
+    return InternVLProcessor(
+        images, texts, InternVLVideoProcessor(), image_seq_length=TILE_TOKENS, chat_template=CHAT_TEMPLATE
+    )
+
+
+def _qwen2(hidden: int, inner: int, layers: int, heads: int) -> Dims:
+    return {
+        "hidden_size": hidden,
+        "intermediate_size": inner,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "num_key_value_heads": 2,
+        "rms_norm_eps": 1e-6,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 1e6},
+    }
+
+
+INTERNLM2_1_8B: Dims = {
+    "hidden_size": 2048,
+    "intermediate_size": 8192,
+    "num_hidden_layers": 24,
+    "num_attention_heads": 16,
+    "num_key_value_heads": 8,
+    "rms_norm_eps": 1e-5,
+    "rope_parameters": {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 1e6},
+}
+
+
+def _internvl3(size: str, text: Dims) -> ModelSpec:
+    return ModelSpec(
+        id=f"internvl3-{size}",
+        label=f"InternVL3-{size.upper()}",
+        checkpoint=f"InternVL3-{size.upper()}-hf",
+        repo=f"OpenGVLab/InternVL3-{size.upper()}-hf",
+        licence="MIT, Qwen licence for the decoder",
+        blueprint=blueprint,
+        vision_end="model.multi_modal_projector",
+        dims={"decoder": "qwen2", "text": text},
+    )
+
+
+SPECS = (
+    ModelSpec(
+        id="internvl2-2b",
+        label="InternVL2-2B",
+        checkpoint="InternVL2_5-2B-MPO-hf",
+        repo="OpenGVLab/InternVL2_5-2B-MPO-hf",
+        licence="MIT",
+        blueprint=blueprint,
+        vision_end="model.multi_modal_projector",
+        dims={"decoder": "llama", "text": INTERNLM2_1_8B},
+        default=True,
+        aliases=("internvl",),
+        limits=("OpenGVLab/InternVL2-2B itself is remote code that does not load under transformers 5.",),
+        remarks=(
+            "The native conversion with InternVL2-2B's architecture and dimensions, not the weights of InternVL2-2B.",
+        ),
+    ),
+    _internvl3("1b", _qwen2(896, 4864, 24, 14)),
+    _internvl3("2b", _qwen2(1536, 8960, 28, 12)),
+)

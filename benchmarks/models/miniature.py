@@ -1,0 +1,87 @@
+"""Miniatures: the six families' own classes with a few hundred thousand weights, as checkpoints.
+
+A miniature is a directory that `from_pretrained` and `AutoProcessor` load as they load a Hub
+checkpoint. It is built once and cached, under a hash of everything that it is made from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import inspect
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.models import base, tokenizer
+
+if TYPE_CHECKING:
+    from benchmarks.models.base import ModelSpec
+
+SEED = 20260117
+LIBRARIES = ("transformers", "torch", "tokenizers", "timm")
+
+
+def cache_root() -> Path:
+    """Return where miniatures are kept: $EDGE_VLM_BENCH_CACHE, else below the user's cache folder."""
+    chosen = os.environ.get("EDGE_VLM_BENCH_CACHE")
+    if chosen:
+        return Path(chosen)
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "edge-vlm-bench" / "miniatures"
+
+
+def identity(spec: ModelSpec) -> str:
+    """Return 16 hex digits that change with the builders' source and with the libraries' versions."""
+    builders = [sys.modules[spec.blueprint.__module__], base, tokenizer, sys.modules[__name__]]
+    parts = [spec.id, *[inspect.getsource(module) for module in builders], *[_version(name) for name in LIBRARIES]]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def directory(spec: ModelSpec, cache: Path) -> Path:
+    """Return where the miniature of `spec` is, or would be."""
+    return cache / f"{spec.id}-{identity(spec)}"
+
+
+def build(spec: ModelSpec, cache: Path) -> Path:
+    """Build the miniature of `spec` where it is missing, and return its directory.
+
+    It appears whole or not at all: it is built beside its place and renamed into it; of two
+    builders at once, the second finds it there. Imports torch: call it in a process of its own.
+    """
+    target = directory(spec, cache)
+    if target.is_dir():
+        return target
+    cache.mkdir(parents=True, exist_ok=True)
+    workshop = Path(tempfile.mkdtemp(dir=cache, prefix=f".{spec.id}-"))
+    try:
+        _write(spec, workshop)
+        workshop.rename(target)
+    except OSError:
+        if not target.is_dir():
+            raise
+    finally:
+        shutil.rmtree(workshop, ignore_errors=True)
+    return target
+
+
+def _write(spec: ModelSpec, folder: Path) -> None:
+    import torch  # noqa: PLC0415
+    from transformers import GenerationConfig  # noqa: PLC0415
+
+    plan = spec.blueprint(spec, "mini")
+    torch.manual_seed(SEED)
+    model = plan.model_class(plan.config).to(torch.bfloat16)  # the published checkpoints' dtype
+    model.generation_config = GenerationConfig(**plan.generation)
+    model.save_pretrained(folder)
+    plan.processor().save_pretrained(folder)
+
+
+def _version(name: str) -> str:
+    try:
+        return f"{name} {importlib.metadata.version(name)}"
+    except importlib.metadata.PackageNotFoundError:
+        return f"no {name}"

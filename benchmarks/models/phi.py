@@ -1,0 +1,150 @@
+"""Phi-4-multimodal: Phi-3 decoder, SigLIP encoder, tiles of 448 pixels (transformers' `phi4_multimodal`).
+
+Dimensions: config.json of microsoft/Phi-4-multimodal-instruct. The factors of its long rope have
+the published length but not the published values: below 4096 tokens they change no time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.models import tokenizer
+from benchmarks.models.base import MINI_TEXT, MINI_VISION, MINI_VOCABULARY, Blueprint, Dims, ModelSpec, Size, packed
+
+VOCABULARY = 200064
+SPECIALS = {
+    "<|endoftext|>": 199999,
+    "<|image|>": 200010,
+    "<|audio|>": 200011,
+    "<|assistant|>": 200019,
+    "<|end|>": 200020,
+    "<|user|>": 200021,
+    "<|system|>": 200022,
+}
+TEXT: Dims = {
+    "hidden_size": 3072,
+    "intermediate_size": 8192,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 24,
+    "num_key_value_heads": 8,
+}
+VISION: Dims = {
+    "hidden_size": 1152,
+    "intermediate_size": 4304,
+    "num_hidden_layers": 27,
+    "num_attention_heads": 16,
+}
+MINI_AUDIO: Dims = {
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_blocks": 1,
+    "num_attention_heads": 2,
+    "ext_pw_out_channel": 32,
+    "depthwise_separable_out_channel": 32,
+    "nemo_conv_channels": 32,
+    "bias_max_distance": 50,
+}
+TILE = 448
+MAX_TILES = 36
+ROTARY_SHARE = 0.75
+SHORT_CONTEXT, CONTEXT = 4096, 131072
+CHAT_TEMPLATE = (
+    "{% for message in messages %}{{ '<|' + message['role'] + '|>' }}"
+    "{% for part in message['content'] %}"
+    "{% if part['type'] == 'image' %}{{ '<|image|>' }}"
+    "{% elif part['type'] == 'text' %}{{ part['text'] }}{% endif %}"
+    "{% endfor %}{{ '<|end|>' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+)
+
+
+def blueprint(spec: ModelSpec, size: Size) -> Blueprint:  # noqa: ARG001 - there is one variant
+    """Return Phi-4-multimodal without its LoRA adapters."""
+    from transformers import Phi4MultimodalConfig, Phi4MultimodalForCausalLM  # noqa: PLC0415
+    from transformers.models.phi4_multimodal.configuration_phi4_multimodal import (  # noqa: PLC0415
+        Phi4MultimodalAudioConfig,
+        Phi4MultimodalVisionConfig,
+    )
+
+    text, vision, audio = dict(TEXT), dict(VISION), Dims()
+    vocabulary, ids = VOCABULARY, SPECIALS
+    if size == "mini":
+        text, vision, audio = MINI_TEXT, MINI_VISION, MINI_AUDIO
+        vocabulary, ids = MINI_VOCABULARY, packed(SPECIALS, MINI_VOCABULARY)
+    ends = {
+        "bos_token_id": ids["<|endoftext|>"],
+        "eos_token_id": [ids["<|endoftext|>"], ids["<|end|>"]],
+        "pad_token_id": ids["<|endoftext|>"],
+    }
+    config = Phi4MultimodalConfig(
+        **text,
+        **ends,
+        vocab_size=vocabulary,
+        max_position_embeddings=CONTEXT,
+        original_max_position_embeddings=SHORT_CONTEXT,
+        rms_norm_eps=1e-5,
+        rope_parameters=_rope(text["hidden_size"] // text["num_attention_heads"]),
+        sliding_window=262144,
+        tie_word_embeddings=True,
+        vision_config=Phi4MultimodalVisionConfig(
+            **vision, image_size=TILE, crop_size=TILE, patch_size=14, image_token_id=ids["<|image|>"]
+        ),
+        audio_config=Phi4MultimodalAudioConfig(**audio, audio_token_id=ids["<|audio|>"]),
+    )
+    return Blueprint(config, Phi4MultimodalForCausalLM, lambda: _processor(vocabulary, ids), ends)
+
+
+def _rope(head: int) -> Dims:
+    """Return the long rope of a head of `head` dimensions, its factors growing from 1 to 64."""
+    pairs = int(head * ROTARY_SHARE) // 2
+    return {
+        "rope_type": "longrope",
+        "rope_theta": 10_000.0,
+        "partial_rotary_factor": ROTARY_SHARE,
+        "original_max_position_embeddings": SHORT_CONTEXT,
+        "short_factor": [1.0] * pairs,
+        "long_factor": [1.0 + 63.0 * (i / (pairs - 1)) ** 2 for i in range(pairs)],
+    }
+
+
+def _processor(vocabulary: int, ids: dict[str, int]) -> Any:
+    from transformers import (  # noqa: PLC0415
+        Phi4MultimodalFeatureExtractor,
+        Phi4MultimodalImageProcessor,
+        Phi4MultimodalProcessor,
+    )
+
+    texts = tokenizer.build(
+        vocabulary,
+        ids,
+        {"image_token": "<|image|>", "audio_token": "<|audio|>"},
+        bos="<|endoftext|>",
+        eos="<|end|>",
+        pad="<|endoftext|>",
+        max_length=CONTEXT,
+    )
+    texts.chat_template = CHAT_TEMPLATE  # the processor loses its own when it is loaded again
+    images = Phi4MultimodalImageProcessor(
+        size={"height": TILE, "width": TILE},
+        patch_size=14,
+        dynamic_hd=MAX_TILES,
+        image_mean=[0.5] * 3,
+        image_std=[0.5] * 3,
+    )
+    return Phi4MultimodalProcessor(images, Phi4MultimodalFeatureExtractor(), texts, chat_template=CHAT_TEMPLATE)
+
+
+SPECS = (
+    ModelSpec(
+        id="phi",
+        label="Phi",
+        checkpoint="Phi-4-multimodal-instruct",
+        repo="microsoft/Phi-4-multimodal-instruct",
+        licence="MIT",
+        blueprint=blueprint,
+        vision_end="model.embed_tokens_extend.image_embed",
+        default=True,
+        limits=("Its main revision is remote code that fails since transformers 4.52; refs/pr/70 is native.",),
+        remarks=("Without the vision and speech LoRA adapters of the published checkpoint.",),
+    ),
+)
