@@ -19,7 +19,7 @@ MADE_HERE = "these weights were made here, not published"
 def compose(session: PairSession, status: str, finished: str) -> Record:
     """Return the Record of a pair that ended as `status`."""
     tally, meters = session.tally, session.meters
-    reading = meters.read(tally.windows)
+    reading = meters.read(tally.windows, tally.torch_peak_bytes)
     runs = tally.runs(
         session.plan.work.batch_size, reading.energy_j, reading.coverage, reading.power["reasons"].get("method")
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -96,12 +97,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         write_summary(terminalreporter, study, getattr(bench.storage, "saved", None))
 
 
-class _usage_errors:  # noqa: N801 - reads as a statement
+@contextmanager
+def _usage_errors() -> Iterator[None]:
     """Turn a BenchmarkError into pytest's usage error: one sentence, exit code 4."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, BenchmarkError):
-            raise pytest.UsageError(str(error)) from None
+    try:
+        yield
+    except BenchmarkError as error:
+        raise pytest.UsageError(str(error)) from None

@@ -94,6 +94,11 @@ class PairSession:
         of = "" if tally.attempted == tally.planned else f" of {tally.planned} planned"
         return f"{where} failed all {tally.attempted} runs{of}: {tally.first_message}"
 
+    @property
+    def weights_id(self) -> str:
+        """What the weights are: for a miniature, the hash of all that it is made from."""
+        return miniature.identity(self.spec)
+
     def _prepare(self) -> None:
         """Have the model loaded and warm, and the meters running."""
         self.meters.baseline()
@@ -102,7 +107,8 @@ class PairSession:
         except WorkerFailed as failure:
             self.tally.failed("load", failure)
             return
-        self.meters.start(self.worker, self.loaded)
+        if self.worker is not None and self.loaded is not None:
+            self.meters.start(self.worker, self.loaded)
         try:
             self._warm_up()
         except WorkerFailed as failure:
@@ -175,7 +181,8 @@ class PairSession:
             return
         try:
             self._start_worker()
-            self.meters.follow(self.worker)
+            if self.worker is not None:
+                self.meters.follow(self.worker)
             self._warm_up()
         except WorkerFailed as failure:
             self._end_worker()

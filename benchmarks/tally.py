@@ -75,6 +75,11 @@ class Tally:
         return [(end - start) * SECONDS for start, end in self.windows]
 
     @property
+    def torch_peak_bytes(self) -> int | None:
+        """The allocator's highest peak over the good runs, bytes; None off CUDA."""
+        return max((peak for marks in self.marks if (peak := marks["torch_peak_bytes"]) is not None), default=None)
+
+    @property
     def tokens_per_sec(self) -> float | None:
         """New tokens / sum of windows, for progress and the terminal; None without a good run."""
         total = sum(self.latencies_s)

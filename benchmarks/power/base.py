@@ -1,1 +1,104 @@
 """What a power sensor is: open it, read it, close it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.errors import BenchmarkError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+
+class SensorUnavailable(BenchmarkError):  # noqa: N818 - it names a state
+    """There is no such sensor for this target; says why, and what to do."""
+
+
+class SensorLost(Exception):  # noqa: N818
+    """The sensor stopped in the middle: what it measured until then stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class PowerSample:
+    """One reading.
+
+    Attributes:
+        time_ns: CLOCK_MONOTONIC at the reading.
+        watts: power of all rails; None where a rail was missing: never a smaller sum.
+        energy_j: the sensor's counter since an origin of its own; None without a counter.
+    """
+
+    time_ns: int
+    watts: float | None
+    energy_j: float | None = None
+
+
+@dataclass(frozen=True)
+class PowerTarget:
+    """What is to be measured.
+
+    Attributes:
+        torch_device: where torch computes: "cuda:0", "cpu", "mps".
+        gpu_uuid: UUID of that GPU, as torch gives it, with or without its "GPU-".
+        root: the file system's root, for sensors that are files.
+    """
+
+    torch_device: str
+    gpu_uuid: str | None = None
+    root: Path = Path("/")
+
+    @property
+    def computes_on_gpu(self) -> bool:
+        """Whether a GPU's sensor covers what computes."""
+        return self.torch_device.startswith(("cuda", "mps"))
+
+
+class PowerMonitor(ABC):
+    """A sensor. Subclass it in a file of its own, and name it in `benchmarks.power.MONITORS`.
+
+    `__init__` takes a PowerTarget and the text after the colon of `--power-monitor=NAME:TEXT`
+    (None without one), and takes one real reading: a library that loads is not yet a sensor. It
+    raises SensorUnavailable, with the reason and the remedy.
+
+    Attributes:
+        source: library, driver and versions, in words.
+        scope: what the reading covers: "gpu", "gpu+soc", "module", ...
+        rails: the sensor's channels that are summed.
+        period_s: time from one reading to the next, seconds.
+        gain_uncertainty: relative standard uncertainty of its gain; None where nobody states it.
+        gain_source: who states it.
+        of_gpu: whether it covers a GPU alone, so that it says nothing of computing on the CPU.
+    """
+
+    source: str = ""
+    scope: str = ""
+    rails: tuple[str, ...] = ()
+    period_s: float = 0.1
+    gain_uncertainty: float | None = None
+    gain_source: str = ""
+    of_gpu: bool = False
+
+    @abstractmethod
+    def __init__(self, target: PowerTarget, argument: str | None = None) -> None: ...
+
+    @abstractmethod
+    def read(self) -> list[PowerSample]:
+        """Return what is new since the last call, oldest first; usually one sample.
+
+        Raises:
+            SensorLost: there will be no more.
+        """
+
+    def close(self) -> None:
+        """Release the sensor; harmless to repeat."""
+
+    def __enter__(self) -> PowerMonitor:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

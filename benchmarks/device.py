@@ -1,0 +1,175 @@
+"""What machine this is: the device's name in figures, its memory, its driver. Read from files and NVML."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypedDict
+
+from benchmarks import nvml
+from benchmarks.errors import BenchmarkError
+
+UNIFIED = frozenset({"gb10", "jetson-thor", "jetson-agx-orin", "jetson"})
+"""Kinds whose CPU and GPU share one memory."""
+NOT_READ = "the power mode is not read by this version"
+NOT_JETSON = "no Jetson"
+
+
+class DeviceInfo(TypedDict):
+    """`machine_info["device"]` of a save."""
+
+    label: str  # the name in figures
+    kind: str  # "gb10" | "jetson-thor" | "jetson-agx-orin" | "jetson" | "gpu" | "cpu"
+    memory_kind: str  # "unified" | "discrete" | "host"
+    power_mode: str | None
+    gpu: str | None
+    cpu: str | None
+    cores: int
+    ram_bytes: int | None
+    driver: str | None
+    l4t: str | None
+    os: str
+    kernel: str
+    reasons: dict[str, str]
+
+
+@dataclass(frozen=True)
+class _Gpu:
+    name: str | None = None
+    driver: str | None = None
+    reason: str = ""
+
+
+def choose_torch_device(option: str, root: Path = Path("/")) -> str:
+    """Return where torch is to compute, without asking torch: "cuda:0", "cuda:1", "mps" or "cpu".
+
+    Raises:
+        BenchmarkError: no such choice.
+    """
+    if option == "cuda":
+        return "cuda:0"
+    if option in ("mps", "cpu") or re.fullmatch(r"cuda:\d{1,3}", option):
+        return option
+    if option != "auto":
+        raise BenchmarkError(
+            f"--torch-device={option}: there is no {option!r}; type auto, cuda, cuda:N, mps or cpu after the `=`."
+        )
+    if _has_nvidia_gpu(root):
+        return "cuda:0"
+    return "mps" if sys.platform == "darwin" and platform.machine() == "arm64" else "cpu"
+
+
+def _has_nvidia_gpu(root: Path) -> bool:
+    return (root / "dev/nvidia0").exists() or _l4t(root) is not None or _ask_gpu(None).name is not None
+
+
+def identify(torch_device: str, root: Path = Path("/"), gpu_uuid: str | None = None) -> DeviceInfo:
+    """Return what machine this is; `label` names what computes, or the board where it is one."""
+    on_gpu = torch_device.startswith("cuda")
+    gpu = _ask_gpu(gpu_uuid)
+    cpu, cores = _cpu_name(root), os.cpu_count() or 1
+    kind = _kind(root, gpu.name, on_gpu=on_gpu)
+    memory_kind = "unified" if kind in UNIFIED else "discrete" if on_gpu else "host"
+    l4t, ram = _l4t(root), ram_bytes(root)
+    reasons = {"power_mode": NOT_READ}
+    for key, value, why in (
+        ("gpu", gpu.name, gpu.reason),
+        ("driver", gpu.driver, gpu.reason),
+        ("cpu", cpu, "/proc/cpuinfo names none"),
+        ("l4t", l4t, NOT_JETSON),
+        ("ram_bytes", ram, "/proc/meminfo is not to be read"),
+    ):
+        if value is None:
+            reasons[key] = why
+    return {
+        "label": _label(root, kind, gpu.name if on_gpu else None, cpu, cores),
+        "kind": kind,
+        "memory_kind": memory_kind,
+        "power_mode": None,
+        "gpu": gpu.name,
+        "cpu": cpu,
+        "cores": cores,
+        "ram_bytes": ram,
+        "driver": gpu.driver,
+        "l4t": l4t,
+        "os": platform.system(),
+        "kernel": platform.release(),
+        "reasons": reasons,
+    }
+
+
+def ram_bytes(root: Path = Path("/")) -> int | None:
+    """Return MemTotal of /proc/meminfo, bytes."""
+    found = re.search(r"^MemTotal:\s+(\d+) kB", _read(root / "proc/meminfo"), re.MULTILINE)
+    return int(found[1]) * 1024 if found else None
+
+
+def _kind(root: Path, gpu: str | None, *, on_gpu: bool) -> str:
+    model = _read(root / "proc/device-tree/model") + " " + _product(root)
+    if "Thor" in model:
+        return "jetson-thor"
+    if "AGX Orin" in model:
+        return "jetson-agx-orin"
+    if _l4t(root) is not None:
+        return "jetson"
+    if gpu and "GB10" in gpu:
+        return "gb10"
+    return "gpu" if on_gpu else "cpu"
+
+
+def _label(root: Path, kind: str, gpu: str | None, cpu: str | None, cores: int) -> str:
+    """Return the study's name for its boards, else the name of what computes."""
+    product = _product(root)
+    if kind == "gb10":
+        return "Dell Pro Max GB10" if "Dell" in product or not product else product
+    if kind in ("jetson-thor", "jetson-agx-orin"):
+        return {"jetson-thor": "Jetson Thor", "jetson-agx-orin": "Jetson AGX Orin"}[kind]
+    if kind == "jetson":
+        return _read(root / "proc/device-tree/model").removeprefix("NVIDIA ").strip() or "Jetson"
+    return gpu or f"{cpu or platform.machine()} ({cores} core{'s' if cores > 1 else ''})"
+
+
+def _product(root: Path) -> str:
+    """Return vendor and product of the firmware's tables, "" where there are none."""
+    folder = root / "sys/class/dmi/id"
+    vendor, product = _read(folder / "sys_vendor").strip(), _read(folder / "product_name").strip()
+    vendor = "Dell" if vendor.startswith("Dell") else vendor
+    return product if product.startswith(vendor) else f"{vendor} {product}".strip()
+
+
+def _l4t(root: Path) -> str | None:
+    """Return L4T's release, e.g. "38.4.0"; None where the board is no Jetson."""
+    found = re.search(r"R(\d+).*?REVISION:\s*([\d.]+)", _read(root / "etc/nv_tegra_release"))
+    return f"{found[1]}.{found[2]}" if found else None
+
+
+def _cpu_name(root: Path) -> str | None:
+    found = re.search(r"^model name\s*:\s*(.+)$", _read(root / "proc/cpuinfo"), re.MULTILINE)
+    return " ".join(found[1].split()) if found else (platform.processor() or None)
+
+
+def _ask_gpu(uuid: str | None) -> _Gpu:
+    """Return name and driver of the GPU; of the only one where no UUID is given."""
+    try:
+        library = nvml.library()
+    except nvml.NoGpu as error:
+        return _Gpu(reason=str(error))
+    try:
+        device = nvml.handle(library, uuid)
+        return _Gpu(nvml.name(library, device), nvml.driver(library), "NVML does not say")
+    except nvml.NoGpu as error:
+        return _Gpu(reason=str(error))
+    finally:
+        library.nvmlShutdown()
+
+
+def _read(path: Path) -> str:
+    """Return a small file's text, "" where there is none; device-tree strings end in a NUL."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").rstrip("\0\n")
+    except OSError:
+        return ""

@@ -1,0 +1,83 @@
+"""The way to one GPU in NVIDIA's management library, shared by power, memory, health and device."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class NoGpu(Exception):  # noqa: N818
+    """NVML is not there, or does not show the GPU that was asked for; says why."""
+
+
+def library() -> Any:
+    """Return NVIDIA's own pynvml, initialised; shut it down with `pynvml.nvmlShutdown()`.
+
+    Raises:
+        NoGpu: the package or the driver is missing, or another package is called pynvml.
+    """
+    try:
+        import pynvml  # noqa: PLC0415
+    except ImportError as error:
+        raise NoGpu("the nvidia-ml-py package is not installed (pip install nvidia-ml-py)") from error
+    if not hasattr(pynvml, "_nvmlGetFunctionPointer"):
+        # an unofficial package of the same name wraps an old copy: https://pypi.org/project/pynvml/
+        raise NoGpu("the unofficial pynvml package hides nvidia-ml-py (pip uninstall pynvml; pip install nvidia-ml-py)")
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError as error:
+        raise NoGpu(f"NVML did not start: {error}") from error
+    return pynvml
+
+
+def handle(nvml: Any, uuid: str | None) -> Any:
+    """Return the device handle of the GPU with `uuid`; CUDA's numbering is not NVML's.
+
+    Without a UUID the machine must have exactly one GPU.
+
+    Raises:
+        NoGpu: no such GPU, or several and no UUID.
+    """
+    try:
+        count = nvml.nvmlDeviceGetCount()
+        handles = [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(count)]
+        if uuid is None:
+            if count != 1:
+                raise NoGpu(f"NVML shows {count} GPUs and torch did not say which it computes on")
+            return handles[0]
+        for candidate in handles:
+            if _bare(_text(nvml.nvmlDeviceGetUUID(candidate))) == _bare(uuid):
+                return candidate
+    except nvml.NVMLError as error:
+        raise NoGpu(f"NVML does not show its GPUs: {error}") from error
+    raise NoGpu(f"NVML shows {count} GPU(s), none with the UUID {uuid}")
+
+
+def optional(nvml: Any, call: Callable[..., Any], *arguments: Any) -> Any | None:
+    """Return what `call` returns, or None where this device does not support it (any call may be missing)."""
+    try:
+        return call(*arguments)
+    except (nvml.NVMLError, AttributeError):
+        return None
+
+
+def name(nvml: Any, device: Any) -> str | None:
+    """Return the GPU's product name."""
+    found = optional(nvml, nvml.nvmlDeviceGetName, device)
+    return None if found is None else _text(found)
+
+
+def driver(nvml: Any) -> str | None:
+    """Return the driver's version."""
+    found = optional(nvml, nvml.nvmlSystemGetDriverVersion)
+    return None if found is None else _text(found)
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _bare(uuid: str) -> str:
+    return uuid.lower().removeprefix("gpu-")

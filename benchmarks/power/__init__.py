@@ -1,0 +1,82 @@
+"""MONITORS: the sensors, and the choice among them.
+
+A new sensor is one file with a PowerMonitor in it, and one entry here.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+
+from benchmarks.errors import BenchmarkError
+from benchmarks.power.base import PowerMonitor, PowerTarget, SensorUnavailable
+from benchmarks.power.nvml import NvmlMonitor
+from benchmarks.power.replay import ReplayMonitor
+
+MONITORS: dict[str, type[PowerMonitor]] = {"nvml": NvmlMonitor, "replay": ReplayMonitor}
+"""--power-monitor's name -> its class."""
+
+AUTO = ("nvml",)
+"""What `auto` tries, in this order."""
+
+PLANNED = ("jtop", "tegrastats", "hwmon", "rapl")
+"""Sensors of the Jetson boards and of CPUs, which are not in this version."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The sensor of a pair. Without one, `reason` says why; each sensor that was tried is in it."""
+
+    name: str
+    monitor: PowerMonitor | None
+    reason: str | None
+    scope_mismatch: bool = False
+
+
+def check_option(option: str) -> None:
+    """Raise BenchmarkError where --power-monitor names what there is not."""
+    name, _, argument = option.partition(":")
+    known = ("auto", "none", *MONITORS)
+    if name in PLANNED:
+        raise BenchmarkError(
+            f"--power-monitor={name}: that sensor is not in this version; there are {', '.join(known)}. "
+            "Type --power-monitor=none to measure without joules."
+        )
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=2, cutoff=0.4)
+        guess = f"did you mean {' or '.join(near)}? " if near else ""
+        raise BenchmarkError(f"--power-monitor={option}: there is no {name!r}; {guess}there are {', '.join(known)}.")
+    if argument and name != "replay":
+        raise BenchmarkError(f"--power-monitor={option}: {name} takes nothing after it; type --power-monitor={name}.")
+
+
+def select(option: str, target: PowerTarget) -> Selection:
+    """Open the sensor that `option` asks for.
+
+    `auto` never pairs a GPU's sensor with computing on the CPU. A sensor asked for by name is
+    opened all the same, and marked as a mismatch.
+
+    Raises:
+        SensorUnavailable: the sensor asked for by name is not to be had.
+    """
+    name, _, argument = option.partition(":")
+    if name == "none":
+        return Selection("none", None, "--power-monitor=none was asked for")
+    if name == "auto":
+        return _first_that_works(target)
+    monitor = MONITORS[name](target, argument or None)
+    return Selection(name, monitor, None, scope_mismatch=monitor.of_gpu and not target.computes_on_gpu)
+
+
+def _first_that_works(target: PowerTarget) -> Selection:
+    refusals = []
+    for name in AUTO:
+        kind = MONITORS[name]
+        if kind.of_gpu and not target.computes_on_gpu:
+            refusals.append(f"{name}: a GPU's sensor does not cover computing on the CPU")
+            continue
+        try:
+            return Selection(name, kind(target), None)
+        except SensorUnavailable as refusal:
+            refusals.append(str(refusal).rstrip("."))
+    return Selection("none", None, "no sensor here (" + "; ".join(refusals) + ")")

@@ -1,0 +1,118 @@
+"""Energy from samples: pure functions on arrays; imports nothing of ours.
+
+Times are ns of one clock, power is in watts, energy in joules. A window is (start, end) in ns.
+
+A *segment* is the stretch between two neighbouring samples. It is *covered* when both samples are
+valid and no more than GAP_PERIODS nominal periods lie between them. What is not covered adds no
+energy and lowers the coverage: a missing sample never passes for a low one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+GAP_PERIODS = 3.0
+NS = 1e-9
+
+
+class Curve:
+    """Power or a counter over time, integrated once, asked for many windows.
+
+    Energy up to time t is the sum of the covered segments before t plus the covered part of the
+    segment that t falls into, so that any split of a window adds up to the whole.
+    """
+
+    def __init__(self, times_ns: ArrayLike, values: ArrayLike, period_s: float, *, counter: bool) -> None:
+        """Take samples in order of time.
+
+        Args:
+            times_ns: shape (n,), ascending.
+            values: shape (n,): watts, or a counter in joules where `counter`; NaN is no reading.
+            period_s: nominal time between samples, seconds.
+            counter: whether `values` count energy rather than being power.
+        """
+        raw_times, raw_values = np.asarray(times_ns, dtype=np.int64), np.asarray(values, dtype=np.float64)
+        self._origin = int(raw_times[0]) if raw_times.size else 0
+        self._t: Floats = (raw_times - self._origin) * NS
+        self._v = raw_values
+        self._counter = counter
+        steps = np.diff(self._t)
+        energies = np.diff(self._v) if counter else 0.5 * (self._v[1:] + self._v[:-1]) * steps
+        covered = np.isfinite(energies) & (steps <= GAP_PERIODS * period_s) & (steps > 0)
+        if counter:
+            covered &= energies >= 0  # a counter that went back was reset: nothing is known of that stretch
+        self._covered: NDArray[np.bool_] = covered
+        self._seconds = np.concatenate([[0.0], np.cumsum(np.where(covered, steps, 0.0))])
+        self._joules = np.concatenate([[0.0], np.cumsum(np.where(covered, energies, 0.0))])
+
+    def energy(self, windows: ArrayLike) -> tuple[Floats, Floats]:
+        """Return (joules, coverage) of each window, shapes (w,).
+
+        Power is integrated by the trapezoid rule, E = sum of 0.5 (Pa + Pb) (tb - ta), with P
+        interpolated at the window's edges; a counter is interpolated there. Coverage is covered
+        seconds / seconds, 0 to 1; where it is 0, so are the joules, and they mean nothing.
+        """
+        edges = (np.asarray(windows, dtype=np.int64).reshape(-1, 2) - self._origin) * NS
+        if self._t.size < 2:  # no segment at all
+            zeros = np.zeros(len(edges))
+            return zeros, zeros.copy()
+        (j0, s0), (j1, s1) = self._until(edges[:, 0]), self._until(edges[:, 1])
+        lengths = edges[:, 1] - edges[:, 0]
+        share = np.divide(s1 - s0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+        return j1 - j0, np.clip(share, 0.0, 1.0)
+
+    def _until(self, t: Floats) -> tuple[Floats, Floats]:
+        """Return (joules, covered seconds) from the first sample to each time in `t`."""
+        inside = np.clip(t, self._t[0], self._t[-1])
+        k = np.clip(np.searchsorted(self._t, inside, side="right") - 1, 0, self._t.size - 2)
+        step = self._t[k + 1] - self._t[k]
+        x = np.divide(inside - self._t[k], step, out=np.zeros_like(inside), where=step > 0)
+        rise = self._v[k + 1] - self._v[k]
+        part = x * rise if self._counter else (self._v[k] + 0.5 * x * rise) * x * step
+        joules = self._joules[k] + np.where(self._covered[k], part, 0.0)
+        return joules, self._seconds[k] + np.where(self._covered[k], x * step, 0.0)
+
+
+def mean_power(times_ns: ArrayLike, watts: ArrayLike, period_s: float, window: tuple[int, int]) -> float | None:
+    """Return energy / covered time of one window, watts; None where under half of it is covered."""
+    joules, coverage = Curve(times_ns, watts, period_s, counter=False).energy([window])
+    seconds = (window[1] - window[0]) * NS * float(coverage[0])
+    return float(joules[0]) / seconds if coverage[0] >= 0.5 else None
+
+
+def statistical_uncertainty(watts: ArrayLike) -> float | None:
+    """Return the relative standard uncertainty of the mean of sampled power; None where it is not defined.
+
+    u = s / (mean sqrt(n_eff)), n_eff = n (1 - r) / (1 + r) with r the lag-1 autocorrelation, not below 0.
+    """
+    values = np.asarray(watts, dtype=np.float64)
+    values = values[np.isfinite(values)]
+    if values.size < 3 or values.mean() == 0:
+        return None
+    spread = values - values.mean()
+    variance = float(spread @ spread)
+    r = float(spread[1:] @ spread[:-1]) / variance if variance > 0 else 0.0
+    effective = values.size * (1 - max(r, 0.0)) / (1 + max(r, 0.0))
+    return float(values.std(ddof=1) / abs(values.mean()) / np.sqrt(max(effective, 1.0)))
+
+
+def downsample(
+    times_ns: ArrayLike, watts: ArrayLike, origin_ns: int, bins: int
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return (seconds since origin, min, mean, max) of at most `bins` bins of equal time; empty bins are left out."""
+    t = (np.asarray(times_ns, dtype=np.int64) - origin_ns) * NS
+    v = np.asarray(watts, dtype=np.float64)
+    t, v = t[np.isfinite(v)], v[np.isfinite(v)]
+    if t.size <= bins:
+        return t, v, v, v
+    place = np.minimum(((t - t[0]) / (t[-1] - t[0]) * bins).astype(int), bins - 1)
+    starts = np.flatnonzero(np.concatenate([[True], np.diff(place) > 0]))
+    counts = np.diff(np.concatenate([starts, [t.size]]))
+    return (
+        np.add.reduceat(t, starts) / counts,
+        np.minimum.reduceat(v, starts),
+        np.add.reduceat(v, starts) / counts,
+        np.maximum.reduceat(v, starts),
+    )

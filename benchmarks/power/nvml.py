@@ -1,0 +1,92 @@
+"""NVIDIA GPUs through NVML: GB10, discrete GPUs, Thor.
+
+Power: the instantaneous field where there is one, because `nvmlDeviceGetPowerUsage` is an average
+over 1 s on Ampere and newer. Energy: the driver's counter (mJ since it was loaded) where it counts.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import time
+from typing import Any
+
+from benchmarks import nvml
+from benchmarks.power.base import PowerMonitor, PowerSample, PowerTarget, SensorLost, SensorUnavailable
+
+POWER_INSTANT = 186  # NVML_FI_DEV_POWER_INSTANT, milliwatts
+SCOPES = {0: "gpu", 1: "module"}  # NVML_POWER_SCOPE_*; superchips answer for the module only
+
+
+class NvmlMonitor(PowerMonitor):
+    """Board power of one GPU, sampled at 10 Hz: faster reads the same values again (they update every 100 ms)."""
+
+    of_gpu = True
+    gain_uncertainty = 0.05
+    gain_source = "arXiv 2312.02741 (SC24): steady-state errors of -2% to -6% on Ampere and Ada boards"
+
+    def __init__(self, target: PowerTarget, argument: str | None = None) -> None:  # noqa: ARG002
+        try:
+            self._nvml = nvml.library()
+            self._handle = nvml.handle(self._nvml, target.gpu_uuid)
+        except nvml.NoGpu as error:
+            raise SensorUnavailable(f"nvml: {error}.") from error
+        self._refuse_mig()
+        self._field_scope = self._working_scope()
+        if self._watts() is None:
+            self._nvml.nvmlShutdown()
+            raise SensorUnavailable("nvml: the library starts, but this GPU answers no power call (as Jetson Orin's).")
+        self.scope = SCOPES[self._field_scope or 0]
+        self._counts = self._joules() is not None
+        how = "instantaneous power field" if self._field_scope is not None else "nvmlDeviceGetPowerUsage"
+        package = importlib.metadata.version("nvidia-ml-py")
+        self.rails = (how,)
+        self.source = f"NVML driver {nvml.driver(self._nvml) or 'unknown'}, nvidia-ml-py {package}, {how}"
+
+    def _refuse_mig(self) -> None:
+        mode = nvml.optional(self._nvml, self._nvml.nvmlDeviceGetMigMode, self._handle)
+        if mode and mode[0]:
+            # every instance shows the whole board's power: https://github.com/NVIDIA/dcgm-exporter/issues/317
+            raise SensorUnavailable("nvml: MIG is on, and board power cannot be shared out among its instances.")
+
+    def _working_scope(self) -> int | None:
+        """Return the first scope whose instantaneous power field answers; None where none does."""
+        return next((scope for scope in SCOPES if self._field(scope) is not None), None)
+
+    def _field(self, scope: int) -> float | None:
+        values = nvml.optional(
+            self._nvml, self._nvml.nvmlDeviceGetFieldValues, self._handle, [(POWER_INSTANT, scope)]
+        )
+        if not values or values[0].nvmlReturn != self._nvml.NVML_SUCCESS:
+            return None
+        return float(values[0].value.uiVal) / 1e3
+
+    def _watts(self) -> float | None:
+        if self._field_scope is not None:
+            return self._field(self._field_scope)
+        milliwatts = nvml.optional(self._nvml, self._nvml.nvmlDeviceGetPowerUsage, self._handle)
+        return None if milliwatts is None else milliwatts / 1e3
+
+    def _joules(self) -> float | None:
+        millijoules = nvml.optional(self._nvml, self._nvml.nvmlDeviceGetTotalEnergyConsumption, self._handle)
+        return None if millijoules is None else millijoules / 1e3
+
+    def read(self) -> list[PowerSample]:  # noqa: D102
+        before = time.monotonic_ns()
+        watts = self._watts()
+        joules = self._joules() if self._counts else None
+        if watts is None:
+            self._tell_loss()
+        return [PowerSample((before + time.monotonic_ns()) // 2, watts, joules)]
+
+    def _tell_loss(self) -> None:
+        """Raise SensorLost where the GPU is gone, not where one reading failed."""
+        errors: Any = self._nvml
+        try:
+            errors.nvmlDeviceGetUUID(self._handle)
+        except errors.NVMLError as error:
+            raise SensorLost(f"NVML lost the GPU: {error}") from error
+
+    def close(self) -> None:  # noqa: D102
+        if self._nvml is not None:
+            nvml.optional(self._nvml, self._nvml.nvmlShutdown)
+            self._nvml = None

@@ -1,0 +1,96 @@
+"""A recorded trace, played back as if it were measured now. For tests, and for looking again.
+
+    time_s,watts[,energy_j]
+    0.0,12.5
+
+Lines that begin with # are comments; `# scope: gpu+soc`, `# rails: A, B` and `# source: ...` say what
+the recording covers. Time counts from the moment that the monitor is opened.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import time
+from pathlib import Path
+
+from benchmarks.power.base import PowerMonitor, PowerSample, PowerTarget, SensorLost, SensorUnavailable
+
+COLUMNS = ("time_s", "watts", "energy_j")
+LARGEST_BYTES = 100_000_000
+
+
+class ReplayMonitor(PowerMonitor):
+    """Gives each recorded sample when its time has come, stamped with that time, and once."""
+
+    def __init__(self, target: PowerTarget, argument: str | None = None) -> None:  # noqa: ARG002
+        if not argument:
+            raise SensorUnavailable("--power-monitor=replay needs a file; type --power-monitor=replay:FILE.")
+        self._path = Path(argument)
+        notes, self._rows = _parse(self._path)
+        self.source = notes.get("source", f"recorded trace {self._path.name}")
+        self.scope = notes.get("scope", "recorded")
+        self.rails = tuple(rail.strip() for rail in notes.get("rails", "recorded").split(","))
+        self.period_s = _median_step([row[0] for row in self._rows])
+        self._given = 0
+        self._opened_ns = time.monotonic_ns()
+
+    def read(self) -> list[PowerSample]:  # noqa: D102
+        elapsed = (time.monotonic_ns() - self._opened_ns) / 1e9
+        due: list[PowerSample] = []
+        while self._given < len(self._rows) and self._rows[self._given][0] <= elapsed:
+            seconds, watts, energy = self._rows[self._given]
+            due.append(PowerSample(self._opened_ns + round(seconds * 1e9), watts, energy))
+            self._given += 1
+        if not due and self._given == len(self._rows):
+            raise SensorLost(f"the trace {self._path.name} ended after {self._rows[-1][0]:.1f} s")
+        return due
+
+
+Row = tuple[float, float | None, float | None]
+
+
+def _parse(path: Path) -> tuple[dict[str, str], list[Row]]:
+    """Return (notes from comments, rows) of a trace file."""
+    try:
+        if path.stat().st_size > LARGEST_BYTES:
+            raise SensorUnavailable(f"--power-monitor=replay:{path}: larger than 100 MB; cut it down.")
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise SensorUnavailable(f"--power-monitor=replay:{path}: cannot be read ({why}); name a trace file.") from error
+    comments = [line[1:].partition(":") for line in lines if line.startswith("#")]
+    notes = {key.strip(): value.strip() for key, colon, value in comments if colon}
+    numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip() and not line.startswith("#")]
+    if not numbered or tuple(numbered[0][1].replace(" ", "").split(",")) not in (COLUMNS[:2], COLUMNS):
+        raise SensorUnavailable(f"--power-monitor=replay:{path}: the first line must be `time_s,watts[,energy_j]`.")
+    rows = [_row(path, number, line) for number, line in numbered[1:]]
+    _check(path, rows)
+    return notes, rows
+
+
+def _row(path: Path, number: int, line: str) -> Row:
+    cells = next(csv.reader([line]))
+    try:
+        numbers = [float(cell) if cell.strip() else None for cell in cells]
+    except ValueError:
+        numbers = []
+    finite = all(value is None or math.isfinite(value) for value in numbers)
+    if not 2 <= len(numbers) <= 3 or numbers[0] is None or not finite:
+        raise SensorUnavailable(
+            f"--power-monitor=replay:{path}: line {number} is {line[:40]!r}, and needs numbers: time_s,watts[,energy_j]."
+        )
+    return numbers[0], numbers[1], numbers[2] if len(numbers) == 3 else None
+
+
+def _check(path: Path, rows: list[Row]) -> None:
+    times = [row[0] for row in rows]
+    if len(rows) < 2 or any(b <= a for a, b in zip(times, times[1:], strict=False)):
+        raise SensorUnavailable(
+            f"--power-monitor=replay:{path}: needs at least two samples, each later than the one before."
+        )
+
+
+def _median_step(times: list[float]) -> float:
+    steps = sorted(b - a for a, b in zip(times, times[1:], strict=False))
+    return steps[len(steps) // 2]
