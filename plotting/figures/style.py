@@ -1,0 +1,150 @@
+"""One style for all figures: colours, texts, legend, footnote."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+import seaborn as sns
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from benchmarks.record import MEASURED
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+# Okabe and Ito's colours, which the colour-blind tell apart (https://jfly.uni-koeln.de/color/); no yellow on white.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#6F6F6F", "#8B5E3C")
+HATCHES = {"fp16": "", "bf16": "////"}
+INK, GREY, PALE = "#222222", "#6B6B6B", "#D9D9D9"
+DPI = 150
+SHORT = {
+    "failed": "failed",
+    "did not fit": "did not fit",
+    "skipped": "skipped",
+    "interrupted": "interrupted",
+    "never attempted": "not attempted",
+}
+
+
+def canvas(width: float, height: float) -> Figure:
+    """Return an empty figure in the house style, inches."""
+    sns.set_theme(style="whitegrid", context="notebook", rc={"axes.edgecolor": PALE, "hatch.linewidth": 0.8})
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    layout = figure.get_layout_engine()
+    if layout is not None:
+        layout.set(w_pad=0.12, h_pad=0.1)  # type: ignore[call-arg]
+    return figure
+
+
+def plain(text: str) -> str:
+    """Return text that matplotlib shows as it stands: a dollar sign would begin mathematics."""
+    return text.replace("$", r"\$")
+
+
+def palette(table: pd.DataFrame) -> dict[str, str]:
+    """Return a colour for each device, by its place in the table: the same in every figure."""
+    devices = list(dict.fromkeys(table["device"]))
+    return {device: COLOURS[place % len(COLOURS)] for place, device in enumerate(devices)}
+
+
+def lighter(colour: str, share: float) -> tuple[float, float, float]:
+    """Return a colour mixed with white; `share` of 1 is white."""
+    red, green, blue = to_rgb(colour)
+    return (red + (1 - red) * share, green + (1 - green) * share, blue + (1 - blue) * share)
+
+
+def title(figure: Figure, text: str, table: pd.DataFrame) -> None:
+    """Put title and footnote on a figure."""
+    figure.suptitle(plain(text), x=0.01, ha="left", fontsize=16, fontweight="bold", color=INK)
+    width = int(figure.get_figwidth() * 15.5)
+    lines = [line for sentence in footnote(table) for line in textwrap.wrap(plain(sentence), width)]
+    figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=8.5, color=GREY)
+
+
+def legend(figure: Figure, table: pd.DataFrame, extra: list[Patch] | None = None) -> None:
+    """Put the legend outside the axes: colours are devices, hatches are precisions."""
+    devices = [Patch(facecolor=colour, label=plain(device)) for device, colour in palette(table).items()]
+    precisions = [
+        Patch(facecolor=PALE, edgecolor=INK, hatch=HATCHES.get(name, "xx"), label=name)
+        for name in dict.fromkeys(table.sort_values("precision_order")["precision"])
+    ]
+    figure.legend(handles=[*devices, *precisions, *(extra or [])], loc="outside right upper", frameon=False, fontsize=10)
+
+
+def say_nothing_measured(axes: Axes, what: str, reasons: list[str]) -> None:
+    """Say in words, in the place of the bars, that nothing was measured and why."""
+    axes.set_axis_off()
+    why = "\n".join(line for reason in reasons[:3] for line in textwrap.wrap(plain(reason), 70))
+    axes.text(
+        0.5,
+        0.5,
+        f"{what}: not measured\n\n{why}",
+        ha="center",
+        va="center",
+        transform=axes.transAxes,
+        fontsize=12,
+        color=GREY,
+        linespacing=1.5,
+    )
+
+
+def reasons(table: pd.DataFrame, metric: str) -> list[str]:
+    """Return, each once, why `metric` is missing in measured rows; without those, why nothing was measured."""
+    measured = table[table["status"] == MEASURED]
+    found = measured[measured[metric].isna()][f"{metric}_reason"] if len(measured) else table["reason"]
+    return [reason for reason in dict.fromkeys(found) if reason]
+
+
+def footnote(table: pd.DataFrame) -> list[str]:
+    """Return the conditions of the figures, and what is missing, in sentences."""
+    measured = table[table["status"] == MEASURED]
+    notes = [_work(measured), _power(measured)] if len(measured) else ["Nothing was measured."]
+    kinds = set(measured["weights"])
+    if "mini" in kinds:
+        notes.append(
+            "Miniature weights: the models' own classes and image tokens with a few hundred thousand weights. "
+            "They prove the path and say nothing about the published models."
+        )
+    if "random" in kinds:
+        notes.append("Random weights: full size, timing only.")
+    return [note for note in [*notes, _missing(table)] if note]
+
+
+def _work(measured: pd.DataFrame) -> str:
+    runs = _span(measured["runs"])
+    tokens, batch = _span(measured["new_tokens"]), _span(measured["batch_size"])
+    failed = int(measured["failed_runs"].sum())
+    lost = f"; {failed} runs failed" if failed else ""
+    return f"{runs} runs a pair{lost}; {tokens} new tokens a sequence; batch {batch}; photographs of 640x480."
+
+
+def _power(measured: pd.DataFrame) -> str:
+    """Return how power was measured on each device."""
+    parts = []
+    for device, rows in measured.groupby("device", sort=False):
+        row = rows.iloc[0]
+        if row["power_method"]:
+            how = f"{row['power_scope']}, {row['power_method']}, {row['power_source']}"
+            parts.append(f"{device}: {how}" + (" (scope mismatch)" if rows["scope_mismatch"].any() else ""))
+        else:
+            parts.append(f"{device}: not measured ({row['power_reason']})")
+    return "Power: " + "; ".join(parts) + "."
+
+
+def _missing(table: pd.DataFrame) -> str:
+    """Return which pairs have no value, by state."""
+    parts = []
+    for status, rows in table[table["status"] != MEASURED].groupby("status", sort=False):
+        names = [f"{r.model} {r.precision} on {r.device}" for r in rows.itertuples()]
+        shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+        parts.append(f"{str(status).capitalize()}: {shown}.")
+    return " ".join(parts)
+
+
+def _span(values: pd.Series) -> str:
+    low, high = values.min(), values.max()
+    return f"{low:.0f}" if low == high else f"{low:.0f} to {high:.0f}"
