@@ -99,6 +99,7 @@ def _facts(entry: Entry) -> dict[str, Any]:
         "checkpoint": get("checkpoint", "name"),
         "revision": get("checkpoint", "revision"),
         "weights_id": get("checkpoint", "weights_id"),
+        "parameters": float(get("checkpoint", "parameters", math.nan)),
         "remarks": " ".join(str(remark) for remark in get("checkpoint", "remarks", [])),
         "engine": get("engine", "name"),
         "torch_device": get("engine", "torch_device"),

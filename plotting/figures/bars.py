@@ -107,8 +107,8 @@ def _canvas(table: pd.DataFrame) -> tuple[Figure, list[tuple[Axes, list[str]]]]:
     per_row = max(1, min(len(models), BARS_A_ROW // series if series <= BARS_A_ROW else 1))
     count = -(-len(models) // per_row)
     per_row = -(-len(models) // count)  # rows of about equal length
-    width = min(20.0, max(9.5, 4.5 + 0.42 * per_row * series))
-    figure = style.canvas(width, 2.0 + 4.2 * count)
+    width = min(16.0, max(9.5, 4.5 + 0.42 * per_row * series))
+    figure = style.canvas(width, 2.0 + 4.8 * count)
     grid = figure.subplots(count, 1, squeeze=False, sharey=True)[:, 0]
     return figure, [(axes, models[i * per_row : (i + 1) * per_row]) for i, axes in enumerate(grid)]
 

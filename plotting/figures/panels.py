@@ -20,13 +20,15 @@ if TYPE_CHECKING:
 PANELS = ("tokens_per_sec", "avg_ram_gb", "tps_per_watt", "joules_per_token")
 MARKERS = {"fp16": "o", "bf16": "D"}
 COLUMNS = 3
+GAP = 0.13
+"""Half the distance between the marks of a row, rows are 1 apart."""
 
 
 def precision_panels(table: pd.DataFrame) -> Figure:
     """Return four panels: a line for each device and model, a mark for each precision."""
     ordered = table.sort_values(["device_order", "model_order"])
     rows = list(dict.fromkeys(zip(ordered["device"], ordered["model"], strict=True)))
-    figure = style.canvas(15.0, 3.4 + 2 * max(0.30 * len(rows), 2.0))
+    figure = style.canvas(15.0, 3.4 + 2 * max(0.36 * len(rows), 2.0))
     grid = figure.subplots(2, 2, sharey=True)
     for axes, name in zip(grid.flat, PANELS, strict=True):
         _precision_panel(axes, table, name, rows)
@@ -41,27 +43,55 @@ def _precision_panel(axes: Axes, table: pd.DataFrame, name: str, rows: list[tupl
     axes.set_title(f"{metric.label}, {direction}", loc="left", fontsize=12, color=style.INK)
     if not table[name].notna().any():
         style.say_nothing_measured(axes, metric.label, style.reasons(table, name))
-        axes.title.set_visible(True)
         return
+    right = 1.06 * table[name].max()
     for y, (device, model) in enumerate(rows):
-        found = table[(table["device"] == device) & (table["model"] == model)].dropna(subset=[name])
-        if len(found) > 1:
-            axes.plot([found[name].min(), found[name].max()], [y, y], color=style.PALE, linewidth=4, zorder=1)
-        for _, row in found.iterrows():
-            axes.scatter(
-                row[name],
-                y,
-                marker=MARKERS.get(row["precision"], "s"),
-                s=55,
-                zorder=2,
-                facecolor=colours[device] if row["precision"] == "fp16" else "white",
-                edgecolor=colours[device],
-                linewidth=1.8,
-            )
+        found = table[(table["device"] == device) & (table["model"] == model)].sort_values("precision_order")
+        for place, (_, row) in enumerate(found.iterrows()):
+            # Each precision a little apart: equal values would hide one another
+            _mark(axes, row, name, y + GAP * (2 * place - len(found) + 1), colours[device])
+        _say_missing(axes, found, name, (y, right / 2))
     axes.set_yticks(range(len(rows)), [_row_name(device, model, table) for device, model in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.set_xlim(left=0)
+    axes.set_xlim(0, right)
     axes.set_xlabel(metric.axis)
+
+
+def _mark(axes: Axes, row: pd.Series, name: str, y: float, colour: str) -> None:
+    if not math.isnan(row[name]):
+        axes.scatter(
+            row[name],
+            y,
+            marker=MARKERS.get(row["precision"], "s"),
+            s=48,
+            zorder=2,
+            facecolor=colour if row["precision"] == "fp16" else "white",
+            edgecolor=colour,
+            linewidth=1.8,
+        )
+
+
+def _say_missing(axes: Axes, found: pd.DataFrame, name: str, centre: tuple[int, float]) -> None:
+    """Write into the free half of a row, whose centre is (y, x), which precision has no mark, and why."""
+    missing = found[found[name].isna()]
+    words = {row["precision"]: style.SHORT.get(row["status"], "not measured") for _, row in missing.iterrows()}
+    if not words:
+        return
+    same = len(words) == len(found) and len(set(words.values())) == 1
+    text = next(iter(words.values())) if same else ", ".join(f"{p} {word}" for p, word in words.items())
+    y, middle = centre
+    at_left = not (found[name] < middle).any()
+    axes.annotate(
+        text,
+        (0.008 if at_left else 0.992, y),
+        xycoords=("axes fraction", "data"),
+        ha="left" if at_left else "right",
+        va="center",
+        fontsize=9,
+        color=style.GREY,
+        style="italic",
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+    )
 
 
 def _row_name(device: str, model: str, table: pd.DataFrame) -> str:
@@ -98,7 +128,8 @@ def combined(table: pd.DataFrame) -> Figure:
     columns = min(COLUMNS, len(models))
     lines = -(-len(models) // columns)
     figure = style.canvas(5.0 + 3.9 * columns, 2.2 + lines * (1.1 + 0.34 * max(len(series), 3)))
-    style.title(figure, f"{METRICS[name].label} of every device and precision, higher is better", table)
+    heading = f"{METRICS[name].label} of every device and precision, each model on its own scale, higher is better"
+    style.title(figure, heading, table)
     grid = figure.subplots(lines, columns, squeeze=False, sharey=True)
     for axes in grid.flat[len(models) :]:
         axes.set_axis_off()

@@ -78,7 +78,7 @@ def legend(figure: Figure, table: pd.DataFrame, extra: list[Patch] | None = None
 def say_nothing_measured(axes: Axes, what: str, reasons: list[str]) -> None:
     """Say in words, in the place of the bars, that nothing was measured and why."""
     axes.set_axis_off()
-    why = "\n".join(line for reason in reasons[:3] for line in textwrap.wrap(plain(reason), 70))
+    why = "\n".join(line for reason in reasons[:3] for line in evenly(plain(reason), 62))
     axes.text(
         0.5,
         0.5,
@@ -90,6 +90,12 @@ def say_nothing_measured(axes: Axes, what: str, reasons: list[str]) -> None:
         color=GREY,
         linespacing=1.5,
     )
+
+
+def evenly(text: str, width: int) -> list[str]:
+    """Return text wrapped into lines of about equal length, so that none holds a lone last word."""
+    lines = len(textwrap.wrap(text, width))
+    return textwrap.wrap(text, min(width, len(text) // max(lines, 1) + 8))
 
 
 def reasons(table: pd.DataFrame, metric: str) -> list[str]:
@@ -105,21 +111,29 @@ def footnote(table: pd.DataFrame) -> list[str]:
     notes = [_work(measured), _power(measured)] if len(measured) else ["Nothing was measured."]
     kinds = set(measured["weights"])
     if "mini" in kinds:
-        notes.append(
-            "Miniature weights: the models' own classes and image tokens with a few hundred thousand weights. "
-            "They prove the path and say nothing about the published models."
-        )
+        notes.append(_miniature(measured[measured["weights"] == "mini"]))
     if "random" in kinds:
         notes.append("Random weights: full size, timing only.")
     return [note for note in [*notes, _missing(table)] if note]
 
 
 def _work(measured: pd.DataFrame) -> str:
-    runs = _span(measured["runs"])
-    tokens, batch = _span(measured["new_tokens"]), _span(measured["batch_size"])
+    batch = _span(measured["batch_size"])
     failed = int(measured["failed_runs"].sum())
-    lost = f"; {failed} runs failed" if failed else ""
-    return f"{runs} runs a pair{lost}; {tokens} new tokens a sequence; batch {batch}; photographs of 640x480."
+    lost = f" ({failed} more failed)" if failed else ""
+    runs = _some(measured["runs"], "good run")
+    requests = f"{_some(measured['photographs'], 'photograph')} x {_some(measured['prompts'], 'prompt')}"
+    tokens = _some(measured["new_tokens"], "new token")
+    return f"{runs} a pair{lost}; {requests}; {tokens} a sequence; batch {batch}."
+
+
+def _miniature(measured: pd.DataFrame) -> str:
+    """Return what miniature weights are, with their size."""
+    sizes = measured["parameters"] / 1e6
+    return (
+        f"Miniature weights: the models' own classes and image tokens with {sizes.min():.1f} to {sizes.max():.1f} "
+        "million parameters. They prove the path and say nothing about the published models."
+    )
 
 
 def _power(measured: pd.DataFrame) -> str:
@@ -131,18 +145,22 @@ def _power(measured: pd.DataFrame) -> str:
             how = f"{row['power_scope']}, {row['power_method']}, {row['power_source']}"
             parts.append(f"{device}: {how}" + (" (scope mismatch)" if rows["scope_mismatch"].any() else ""))
         else:
-            parts.append(f"{device}: not measured ({row['power_reason']})")
+            parts.append(f"{device}: not measured, {row['power_reason']}")
     return "Power: " + "; ".join(parts) + "."
 
 
 def _missing(table: pd.DataFrame) -> str:
-    """Return which pairs have no value, by state."""
+    """Return which pairs have no value, by state and device."""
     parts = []
-    for status, rows in table[table["status"] != MEASURED].groupby("status", sort=False):
-        names = [f"{r.model} {r.precision} on {r.device}" for r in rows.itertuples()]
-        shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
-        parts.append(f"{str(status).capitalize()}: {shown}.")
+    for (status, device), rows in table[table["status"] != MEASURED].groupby(["status", "device"], sort=False):
+        names = [f"{model} {'/'.join(found['precision'])}" for model, found in rows.groupby("model", sort=False)]
+        shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more models" if len(names) > 6 else "")
+        parts.append(f"{str(status).capitalize()} on {device}: {shown}.")
     return " ".join(parts)
+
+
+def _some(values: pd.Series, noun: str) -> str:
+    return f"{_span(values)} {noun}{'' if values.max() == 1 else 's'}"
 
 
 def _span(values: pd.Series) -> str:

@@ -1,0 +1,263 @@
+"""Records and saves made by hand, for tests of what reads them: every number in them is known."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from benchmarks.models import MODELS
+from benchmarks.record import LATENCY_BINS, LATENCY_HIGH_S, LATENCY_LOW_S, MEASURED, SCHEMA
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NO_SENSOR = "no sensor here"
+NEW_TOKENS = 16
+
+
+class Made(TypedDict, total=False):
+    """What a test may choose of a Record; the rest follows."""
+
+    runs: int
+    latency_s: float
+    power_w: float | None
+    ram_gb: float
+    vram_gb: float
+    baseline_gb: float
+    memory_kind: str
+    weights: str
+    load_time_s: float | None
+    new_tokens: int
+    planned: int
+
+
+def record(model: str = "smolvlm2", precision: str = "bf16", **made: Any) -> dict[str, Any]:
+    """Return a measured Record. Its energy is power_w x latency_s for each run; None of power_w is no sensor."""
+    chosen: Made = {
+        "runs": 10,
+        "latency_s": 0.5,
+        "power_w": 40.0,
+        "ram_gb": 6.0,
+        "vram_gb": 5.0,
+        "baseline_gb": 2.0,
+        "memory_kind": "host",
+        "weights": "mini",
+        "load_time_s": 3.0,
+        "new_tokens": NEW_TOKENS,
+        **made,  # type: ignore[typeddict-item]
+    }
+    return {
+        "schema": SCHEMA,
+        "status": MEASURED,
+        "message": None,
+        "pair": _pair(model, precision),
+        "checkpoint": _checkpoint(model, chosen["weights"]),
+        "workload": _workload(chosen["new_tokens"]),
+        "engine": _engine(),
+        "load": _load(chosen["load_time_s"]),
+        "counts": _counts(chosen.get("planned", chosen["runs"]), chosen["runs"]),
+        "runs": _runs(chosen),
+        "failures": {"count": 0, "by_reason": {}, "stage": None, "first_message": None, "reasons": {}},
+        "power": _power(chosen),
+        "memory": _memory(chosen),
+        "health": _health(),
+        "trace": None,
+        "token_latency": {"low_s": LATENCY_LOW_S, "high_s": LATENCY_HIGH_S, "counts": [0] * LATENCY_BINS},
+        "times": {"started": "2026-11-23T10:00:00+00:00", "finished": "2026-11-23T10:05:00+00:00"},
+        "reasons": {"message": "measured", "trace": NO_SENSOR},
+    }
+
+
+def unmeasured(model: str, precision: str, status: str = "failed", message: str = "") -> dict[str, Any]:
+    """Return the Record of a pair all of whose runs failed, or that never began."""
+    message = message or f"{model}-{precision}: all 10 runs failed, first with RuntimeError: no"
+    base = record(model, precision)
+    base |= {"status": status, "message": message, "runs": None, "token_latency": None}
+    base["counts"] |= {"good": 0, "failed": base["counts"]["attempted"]}
+    base["failures"] |= {"count": 10, "by_reason": {"RuntimeError": 10}, "stage": "run", "first_message": message}
+    base["reasons"] |= {"runs": "no run was good", "token_latency": "no run was good"}
+    return base
+
+
+def save(
+    path: Path,
+    records: list[dict[str, Any]],
+    *,
+    label: str = "Jetson Thor",
+    kind: str = "jetson-thor",
+    datetime: str = "2026-11-23T10:05:00+00:00",
+    **device: Any,
+) -> Path:
+    """Write a save as pytest-benchmark lays it out; Records that are not measured go where ours put them."""
+    good = [made for made in records if made["status"] == MEASURED]
+    content = {
+        "machine_info": {
+            "node": label,
+            "machine": "aarch64",
+            "cpu": {},
+            "device": {"label": label, "kind": kind, "power_mode": None, "driver": None, "reasons": {}} | device,
+        },
+        "commit_info": {},
+        "benchmarks": [_benchmark(made) for made in good],
+        "unmeasured": [made for made in records if made["status"] != MEASURED],
+        "datetime": datetime,
+        "version": "5.3.1",
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+    return path
+
+
+def _benchmark(made: dict[str, Any]) -> dict[str, Any]:
+    name = f"test_generate[{made['pair']['id']}]"
+    return {"group": None, "name": name, "fullname": name, "params": None, "extra_info": made, "stats": {}}
+
+
+def _pair(model: str, precision: str) -> dict[str, str]:
+    return {"id": f"{model}-{precision}", "model": model, "label": MODELS[model].label, "precision": precision}
+
+
+def _checkpoint(model: str, weights: str) -> dict[str, Any]:
+    spec = MODELS[model]
+    return {
+        "name": spec.checkpoint,
+        "repo": spec.repo,
+        "revision": None if weights == "mini" else "a" * 40,
+        "weights": weights,
+        "weights_id": "made by hand",
+        "licence": spec.licence,
+        "model_class": "Model",
+        "parameters": 1_500_000,
+        "remarks": [],
+        "reasons": {"revision": "made here"} if weights == "mini" else {},
+    }
+
+
+def _workload(new_tokens: int) -> dict[str, Any]:
+    return {
+        "hash": f"hash-of-{new_tokens}",
+        "recipe": "none",
+        "images": [{"name": "cat.png", "sha256": "0" * 64, "licence": "CC0"}],
+        "prompts": ["What is it?"],
+        "new_tokens": new_tokens,
+        "batch_size": 1,
+        "requests": 1,
+    }
+
+
+def _engine() -> dict[str, Any]:
+    return {
+        "name": "eager",
+        "torch_device": "cuda:0",
+        "torch_device_name": "GPU",
+        "gpu_uuid": "GPU-0",
+        "attention": "sdpa",
+        "threads": 2,
+        "isolation": "process",
+        "start_method": "spawn",
+        "mark_method": "streamer",
+        "versions": {"python": "3.11.7", "torch": "2.14.1", "transformers": "5.23.0"},
+        "reasons": {},
+    }
+
+
+def _load(seconds: float | None) -> dict[str, Any]:
+    return {
+        "load_time_s": seconds,
+        "import_s": 4.0,
+        "processor_s": 0.5,
+        "context_s": 0.3,
+        "file_bytes": 3_000_000,
+        "page_cache_share": 0.0,
+        "reasons": {} if seconds is not None else {"load_time_s": "the clock was not read"},
+    }
+
+
+def _counts(planned: int, runs: int) -> dict[str, int]:
+    return {"planned": planned, "attempted": runs, "good": runs, "failed": 0, "warmup": 3, "restarts": 0}
+
+
+def _runs(made: Made) -> dict[str, Any]:
+    count, latency = made["runs"], made["latency_s"]
+    power = made["power_w"]
+    energy = {
+        "energy_j": None if power is None else [power * latency] * count,
+        "energy_coverage": None if power is None else [1.0] * count,
+        "reasons": dict.fromkeys(("energy_j", "energy_coverage"), NO_SENSOR) if power is None else {},
+    }
+    return energy | {
+        "run": list(range(count)),
+        "request": [0] * count,
+        "start_s": [index * latency for index in range(count)],
+        "latency_s": [latency] * count,
+        "preprocess_s": [0.02 * latency] * count,
+        "vision_s": [0.08 * latency] * count,
+        "prefill_s": [0.10 * latency] * count,
+        "ttft_s": [0.20 * latency] * count,
+        "decode_s": [0.80 * latency] * count,
+        "prompt_tokens": [20] * count,
+        "image_tokens": [100] * count,
+        "new_tokens": [made["new_tokens"]] * count,
+        "sequences": [1] * count,
+        "images": [1] * count,
+    }
+
+
+def _power(made: Made) -> dict[str, Any]:
+    fields = ("source", "scope", "rails", "method", "period_s", "sample_count", "energy_runs")
+    idle = ("idle_w", "idle_before_w", "idle_after_w")
+    base: dict[str, Any] = {"monitor": "none", "scope_mismatch": False, "uncertainty": [], "flags": []}
+    if made["power_w"] is None:
+        return base | dict.fromkeys(fields + idle) | {"reasons": dict.fromkeys(fields + idle, NO_SENSOR)}
+    return base | {
+        "monitor": "nvml",
+        "source": "NVML, driver 580.1",
+        "scope": "gpu",
+        "rails": [],
+        "method": "integration",
+        "period_s": 0.1,
+        "sample_count": 100,
+        "energy_runs": made["runs"],
+        "idle_w": 10.0,
+        "idle_before_w": 10.0,
+        "idle_after_w": 10.0,
+        "uncertainty": [{"name": "statistical", "relative": 0.01, "source": "spread of the samples"}],
+        "reasons": {},
+    }
+
+
+def _memory(made: Made) -> dict[str, Any]:
+    kind, ram = made["memory_kind"], round(made["ram_gb"] * 1e9)
+    baseline = round(made["baseline_gb"] * 1e9) if kind == "unified" else None
+    vram = round(made["vram_gb"] * 1e9) if kind == "discrete" else None
+    reasons = {}
+    if baseline is None:
+        reasons |= dict.fromkeys(("ram_baseline_bytes", "ram_delta_bytes"), "no baseline")
+    if vram is None:
+        reasons |= dict.fromkeys(("vram_avg_bytes", "vram_peak_bytes"), "no discrete GPU")
+    return {
+        "kind": kind,
+        "method": "sampled",
+        "ram_avg_bytes": ram,
+        "ram_peak_bytes": ram + 1_000_000_000,
+        "ram_baseline_bytes": baseline,
+        "ram_delta_bytes": None if baseline is None else ram - baseline,
+        "ram_file_bytes": 50_000_000,
+        "vram_avg_bytes": vram,
+        "vram_peak_bytes": vram,
+        "torch_peak_bytes": 1_000_000,
+        "sample_count": 50,
+        "reasons": reasons,
+    }
+
+
+def _health() -> dict[str, Any]:
+    return {
+        "temperature_before_c": 40.0,
+        "temperature_after_c": 60.0,
+        "clock_before_hz": 1.5e9,
+        "clock_after_hz": 1.5e9,
+        "throttled": [],
+        "finite_logits": True,
+        "reasons": {},
+    }
