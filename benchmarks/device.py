@@ -75,16 +75,14 @@ def identify(torch_device: str, root: Path = Path("/"), gpu_uuid: str | None = N
     kind = _kind(root, gpu.name, on_gpu=on_gpu)
     memory_kind = "unified" if kind in UNIFIED else "discrete" if on_gpu else "host"
     l4t, ram = _l4t(root), ram_bytes(root)
-    reasons = {"power_mode": NOT_READ}
-    for key, value, why in (
+    facts = (
         ("gpu", gpu.name, gpu.reason),
         ("driver", gpu.driver, gpu.reason),
         ("cpu", cpu, "/proc/cpuinfo names none"),
         ("l4t", l4t, NOT_JETSON),
         ("ram_bytes", ram, "/proc/meminfo is not to be read"),
-    ):
-        if value is None:
-            reasons[key] = why
+    )
+    reasons = {"power_mode": NOT_READ} | {key: why for key, value, why in facts if value is None}
     return {
         "label": _label(root, kind, gpu.name if on_gpu else None, cpu, cores),
         "kind": kind,

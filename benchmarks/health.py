@@ -46,9 +46,7 @@ def section(before: Snapshot, after: Snapshot, *, finite_logits: bool | None) ->
         "clock_after_hz": after.clock_hz,
         "throttled": after.throttled,
     }
-    reasons = {
-        key: (before if "before" in key else after).reason for key, value in values.items() if value is None
-    }
+    reasons = {key: (before if "before" in key else after).reason for key, value in values.items() if value is None}
     if finite_logits is None:
         reasons["finite_logits"] = "no warm-up run looked at them"
     return {**values, "finite_logits": finite_logits, "reasons": reasons}  # type: ignore[typeddict-item, return-value]
@@ -99,9 +97,7 @@ def _cpu(root: Path) -> Snapshot:
     clocks = [_number(f) for f in sorted(root.glob("sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq"))]
     degrees = [value / 1e3 for value in hottest if value is not None]
     hertz = [value * 1e3 for value in clocks if value is not None]
-    return Snapshot(
-        max(degrees, default=None), max(hertz, default=None), None, "the kernel shows none for this CPU"
-    )
+    return Snapshot(max(degrees, default=None), max(hertz, default=None), None, "the kernel shows none for this CPU")
 
 
 def _number(file: Path) -> float | None:

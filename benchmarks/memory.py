@@ -165,9 +165,7 @@ def _reasons(values: dict[str, int | None], reader: MemoryReader, *, has_samples
     return {key: why[key] for key, value in values.items() if value is None}
 
 
-def _inside(
-    samples: Sequence[MemorySample], windows: Sequence[tuple[int, int]]
-) -> tuple[list[MemorySample], str]:
+def _inside(samples: Sequence[MemorySample], windows: Sequence[tuple[int, int]]) -> tuple[list[MemorySample], str]:
     """Return (the samples that count, where they were taken)."""
     if not windows:
         return [], "no run was good"

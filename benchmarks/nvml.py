@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class NoGpu(Exception):  # noqa: N818
+class NoGpu(Exception):
     """NVML is not there, or does not show the GPU that was asked for; says why."""
 
 

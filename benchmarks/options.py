@@ -55,7 +55,9 @@ def add(parser: pytest.Parser) -> None:
         "--new-tokens", type=_at_least(2), default=64, metavar="N", help="new tokens a sequence, exactly (default: 64)"
     )
     add_option("--batch-size", type=_at_least(1), default=1, metavar="N", help="sequences a run (default: 1)")
-    add_option("--images", type=Path, metavar="DIR|FILE", help="your photographs; write it with `=` (default: built-in)")
+    add_option(
+        "--images", type=Path, metavar="DIR|FILE", help="your photographs; write it with `=` (default: built-in)"
+    )
     add_option("--prompts", type=Path, metavar="FILE", help="your prompts, one a line (default: built-in)")
     add_option("--torch-device", default="auto", metavar="auto|cuda|cuda:N|mps|cpu", help="where torch computes")
     add_option(

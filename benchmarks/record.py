@@ -20,8 +20,10 @@ Schema history (readers refuse a newer one, and read every older one):
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SCHEMA = 1
 

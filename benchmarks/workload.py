@@ -16,9 +16,12 @@ import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.errors import BenchmarkError
-from benchmarks.record import WorkloadImage, WorkloadInfo
+
+if TYPE_CHECKING:
+    from benchmarks.record import WorkloadImage, WorkloadInfo
 
 WIDTH, HEIGHT = 640, 480
 JPEG_QUALITY = 95
@@ -194,7 +197,9 @@ def encode(photograph: Photograph) -> bytes:
             _check_size(name, *image.size)
             upright = ImageOps.exif_transpose(image).convert("RGB")
     except UnidentifiedImageError as error:
-        raise BenchmarkError(f"{name} is not an image that Pillow reads; leave it out or convert it to JPEG.") from error
+        raise BenchmarkError(
+            f"{name} is not an image that Pillow reads; leave it out or convert it to JPEG."
+        ) from error
     except (OSError, SyntaxError, ValueError) as error:
         raise BenchmarkError(f"{name} is damaged ({error}); replace it or leave it out.") from error
     fitted = ImageOps.fit(upright, (WIDTH, HEIGHT), method=Image.Resampling.LANCZOS)
@@ -206,7 +211,7 @@ def encode(photograph: Photograph) -> bytes:
 def _check_size(name: str, width: int, height: int) -> None:
     if min(width, height) < MIN_SIDE:
         raise BenchmarkError(
-            f"{name} is {width}x{height} pixels, and a side needs at least {MIN_SIDE}; leave it out or use a larger one."
+            f"{name} is {width}x{height} pixels, and a side needs at least {MIN_SIDE}; use a larger one."
         )
     if width * height > MAX_PIXELS:
         raise BenchmarkError(

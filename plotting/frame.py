@@ -33,6 +33,17 @@ CONDITIONS = (
     "power_scope",
 )
 """Parts of the series beside device, model and precision."""
+DIFFERENCES = {
+    "weights": "weights",
+    "new_tokens": "new tokens",
+    "batch_size": "batch size",
+    "workload_hash": "workload",
+    "engine": "engine",
+    "power_scope": "what the power sensor covers",
+    "memory_kind": "what counts as RAM",
+    "transformers": "transformers version",
+}
+"""Columns that a comparison of devices should share, in words."""
 
 
 def build(saves: Saves) -> pd.DataFrame:
@@ -57,7 +68,15 @@ def _row(entry: Entry, problems: list[str]) -> dict[str, Any] | None:
     try:
         values = {name: metric.compute(entry.record) for name, metric in METRICS.items()}
         return _facts(entry) | _columns(values, measured=entry.record["status"] == MEASURED)
-    except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError, ZeroDivisionError) as error:
+    except (
+        AttributeError,
+        IndexError,
+        KeyError,
+        OverflowError,
+        TypeError,
+        ValueError,
+        ZeroDivisionError,
+    ) as error:
         pair = entry.record["pair"]
         name = f"{pair['model']}-{pair['precision']}"
         problems.append(f"{entry.save}: the Record of {name} has values of the wrong kind ({error}); left out")
@@ -172,11 +191,27 @@ def _tell_apart(rows: list[dict[str, Any]]) -> None:
     for name in {row["device_name"] for row in rows}:
         of_device = [row for row in rows if row["device_name"] == name]
         measured = [row for row in of_device if row["status"] == MEASURED] or of_device
-        differing = [c for c in CONDITIONS if len({row[c] for row in measured}) > 1]
+        differing = [condition for condition in CONDITIONS if _differs(condition, measured)]
         for row in of_device:
             words = dict.fromkeys(word for c in differing if (word := _in_words(c, row, measured)))
             if words:
                 row["device"] = f"{name} ({', '.join(words)})"
+
+
+def _differs(condition: str, rows: list[dict[str, Any]]) -> bool:
+    """Return whether the rows of one device must be told apart by `condition`.
+
+    Each model has its own revision, and a sensor that failed for one pair makes no other device:
+    these two tell apart only what would stand on one bar.
+    """
+    if condition not in ("revision", "power_scope"):
+        return len({row[condition] for row in rows}) > 1
+    if condition == "power_scope" and len({row[condition] for row in rows} - {""}) > 1:
+        return True
+    seen: dict[tuple[str, str], set[str]] = {}
+    for row in rows:
+        seen.setdefault((row["model"], row["precision"]), set()).add(row[condition])
+    return any(len(values) > 1 for values in seen.values())
 
 
 def _in_words(condition: str, row: dict[str, Any], rows: list[dict[str, Any]]) -> str:
@@ -198,6 +233,23 @@ def _workload_in_words(row: dict[str, Any], rows: list[dict[str, Any]]) -> str:
     if len({r["batch_size"] for r in rows}) > 1:
         parts.append(f"batch {row['batch_size']:.0f}")
     return ", ".join(parts) or f"workload {row['workload_hash'][:6]}"
+
+
+def differences(table: pd.DataFrame) -> list[str]:
+    """Return, in a sentence each, what differs between measured devices beside the devices."""
+    measured = table[table["status"] == MEASURED]
+    sentences = []
+    for name, words in DIFFERENCES.items():
+        by_device = {device: sorted({_word(v) for v in rows[name]}) for device, rows in measured.groupby("device")}
+        values = {tuple(found) for found in by_device.values()}
+        if len(values) > 1:
+            listed = "; ".join(f"{device}: {', '.join(found) or 'none'}" for device, found in by_device.items())
+            sentences.append(f"Not the same on every device: {words} ({listed}).")
+    return sentences
+
+
+def _word(value: Any) -> str:
+    return f"{value:.0f}" if isinstance(value, float) else str(value) or "none"
 
 
 def _never_attempted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

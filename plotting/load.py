@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import unicodedata
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.record import MEASURED, SCHEMA, STATUSES
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LARGEST_BYTES = 1_000_000_000
 LONGEST_TEXT = 500

@@ -7,6 +7,7 @@ and one entry.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,27 @@ class Metric:
     def axis(self) -> str:
         """Label with unit."""
         return f"{self.label} ({self.unit})" if self.unit else self.label
+
+    @property
+    def direction(self) -> str:
+        """Which way is better, in words; empty where neither is."""
+        if self.higher_is_better is None:
+            return ""
+        return "higher is better" if self.higher_is_better else "lower is better"
+
+    def show(self, value: float) -> str:
+        """Return a value as text: three digits, counts whole."""
+        return f"{value:.0f}" if self.unit == "runs" and not math.isnan(value) else shown(value)
+
+
+def shown(value: float) -> str:
+    """Return a value with three significant digits, without an exponent: 0.0512, 12.3, 796; "-" of NaN."""
+    if math.isnan(value):
+        return "-"
+    if value == 0:
+        return "0"
+    digits = max(0, 2 - math.floor(math.log10(abs(value))))
+    return f"{value:.{digits}f}"
 
 
 def _section(record: Record, name: str) -> Record:
@@ -194,14 +216,40 @@ _ALL = (
         "(prompt + image + new tokens) / sum of windows",
         _total_rate,
     ),
-    Metric("ttft_p50_s", "Time to first token, median", "s", False, "start -> first token", _quantile("ttft_s", 0.5)),
-    Metric("ttft_p95_s", "Time to first token, p95", "s", False, "start -> first token", _quantile("ttft_s", 0.95)),
+    Metric(
+        "ttft_p50_s",
+        "Time to first token, median",
+        "s",
+        False,
+        "start -> first token",
+        _quantile("ttft_s", 0.5),
+    ),
+    Metric(
+        "ttft_p95_s",
+        "Time to first token, p95",
+        "s",
+        False,
+        "start -> first token",
+        _quantile("ttft_s", 0.95),
+    ),
     Metric("latency_p50_s", "Latency, median", "s", False, "start -> end", _quantile("latency_s", 0.5)),
     Metric("latency_p95_s", "Latency, p95", "s", False, "start -> end", _quantile("latency_s", 0.95)),
     Metric(
-        "preprocess_s", "Preprocessing", "s", False, "start -> preprocessed, median", _quantile("preprocess_s", 0.5)
+        "preprocess_s",
+        "Preprocessing",
+        "s",
+        False,
+        "start -> preprocessed, median",
+        _quantile("preprocess_s", 0.5),
     ),
-    Metric("vision_s", "Vision encoding", "s", False, "preprocessed -> encoded, median", _quantile("vision_s", 0.5)),
+    Metric(
+        "vision_s",
+        "Vision encoding",
+        "s",
+        False,
+        "preprocessed -> encoded, median",
+        _quantile("vision_s", 0.5),
+    ),
     Metric("prefill_s", "Prefill", "s", False, "encoded -> first token, median", _quantile("prefill_s", 0.5)),
     Metric("decode_s", "Decode", "s", False, "first token -> end, median", _quantile("decode_s", 0.5)),
     Metric(
@@ -248,15 +296,25 @@ _ALL = (
     Metric("avg_ram_gb", "Average RAM", "GB", False, "mean over the runs", _gigabytes("ram_avg_bytes")),
     Metric("peak_ram_gb", "Peak RAM", "GB", False, "highest", _gigabytes("ram_peak_bytes")),
     Metric(
-        "ram_baseline_gb", "RAM before loading", "GB", None, "before loading", _gigabytes("ram_baseline_bytes")
+        "ram_baseline_gb",
+        "RAM before loading",
+        "GB",
+        None,
+        "before loading",
+        _gigabytes("ram_baseline_bytes"),
     ),
     Metric("ram_delta_gb", "RAM above baseline", "GB", False, "average - baseline", _gigabytes("ram_delta_bytes")),
     Metric("avg_vram_gb", "Average VRAM", "GB", False, "mean over the runs", _gigabytes("vram_avg_bytes")),
     Metric(
-        "load_time_s", "Load time", "s", False, "from_pretrained + every weight touched or on the device", _load_time
+        "load_time_s",
+        "Load time",
+        "s",
+        False,
+        "from_pretrained + every weight touched or on the device",
+        _load_time,
     ),
-    Metric("runs", "Good runs", "", None, "count", _count("good")),
-    Metric("failed_runs", "Failed runs", "", False, "count", _count("failed")),
+    Metric("runs", "Good runs", "runs", None, "count", _count("good")),
+    Metric("failed_runs", "Failed runs", "runs", False, "count", _count("failed")),
 )
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}

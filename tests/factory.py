@@ -74,7 +74,12 @@ def unmeasured(model: str, precision: str, status: str = "failed", message: str 
     base = record(model, precision)
     base |= {"status": status, "message": message, "runs": None, "token_latency": None}
     base["counts"] |= {"good": 0, "failed": base["counts"]["attempted"]}
-    base["failures"] |= {"count": 10, "by_reason": {"RuntimeError": 10}, "stage": "run", "first_message": message}
+    base["failures"] |= {
+        "count": 10,
+        "by_reason": {"RuntimeError": 10},
+        "stage": "run",
+        "first_message": message,
+    }
     base["reasons"] |= {"runs": "no run was good", "token_latency": "no run was good"}
     return base
 
@@ -114,7 +119,12 @@ def _benchmark(made: dict[str, Any]) -> dict[str, Any]:
 
 
 def _pair(model: str, precision: str) -> dict[str, str]:
-    return {"id": f"{model}-{precision}", "model": model, "label": MODELS[model].label, "precision": precision}
+    return {
+        "id": f"{model}-{precision}",
+        "model": model,
+        "label": MODELS[model].label,
+        "precision": precision,
+    }
 
 
 def _checkpoint(model: str, weights: str) -> dict[str, Any]:

@@ -135,9 +135,7 @@ def blueprint(spec: ModelSpec, size: Size) -> Blueprint:
     )
     ends = {"bos_token_id": 2, "eos_token_id": [1, ids["<end_of_turn>"]], "pad_token_id": 0}
     pixels = MINI_PIXELS if mini else PIXELS
-    return Blueprint(
-        config, Gemma3nForConditionalGeneration, lambda: _processor(vocabulary, ids, pixels), ends
-    )
+    return Blueprint(config, Gemma3nForConditionalGeneration, lambda: _processor(vocabulary, ids, pixels), ends)
 
 
 def _encoder(*, mini: bool) -> Dims:

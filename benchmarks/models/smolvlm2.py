@@ -93,9 +93,7 @@ def blueprint(spec: ModelSpec, size: Size) -> Blueprint:
         image_token_id=ids["<image>"],
         tie_word_embeddings=False,
     )
-    return Blueprint(
-        config, SmolVLMForConditionalGeneration, lambda: _processor(spec, vision, vocabulary, ids), ends
-    )
+    return Blueprint(config, SmolVLMForConditionalGeneration, lambda: _processor(spec, vision, vocabulary, ids), ends)
 
 
 def _processor(spec: ModelSpec, vision: Dims, vocabulary: int, ids: dict[str, int]) -> Any:

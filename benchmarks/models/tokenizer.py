@@ -24,7 +24,7 @@ MERGES = 600
 """Merges that are learnt from CORPUS beyond the 256 bytes, at most."""
 
 
-def build(
+def build(  # noqa: PLR0913 - a tokenizer is so many names
     vocabulary: int,
     specials: Mapping[str, int],
     attributes: Mapping[str, str],

@@ -5,19 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from benchmarks.errors import BenchmarkError
 
-if TYPE_CHECKING:
-    from types import TracebackType
 
-
-class SensorUnavailable(BenchmarkError):  # noqa: N818 - it names a state
+class SensorUnavailable(BenchmarkError):
     """There is no such sensor for this target; says why, and what to do."""
 
 
-class SensorLost(Exception):  # noqa: N818
+class SensorLost(Exception):
     """The sensor stopped in the middle: what it measured until then stays."""
 
 
@@ -92,13 +88,5 @@ class PowerMonitor(ABC):
             SensorLost: there will be no more.
         """
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most sensors have nothing to release
         """Release the sensor; harmless to repeat."""
-
-    def __enter__(self) -> PowerMonitor:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

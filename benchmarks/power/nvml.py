@@ -53,9 +53,7 @@ class NvmlMonitor(PowerMonitor):
         return next((scope for scope in SCOPES if self._field(scope) is not None), None)
 
     def _field(self, scope: int) -> float | None:
-        values = nvml.optional(
-            self._nvml, self._nvml.nvmlDeviceGetFieldValues, self._handle, [(POWER_INSTANT, scope)]
-        )
+        values = nvml.optional(self._nvml, self._nvml.nvmlDeviceGetFieldValues, self._handle, [(POWER_INSTANT, scope)])
         if not values or values[0].nvmlReturn != self._nvml.NVML_SUCCESS:
             return None
         return float(values[0].value.uiVal) / 1e3

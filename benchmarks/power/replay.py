@@ -10,6 +10,7 @@ the recording covers. Time counts from the moment that the monitor is opened.
 from __future__ import annotations
 
 import csv
+import itertools
 import math
 import time
 from pathlib import Path
@@ -78,19 +79,19 @@ def _row(path: Path, number: int, line: str) -> Row:
     finite = all(value is None or math.isfinite(value) for value in numbers)
     if not 2 <= len(numbers) <= 3 or numbers[0] is None or not finite:
         raise SensorUnavailable(
-            f"--power-monitor=replay:{path}: line {number} is {line[:40]!r}, and needs numbers: time_s,watts[,energy_j]."
+            f"--power-monitor=replay:{path}: line {number} is {line[:40]!r}, and needs time_s,watts[,energy_j]."
         )
     return numbers[0], numbers[1], numbers[2] if len(numbers) == 3 else None
 
 
 def _check(path: Path, rows: list[Row]) -> None:
     times = [row[0] for row in rows]
-    if len(rows) < 2 or any(b <= a for a, b in zip(times, times[1:], strict=False)):
+    if len(rows) < 2 or any(b <= a for a, b in itertools.pairwise(times)):
         raise SensorUnavailable(
             f"--power-monitor=replay:{path}: needs at least two samples, each later than the one before."
         )
 
 
 def _median_step(times: list[float]) -> float:
-    steps = sorted(b - a for a, b in zip(times, times[1:], strict=False))
+    steps = sorted(b - a for a, b in itertools.pairwise(times))
     return steps[len(steps) // 2]

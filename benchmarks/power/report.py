@@ -181,9 +181,7 @@ def _trace(times: list[int], watts: list[float], windows: Sequence[Window]) -> T
     picked = [(t, w) for t, w in zip(times, watts, strict=True) if windows[0][0] <= t <= windows[-1][1]]
     if not any(math.isfinite(w) for _, w in picked):
         return None
-    t, low, mean, high = energy.downsample(
-        [t for t, _ in picked], [w for _, w in picked], windows[0][0], TRACE_POINTS
-    )
+    t, low, mean, high = energy.downsample([t for t, _ in picked], [w for _, w in picked], windows[0][0], TRACE_POINTS)
     return {
         "time_s": t.round(6).tolist(),
         "min_w": low.round(4).tolist(),

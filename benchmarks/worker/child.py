@@ -14,10 +14,11 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.errors import BenchmarkError
-from benchmarks.worker.protocol import Job, Loaded, RunMarks, Trouble
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
+
+    from benchmarks.worker.protocol import Job, Loaded, RunMarks, Trouble
 
 PR_SET_PDEATHSIG = 1
 

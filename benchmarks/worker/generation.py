@@ -18,10 +18,11 @@ from transformers import LogitsProcessor, LogitsProcessorList
 from transformers.generation.streamers import BaseStreamer
 
 from benchmarks.worker.loading import LoadedModel, synchronise
-from benchmarks.worker.protocol import RunMarks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from benchmarks.worker.protocol import RunMarks
 
 
 class TokenStreamer(BaseStreamer):  # type: ignore[misc]
@@ -179,7 +180,7 @@ class Generator:
         return int((input_ids == image_token_id(self._loaded.model.config)).sum())
 
 
-class WrongTokenCount(RuntimeError):  # noqa: N818
+class WrongTokenCount(RuntimeError):
     """A run that did not make the tokens that it was to make; its time would say nothing."""
 
     def __init__(self, asked: int, made: int, marked: int) -> None:

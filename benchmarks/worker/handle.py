@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -80,10 +81,8 @@ class Child(Handle):
         return WorkerFailed(how, f"the process that ran the model ended by {how}", died=True)
 
     def close(self) -> None:  # noqa: D102
-        try:
+        with contextlib.suppress(OSError):  # it may be gone already
             self._connection.send_bytes(b'{"do": "close"}')
-        except OSError:
-            pass  # it is gone already
         self._connection.close()
         self._process.join(CLOSE_S)
         if self._process.is_alive():

@@ -6,13 +6,14 @@ import importlib.metadata
 import platform
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.models import PRECISIONS
 from benchmarks.worker import pagecache
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import torch
 
     from benchmarks.worker.protocol import Job

@@ -9,7 +9,7 @@ from matplotlib.patches import Patch
 
 from benchmarks.record import MEASURED
 from plotting.figures import style
-from plotting.metrics import METRICS
+from plotting.metrics import METRICS, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,8 +51,7 @@ def metric_bars(table: pd.DataFrame, name: str) -> Figure:
             linewidth=0.5,
         )
         _finish(axes, bars, models, name, metric.axis)
-    direction = "higher is better" if metric.higher_is_better else "lower is better"
-    return _close(figure, rows, table, name, f"{metric.label}, {direction}")
+    return _close(figure, rows, table, name, f"{metric.label}, {metric.direction}")
 
 
 def ram_bars(table: pd.DataFrame) -> Figure:
@@ -168,7 +167,7 @@ def _word(axes: Axes, bar: Bar, word: str) -> None:
 
 def _value(axes: Axes, bar: Bar, value: float, bars: int) -> None:
     axes.annotate(
-        number(value),
+        shown(value),
         (bar.x, value),
         xytext=(0, 3),
         textcoords="offset points",
@@ -178,14 +177,6 @@ def _value(axes: Axes, bar: Bar, value: float, bars: int) -> None:
         fontsize=8.5,
         color=style.INK,
     )
-
-
-def number(value: float) -> str:
-    """Return a value with three significant digits, without an exponent: 0.0512, 12.3, 796."""
-    if value == 0:
-        return "0"
-    digits = max(0, 2 - math.floor(math.log10(abs(value))))
-    return f"{value:.{digits}f}"
 
 
 def _close(

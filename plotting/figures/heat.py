@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import seaborn as sns
 
 from plotting.figures import style
-from plotting.figures.bars import number
-from plotting.metrics import METRICS
+from plotting.metrics import METRICS, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,8 +23,7 @@ def device_map(table: pd.DataFrame, name: str) -> Figure:
     rows = list(dict.fromkeys(zip(ordered["device"], ordered["precision"], strict=True)))
     figure = style.canvas(max(10.5, 4.5 + 1.25 * len(models)), 2.6 + 0.6 * max(len(rows), 3))
     axes = figure.subplots()
-    direction = "higher is better" if metric.higher_is_better else "lower is better"
-    style.title(figure, f"{metric.label} by device and model, {direction}", table)
+    style.title(figure, f"{metric.label} by device and model, {metric.direction}", table)
     if not table[name].notna().any():
         style.say_nothing_measured(axes, metric.label, style.reasons(table, name))
         return figure
@@ -51,8 +49,8 @@ def device_map(table: pd.DataFrame, name: str) -> Figure:
     axes.set_xlabel("")
     axes.tick_params(axis="y", rotation=0)
     axes.tick_params(axis="x", rotation=0 if len(models) <= 8 else 35)
-    for y, row in enumerate(rows):
-        for x, model in enumerate(models):
+    for y in range(len(rows)):
+        for x in range(len(models)):
             if math.isnan(values.iloc[y, x]):
                 axes.text(
                     x + 0.5,
@@ -70,4 +68,4 @@ def device_map(table: pd.DataFrame, name: str) -> Figure:
 def _text(row: pd.Series, name: str) -> str:
     """Return what stands in a cell: the value, or why there is none."""
     value = row[name]
-    return style.SHORT.get(row["status"], "not measured") if math.isnan(value) else number(value)
+    return style.SHORT.get(row["status"], "not measured") if math.isnan(value) else shown(value)

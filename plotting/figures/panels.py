@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import pandas as pd
 from matplotlib.lines import Line2D
 
 from benchmarks.record import MEASURED
 from plotting.figures import style
-from plotting.figures.bars import number
-from plotting.metrics import METRICS
+from plotting.metrics import METRICS, shown
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -39,8 +38,7 @@ def precision_panels(table: pd.DataFrame) -> Figure:
 
 def _precision_panel(axes: Axes, table: pd.DataFrame, name: str, rows: list[tuple[str, str]]) -> None:
     metric, colours = METRICS[name], style.palette(table)
-    direction = "higher is better" if metric.higher_is_better else "lower is better"
-    axes.set_title(f"{metric.label}, {direction}", loc="left", fontsize=12, color=style.INK)
+    axes.set_title(f"{metric.label}, {metric.direction}", loc="left", fontsize=12, color=style.INK)
     if not table[name].notna().any():
         style.say_nothing_measured(axes, metric.label, style.reasons(table, name))
         return
@@ -96,7 +94,7 @@ def _say_missing(axes: Axes, found: pd.DataFrame, name: str, centre: tuple[int, 
 
 def _row_name(device: str, model: str, table: pd.DataFrame) -> str:
     """Return a row's name; the device is left out where there is only one."""
-    return style.plain(model if table["device"].nunique() == 1 else f"{model}, {device}")
+    return style.plain(model if len(set(table["device"])) == 1 else f"{model}, {device}")
 
 
 def _marks(table: pd.DataFrame) -> list[Line2D]:
@@ -156,7 +154,7 @@ def _model_panel(axes: Axes, table: pd.DataFrame, model: str, series: list[tuple
             edgecolor="white",
             height=0.78,
         )
-        text = style.SHORT.get(row["status"], "not measured") if missing else number(value)
+        text = style.SHORT.get(row["status"], "not measured") if missing else shown(value)
         axes.annotate(
             text,
             (0.0 if missing else value, y),

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from benchmarks.record import MEASURED
+from plotting import facts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,8 +62,14 @@ def title(figure: Figure, text: str, table: pd.DataFrame) -> None:
     """Put title and footnote on a figure."""
     figure.suptitle(plain(text), x=0.01, ha="left", fontsize=16, fontweight="bold", color=INK)
     width = int(figure.get_figwidth() * 15.5)
-    lines = [line for sentence in footnote(table) for line in textwrap.wrap(plain(sentence), width)]
+    lines = [line for sentence in _footnote(table) for line in textwrap.wrap(plain(sentence), width)]
     figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=8.5, color=GREY)
+
+
+def _footnote(table: pd.DataFrame) -> list[str]:
+    """Return the conditions of the figures, and what is missing, a line each."""
+    gone = facts.missing(table)
+    return facts.conditions(table) + ([" ".join(gone)] if gone else [])
 
 
 def legend(figure: Figure, table: pd.DataFrame, extra: list[Patch] | None = None) -> None:
@@ -72,7 +79,9 @@ def legend(figure: Figure, table: pd.DataFrame, extra: list[Patch] | None = None
         Patch(facecolor=PALE, edgecolor=INK, hatch=HATCHES.get(name, "xx"), label=name)
         for name in dict.fromkeys(table.sort_values("precision_order")["precision"])
     ]
-    figure.legend(handles=[*devices, *precisions, *(extra or [])], loc="outside right upper", frameon=False, fontsize=10)
+    figure.legend(
+        handles=[*devices, *precisions, *(extra or [])], loc="outside right upper", frameon=False, fontsize=10
+    )
 
 
 def say_nothing_measured(axes: Axes, what: str, reasons: list[str]) -> None:
@@ -103,66 +112,3 @@ def reasons(table: pd.DataFrame, metric: str) -> list[str]:
     measured = table[table["status"] == MEASURED]
     found = measured[measured[metric].isna()][f"{metric}_reason"] if len(measured) else table["reason"]
     return [reason for reason in dict.fromkeys(found) if reason]
-
-
-def footnote(table: pd.DataFrame) -> list[str]:
-    """Return the conditions of the figures, and what is missing, in sentences."""
-    measured = table[table["status"] == MEASURED]
-    notes = [_work(measured), _power(measured)] if len(measured) else ["Nothing was measured."]
-    kinds = set(measured["weights"])
-    if "mini" in kinds:
-        notes.append(_miniature(measured[measured["weights"] == "mini"]))
-    if "random" in kinds:
-        notes.append("Random weights: full size, timing only.")
-    return [note for note in [*notes, _missing(table)] if note]
-
-
-def _work(measured: pd.DataFrame) -> str:
-    batch = _span(measured["batch_size"])
-    failed = int(measured["failed_runs"].sum())
-    lost = f" ({failed} more failed)" if failed else ""
-    runs = _some(measured["runs"], "good run")
-    requests = f"{_some(measured['photographs'], 'photograph')} x {_some(measured['prompts'], 'prompt')}"
-    tokens = _some(measured["new_tokens"], "new token")
-    return f"{runs} a pair{lost}; {requests}; {tokens} a sequence; batch {batch}."
-
-
-def _miniature(measured: pd.DataFrame) -> str:
-    """Return what miniature weights are, with their size."""
-    sizes = measured["parameters"] / 1e6
-    return (
-        f"Miniature weights: the models' own classes and image tokens with {sizes.min():.1f} to {sizes.max():.1f} "
-        "million parameters. They prove the path and say nothing about the published models."
-    )
-
-
-def _power(measured: pd.DataFrame) -> str:
-    """Return how power was measured on each device."""
-    parts = []
-    for device, rows in measured.groupby("device", sort=False):
-        row = rows.iloc[0]
-        if row["power_method"]:
-            how = f"{row['power_scope']}, {row['power_method']}, {row['power_source']}"
-            parts.append(f"{device}: {how}" + (" (scope mismatch)" if rows["scope_mismatch"].any() else ""))
-        else:
-            parts.append(f"{device}: not measured, {row['power_reason']}")
-    return "Power: " + "; ".join(parts) + "."
-
-
-def _missing(table: pd.DataFrame) -> str:
-    """Return which pairs have no value, by state and device."""
-    parts = []
-    for (status, device), rows in table[table["status"] != MEASURED].groupby(["status", "device"], sort=False):
-        names = [f"{model} {'/'.join(found['precision'])}" for model, found in rows.groupby("model", sort=False)]
-        shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more models" if len(names) > 6 else "")
-        parts.append(f"{str(status).capitalize()} on {device}: {shown}.")
-    return " ".join(parts)
-
-
-def _some(values: pd.Series, noun: str) -> str:
-    return f"{_span(values)} {noun}{'' if values.max() == 1 else 's'}"
-
-
-def _span(values: pd.Series) -> str:
-    low, high = values.min(), values.max()
-    return f"{low:.0f}" if low == high else f"{low:.0f} to {high:.0f}"

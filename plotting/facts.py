@@ -1,0 +1,78 @@
+"""Sentences about a table that figures, summary and page share: conditions, power, what is missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmarks.record import MEASURED
+from plotting.frame import differences
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def conditions(table: pd.DataFrame) -> list[str]:
+    """Return under which conditions the table was measured."""
+    measured = table[table["status"] == MEASURED]
+    if not len(measured):
+        return ["Nothing was measured."]
+    notes = [_work(measured), "Power: " + "; ".join(power(table)) + "."]
+    kinds = set(measured["weights"])
+    if "mini" in kinds:
+        notes.append(_miniature(measured[measured["weights"] == "mini"]))
+    if "random" in kinds:
+        notes.append("Random weights: full size, timing only.")
+    return notes + differences(table)
+
+
+def power(table: pd.DataFrame) -> list[str]:
+    """Return how power was measured on each device."""
+    parts = []
+    measured = table[table["status"] == MEASURED]
+    for device, rows in measured.groupby("device", sort=False):
+        found = rows[rows["power_method"] != ""]
+        if len(found):
+            row = found.iloc[0]
+            how = f"{row['power_scope']}, {row['power_method']}, {row['power_source']}"
+            lost = f" (not for {len(rows) - len(found)} of {len(rows)} pairs)" if len(found) < len(rows) else ""
+            mismatch = " (scope mismatch: not ranked)" if rows["scope_mismatch"].any() else ""
+            parts.append(f"{device}: {how}{lost}{mismatch}")
+        else:
+            parts.append(f"{device}: not measured, {rows.iloc[0]['power_reason']}")
+    return parts
+
+
+def missing(table: pd.DataFrame) -> list[str]:
+    """Return which pairs have no value, by state and device."""
+    parts = []
+    for (status, device), rows in table[table["status"] != MEASURED].groupby(["status", "device"], sort=False):
+        names = [f"{model} {'/'.join(found['precision'])}" for model, found in rows.groupby("model", sort=False)]
+        shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more models" if len(names) > 6 else "")
+        parts.append(f"{str(status).capitalize()} on {device}: {shown}.")
+    return parts
+
+
+def _work(measured: pd.DataFrame) -> str:
+    failed = int(measured["failed_runs"].sum())
+    lost = f" ({failed} more failed)" if failed else ""
+    requests = f"{_some(measured['photographs'], 'photograph')} x {_some(measured['prompts'], 'prompt')}"
+    runs, tokens = _some(measured["runs"], "good run"), _some(measured["new_tokens"], "new token")
+    return f"{runs} a pair{lost}; {requests}; {tokens} a sequence; batch {_span(measured['batch_size'])}."
+
+
+def _miniature(measured: pd.DataFrame) -> str:
+    """Return what miniature weights are, with their size."""
+    sizes = measured["parameters"] / 1e6
+    return (
+        f"Miniature weights: the models' own classes and image tokens with {sizes.min():.1f} to {sizes.max():.1f} "
+        "million parameters. They prove the path and say nothing about the published models."
+    )
+
+
+def _some(values: pd.Series, noun: str) -> str:
+    return f"{_span(values)} {noun}{'' if values.max() == 1 else 's'}"
+
+
+def _span(values: pd.Series) -> str:
+    low, high = values.min(), values.max()
+    return f"{low:.0f}" if low == high else f"{low:.0f} to {high:.0f}"

@@ -1,0 +1,118 @@
+"""README.md beside the figures: the study's page. Table -> Markdown."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+
+from benchmarks.record import MEASURED
+from plotting import facts
+from plotting.figures import FIGURES
+from plotting.findings import HEADLINES, observations, ranking
+from plotting.metrics import METRICS
+from plotting.summary import BREAKDOWN, dates, place, unmeasured, why_none
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import pandas as pd
+
+SPECIAL = re.compile(r"([\\`*_\[\]<>|#~$])")
+
+
+class Verbatim(str):
+    """Text that is Markdown already."""
+
+    __slots__ = ()
+
+
+def escape(value: Any) -> Any:
+    """Return text in which nothing is Markdown: names and error messages come from outside."""
+    return value if isinstance(value, Verbatim) else SPECIAL.sub(r"\\\1", str(value))
+
+
+def markdown(table: pd.DataFrame, files: Sequence[Path], problems: Sequence[str]) -> str:
+    """Return the page. Everything that goes into the template is escaped, except Verbatim."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("plotting"),
+        finalize=escape,
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - Markdown, not HTML: `finalize` escapes
+    )
+    environment.filters["join"] = _join
+    measured = table[table["status"] == MEASURED]
+    page: str = environment.get_template("README.md.jinja").render(
+        dates=dates(table),
+        files=sorted({path.name for path in files}),
+        conditions=facts.conditions(table),
+        devices=_devices(table),
+        models=_models(measured),
+        precisions=list(dict.fromkeys(table.sort_values("precision_order")["precision"])),
+        findings=[_finding(table, name) for name in HEADLINES],
+        observations=observations(table),
+        columns=("device", "model", "precision", *BREAKDOWN.values()),
+        rows=[_row(row) for _, row in table.iterrows()],
+        rule=Verbatim("|" + "---|" * (3 + len(BREAKDOWN))),
+        figures=FIGURES,
+        verbatim=Verbatim,
+        power=facts.power(table) or ["Nothing was measured."],
+        unmeasured=unmeasured(table),
+        remarks=_sentences(measured, "remarks"),
+        flags=_sentences(measured, "power_flags"),
+        problems=problems,
+        metrics=METRICS.values(),
+    )
+    return page
+
+
+def _join(values: Sequence[Any], between: str) -> Verbatim:
+    return Verbatim(between.join(str(escape(value)) for value in values))
+
+
+def _devices(table: pd.DataFrame) -> list[dict[str, Any]]:
+    found = []
+    for device, rows in table.groupby("device", sort=False):
+        measured = rows[rows["status"] == MEASURED]
+        first = (measured if len(measured) else rows).iloc[0]
+        names = ("device_kind", "power_mode", "driver", "torch", "transformers")
+        found.append(
+            {"device": device, "pairs": f"{len(measured)} of {len(rows)}"} | {name: first[name] for name in names}
+        )
+    return found
+
+
+def _models(measured: pd.DataFrame) -> list[dict[str, Any]]:
+    columns = ["model", "checkpoint", "weights", "revision", "weights_id", "parameters", "image_tokens"]
+    rows = measured.sort_values("model_order")[columns].drop_duplicates(["model", "checkpoint", "weights", "revision"])
+    return [
+        {
+            **row,
+            "size": f"{row['parameters'] / 1e6:.1f} million",
+            "image_tokens": f"{row['image_tokens']:.0f}",
+        }
+        for row in rows.to_dict("records")
+    ]
+
+
+def _finding(table: pd.DataFrame, name: str) -> dict[str, Any]:
+    metric = METRICS[name]
+    lines = [Verbatim(escape(place(found, metric.unit))) for found in ranking(table, name)]
+    return {"title": f"{metric.axis}, {metric.direction}", "lines": lines, "why": why_none(table, name)}
+
+
+def _row(row: pd.Series) -> list[str]:
+    """Return the cells of one pair; a cell is empty where nothing was measured."""
+    values = ["" if (text := METRICS[name].show(row[name])) == "-" else text for name in BREAKDOWN]
+    if row["status"] != MEASURED:
+        values[0] = str(row["status"])
+    return [row["device"], row["model"], row["precision"], *values]
+
+
+def _sentences(measured: pd.DataFrame, column: str) -> list[str]:
+    """Return, each once, `model: sentence` of a column of sentences."""
+    found = measured.loc[measured[column] != "", ["model", column]]
+    return list(dict.fromkeys(f"{model}: {text}" for model, text in found.itertuples(index=False)))
