@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from benchmarks.record import MEASURED, SCHEMA
 
@@ -109,10 +109,7 @@ def _load(session: PairSession) -> Load:
     loaded = session.loaded
     if loaded is None:
         names = ("load_time_s", "import_s", "processor_s", "context_s", "file_bytes", "page_cache_share")
-        return {  # type: ignore[typeddict-item, return-value]
-            **dict.fromkeys(names),
-            "reasons": dict.fromkeys(names, NOT_LOADED),
-        }
+        return cast("Load", {**dict.fromkeys(names), "reasons": dict.fromkeys(names, NOT_LOADED)})
     reasons = {}
     if loaded["context_s"] is None:
         reasons["context_s"] = NO_CUDA

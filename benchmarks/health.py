@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from benchmarks import nvml
 
@@ -49,7 +49,7 @@ def section(before: Snapshot, after: Snapshot, *, finite_logits: bool | None) ->
     reasons = {key: (before if "before" in key else after).reason for key, value in values.items() if value is None}
     if finite_logits is None:
         reasons["finite_logits"] = "no warm-up run looked at them"
-    return {**values, "finite_logits": finite_logits, "reasons": reasons}  # type: ignore[typeddict-item, return-value]
+    return cast("Health", {**values, "finite_logits": finite_logits, "reasons": reasons})
 
 
 def _gpu(uuid: str | None) -> Snapshot:

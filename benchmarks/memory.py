@@ -14,7 +14,7 @@ from bisect import bisect
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from benchmarks import nvml
 
@@ -132,23 +132,14 @@ def summarise(
     }
     what = "MemTotal - MemAvailable" if unified else "RssAnon + RssShmem of the child, VmHWM at the peak"
     reasons = _reasons(values, reader, has_samples=bool(picked))
-    return {  # type: ignore[typeddict-item, return-value]
-        "kind": reader.kind,
-        "method": f"{what}, {where}",
-        **values,
-        "sample_count": len(picked),
-        "reasons": reasons,
-    }
+    facts = {"kind": reader.kind, "method": f"{what}, {where}", "sample_count": len(picked), "reasons": reasons}
+    return cast("Memory", facts | values)
 
 
 def not_measured(kind: str, reason: str) -> Memory:
     """Return the memory of a pair that never ran: nothing, and why."""
     names = ("method", *RAM, "ram_file_bytes", "vram_avg_bytes", "vram_peak_bytes", "torch_peak_bytes", "sample_count")
-    return {  # type: ignore[typeddict-item, return-value]
-        "kind": kind,
-        **dict.fromkeys(names),
-        "reasons": dict.fromkeys(names, reason),
-    }
+    return cast("Memory", {"kind": kind, **dict.fromkeys(names), "reasons": dict.fromkeys(names, reason)})
 
 
 def _reasons(values: dict[str, int | None], reader: MemoryReader, *, has_samples: bool) -> dict[str, str]:

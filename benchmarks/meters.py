@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from benchmarks import health, memory, power
+from benchmarks.health import Snapshot
 from benchmarks.power import report
 from benchmarks.power.base import PowerTarget, SensorUnavailable
 from benchmarks.power.sampler import Sampler
@@ -49,7 +50,7 @@ class Meters:
         self._reader: memory.MemoryReader | None = None
         self._baseline: int | None = None
         self._idle: list[tuple[int, int] | None] = []
-        self._before = self._after = health.Snapshot()
+        self._before = self._after = Snapshot()
         self._gpu_uuid: str | None = None
 
     def baseline(self) -> None:
@@ -107,7 +108,7 @@ class Meters:
             self._power = Sampler(monitor.read, monitor.period_s)
             self._power.start()
 
-    def _look(self) -> health.Snapshot:
+    def _look(self) -> Snapshot:
         return health.snapshot(self._plan.torch_device, self._gpu_uuid)
 
     def _stay_idle(self) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pytest
 
 
-class AtomicFileStorage(FileStorage):  # type: ignore[misc]
+class AtomicFileStorage(FileStorage):
     """Writes results/<machine>/NNNN_name.json by temporary file, fsync and rename.
 
     Attributes:
@@ -26,7 +26,7 @@ class AtomicFileStorage(FileStorage):  # type: ignore[misc]
 
     def save(self, output_json: dict[str, Any], save: str) -> None:
         """Write a save as pytest-benchmark would, under the next free number."""
-        target = Path(self.get(f"{self._next_num}_{save}.json"))
+        target = Path(self.get(f"{self._next_num}_{save}.json"))  # type: ignore[no-untyped-call]
         write_whole(target, safe_dumps(output_json, ensure_ascii=True, indent=1).encode())
         self.saved = target
         self.logger.info(f"Saved benchmark data in: {target}")  # noqa: G004 - it is no logging.Logger
@@ -58,7 +58,9 @@ def install(session: Any) -> None:
     """Put AtomicFileStorage in place of a stock file storage; others (elasticsearch) stay."""
     stock = session.storage
     if type(stock) is FileStorage:
-        session.storage = AtomicFileStorage(str(stock.path), stock.logger, stock.default_machine_id)
+        session.storage = AtomicFileStorage(  # type: ignore[no-untyped-call]
+            str(stock.path), stock.logger, stock.default_machine_id
+        )
 
 
 def slug(label: str) -> str:

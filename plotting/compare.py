@@ -126,7 +126,7 @@ def _unlike(row: pd.Series, before: pd.Series, metric: str) -> str:
 
 def as_table(found: Sequence[Line]) -> str:
     """Return the comparison for a terminal: a row for each pair and metric, a column for each save."""
-    return "\n".join([*aligned(_grid(found)), ""])
+    return "\n".join([*aligned(_grid(found), notes=True), ""])
 
 
 def as_markdown(found: Sequence[Line]) -> str:
@@ -138,7 +138,7 @@ def as_markdown(found: Sequence[Line]) -> str:
 
 def _grid(found: Sequence[Line]) -> list[tuple[str, ...]]:
     saves = list(dict.fromkeys(line.save for line in found))
-    rows: list[tuple[str, ...]] = [("pair", "metric", *saves, "")]
+    rows: list[tuple[str, ...]] = [("pair", "metric", *saves, "notes")]
     for pair, of_pair in groupby(found, key=attrgetter("pair")):
         lines_of_pair = list(of_pair)
         if all(line.value is None for line in lines_of_pair):

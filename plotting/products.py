@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from plotting import page, summary, tables, write
@@ -29,7 +30,7 @@ def write_all(out: Path, table: pd.DataFrame, saves: Saves) -> list[Path]:
     for name, spec in FIGURES.items():
         # Without the software's version in it the same saves give the same bytes
         figure = spec.draw(table)
-        write.whole(out / name, lambda path, figure=figure: figure.savefig(path, metadata={"Software": None}))
+        write.whole(out / name, partial(figure.savefig, metadata={"Software": None}))
     return [out / name for name in (*texts, *FIGURES)]
 
 

@@ -240,7 +240,7 @@ def _memory(made: Made) -> dict[str, Any]:
     kind, ram = made["memory_kind"], round(made["ram_gb"] * 1e9)
     baseline = round(made["baseline_gb"] * 1e9) if kind == "unified" else None
     vram = round(made["vram_gb"] * 1e9) if kind == "discrete" else None
-    reasons = {}
+    reasons: dict[str, str] = {}
     if baseline is None:
         reasons |= dict.fromkeys(("ram_baseline_bytes", "ram_delta_bytes"), "no baseline")
     if vram is None:

@@ -105,7 +105,7 @@ SPECS = (
         remarks=(
             (
                 "A LLaVA composition of Moondream2's decoder and encoder: it encodes a 640x480 photograph in 1 pass "
-                "where the published model takes 9 (1 whole, 8 crops), so vision time and TTFT are not the published model's."
+                "where the published model takes 9 (1 whole, 8 crops), so vision time and TTFT are not that model's."
             ),
         ),
     ),

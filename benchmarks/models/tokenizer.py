@@ -98,7 +98,8 @@ def _learn() -> tuple[list[str], list[tuple[str, str]]]:
     trainer = trainers.BpeTrainer(vocab_size=256 + MERGES, initial_alphabet=alphabet, show_progress=False)
     tokenizer.train_from_iterator([CORPUS] * 4, trainer)
     learnt = json.loads(tokenizer.to_str())["model"]
-    pieces = sorted(learnt["vocab"], key=lambda piece: learnt["vocab"][piece])
+    pieces: list[str] = sorted(learnt["vocab"], key=lambda piece: learnt["vocab"][piece])
     # older releases of tokenizers write a merge as "a b", newer ones as ["a", "b"]
-    merges = [tuple(m.split(" ")) if isinstance(m, str) else tuple(m) for m in learnt["merges"]]
+    split = [m.split(" ") if isinstance(m, str) else m for m in learnt["merges"]]
+    merges = [(str(left), str(right)) for left, right in split]
     return pieces, merges

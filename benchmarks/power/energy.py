@@ -9,10 +9,12 @@ energy and lowers the coverage: a missing sample never passes for a low one.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 GAP_PERIODS = 3.0
 NS = 1e-9
 

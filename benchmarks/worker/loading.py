@@ -119,7 +119,12 @@ def _open_context(device: torch.device) -> float | None:
 
     if device.type != "cuda":
         return None
-    return _timed(lambda: (torch.zeros(1, device=device), synchronise(device)))[1]
+
+    def create() -> None:
+        torch.zeros(1, device=device)
+        synchronise(device)
+
+    return _timed(create)[1]
 
 
 def _timed(work: Any) -> tuple[Any, float]:
