@@ -1,0 +1,26 @@
+"""Fixtures of the unit suite. Nothing here needs a GPU, a network or root."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _miniatures_of_the_suite(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Keep miniatures in pytest's cache, so that the suite leaves the user's own alone."""
+    before = os.environ.get("EDGE_VLM_BENCH_CACHE")
+    os.environ["EDGE_VLM_BENCH_CACHE"] = str(request.config.cache.mkdir("miniatures"))  # type: ignore[union-attr]
+    yield
+    if before is None:
+        del os.environ["EDGE_VLM_BENCH_CACHE"]
+    else:
+        os.environ["EDGE_VLM_BENCH_CACHE"] = before

@@ -1,0 +1,146 @@
+"""Energy maths: known answers, and laws that hold for all traces."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.power.energy import Curve, downsample, mean_power, statistical_uncertainty
+
+S = 1_000_000_000
+steps = st.lists(st.integers(1_000_000, 3 * S), min_size=1, max_size=40)
+power = st.floats(0, 1000, allow_nan=False, width=32)
+
+
+@st.composite
+def traces(draw: st.DrawFn) -> tuple[list[int], list[float]]:
+    """Return (times in ns, watts) with some readings missing."""
+    times = np.cumsum([0, *draw(steps)]).tolist()
+    watts = draw(st.lists(st.one_of(power, st.just(float("nan"))), min_size=len(times), max_size=len(times)))
+    return times, watts
+
+
+def test_constant_power() -> None:
+    """50 W over a window of 2 s is 100 J, wherever the samples lie."""
+    curve = Curve([0, S, 2 * S, 3 * S], [50.0] * 4, 1.0, counter=False)
+
+    joules, coverage = curve.energy([(S // 2, 5 * S // 2)])
+    assert joules.tolist() == [pytest.approx(100.0)]
+    assert coverage.tolist() == [1.0]
+
+
+def test_a_ramp_is_integrated_exactly() -> None:
+    """Between samples power is a straight line: 0 to 20 W over 2 s is 20 J, the second half 15 J."""
+    joules, _ = Curve([0, 2 * S], [0.0, 20.0], 2.0, counter=False).energy([(0, 2 * S), (S, 2 * S)])
+
+    assert joules.tolist() == [pytest.approx(20.0), pytest.approx(15.0)]
+
+
+def test_a_counter_is_subtracted() -> None:
+    """A counter's energy is its difference between the window's edges, interpolated."""
+    joules, coverage = Curve([0, S, 2 * S], [1000.0, 1010.0, 1040.0], 1.0, counter=True).energy([(S // 2, 3 * S // 2)])
+
+    assert joules.tolist() == [pytest.approx(5.0 + 15.0)]
+    assert coverage.tolist() == [1.0]
+
+
+def test_a_counter_that_went_back_covers_nothing() -> None:
+    """Where the driver's counter was reset, that stretch adds nothing and lowers the coverage."""
+    joules, coverage = Curve([0, S, 2 * S], [10.0, 2.0, 5.0], 1.0, counter=True).energy([(0, 2 * S)])
+
+    assert joules.tolist() == [pytest.approx(3.0)]
+    assert coverage.tolist() == [pytest.approx(0.5)]
+
+
+@pytest.mark.parametrize(
+    ("times", "watts", "share"),
+    [
+        ([0, S, 2 * S, 3 * S, 4 * S], [10, 10, float("nan"), 10, 10], 0.5),
+        ([0, S, 5 * S], [10, 10, 10], 0.2),
+        ([2 * S, 3 * S], [10, 10], 0.2),
+        ([], [], 0.0),
+        ([S], [10], 0.0),
+    ],
+    ids=["missing reading", "gap", "began late", "no samples", "one sample"],
+)
+def test_what_is_not_covered_is_said(times: list[int], watts: list[float], share: float) -> None:
+    """A missing reading, a gap of over three periods and time outside the samples lower the coverage."""
+    end = times[-1] if len(times) > 2 else 5 * S
+
+    _, coverage = Curve(times, watts, 1.0, counter=False).energy([(0, end)])
+    assert coverage.tolist() == [pytest.approx(share)]
+
+
+@given(traces(), st.lists(st.floats(0, 1), min_size=1, max_size=6))
+def test_the_parts_of_a_window_add_up(trace: tuple[list[int], list[float]], cuts: list[float]) -> None:
+    """However a window is cut, its parts hold together the energy of the whole."""
+    times, watts = trace
+    end = times[-1] + S
+    edges = [0, *sorted(int(cut * end) for cut in cuts), end]
+    curve = Curve(times, watts, 1.0, counter=False)
+
+    parts, _ = curve.energy(list(zip(edges, edges[1:], strict=False)))
+    whole, _ = curve.energy([(0, end)])
+    assert parts.sum() == pytest.approx(whole[0], rel=1e-9, abs=1e-6)
+
+
+@given(traces())
+def test_energy_lies_between_its_bounds(trace: tuple[list[int], list[float]]) -> None:
+    """Energy is at least 0, at most the highest power x covered time, and coverage is a share."""
+    times, watts = trace
+    (joules,), (coverage,) = Curve(times, watts, 1.0, counter=False).energy([(times[0], times[-1])])
+
+    highest = np.nanmax([*watts, 0.0])
+    seconds = (times[-1] - times[0]) / S
+    assert 0 <= coverage <= 1
+    assert 0 <= joules <= highest * seconds * coverage * (1 + 1e-9) + 1e-9
+
+
+@given(traces())
+def test_a_missing_reading_never_adds_energy(trace: tuple[list[int], list[float]]) -> None:
+    """With one reading more missing, energy and coverage are the same or lower."""
+    times, watts = trace
+    window = [(times[0], times[-1])]
+    before = Curve(times, watts, 1.0, counter=False).energy(window)
+    watts[len(watts) // 2] = float("nan")
+
+    after = Curve(times, watts, 1.0, counter=False).energy(window)
+    assert after[0][0] <= before[0][0] + 1e-6
+    assert after[1][0] <= before[1][0] + 1e-12
+
+
+def test_mean_power_needs_half_the_time() -> None:
+    """Idle power is energy / covered time, and null where under half is covered."""
+    times, watts = [0, S, 2 * S], [10.0, 12.0, 10.0]
+
+    assert mean_power(times, watts, 1.0, (0, 2 * S)) == pytest.approx(11.0)
+    assert mean_power(times, watts, 1.0, (0, 3 * S)) == pytest.approx(11.0)
+    assert mean_power(times, watts, 1.0, (0, 5 * S)) is None
+
+
+def test_statistical_uncertainty_of_independent_samples() -> None:
+    """For independent samples it is s / (mean sqrt(n)); for samples that drift together it is larger."""
+    rng = np.random.default_rng(1)
+    independent = rng.normal(100, 5, 4000)
+    drifting = 100 + 5 * np.sin(np.linspace(0, 20, 4000))
+
+    found, correlated = statistical_uncertainty(independent), statistical_uncertainty(drifting)
+    assert found is not None
+    assert correlated is not None
+    assert found == pytest.approx(5 / 100 / np.sqrt(4000), rel=0.1)
+    assert correlated > 5 * found
+    assert statistical_uncertainty([1.0, 2.0]) is None
+
+
+@given(traces(), st.integers(1, 20))
+def test_a_trace_is_bounded_and_keeps_its_extremes(trace: tuple[list[int], list[float]], bins: int) -> None:
+    """At most `bins` points come out; their lowest and highest are the trace's."""
+    times, watts = trace
+    t, low, mean, high = downsample(times, watts, 0, bins)
+
+    finite = [w for w in watts if np.isfinite(w)]
+    assert len(t) == len(low) == len(mean) == len(high) <= bins
+    if finite:
+        assert (low.min(), high.max()) == (min(finite), max(finite))

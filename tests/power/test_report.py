@@ -1,0 +1,122 @@
+"""From samples to the Record's power: known joules, and every doubt said."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmarks.power import report
+from benchmarks.power.base import PowerMonitor, PowerSample, PowerTarget
+from benchmarks.record import TRACE_POINTS, faults
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+S = 1_000_000_000
+WINDOWS = [(10 * S, 12 * S), (13 * S, 15 * S)]
+IDLE = [(2 * S, 5 * S), (17 * S, 20 * S)]
+
+
+class Bench(PowerMonitor):
+    """A sensor of a laboratory: 10 Hz, scope and gain known."""
+
+    scope = "module"
+    source = "bench meter"
+    rails = ("VIN",)
+    gain_uncertainty = 0.01
+    gain_source = "calibration certificate"
+
+    def __init__(self, target: PowerTarget, argument: str | None = None) -> None:
+        """Open nothing."""
+
+    def read(self) -> list[PowerSample]:
+        """Return nothing: these tests bring their own samples."""
+        return []
+
+
+MONITOR = Bench(PowerTarget("cuda:0"))
+
+
+def samples(watts: float = 30.0, idle_w: float = 10.0, *, counter_factor: float | None = None) -> list[PowerSample]:
+    """Return 10 Hz samples over 0 to 22 s: `idle_w` before 9 s and after 16 s, `watts` between."""
+    found, joules = [], 500.0
+    for tick in range(220):
+        now = watts if 90 <= tick <= 160 else idle_w
+        joules += now * 0.1 * (counter_factor or 0)
+        found.append(PowerSample(tick * S // 10, now, joules if counter_factor else None))
+    return found
+
+
+def attribute(taken: Sequence[PowerSample], **options: object) -> report.Attribution:
+    """Charge samples to WINDOWS."""
+    return report.attribute("bench", MONITOR, taken, WINDOWS, IDLE, **options)  # type: ignore[arg-type]
+
+
+def test_known_joules() -> None:
+    """30 W over two runs of 2 s is 60 J each, 10 W idle, by integration where there is no counter."""
+    found = attribute(samples())
+
+    assert found.energy_j == [pytest.approx(60.0), pytest.approx(60.0)]
+    assert found.coverage == [1.0, 1.0]
+    assert found.power["idle_w"] == pytest.approx(10.0)
+    assert (found.power["method"], found.power["energy_runs"], found.power["flags"]) == ("integration", 2, [])
+    assert [term["name"] for term in found.power["uncertainty"]] == ["statistical", "gain"]
+    assert list(faults(found.power, "power")) == []
+
+
+def test_the_counter_is_preferred_and_compared() -> None:
+    """Where the sensor counts energy, the counter is taken; a gap of over 5% to its power is flagged."""
+    agreeing, apart = attribute(samples(counter_factor=1.0)), attribute(samples(counter_factor=0.9))
+
+    assert (agreeing.power["method"], agreeing.power["flags"]) == ("counter", [])
+    assert apart.energy_j == [pytest.approx(54.0), pytest.approx(54.0)]
+    assert apart.power["flags"] == ["Integrated power differs from the energy counter by +11.1%."]
+
+
+def test_a_sensor_lost_in_the_middle() -> None:
+    """Runs after the loss have no joules and no coverage; the loss is said, and so is the missing idle time."""
+    found = attribute([s for s in samples() if s.time_ns < 12.5 * S], lost="unplugged")
+
+    assert found.energy_j == [pytest.approx(60.0), None]
+    assert found.coverage == [1.0, 0.0]
+    assert found.power["energy_runs"] == 1
+    assert found.power["idle_w"] is None
+    assert "The sensor stopped in the middle: unplugged." in found.power["flags"]
+    assert list(faults(found.power, "power")) == []
+
+
+def test_missing_rails_are_no_zero() -> None:
+    """A reading without a rail is no reading: the energy of its stretch is not counted as 0 W."""
+    holes = [PowerSample(s.time_ns, None) if 100 <= i < 120 else s for i, s in enumerate(samples())]
+
+    found = attribute(holes)
+    assert found.energy_j is not None
+    assert found.energy_j[0] is None
+    assert found.energy_j[1] == pytest.approx(60.0)
+
+
+def test_doubts_are_said() -> None:
+    """Few samples and a sensor that does not cover what computed are flagged."""
+    found = attribute(samples()[::10], scope_mismatch=True)
+
+    assert any(flag.startswith("Only ") for flag in found.power["flags"])
+    assert any(flag.startswith("Scope mismatch") for flag in found.power["flags"])
+
+
+def test_the_trace_is_bounded() -> None:
+    """A day of samples is kept as at most TRACE_POINTS points of min, mean and max."""
+    taken = [PowerSample(i * S // 1000, float(i % 7)) for i in range(20_000)]
+    found = report.attribute("bench", MONITOR, taken, [(0, 19 * S)], IDLE)
+
+    assert found.trace is not None
+    assert len(found.trace["time_s"]) <= TRACE_POINTS
+    assert (min(found.trace["min_w"]), max(found.trace["max_w"])) == (0.0, 6.0)
+
+
+def test_without_a_sensor_everything_is_null_with_a_reason() -> None:
+    """Without a sensor there are no joules, no zeros, and each null has the reason beside it."""
+    found = report.without_sensor("none", "no sensor here")
+
+    assert (found.energy_j, found.coverage, found.trace) == (None, None, None)
+    assert list(faults(found.power, "power")) == []

@@ -1,0 +1,122 @@
+"""Counting runs: what fails is counted and never enters the statistics."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from benchmarks.record import LATENCY_BINS, LATENCY_HIGH_S, LATENCY_LOW_S
+from benchmarks.tally import MAX_FAILURES_IN_A_ROW, MAX_RESTARTS, Tally
+from benchmarks.worker.protocol import RunMarks, WorkerFailed
+
+
+def marks(start_s: float = 0.0, latency_s: float = 1.0, new_tokens: int = 8, vision: float | None = 0.3) -> RunMarks:
+    """Return a run's marks: 0.1 of it preprocessing, vision to 0.3, first token at 0.5."""
+    start = round(start_s * 1e9)
+
+    def at(share: float) -> int:
+        return start + round(latency_s * share * 1e9)
+
+    return {
+        "start_ns": start,
+        "preprocessed_ns": at(0.1),
+        "vision_ns": None if vision is None else at(vision),
+        "first_token_ns": at(0.5),
+        "end_ns": at(1.0),
+        "token_gaps_s": [latency_s * 0.5 / (new_tokens - 1)] * (new_tokens - 1),
+        "prompt_tokens": 20,
+        "image_tokens": 64,
+        "new_tokens": new_tokens,
+        "finite_logits": None,
+        "torch_peak_bytes": None,
+    }
+
+
+def test_failed_runs_leave_gaps_and_no_time() -> None:
+    """A failed run takes its place among the planned ones, and no column holds anything of it."""
+    tally = Tally(planned=3, warmup=0)
+    tally.good(0, marks(0, 1.0))
+    tally.failed("run", WorkerFailed("RuntimeError", "no"))
+    tally.good(2, marks(5, 3.0))
+
+    runs = tally.runs(1, None, None, "no sensor")
+    assert runs is not None
+    assert runs["run"] == [0, 2]
+    assert runs["latency_s"] == [1.0, 3.0]
+    assert runs["start_s"] == [0.0, 5.0]
+    assert tally.counts()["failed"] == 1
+    assert tally.failures()["by_reason"] == {"RuntimeError": 1}
+    assert tally.tokens_per_sec == 4.0
+
+
+def test_columns_are_the_spans_between_marks() -> None:
+    """Preprocessing, vision, prefill, TTFT and decode are the spans between their marks, in seconds."""
+    tally = Tally(planned=1, warmup=0)
+    tally.good(0, marks(0, 2.0))
+
+    runs = tally.runs(1, None, None, "no sensor")
+    assert runs is not None
+    columns = {name: runs[name] for name in ("preprocess_s", "vision_s", "prefill_s", "ttft_s", "decode_s")}  # type: ignore[literal-required]
+    assert columns == {
+        "preprocess_s": [pytest.approx(0.2)],
+        "vision_s": [pytest.approx(0.4)],
+        "prefill_s": [pytest.approx(0.4)],
+        "ttft_s": [pytest.approx(1.0)],
+        "decode_s": [pytest.approx(1.0)],
+    }
+
+
+def test_a_missing_vision_mark_voids_its_columns() -> None:
+    """Where one run has no vision mark, both columns beside it are null, with the reason."""
+    tally = Tally(planned=2, warmup=0)
+    tally.good(0, marks())
+    tally.good(1, marks(vision=None))
+
+    runs = tally.runs(1, None, None, "no sensor")
+    assert runs is not None
+    assert (runs["vision_s"], runs["prefill_s"]) == (None, None)
+    assert {"vision_s", "prefill_s"} <= set(runs["reasons"])
+
+
+@pytest.mark.parametrize("stage", ["load", "warmup"])
+def test_what_cannot_begin_is_given_up(stage: str) -> None:
+    """A load or a warm-up that fails ends the pair: 2500 repetitions would say no more."""
+    tally = Tally(planned=2500, warmup=3)
+    tally.failed(stage, WorkerFailed("OSError", "no"))
+
+    assert tally.given_up
+    assert tally.attempted == 0
+
+
+def test_caps_end_a_hopeless_pair() -> None:
+    """Failures in a row and restarts each end the pair at their cap, and a good run resets the row."""
+    tally = Tally(planned=2500, warmup=0)
+    for _ in range(MAX_FAILURES_IN_A_ROW - 1):
+        tally.failed("run", WorkerFailed("RuntimeError", "no"))
+    tally.good(0, marks())
+    assert not tally.given_up
+
+    for _ in range(MAX_FAILURES_IN_A_ROW):
+        tally.failed("run", WorkerFailed("RuntimeError", "no"))
+    assert tally.given_up
+
+    restarted = Tally(planned=2500, warmup=0)
+    restarted.restarts = MAX_RESTARTS
+    assert not restarted.given_up
+    restarted.restarts += 1
+    assert restarted.given_up
+
+
+def test_token_latencies_keep_their_number_and_place() -> None:
+    """Each gap between tokens is in the bin of its length; what is out of range is in the end bins."""
+    tally = Tally(planned=1, warmup=0)
+    run = marks()
+    run["token_gaps_s"] = [1e-9, 0.01, 0.01, 1e6]
+    tally.good(0, run)
+
+    latency = tally.token_latency()
+    assert latency is not None
+    counts = latency["counts"]
+    place = int(math.log10(0.01 / LATENCY_LOW_S) / math.log10(LATENCY_HIGH_S / LATENCY_LOW_S) * LATENCY_BINS)
+    assert (counts[0], counts[place], counts[-1], sum(counts)) == (1, 2, 1, 4)
