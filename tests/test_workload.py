@@ -1,0 +1,161 @@
+"""The work of every run: the same on every device, hashed, and refused where it cannot be done."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+
+from benchmarks import workload
+from benchmarks.errors import BenchmarkError
+from benchmarks.workload import Photograph, Workload
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+WORK = Workload(
+    photographs=(Photograph("a", b"aa"), Photograph("b", b"bb")),
+    encoded=(b"AA", b"BB"),
+    prompts=("one", "two", "three"),
+    new_tokens=16,
+    batch_size=1,
+)
+
+
+def jpeg(width: int, height: int) -> bytes:
+    """Return a photograph of noise."""
+    buffer = io.BytesIO()
+    Image.effect_noise((width, height), 60).convert("RGB").save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def huge_png(width: int, height: int) -> bytes:
+    """Return a PNG of a few bytes that claims to be very large."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 64)) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("photograph", workload.photographs(None), ids=lambda photograph: photograph.name)
+def test_built_in_photographs_are_encoded(photograph: Photograph) -> None:
+    """Each built-in photograph has a licence and becomes a real 640x480 JPEG, the same bytes each time."""
+    encoded = workload.encode(photograph)
+
+    with Image.open(io.BytesIO(encoded)) as image:
+        assert (image.format, image.size) == ("JPEG", (640, 480))
+    assert workload.encode(photograph) == encoded
+    assert photograph.licence
+
+
+def test_exif_orientation_is_applied() -> None:
+    """A photograph that a camera stored sideways is turned upright before it is cropped."""
+    image = Image.new("RGB", (800, 600), "black")
+    image.paste("white", (0, 0, 800, 300))  # stored: the upper half is white
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", exif=exif)
+
+    with Image.open(io.BytesIO(workload.encode(Photograph("camera", buffer.getvalue())))) as upright:
+        assert upright.getpixel((320, 100)) < (50, 50, 50)
+        assert upright.getpixel((320, 400)) > (200, 200, 200)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"photographs": (Photograph("a", b"aa"), Photograph("b", b"bc"))},
+        {"prompts": ("one", "two", "3")},
+        {"new_tokens": 17},
+        {"batch_size": 2},
+    ],
+    ids=lambda changed: next(iter(changed)),
+)
+def test_the_hash_is_of_the_work(changed: dict[str, object]) -> None:
+    """The hash changes with source bytes, prompts, tokens and batch."""
+    assert replace(WORK, **changed).hash != WORK.hash  # type: ignore[arg-type]
+
+
+def test_the_hash_is_not_of_names_or_pixels() -> None:
+    """A renamed file and another decoder's pixels leave the hash as it is: devices must agree on it."""
+    renamed = (Photograph("x", b"aa"), Photograph("y", b"bb"))
+
+    assert replace(WORK, photographs=renamed, encoded=(b"other", b"pixels")).hash == WORK.hash
+
+
+def test_requests_see_all_photographs_first() -> None:
+    """Run i takes request i mod n; the first ones take each photograph once, then the next prompt."""
+    assert WORK.requests == 6
+    assert [WORK.request(index) for index in range(3)] == [[(0, 0)], [(1, 0)], [(0, 1)]]
+    assert replace(WORK, batch_size=3).request(5) == [(1, 2), (0, 0), (1, 0)]
+
+
+@pytest.mark.parametrize(
+    ("data", "complaint"),
+    [
+        (b"no image at all", "is not an image that Pillow reads"),
+        (b"", "is not an image that Pillow reads"),
+        (jpeg(640, 480)[:9000], "is damaged"),
+        (jpeg(1, 1), "is 1x1 pixels, and a side needs at least 32"),
+        (huge_png(20_000, 20_000), "is 20000x20000 pixels, more than the 100 million"),
+    ],
+    ids=["text", "empty", "truncated", "1x1", "20000x20000"],
+)
+def test_bad_images_are_refused(data: bytes, complaint: str) -> None:
+    """What is no image, is cut off, too small or a decompression bomb is refused in one sentence with its name."""
+    with pytest.raises(BenchmarkError, match=complaint) as refusal:
+        workload.encode(Photograph("holiday.jpg", data))
+    assert "holiday.jpg" in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_folders_of_images(tmp_path: Path) -> None:
+    """A folder gives its images in order of their names, and leaves other files alone."""
+    for name in ("b.png", "a.JPG", "conftest.py", "notes.txt"):
+        (tmp_path / name).write_bytes(name.encode())
+
+    assert [photograph.name for photograph in workload.photographs(tmp_path)] == ["a.JPG", "b.png"]
+    assert [photograph.name for photograph in workload.photographs(tmp_path / "b.png")] == ["b.png"]
+
+
+def test_no_images_are_refused(tmp_path: Path) -> None:
+    """A missing and an empty folder are each refused with what to do."""
+    with pytest.raises(BenchmarkError, match="no such file or folder; name a folder"):
+        workload.photographs(tmp_path / "none")
+    with pytest.raises(BenchmarkError, match="holds no image"):
+        workload.photographs(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("data", "complaint"),
+    [
+        (b"", "holds no prompt"),
+        (b" \n\t\n", "holds no prompt"),
+        (b"\xff\xfe\x00", "not UTF-8"),
+        (b"fine\nbell \x07\n", "prompt 2"),
+        (b"x" * 4001, "prompt 1 is longer than 4000"),
+    ],
+)
+def test_bad_prompts_are_refused(tmp_path: Path, data: bytes, complaint: str) -> None:
+    """An empty file, no text, control characters and an endless prompt are each refused in one sentence."""
+    path = tmp_path / "prompts.txt"
+    path.write_bytes(data)
+
+    with pytest.raises(BenchmarkError, match=complaint):
+        workload.prompts(path)
+
+
+def test_own_prompts(tmp_path: Path) -> None:
+    """Prompts are read one a line, blank lines skipped."""
+    path = tmp_path / "prompts.txt"
+    path.write_text("What is it?\n\n  Où ?\n", encoding="utf-8")
+
+    assert workload.prompts(path) == ("What is it?", "Où ?")
