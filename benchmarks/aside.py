@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from benchmarks.errors import BenchmarkError
+from benchmarks.worker.context import context
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,8 +25,7 @@ def call(method: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwarg
     Raises:
         BenchmarkError: the process died; whatever `function` raises comes through as it is.
     """
-    context = multiprocessing.get_context(method)
-    with ProcessPoolExecutor(max_workers=1, mp_context=context) as pool:
+    with ProcessPoolExecutor(max_workers=1, mp_context=context(method)) as pool:
         try:
             return pool.submit(function, *args, **kwargs).result()
         except BrokenProcessPool as error:

@@ -101,8 +101,9 @@ class Meters:
         target = PowerTarget(self._plan.torch_device, self._gpu_uuid)
         try:
             self._selection = power.select(self._plan.power_monitor, target)
-        except SensorUnavailable as refusal:
-            self._selection = power.Selection(self._plan.power_monitor.partition(":")[0], None, str(refusal))
+        except Exception as error:  # noqa: BLE001 - a sensor of any kind may fail in any way; the runs must go on
+            reason = str(error) if isinstance(error, SensorUnavailable) else f"{type(error).__name__}: {error}"
+            self._selection = power.Selection(self._plan.power_monitor.partition(":")[0], None, reason)
         monitor = self._selection.monitor
         if monitor is not None:
             self._power = Sampler(monitor.read, monitor.period_s)

@@ -39,12 +39,18 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[STUDY] = Study()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Refuse unknown models and precisions before pytest would wrap the sentence into a collection error."""
+    with _usage_errors():
+        models.matrix(session.config.getoption("models"), session.config.getoption("precisions"))
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Make one test of each pair, in plain strings: pytest-benchmark writes params as they are."""
     if {"model", "precision"} <= set(metafunc.fixturenames):
         get = metafunc.config.getoption
-        with _usage_errors():
-            cases = models.matrix(get("models"), get("precisions"))
+        cases = models.matrix(get("models"), get("precisions"))
         metafunc.parametrize(("model", "precision"), cases, ids=["-".join(case) for case in cases])
 
 
@@ -57,11 +63,22 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     with _usage_errors():
         plan = options.plan(config)
     config.stash[STUDY].plan = plan
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:
+        reporter.showfspath = False  # each pair names itself when it closes
     bench: Any = config._benchmarksession  # type: ignore[attr-defined]  # noqa: SLF001 - it has no public place
     storage.install(bench)
     if not (bench.save or bench.autosave or bench.json or bench.disabled):
         bench.save = storage.slug(plan.machine["label"])
         config.stash[STUDY].saved_unasked = True
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -> tuple[str, str, str] | None:
+    """Leave out the dot or F of a pair: its closing line has just said how it went."""
+    if config.stash[STUDY].plan is None or report.when != "call" or report.outcome == "skipped":
+        return None
+    return report.outcome, "", report.outcome.upper()
 
 
 @pytest.fixture

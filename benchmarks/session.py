@@ -19,7 +19,7 @@ from benchmarks.models import MODELS, miniature
 from benchmarks.record import FAILED, INTERRUPTED, MEASURED
 from benchmarks.tally import Tally
 from benchmarks.worker import handle
-from benchmarks.worker.protocol import Job, WorkerFailed
+from benchmarks.worker.protocol import Job, WorkerFailed, trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,18 +62,16 @@ class PairSession:
         kept as interrupted: pytest-benchmark alone would save what there is as if it were whole.
         """
         self._show.begin()
+        status = INTERRUPTED
         try:
             self._prepare()
             benchmark.pedantic(self._run, teardown=self._after_run, rounds=self._rounds)
             self.meters.finish()
-        except BaseException:
-            self._conclude(benchmark, INTERRUPTED)
-            raise
+            status = MEASURED if self.tally.marks else FAILED
         finally:
             self.meters.close()
             self._end_worker()
-        status = MEASURED if self.tally.marks else FAILED
-        self._conclude(benchmark, status)
+            self._conclude(benchmark, status)
         if status == FAILED:
             pytest.fail(self.verdict, pytrace=False)
 
@@ -106,6 +104,9 @@ class PairSession:
             self._start_worker()
         except WorkerFailed as failure:
             self.tally.failed("load", failure)
+            return
+        except Exception as error:  # noqa: BLE001 - a full disk under the miniature, say: the next pair must go on
+            self.tally.failed("load", WorkerFailed(**trouble(error)))
             return
         if self.worker is not None and self.loaded is not None:
             self.meters.start(self.worker, self.loaded)

@@ -29,7 +29,6 @@ class AtomicFileStorage(FileStorage):
         target = Path(self.get(f"{self._next_num}_{save}.json"))  # type: ignore[no-untyped-call]
         write_whole(target, safe_dumps(output_json, ensure_ascii=True, indent=1).encode())
         self.saved = target
-        self.logger.info(f"Saved benchmark data in: {target}")  # noqa: G004 - it is no logging.Logger
 
 
 def write_whole(target: Path, data: bytes) -> None:

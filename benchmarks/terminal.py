@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import shlex
 import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 HEADER = ("pair", "tokens/s", "TTFT s", "J/token", "RAM GB", "failed")
 UNKNOWN = "-"
+RESULTS = "results"
+"""Where `python -m plotting` looks by itself."""
 
 
 def write_summary(reporter: pytest.TerminalReporter, study: Study, saved: Path | None) -> None:
@@ -97,18 +99,18 @@ def directions(study: Study, saved: Path | None) -> list[str]:
     if saved is None:
         return ["Nothing was saved under results/ in this session."]
     unasked = " (saved under the device's name; name it yourself with --benchmark-save=NAME)"
+    folder = _short(saved.parent.parent)  # the save lies in its machine's folder
+    elsewhere = "" if folder == RESULTS else f" --results {shlex.quote(folder)}"
     return [
         f"Saved: {_short(saved)}{unasked if study.saved_unasked else ''}",
-        "Figures, CSV and report:  python -m plotting",
-        f"Compare with another:     python -m plotting compare {saved.stem} OTHER",
+        f"Figures, CSV and report:  python -m plotting{elsewhere}",
+        f"Compare with another:     python -m plotting compare {saved.stem} OTHER{elsewhere}",
     ]
 
 
 def _short(path: Path) -> str:
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return os.path.relpath(path)
+    """Return a path as one would type it here: relative where it lies below this folder."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _number(value: float | None, digits: int) -> str:

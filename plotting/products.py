@@ -39,4 +39,8 @@ def closing(table: pd.DataFrame, saves: Saves) -> str:
     states = table["status"].value_counts(sort=False)
     counts = ", ".join(f"{count} {status}" for status, count in states.items())
     left = f"; {len(saves.problems)} left out, named above" if saves.problems else ""
-    return f"{len(saves.files)} saves, {table['device'].nunique()} devices, pairs: {counts}{left}."
+    return f"{_some(len(saves.files), 'save')}, {_some(table['device'].nunique(), 'device')}, pairs: {counts}{left}."
+
+
+def _some(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 def _miniatures_of_the_suite(request: pytest.FixtureRequest) -> Iterator[None]:
     """Keep miniatures in pytest's cache, so that the suite leaves the user's own alone."""
     before = os.environ.get("EDGE_VLM_BENCH_CACHE")
-    os.environ["EDGE_VLM_BENCH_CACHE"] = str(request.config.cache.mkdir("miniatures"))  # type: ignore[union-attr]
+    os.environ["EDGE_VLM_BENCH_CACHE"] = str(request.config.cache.mkdir("miniatures"))
     yield
     if before is None:
         del os.environ["EDGE_VLM_BENCH_CACHE"]

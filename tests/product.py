@@ -42,3 +42,8 @@ def run(arguments: Sequence[str], cwd: Path = ROOT) -> subprocess.CompletedProce
     return subprocess.run(
         arguments, cwd=cwd, env=settings, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
     )
+
+
+def tool(name: str) -> Path:
+    """Return a command of this environment, such as pytest-benchmark's."""
+    return Path(sys.executable).parent / name

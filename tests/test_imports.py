@@ -5,11 +5,14 @@ from __future__ import annotations
 import ast
 import json
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests import product
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HEAVY = ("torch", "transformers", "pynvml", "jtop", "matplotlib", "pandas")
 SOURCES = sorted([*(product.ROOT / "benchmarks").rglob("*.py"), *(product.ROOT / "plotting").rglob("*.py")])
@@ -70,7 +73,7 @@ def imports(path: Path) -> dict[str, bool]:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(product.ROOT)))
 def test_arrows(path: Path) -> None:
-    """benchmarks never imports plotting; plotting takes only benchmarks.record; torch stays in the worker."""
+    """Benchmarks never imports plotting; plotting takes only benchmarks.record; torch stays in the worker."""
     name = str(path.relative_to(product.ROOT))
     found = imports(path)
     if name.startswith("benchmarks/"):

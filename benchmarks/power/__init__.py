@@ -48,6 +48,8 @@ def check_option(option: str) -> None:
         raise BenchmarkError(f"--power-monitor={option}: there is no {name!r}; {guess}there are {', '.join(known)}.")
     if argument and name != "replay":
         raise BenchmarkError(f"--power-monitor={option}: {name} takes nothing after it; type --power-monitor={name}.")
+    if name in MONITORS:
+        MONITORS[name].check(argument or None)
 
 
 def select(option: str, target: PowerTarget) -> Selection:

@@ -77,6 +77,14 @@ class PowerMonitor(ABC):
     gain_source: str = ""
     of_gpu: bool = False
 
+    @classmethod  # noqa: B027 - most sensors take no argument
+    def check(cls, argument: str | None) -> None:
+        """Check the text after the colon before anything is measured.
+
+        Raises:
+            SensorUnavailable: it cannot be used.
+        """
+
     @abstractmethod
     def __init__(self, target: PowerTarget, argument: str | None = None) -> None: ...
 

@@ -24,11 +24,13 @@ LARGEST_BYTES = 100_000_000
 class ReplayMonitor(PowerMonitor):
     """Gives each recorded sample when its time has come, stamped with that time, and once."""
 
+    @classmethod
+    def check(cls, argument: str | None) -> None:  # noqa: D102
+        _parse(argument)
+
     def __init__(self, target: PowerTarget, argument: str | None = None) -> None:  # noqa: ARG002
-        if not argument:
-            raise SensorUnavailable("--power-monitor=replay needs a file; type --power-monitor=replay:FILE.")
-        self._path = Path(argument)
-        notes, self._rows = _parse(self._path)
+        self._path = Path(argument or "")
+        notes, self._rows = _parse(argument)
         self.source = notes.get("source", f"recorded trace {self._path.name}")
         self.scope = notes.get("scope", "recorded")
         self.rails = tuple(rail.strip() for rail in notes.get("rails", "recorded").split(","))
@@ -51,8 +53,11 @@ class ReplayMonitor(PowerMonitor):
 Row = tuple[float, float | None, float | None]
 
 
-def _parse(path: Path) -> tuple[dict[str, str], list[Row]]:
+def _parse(argument: str | None) -> tuple[dict[str, str], list[Row]]:
     """Return (notes from comments, rows) of a trace file."""
+    if not argument:
+        raise SensorUnavailable("--power-monitor=replay needs a file; type --power-monitor=replay:FILE.")
+    path = Path(argument)
     try:
         if path.stat().st_size > LARGEST_BYTES:
             raise SensorUnavailable(f"--power-monitor=replay:{path}: larger than 100 MB; cut it down.")

@@ -14,11 +14,12 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.errors import BenchmarkError
+from benchmarks.worker.protocol import trouble
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-    from benchmarks.worker.protocol import Job, Loaded, RunMarks, Trouble
+    from benchmarks.worker.protocol import Job, Loaded, RunMarks
 
 PR_SET_PDEATHSIG = 1
 
@@ -141,12 +142,6 @@ def attempt(worker: Worker, request: dict[str, Any]) -> dict[str, Any]:
         return worker.answer(request)
     except Exception as error:  # noqa: BLE001 - every failure is data: counted by reason, never fatal here
         return dict(trouble(error))
-
-
-def trouble(error: Exception) -> Trouble:
-    """Return the class of an error and the first line of its text."""
-    lines = str(error).strip().splitlines()
-    return {"error": type(error).__name__, "message": lines[0][:500] if lines else type(error).__name__}
 
 
 def die_with_parent() -> None:

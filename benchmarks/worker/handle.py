@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import json
-import multiprocessing
 import os
 import signal
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, cast
 
 from benchmarks.worker.child import Worker, attempt, main
+from benchmarks.worker.context import context
 from benchmarks.worker.protocol import Job, Loaded, RunMarks, WorkerFailed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from multiprocessing.connection import Connection
-    from multiprocessing.context import ForkServerContext, SpawnContext
 
-PRELOAD = ["benchmarks.worker.preload"]
 CLOSE_S = 5.0
 """How long a child may take to leave before it is killed, seconds."""
 
@@ -56,10 +54,10 @@ class Child(Handle):
     """A worker in a fresh process of its own."""
 
     def __init__(self, job: Job, start_method: str) -> None:
-        context = _context(start_method)
-        self._connection, theirs = context.Pipe()
+        processes = context(start_method)
+        self._connection, theirs = processes.Pipe()
         # Not a daemon process: it may have children of its own, and the kernel ends it with us.
-        self._process = context.Process(target=_serve, args=(theirs, job), name=f"worker-{job.model}-{job.precision}")
+        self._process = processes.Process(target=_serve, args=(theirs, job), name=f"worker-{job.model}-{job.precision}")
         self._process.start()
         theirs.close()  # so that the pipe ends with the child
 
@@ -131,15 +129,7 @@ def _serve(connection: Connection, job: Job) -> None:
     main(connection, job)
 
 
-def _context(start_method: str) -> SpawnContext | ForkServerContext:
-    if start_method == "forkserver":
-        forkserver = multiprocessing.get_context("forkserver")
-        forkserver.set_forkserver_preload(PRELOAD)
-        return forkserver
-    return multiprocessing.get_context("spawn")
-
-
 def _checked(answer: dict[str, Any]) -> dict[str, Any]:
-    if "error" in answer:
-        raise WorkerFailed(answer["error"], answer["message"])
+    if "reason" in answer:
+        raise WorkerFailed(answer["reason"], answer["message"])
     return answer

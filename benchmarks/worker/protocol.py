@@ -62,8 +62,14 @@ class RunMarks(TypedDict):
 class Trouble(TypedDict):
     """The child's answer instead, when something raised."""
 
-    error: str  # the error's class
+    reason: str  # the error's class
     message: str
+
+
+def trouble(error: Exception) -> Trouble:
+    """Return the class of an error and the first line of its text, at most 500 characters."""
+    lines = str(error).strip().splitlines()
+    return {"reason": type(error).__name__, "message": lines[0][:500] if lines else type(error).__name__}
 
 
 class WorkerFailed(Exception):

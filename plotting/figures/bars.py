@@ -143,8 +143,7 @@ def _finish(axes: Axes, bars: list[Bar], models: list[str], name: str, label: st
     for bar in bars:
         value = sum(stack(bar.row)) if total else bar.row[name]
         if bar.row["status"] != MEASURED or math.isnan(bar.row[name]):
-            word = style.SHORT.get(bar.row["status"], "no sensor" if "power" in name else "not measured")
-            _word(axes, bar, word)
+            _word(axes, bar, style.SHORT.get(bar.row["status"], "not measured"))
         elif len(bars) <= VALUES:
             _value(axes, bar, value, len(bars))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -81,7 +83,7 @@ def test_the_parts_of_a_window_add_up(trace: tuple[list[int], list[float]], cuts
     edges = [0, *sorted(int(cut * end) for cut in cuts), end]
     curve = Curve(times, watts, 1.0, counter=False)
 
-    parts, _ = curve.energy(list(zip(edges, edges[1:], strict=False)))
+    parts, _ = curve.energy(list(itertools.pairwise(edges)))
     whole, _ = curve.energy([(0, end)])
     assert parts.sum() == pytest.approx(whole[0], rel=1e-9, abs=1e-6)
 

@@ -57,7 +57,7 @@ def test_known_joules() -> None:
     """30 W over two runs of 2 s is 60 J each, 10 W idle, by integration where there is no counter."""
     found = attribute(samples())
 
-    assert found.energy_j == [pytest.approx(60.0), pytest.approx(60.0)]
+    assert found.energy_j == pytest.approx([60.0, 60.0])
     assert found.coverage == [1.0, 1.0]
     assert found.power["idle_w"] == pytest.approx(10.0)
     assert (found.power["method"], found.power["energy_runs"], found.power["flags"]) == ("integration", 2, [])
@@ -70,7 +70,7 @@ def test_the_counter_is_preferred_and_compared() -> None:
     agreeing, apart = attribute(samples(counter_factor=1.0)), attribute(samples(counter_factor=0.9))
 
     assert (agreeing.power["method"], agreeing.power["flags"]) == ("counter", [])
-    assert apart.energy_j == [pytest.approx(54.0), pytest.approx(54.0)]
+    assert apart.energy_j == pytest.approx([54.0, 54.0])
     assert apart.power["flags"] == ["Integrated power differs from the energy counter by +11.1%."]
 
 

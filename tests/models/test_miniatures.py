@@ -1,0 +1,87 @@
+"""Each miniature: loaded as a Hub checkpoint is, real token counts, exact new tokens, ordered marks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmarks import aside, workload
+from benchmarks.models import MODELS, miniature
+from benchmarks.worker import handle
+from benchmarks.worker.protocol import Job
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+IMAGE_TOKENS = {
+    "gemma3n": 256,
+    "internvl2-2b": 13 * 256,
+    "llava": 576,
+    "moondream2": 729,
+    "phi": 1065,
+    "smolvlm2": 13 * 81,
+}
+"""Of a 640x480 photograph, for the published checkpoints (their processors' rules)."""
+NEW_TOKENS = 5
+
+
+def job(model: str, precision: str = "bf16") -> Job:
+    """Return what a worker needs for one pair, on two photographs."""
+    method = "forkserver"
+    spec = MODELS[model]
+    source = miniature.directory(spec, miniature.cache_root())
+    if not source.is_dir():
+        aside.call(method, miniature.build, spec, miniature.cache_root())
+    images = tuple(workload.encode(photograph) for photograph in workload.photographs(None)[:2])
+    return Job(model, precision, "mini", source, "cpu", images, workload.PROMPTS[:2], NEW_TOKENS)
+
+
+@pytest.fixture(scope="module", params=IMAGE_TOKENS)
+def worker(request: pytest.FixtureRequest) -> Iterator[tuple[str, handle.Handle]]:
+    """A loaded worker of each default model, in a process of its own."""
+    found = handle.start(job(request.param), isolation="process", start_method="forkserver")
+    found.load()
+    yield request.param, found
+    found.close()
+
+
+def test_every_default_model_is_here() -> None:
+    """The six of the study are all tried below."""
+    assert set(IMAGE_TOKENS) == {spec.id for spec in MODELS.values() if spec.default}
+
+
+def test_a_run(worker: tuple[str, handle.Handle]) -> None:
+    """A run makes exactly N tokens with the published image-token count, finite logits and marks in order."""
+    model, child = worker
+    marks = child.run([(0, 0)], check=True)
+
+    assert marks["image_tokens"] == IMAGE_TOKENS[model]
+    assert marks["new_tokens"] == NEW_TOKENS
+    assert 5 < marks["prompt_tokens"] < 60
+    assert marks["finite_logits"] is True
+    assert len(marks["token_gaps_s"]) == NEW_TOKENS - 1
+    assert marks["vision_ns"] is not None
+    order = [marks["start_ns"], marks["preprocessed_ns"], marks["vision_ns"], marks["first_token_ns"], marks["end_ns"]]
+    assert order == sorted(set(order))
+
+
+def test_a_batch(worker: tuple[str, handle.Handle]) -> None:
+    """A batch of two unlike requests makes N tokens for each and counts the tokens of both."""
+    model, child = worker
+    marks = child.run([(0, 0), (1, 1)])
+
+    assert marks["new_tokens"] == 2 * NEW_TOKENS
+    assert marks["image_tokens"] == 2 * IMAGE_TOKENS[model]
+
+
+def test_load_says_what_was_loaded(worker: tuple[str, handle.Handle]) -> None:
+    """Loading again gives the model's class, its size and each part of the time."""
+    _, child = worker
+    loaded = child.load()
+
+    assert loaded["model_class"].endswith("ForConditionalGeneration") or loaded["model_class"].endswith("ForCausalLM")
+    assert 100_000 < loaded["parameters"] < 10_000_000
+    assert loaded["load_time_s"] > 0
+    assert loaded["file_bytes"] > loaded["parameters"]  # two bytes a weight
+    assert min(loaded["import_s"], loaded["processor_s"]) > 0

@@ -1,0 +1,74 @@
+"""MODELS and the choice among them."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmarks import models
+from benchmarks.errors import BenchmarkError
+from benchmarks.models import MODELS, miniature
+
+if TYPE_CHECKING:
+    from benchmarks.models.base import ModelSpec
+
+
+def test_the_studys_six_in_both_precisions() -> None:
+    """Without a choice the six models of the study are measured in fp16 and bf16: twelve pairs of plain strings."""
+    pairs = models.matrix(None, None)
+
+    assert [model for model, _ in pairs[::2]] == ["gemma3n", "internvl2-2b", "llava", "moondream2", "phi", "smolvlm2"]
+    assert {precision for _, precision in pairs} == {"fp16", "bf16"}
+    assert len(pairs) == 12
+
+
+def test_names_and_aliases() -> None:
+    """Models are named by id or alias, in any case, each once; the old name of InternVL2-2B is an alias."""
+    assert models.matrix("SmolVLM2, internvl,smolvlm2", "bf16") == [("smolvlm2", "bf16"), ("internvl2-2b", "bf16")]
+
+
+@pytest.mark.parametrize(
+    ("names", "precisions", "complaint"),
+    [
+        ("smolvlm", None, "there is no 'smolvlm'; did you mean smolvlm2"),
+        ("llavva", None, "did you mean llava"),
+        (",", None, "names nothing"),
+        (None, "fp8", "there is no 'fp8'; did you mean fp16"),
+        (None, "int4", "there are fp16, bf16"),
+    ],
+)
+def test_unknown_names_are_refused(names: str | None, precisions: str | None, complaint: str) -> None:
+    """An unknown model or precision is refused with the nearest names."""
+    with pytest.raises(BenchmarkError, match=re.escape(complaint)):
+        models.matrix(names, precisions)
+
+
+def test_help_lists_every_model() -> None:
+    """--models=help names each model with its checkpoint and licence."""
+    text = models.help_text()
+
+    for spec in MODELS.values():
+        assert spec.id in text
+        assert spec.checkpoint in text
+        assert spec.licence in text
+
+
+@pytest.mark.parametrize("spec", MODELS.values(), ids=MODELS)
+def test_each_spec_is_complete(spec: ModelSpec) -> None:
+    """Each spec has a name for figures, a repository with its owner, a licence, and an id that is safe as a name."""
+    assert re.fullmatch(r"[a-z0-9][a-z0-9.-]*", spec.id)
+    assert spec.label
+    assert re.fullmatch(r"[\w.-]+/[\w.-]+", spec.repo)
+    assert spec.licence
+    assert importlib.util.find_spec(spec.blueprint.__module__)
+
+
+def test_miniatures_are_named_by_what_they_are_made_from() -> None:
+    """Each model's miniature has a hash of its own, the same each time."""
+    found = [miniature.identity(spec) for spec in MODELS.values()]
+
+    assert len(set(found)) == len(MODELS)
+    assert found == [miniature.identity(spec) for spec in MODELS.values()]

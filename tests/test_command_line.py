@@ -1,0 +1,79 @@
+"""Bad input of `pytest benchmarks`: one sentence, exit code not 0, never a traceback."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+
+from tests import product
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def refuse(tmp_path: Path, *options: str) -> str:
+    """Run a session that must be refused, and return its one sentence."""
+    done = product.measure(tmp_path / "results", *options)
+    said = done.stdout + done.stderr
+    assert done.returncode == 4, said
+    assert "Traceback" not in said
+    assert not list((tmp_path / "results").rglob("*.json"))
+    lines = [line for line in said.splitlines() if "--" in line and ("ERROR" in line or "error" in line)]
+    assert len(lines) == 1, said
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--models=smolvm2"], "there is no 'smolvm2'; did you mean smolvlm2"),
+        (["--precisions=fp32"], "there is no 'fp32'; did you mean fp16"),
+        (["--runs=0"], "asked for '0', needs a whole number of at least 1"),
+        (["--runs=many"], "asked for 'many', needs a whole number of at least 1"),
+        (["--new-tokens=-1"], "asked for '-1', needs a whole number of at least 2"),
+        (["--weights=hub"], "--weights=hub is not in this version yet; type --weights=mini"),
+        (["--weights=random"], "--weights=random is not in this version yet; type --weights=mini"),
+        (["--images=/nonexistent"], "--images=/nonexistent: no such file or folder"),
+        (["--prompts=/nonexistent"], "--prompts=/nonexistent: cannot be read (No such file or directory)"),
+        (["--torch-device=gpu"], "there is no 'gpu'; type auto, cuda, cuda:N, mps or cpu"),
+        (["--power-monitor=nvlm"], "there is no 'nvlm'; did you mean nvml"),
+        (["--power-monitor=tegrastats"], "that sensor is not in this version"),
+        (["--device-label= "], "needs 1 to 60 printable characters"),
+        (["--power-monitor=replay:/nonexistent"], "--power-monitor=replay:/nonexistent: cannot be read"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_bad_options(tmp_path: Path, options: list[str], complaint: str) -> None:
+    """A bad option is refused in one sentence that says what was asked, what was found and what to type."""
+    assert complaint in refuse(tmp_path, *options)
+
+
+def test_cuda_without_cuda(tmp_path: Path) -> None:
+    """--torch-device=cuda with a torch that sees no CUDA is refused with the remedy, never a run on the CPU."""
+    said = refuse(tmp_path, "--torch-device=cuda")
+
+    assert "sees no CUDA device; install the build of torch that the board's vendor ships" in said
+    assert "type --torch-device=cpu" in said
+
+
+def test_a_bad_image_among_good_ones(tmp_path: Path) -> None:
+    """A folder with one damaged photograph is refused with that photograph's name, before anything is loaded."""
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    buffer = io.BytesIO()
+    Image.effect_noise((640, 480), 60).save(buffer, "JPEG")
+    (folder / "good.jpg").write_bytes(buffer.getvalue())
+    (folder / "cut.jpg").write_bytes(buffer.getvalue()[:5000])
+
+    assert "cut.jpg is damaged" in refuse(tmp_path, f"--images={folder}")
+
+
+def test_models_help() -> None:
+    """--models=help lists the models and measures nothing."""
+    done = product.run([*product.command(product.ROOT / "results")[:5], "benchmarks", "--models=help"])
+
+    assert done.returncode == 0
+    assert "HuggingFaceTB/SmolVLM2-2.2B-Instruct" in done.stdout

@@ -1,0 +1,114 @@
+"""The child: it answers errors, its death is seen at once, and it never outlives its parent."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks.worker import handle
+from benchmarks.worker.protocol import WorkerFailed
+from tests import product
+from tests.models.test_miniatures import job
+
+
+@pytest.mark.parametrize("isolation", ["process", "none"])
+def test_errors_are_answers(isolation: str) -> None:
+    """A model that cannot be loaded is an error with its class and one line of text, and the worker lives on."""
+    nothing = replace(job("llava"), source=Path("/nonexistent"))
+    worker = handle.start(nothing, isolation=isolation, start_method="forkserver")
+    try:
+        for _ in range(2):
+            with pytest.raises(WorkerFailed) as failure:
+                worker.load()
+            assert not failure.value.died
+            assert failure.value.reason.endswith("Error")
+            assert "\n" not in str(failure.value)
+    finally:
+        worker.close()
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSEGV])
+def test_a_childs_death_is_named(end: signal.Signals) -> None:
+    """A child that is killed or crashes is seen at once, with the signal that ended it."""
+    worker = handle.start(job("llava"), isolation="process", start_method="forkserver")
+    worker.load()
+    os.kill(worker.pid, end)
+
+    with pytest.raises(WorkerFailed) as failure:
+        worker.run([(0, 0)])
+    assert failure.value.died
+    assert failure.value.reason == end.name
+    worker.close()
+
+
+def test_in_process_work_is_the_same() -> None:
+    """--isolation=none loads and runs in this very process, for a debugger."""
+    worker = handle.start(job("llava"), isolation="none", start_method=None)
+
+    assert worker.pid == os.getpid()
+    assert worker.load()["pid"] == os.getpid()
+    assert worker.run([(0, 0)])["new_tokens"] == 5
+    worker.close()
+    with pytest.raises(WorkerFailed, match="was closed"):
+        worker.load()
+
+
+@pytest.mark.parametrize(
+    ("code", "word"),
+    [(0, "exit 0"), (3, "exit 3"), (-9, "SIGKILL"), (-11, "SIGSEGV"), (-99, "signal 99"), (None, "silence")],
+)
+def test_endings_have_names(code: int | None, word: str) -> None:
+    """How a process ended is said in a word."""
+    assert handle.ending(code) == word
+
+
+ORPHAN = """
+import sys, time
+from pathlib import Path
+from benchmarks.worker import handle
+from benchmarks.worker.protocol import Job
+worker = handle.start(Job("llava", "bf16", "mini", Path("/nonexistent"), "cpu", (), (), 2),
+                      isolation="process", start_method=sys.argv[1])
+try:
+    worker.load()
+except Exception:
+    pass
+print(worker.pid, flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel ends a child with its parent on Linux only")
+@pytest.mark.parametrize("start_method", ["spawn", "forkserver"])
+def test_a_child_never_outlives_its_parent(start_method: str, tmp_path: Path) -> None:
+    """When the parent is killed with SIGKILL, its child is gone within seconds."""
+    script = tmp_path / "orphan.py"
+    script.write_text("if __name__ == '__main__':\n" + "\n".join(f"    {line}" for line in ORPHAN.splitlines()))
+    settings = product.environment() | {"PYTHONPATH": str(product.ROOT)}
+    with subprocess.Popen(
+        [sys.executable, script, start_method], env=settings, stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        assert Path(f"/proc/{child}").exists()
+        parent.kill()
+
+    deadline = time.monotonic() + 15
+    while alive(child) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not alive(child)
+
+
+def alive(pid: int) -> bool:
+    """Return whether a process runs; a zombie does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
