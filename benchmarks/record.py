@@ -80,7 +80,7 @@ class WorkloadImage(TypedDict):
 
     name: str
     sha256: str
-    licence: str | None
+    licence: str  # "not stated" for the user's own
 
 
 class WorkloadInfo(TypedDict):

@@ -59,7 +59,7 @@ class Photograph:
 
     name: str
     data: bytes
-    licence: str | None = None
+    licence: str = "not stated"
 
     @property
     def sha256(self) -> str:

@@ -132,7 +132,7 @@ def as_table(found: Sequence[Line]) -> str:
 def as_markdown(found: Sequence[Line]) -> str:
     """Return the same as a Markdown table."""
     header, *rows = _grid(found)
-    ruled = [header, ("---",) * len(header), *(tuple(map(escape, row)) for row in rows)]
+    ruled = [tuple(map(escape, header)), ("---",) * len(header), *(tuple(map(escape, row)) for row in rows)]
     return "\n".join([*(f"| {' | '.join(row)} |" for row in ruled), ""])
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import pandas as pd
 
 from benchmarks.record import MEASURED
 from plotting.frame import differences
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def conditions(table: pd.DataFrame) -> list[str]:
@@ -57,22 +54,26 @@ def _work(measured: pd.DataFrame) -> str:
     lost = f" ({failed} more failed)" if failed else ""
     requests = f"{_some(measured['photographs'], 'photograph')} x {_some(measured['prompts'], 'prompt')}"
     runs, tokens = _some(measured["runs"], "good run"), _some(measured["new_tokens"], "new token")
-    return f"{runs} a pair{lost}; {requests}; {tokens} a sequence; batch {_span(measured['batch_size'])}."
+    batch = _span(measured["batch_size"]) or "not recorded"
+    return f"{runs} a pair{lost}; {requests}; {tokens} a sequence; batch {batch}."
 
 
 def _miniature(measured: pd.DataFrame) -> str:
     """Return what miniature weights are, with their size."""
-    sizes = measured["parameters"] / 1e6
+    sizes = measured["parameters"].dropna() / 1e6
+    size = f"{sizes.min():.1f} to {sizes.max():.1f} million parameters" if len(sizes) else "few parameters"
     return (
-        f"Miniature weights: the models' own classes and image tokens with {sizes.min():.1f} to {sizes.max():.1f} "
-        "million parameters. They prove the path and say nothing about the published models."
+        f"Miniature weights: the models' own classes and image tokens with {size}. "
+        "They prove the path and say nothing about the published models."
     )
 
 
 def _some(values: pd.Series, noun: str) -> str:
-    return f"{_span(values)} {noun}{'' if values.max() == 1 else 's'}"
+    return f"{_span(values) or 'an unrecorded number of'} {noun}{'' if values.max() == 1 else 's'}"
 
 
 def _span(values: pd.Series) -> str:
     low, high = values.min(), values.max()
+    if pd.isna(low):
+        return ""
     return f"{low:.0f}" if low == high else f"{low:.0f} to {high:.0f}"

@@ -102,6 +102,7 @@ def _devices(table: pd.DataFrame) -> Iterator[str]:
 def _device_means(table: pd.DataFrame, name: str) -> dict[str, float]:
     """Return {device: geometric mean}, over the (model, precision) that every device has; {} without one."""
     rows = eligible(table, name)
+    rows = rows[rows[name] > 0]  # of a rate of nothing there is no geometric mean
     by_pair = rows.pivot_table(index=["model", "precision"], columns="device", values=name).dropna()
     return {device: math.exp(sum(map(math.log, by_pair[device])) / len(by_pair)) for device in by_pair if len(by_pair)}
 

@@ -1,9 +1,4 @@
-"""From Records to one table: a row for each series and pair, and one for each pair never attempted.
-
-A *series* is what may be put on one bar: device x power mode x torch device x engine x weights and
-revision x model x precision x workload x power scope. Saves are deduplicated within a series only;
-where series of one device differ, the device's label says in what.
-"""
+"""From Records to one table: a row for each series and pair, and one for each pair never attempted."""
 
 from __future__ import annotations
 
@@ -13,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from benchmarks.record import MEASURED
+from plotting import series
+from plotting.load import LONGEST_NAME
 from plotting.metrics import METRICS, Record
 
 if TYPE_CHECKING:
@@ -23,16 +20,6 @@ STUDY_MODELS = ("Gemma3N", "InternVL2-2B", "LLaVA", "Moondream2", "Phi", "SmolVL
 ALIASES = {"InternVL": "InternVL2-2B"}
 NEVER = "never attempted"
 NEVER_REASON = "no save holds this pair"
-CONDITIONS = (
-    "power_mode",
-    "torch_device",
-    "engine",
-    "weights",
-    "revision",
-    "workload_hash",
-    "power_scope",
-)
-"""Parts of the series beside device, model and precision."""
 DIFFERENCES = {
     "weights": "weights",
     "new_tokens": "new tokens",
@@ -54,8 +41,8 @@ def build(saves: Saves) -> pd.DataFrame:
     rows = [row for entry in saves.entries if (row := _row(entry, saves.problems)) is not None]
     if not rows:
         return pd.DataFrame()
-    kept = _deduplicate(rows)
-    _tell_apart(kept)
+    kept = series.deduplicate(rows)
+    series.tell_apart(kept)
     table = pd.DataFrame(kept + _never_attempted(kept))
     order = _order(table["device_name"], STUDY_DEVICES)
     table["device_order"] = table["device_name"].map(order) * 1000 + table["device"].map(_order(table["device"], ()))
@@ -86,68 +73,93 @@ def _row(entry: Entry, problems: list[str]) -> dict[str, Any] | None:
 def _columns(values: dict[str, tuple[float | None, str]], *, measured: bool) -> dict[str, Any]:
     columns: dict[str, Any] = {}
     for name, (value, reason) in values.items():
+        finite = value is not None and math.isfinite(value)
         usable = measured or name in ("runs", "failed_runs")
-        columns[name] = value if usable and value is not None and math.isfinite(value) else math.nan
-        columns[f"{name}_reason"] = reason if measured else ""
+        columns[name] = value if usable and finite else math.nan
+        why = reason if finite or value is None else "its value is not a finite number"
+        columns[f"{name}_reason"] = why if measured else ""
     return columns
 
 
 def _facts(entry: Entry) -> dict[str, Any]:
-    """Return everything of a row but its metrics."""
+    """Return everything of a row but its metrics.
+
+    Raises:
+        TypeError, ValueError: a value is not of the kind that the schema says.
+    """
     record, device = entry.record, entry.device
 
-    def get(section: str, key: str, default: Any = "") -> Any:
-        found = record.get(section)
-        value = found.get(key) if isinstance(found, dict) else None
-        return default if value is None else value
+    def words(section: str, key: str) -> str:
+        return _text(_section(record, section).get(key), f"{section}.{key}")
 
-    weights = get("checkpoint", "weights")
+    def number(section: str, key: str) -> float:
+        value = _section(record, section).get(key)
+        return math.nan if value is None else float(value)
+
+    def listed(section: str, key: str) -> list[Any]:
+        return list(_section(record, section).get(key) or [])
+
+    def reason(section: str, key: str) -> str:
+        return _text(_section(_section(record, section), "reasons").get(key), f"{section}.reasons.{key}")
+
+    label = record["pair"]["label"][:LONGEST_NAME]
+    versions = _section(_section(record, "engine"), "versions")
     return {
         "device": device["label"],
         "device_name": device["label"],
-        "device_kind": device.get("kind") or "",
-        "power_mode": device.get("power_mode") or "",
-        "driver": device.get("driver") or "",
-        "model": ALIASES.get(record["pair"]["label"], record["pair"]["label"]),
+        "device_kind": _text(device.get("kind"), "device.kind"),
+        "power_mode": _text(device.get("power_mode"), "device.power_mode"),
+        "driver": _text(device.get("driver"), "device.driver"),
+        "model": ALIASES.get(label, label),
         "precision": record["pair"]["precision"],
         "status": record["status"],
-        "reason": record.get("message") or "",
-        "planned": float(get("counts", "planned", math.nan)),
-        "attempted": float(get("counts", "attempted", math.nan)),
-        "weights": weights,
-        "checkpoint": get("checkpoint", "name"),
-        "revision": get("checkpoint", "revision"),
-        "weights_id": get("checkpoint", "weights_id"),
-        "parameters": float(get("checkpoint", "parameters", math.nan)),
-        "remarks": " ".join(str(remark) for remark in get("checkpoint", "remarks", [])),
-        "engine": get("engine", "name"),
-        "torch_device": get("engine", "torch_device"),
-        "torch": get("engine", "versions", {}).get("torch", ""),
-        "transformers": get("engine", "versions", {}).get("transformers", ""),
-        "workload_hash": get("workload", "hash"),
-        "new_tokens": float(get("workload", "new_tokens", math.nan)),
-        "batch_size": float(get("workload", "batch_size", math.nan)),
-        "photographs": float(len(get("workload", "images", []))),
-        "prompts": float(len(get("workload", "prompts", []))),
+        "reason": _text(record.get("message"), "message"),
+        "planned": number("counts", "planned"),
+        "attempted": number("counts", "attempted"),
+        "weights": words("checkpoint", "weights"),
+        "checkpoint": words("checkpoint", "name"),
+        "revision": words("checkpoint", "revision"),
+        "weights_id": words("checkpoint", "weights_id"),
+        "parameters": number("checkpoint", "parameters"),
+        "remarks": " ".join(map(str, listed("checkpoint", "remarks"))),
+        "engine": words("engine", "name"),
+        "torch_device": words("engine", "torch_device"),
+        "torch": _text(versions.get("torch"), "engine.versions.torch"),
+        "transformers": _text(versions.get("transformers"), "engine.versions.transformers"),
+        "workload_hash": words("workload", "hash"),
+        "new_tokens": number("workload", "new_tokens"),
+        "batch_size": number("workload", "batch_size"),
+        "photographs": float(len(listed("workload", "images"))),
+        "prompts": float(len(listed("workload", "prompts"))),
         "image_tokens": _first(record, "image_tokens"),
         "prompt_tokens": _first(record, "prompt_tokens"),
-        "power_monitor": get("power", "monitor"),
-        "power_source": get("power", "source"),
-        "power_scope": get("power", "scope"),
-        "power_rails": "+".join(str(rail) for rail in get("power", "rails", [])),
-        "power_method": get("power", "method"),
-        "power_samples": float(get("power", "sample_count", math.nan)),
-        "power_reason": str(get("power", "reasons", {}).get("method", "")),
-        "power_flags": " ".join(str(flag) for flag in get("power", "flags", [])),
-        "scope_mismatch": get("power", "scope_mismatch", False) is True,
-        "memory_kind": get("memory", "kind"),
-        "memory_method": get("memory", "method"),
-        "ram_reason": str(get("memory", "reasons", {}).get("ram_avg_bytes", "")),
-        "load_reason": str(get("load", "reasons", {}).get("load_time_s", "")),
-        "finite_logits": get("health", "finite_logits", True) is not False,
+        "power_monitor": words("power", "monitor"),
+        "power_source": words("power", "source"),
+        "power_scope": words("power", "scope"),
+        "power_rails": "+".join(map(str, listed("power", "rails"))),
+        "power_method": words("power", "method"),
+        "power_samples": number("power", "sample_count"),
+        "power_reason": reason("power", "method"),
+        "power_flags": " ".join(map(str, listed("power", "flags"))),
+        "scope_mismatch": _section(record, "power").get("scope_mismatch") is True,
+        "memory_kind": words("memory", "kind"),
+        "memory_method": words("memory", "method"),
+        "finite_logits": _section(record, "health").get("finite_logits") is not False,
         "save": entry.save.name,
         "datetime": entry.datetime,
     }
+
+
+def _section(record: Record, name: str) -> Record:
+    found = record.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _text(value: Any, name: str) -> str:
+    """Return a text, "" for null."""
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"{name} is no text")
+    return value or ""
 
 
 def _first(record: Record, column: str) -> float:
@@ -155,84 +167,6 @@ def _first(record: Record, column: str) -> float:
     runs = record.get("runs")
     values = runs.get(column) if isinstance(runs, dict) else None
     return float(values[0]) if values else math.nan
-
-
-def _key(row: dict[str, Any]) -> tuple[Any, ...]:
-    """Return what makes a row's series and pair."""
-    return (*_bar(row), row["power_scope"])
-
-
-def _deduplicate(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Keep one row of each series and pair: measured beats failed, complete beats interrupted, then the latest."""
-
-    def worth(row: dict[str, Any]) -> tuple[bool, bool, str]:
-        complete = row["attempted"] == row["planned"]
-        return row["status"] == MEASURED, complete, row["datetime"]
-
-    best: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for row in rows:
-        key = _key(row)
-        if key not in best or worth(row) >= worth(best[key]):
-            best[key] = row
-    kept = list(best.values())
-    # A pair without a run has no power scope yet: it must not stand beside its own later measurement.
-    measured = {_bar(row) for row in kept if row["status"] == MEASURED}
-    return [row for row in kept if row["status"] == MEASURED or _bar(row) not in measured]
-
-
-def _bar(row: dict[str, Any]) -> tuple[Any, ...]:
-    """Return the series and pair without the power scope."""
-    conditions = [row[condition] for condition in CONDITIONS if condition != "power_scope"]
-    return (row["device_name"], row["model"], row["precision"], row["checkpoint"], *conditions)
-
-
-def _tell_apart(rows: list[dict[str, Any]]) -> None:
-    """Where one device has several series, add to its label in what they differ."""
-    for name in {row["device_name"] for row in rows}:
-        of_device = [row for row in rows if row["device_name"] == name]
-        measured = [row for row in of_device if row["status"] == MEASURED] or of_device
-        differing = [condition for condition in CONDITIONS if _differs(condition, measured)]
-        for row in of_device:
-            words = dict.fromkeys(word for c in differing if (word := _in_words(c, row, measured)))
-            if words:
-                row["device"] = f"{name} ({', '.join(words)})"
-
-
-def _differs(condition: str, rows: list[dict[str, Any]]) -> bool:
-    """Return whether the rows of one device must be told apart by `condition`.
-
-    Each model has its own revision, and a sensor that failed for one pair makes no other device:
-    these two tell apart only what would stand on one bar.
-    """
-    if condition not in ("revision", "power_scope"):
-        return len({row[condition] for row in rows}) > 1
-    if condition == "power_scope" and len({row[condition] for row in rows} - {""}) > 1:
-        return True
-    seen: dict[tuple[str, str], set[str]] = {}
-    for row in rows:
-        seen.setdefault((row["model"], row["precision"]), set()).add(row[condition])
-    return any(len(values) > 1 for values in seen.values())
-
-
-def _in_words(condition: str, row: dict[str, Any], rows: list[dict[str, Any]]) -> str:
-    """Return a condition of a row in a word or two."""
-    if condition == "workload_hash":
-        return _workload_in_words(row, rows)
-    value = str(row[condition])
-    return {
-        "weights": f"{value} weights",
-        "revision": value[:7],
-        "power_scope": f"{value} power" if value else "no power",
-    }.get(condition, value)
-
-
-def _workload_in_words(row: dict[str, Any], rows: list[dict[str, Any]]) -> str:
-    parts = []
-    if len({r["new_tokens"] for r in rows}) > 1:
-        parts.append(f"{row['new_tokens']:.0f} tokens")
-    if len({r["batch_size"] for r in rows}) > 1:
-        parts.append(f"batch {row['batch_size']:.0f}")
-    return ", ".join(parts) or f"workload {row['workload_hash'][:6]}"
 
 
 def differences(table: pd.DataFrame) -> list[str]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 LARGEST_BYTES = 1_000_000_000
 LONGEST_TEXT = 500
+LONGEST_NAME = 60
 SKIPPED_FOLDERS = frozenset({".journal", "plots"})
 
 
@@ -53,7 +54,10 @@ def load(paths: list[Path]) -> Saves:
         try:
             entries = _entries(path, saves.problems)
         except _Unreadable as problem:
-            saves.problems.append(f"{path}: {problem}")
+            saves.problems.append(f"{_clean(str(path))}: {problem}")
+            continue
+        except RecursionError:
+            saves.problems.append(f"{_clean(str(path))}: is nested too deeply; left out")
             continue
         if entries:
             saves.entries += entries
@@ -75,12 +79,14 @@ def _entries(path: Path, problems: list[str]) -> list[Entry]:
         raise _Unreadable("is a save of another suite (it does not say which device); left out")
     records = [bench.get("extra_info") if isinstance(bench, dict) else None for bench in benchmarks]
     entries = []
+    datetime = save.get("datetime")
     for place, raw in enumerate([*records, *unmeasured]):
-        fault = _fault(raw)
+        record = _clean(raw)
+        fault = _fault(record)
         if fault:
-            problems.append(f"{path}: entry {place + 1} {fault}; left out")
+            problems.append(f"{_clean(str(path))}: entry {place + 1} {fault}; left out")
         else:
-            entries.append(Entry(path, str(save.get("datetime", "")), device, _clean(raw)))
+            entries.append(Entry(path, _clean(datetime) if isinstance(datetime, str) else "", device, record))
     if not entries and not benchmarks and not unmeasured:
         raise _Unreadable("holds no benchmark; left out")
     return entries
@@ -104,10 +110,10 @@ def _parse(path: Path) -> dict[str, Any]:
 def _device(save: dict[str, Any]) -> dict[str, Any] | None:
     machine = save.get("machine_info")
     device = machine.get("device") if isinstance(machine, dict) else None
-    if not isinstance(device, dict) or not isinstance(device.get("label"), str):
+    cleaned = _clean(device)
+    if not isinstance(cleaned, dict) or not isinstance(cleaned.get("label"), str) or not cleaned["label"]:
         return None
-    cleaned: dict[str, Any] = _clean(device)
-    return cleaned
+    return cleaned | {"label": cleaned["label"][:LONGEST_NAME]}
 
 
 def _fault(raw: object) -> str | None:
@@ -135,7 +141,7 @@ def _clean(value: Any) -> Any:
         printable = "".join(c if not unicodedata.category(c).startswith("C") else " " for c in value)
         return " ".join(printable.split())[:LONGEST_TEXT]
     if isinstance(value, list):
-        return value if value and isinstance(value[0], (int, float)) else [_clean(item) for item in value]
+        return value if all(type(item) in (int, float) for item in value) else [_clean(item) for item in value]
     if isinstance(value, dict):
         return {str(key): _clean(item) for key, item in value.items()}
     return value

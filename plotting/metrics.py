@@ -111,7 +111,8 @@ def _total_rate(record: Record) -> Result:
     spans = _column(record, "latency_s")
     if spans is None or any(part is None for part in parts):
         return None, "the save does not count all tokens"
-    return sum(sum(part) for part in parts if part) / sum(spans), ""
+    total = sum(sum(part) for part in parts if part)
+    return (total / sum(spans), "") if sum(spans) > 0 else (None, "the windows have no length")
 
 
 def _quantile(name: str, q: float) -> Callable[[Record], Result]:
@@ -141,7 +142,10 @@ def energy(record: Record) -> Energy | str:
     joules, coverage = runs.get("energy_j"), runs.get("energy_coverage")
     if not isinstance(joules, list) or not isinstance(coverage, list):
         return _reason(power, "method", "monitor")
-    columns = zip(joules, coverage, runs["latency_s"], runs["new_tokens"], runs["images"], strict=True)
+    beside = [_column(record, name) for name in ("latency_s", "new_tokens", "images")]
+    if any(column is None for column in beside):
+        return "the save does not hold time, tokens and photographs of every run"
+    columns = zip(joules, coverage, *(column for column in beside if column), strict=True)
     good = [(j, s, n, i) for j, share, s, n, i in columns if j is not None and share >= ENERGY_COVERAGE]
     if len(good) < ENERGY_RUNS * len(joules) or not good:
         return f"power samples cover {len(good)} of {len(joules)} runs, and {ENERGY_RUNS:.0%} are needed"
@@ -184,6 +188,8 @@ def _load_time(record: Record) -> Result:
 def _count(name: str) -> Callable[[Record], Result]:
     def compute(record: Record) -> Result:
         value = _section(record, "counts").get(name)
+        if value is not None and int(value) != value:
+            raise ValueError(f"counts.{name} is {value}, no whole number")
         return (None, NOT_SAID) if value is None else (float(value), "")
 
     return compute

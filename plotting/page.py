@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import jinja2
+import pandas as pd
 
 from benchmarks.record import MEASURED
 from plotting import facts
@@ -17,8 +18,6 @@ from plotting.summary import BREAKDOWN, dates, place, unmeasured, why_none
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-
-    import pandas as pd
 
 SPECIAL = re.compile(r"([\\`*_\[\]<>|#~$])")
 
@@ -91,11 +90,15 @@ def _models(measured: pd.DataFrame) -> list[dict[str, Any]]:
     return [
         {
             **row,
-            "size": f"{row['parameters'] / 1e6:.1f} million",
-            "image_tokens": f"{row['image_tokens']:.0f}",
+            "size": _recorded(row["parameters"] / 1e6, ".1f", " million"),
+            "image_tokens": _recorded(row["image_tokens"], ".0f"),
         }
         for row in rows.to_dict("records")
     ]
+
+
+def _recorded(value: float, digits: str, unit: str = "") -> str:
+    return "not recorded" if pd.isna(value) else f"{value:{digits}}{unit}"
 
 
 def _finding(table: pd.DataFrame, name: str) -> dict[str, Any]:

@@ -88,7 +88,7 @@ def _csv(rows: pd.DataFrame, columns: list[str]) -> str:
     chosen = rows.loc[:, columns].copy()
     for name in columns:
         if name in WHOLE:
-            chosen[name] = chosen[name].astype("Int64")
+            chosen[name] = ["" if pd.isna(value) else f"{value:.15g}" for value in chosen[name]]
         elif chosen[name].dtype != "float64":
             chosen[name] = [harmless(value) for value in chosen[name]]
     written: str = chosen.to_csv(index=False, float_format="%.9g", lineterminator="\n")

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import pty
+import select
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from typing_extensions import Self
 
 ROOT = Path(__file__).parent.parent
 TIMEOUT_S = 170
@@ -36,12 +41,59 @@ def plotting(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[s
     return run([sys.executable, "-m", "plotting", *arguments], cwd=cwd)
 
 
-def run(arguments: Sequence[str], cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    """Run a command in the checkout, or in `cwd` with the checkout importable."""
-    settings = environment() | {"PYTHONPATH": str(ROOT)}
+def run(arguments: Sequence[str], cwd: Path = ROOT, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in the checkout, or in `cwd` with the checkout importable; `settings` join its environment."""
+    settings = environment() | {"PYTHONPATH": str(ROOT)} | settings
     return subprocess.run(
         arguments, cwd=cwd, env=settings, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
     )
+
+
+class Terminal:
+    """A command on a terminal of its own, where progress is one line that is written again and again.
+
+    Attributes:
+        process: the command's process.
+        said: what it has written so far.
+    """
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        self._ours, theirs = pty.openpty()
+        settings = environment() | {"PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "100"}
+        self.process = subprocess.Popen(arguments, cwd=ROOT, env=settings, stdout=theirs, stderr=theirs)
+        os.close(theirs)
+        self.said = ""
+
+    def wait_for(self, text: str) -> None:
+        """Read until `text` has been written."""
+        deadline = time.monotonic() + TIMEOUT_S
+        while text not in self.said:
+            assert self._read(deadline), f"{text!r} never came:\n{self.said}"
+
+    def finish(self) -> int:
+        """Read to the end and return the exit code."""
+        deadline = time.monotonic() + TIMEOUT_S
+        while self._read(deadline):
+            pass
+        return self.process.wait(TIMEOUT_S)
+
+    def _read(self, deadline: float) -> bool:
+        """Read a piece; whether there may be more before the deadline."""
+        ready, _, _ = select.select([self._ours], [], [], max(0.0, deadline - time.monotonic()))
+        try:
+            piece = os.read(self._ours, 65536) if ready else b""
+        except OSError:  # the last writer has gone
+            piece = b""
+        self.said += piece.decode(errors="replace")
+        return bool(piece)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self._ours)
 
 
 def tool(name: str) -> Path:

@@ -139,13 +139,13 @@ def _processor(vocabulary: int, ids: dict[str, int], *, bos: str, pad: str) -> A
     )
 
 
-def _qwen2(hidden: int, inner: int, layers: int, heads: int) -> Dims:
+def _qwen2(hidden: int, inner: int, layers: int, heads: tuple[int, int]) -> Dims:
     return {
         "hidden_size": hidden,
         "intermediate_size": inner,
         "num_hidden_layers": layers,
-        "num_attention_heads": heads,
-        "num_key_value_heads": 2,
+        "num_attention_heads": heads[0],
+        "num_key_value_heads": heads[1],
         "rms_norm_eps": 1e-6,
         "rope_parameters": {"rope_type": "default", "rope_theta": 1e6},
     }
@@ -192,6 +192,6 @@ SPECS = (
             "The native conversion with InternVL2-2B's architecture and dimensions, not the weights of InternVL2-2B.",
         ),
     ),
-    _internvl3("1b", _qwen2(896, 4864, 24, 14)),
-    _internvl3("2b", _qwen2(1536, 8960, 28, 12)),
+    _internvl3("1b", _qwen2(896, 4864, 24, (14, 2))),
+    _internvl3("2b", _qwen2(1536, 8960, 28, (12, 2))),
 )

@@ -83,8 +83,8 @@ def stack(row: pd.Series) -> tuple[float, float]:
 
 def _stack(axes: Axes, bar: Bar) -> None:
     lower, upper = stack(bar.row)
-    unified = bar.row["memory_kind"] == "unified"
-    paints = (style.PALE, bar.colour) if unified else (bar.colour, style.lighter(bar.colour, 0.5))
+    over_baseline = bar.row["memory_kind"] == "unified" and upper > 0
+    paints = (style.PALE, bar.colour) if over_baseline else (bar.colour, style.lighter(bar.colour, 0.5))
     for bottom, height, paint in ((0.0, lower, paints[0]), (lower, upper, paints[1])):
         if height:
             axes.bar(

@@ -6,7 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 import seaborn as sns
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
@@ -49,7 +49,15 @@ def plain(text: str) -> str:
 def palette(table: pd.DataFrame) -> dict[str, str]:
     """Return a colour for each device, by its place in the table: the same in every figure."""
     devices = list(dict.fromkeys(table["device"]))
-    return {device: COLOURS[place % len(COLOURS)] for place, device in enumerate(devices)}
+    rounds = [COLOURS, *(tuple(to_hex(darker(colour, share)) for colour in COLOURS) for share in (0.45, 0.7))]
+    shades = [colour for colours in rounds for colour in colours]
+    return {device: shades[place % len(shades)] for place, device in enumerate(devices)}
+
+
+def darker(colour: str, share: float) -> tuple[float, float, float]:
+    """Return a colour mixed with black; `share` of 1 is black."""
+    red, green, blue = to_rgb(colour)
+    return red * (1 - share), green * (1 - share), blue * (1 - share)
 
 
 def lighter(colour: str, share: float) -> tuple[float, float, float]:

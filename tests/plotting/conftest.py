@@ -1,0 +1,47 @@
+"""Tables and figures that tests share; none of them changes one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from plotting.figures import FIGURES
+from tests.factory import record, unmeasured
+from tests.plotting import made
+from tests.plotting.drawing import draw, lay_out
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    """Return three devices x six models x two precisions, with one failed pair and one never attempted."""
+    return made.study(tmp_path_factory.mktemp("study"))
+
+
+@pytest.fixture(scope="session")
+def powerless(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    """Return two models in both precisions on a device without a power sensor."""
+    records = [record(model, precision, power_w=None) for model in ("llava", "phi") for precision in made.PRECISIONS]
+    return made.one(tmp_path_factory.mktemp("powerless"), *records)
+
+
+@pytest.fixture(scope="session")
+def lone(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    """Return one measured pair."""
+    return made.one(tmp_path_factory.mktemp("lone"), record())
+
+
+@pytest.fixture(scope="session")
+def hopeless(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    """Return two pairs that failed, and nothing else."""
+    return made.one(tmp_path_factory.mktemp("hopeless"), unmeasured("llava", "fp16"), unmeasured("phi", "bf16"))
+
+
+@pytest.fixture(scope="session")
+def drawn(study: pd.DataFrame) -> dict[str, Figure]:
+    """Return the nine figures of the study, laid out."""
+    return {name: lay_out(draw(name, study)) for name in FIGURES}

@@ -1,0 +1,96 @@
+"""Reading a figure as a reader does: by ticks, bars, words and legend."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.colors import to_hex
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch, Rectangle
+from matplotlib.text import Text
+
+from plotting.figures import FIGURES
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+RAM = "plot_13_ram_usage.png"
+PRECISION = "precision_comparison_fp16_vs_bf16.png"
+COMBINED = "combined_device_precision_comparison.png"
+BARS = {
+    "plot_12_tokens_per_second.png": "tokens_per_sec",
+    "plot_14_tokens_per_sec_per_watt.png": "tps_per_watt",
+    "plot_15_joules_per_token.png": "joules_per_token",
+    "plot_16_load_time.png": "load_time_s",
+}
+"""Bar figure -> its metric."""
+MAPS = {
+    "device_comparison_tokens_per_sec.png": "tokens_per_sec",
+    "device_comparison_efficiency.png": "tps_per_watt",
+}
+"""Heat map -> its metric."""
+Pair = tuple[str, str, str]
+
+
+def draw(name: str, table: pd.DataFrame) -> Figure:
+    """Return a figure of FIGURES."""
+    return FIGURES[name].draw(table)
+
+
+def lay_out(figure: Figure) -> Figure:
+    """Have matplotlib place every artist, which parses every text, without painting one."""
+    figure.set_dpi(40)
+    figure.draw_without_rendering()
+    return figure
+
+
+def words(figure: Figure) -> list[str]:
+    """Return all texts of a figure."""
+    return [text.get_text() for text in figure.findobj(Text) if isinstance(text, Text)]
+
+
+def legend(figure: Figure) -> dict[str, Any]:
+    """Return {entry: its handle} of a figure's one legend, in order."""
+    [found] = figure.legends
+    return {text.get_text(): handle for text, handle in zip(found.get_texts(), found.legend_handles, strict=True)}
+
+
+def rectangles(axes: Axes) -> list[Rectangle]:
+    """Return the bars of axes."""
+    return [patch for patch in axes.patches if isinstance(patch, Rectangle)]
+
+
+def colour(artist: Patch) -> str:
+    """Return a patch's colour."""
+    return to_hex(artist.get_facecolor())
+
+
+def ticks(axes: Axes, which: str) -> list[str]:
+    """Return the labels of the ticks of axes' x or y."""
+    return [label.get_text() for label in (axes.get_xticklabels() if which == "x" else axes.get_yticklabels())]
+
+
+def device_colours(figure: Figure, table: pd.DataFrame) -> dict[str, str]:
+    """Return {device: colour} as a figure's legend says."""
+    handles = legend(figure)
+    return {
+        device: to_hex(handle.get_color()) if isinstance(handle := handles[device], Line2D) else colour(handle)
+        for device in dict.fromkeys(table["device"])
+    }
+
+
+def pair_of(bar: Rectangle, axes: Axes, figure: Figure, table: pd.DataFrame) -> Pair:
+    """Return which pair a bar is, as a reader finds it: model by the tick, device by colour, precision by hatch."""
+    model = ticks(axes, "x")[round(bar.get_x() + bar.get_width() / 2)]
+    [device] = [name for name, paint in device_colours(figure, table).items() if paint == colour(bar)]
+    handles = legend(figure)
+    [precision] = [name for name in set(table["precision"]) if handles[name].get_hatch() == bar.get_hatch()]
+    return device, model, precision
+
+
+def values(table: pd.DataFrame, name: str) -> dict[Pair, float]:
+    """Return {pair: value} of a table's column, with 0 where there is none: a bar without height."""
+    keys = zip(table["device"], table["model"], table["precision"], strict=True)
+    return dict(zip(keys, table[name].fillna(0.0), strict=True))

@@ -1,0 +1,198 @@
+"""Saves side by side: ratios where the work is the same, and words where it is not."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from plotting import compare
+from tests.factory import NO_SENSOR, record, unmeasured
+from tests.plotting import made
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def lines(folder: Path, *contents: list[dict[str, Any]]) -> list[compare.Line]:
+    """Return the comparison of saves named a, b, ... of these Records; a is the baseline."""
+    names = "abcdef"[: len(contents)]
+    tables = {name: made.one(folder / name, *records) for name, records in zip(names, contents, strict=True)}
+    return compare.lines(tables)
+
+
+def cell(found: list[compare.Line], save: str, metric: str = "tokens_per_sec", pair: str = "Phi bf16") -> compare.Line:
+    """Return the one line of a pair, metric and save."""
+    [line] = [line for line in found if (line.pair, line.metric, line.save) == (pair, metric, save)]
+    return line
+
+
+def test_the_first_save_is_the_baseline(tmp_path: Path) -> None:
+    """Every later save has its ratio to the first, value over baseline, and the first has none."""
+    contents = [[record("phi", latency_s=latency)] for latency in (0.5, 0.25, 1.0)]
+    found = lines(tmp_path, *contents)
+
+    assert [(cell(found, name).value, cell(found, name).ratio) for name in "abc"] == [
+        (32.0, None),
+        (64.0, pytest.approx(2.0)),
+        (16.0, pytest.approx(0.5)),
+    ]
+    assert cell(found, "b", "latency_p50_s").ratio == pytest.approx(0.5)
+    assert cell(found, "b", "joules_per_token").ratio == pytest.approx(0.5)
+    assert {line.why for line in found} == {""}
+    assert {line.metric for line in found} == set(compare.COMPARED)
+
+
+def changed(section: str, field: str, value: object) -> dict[str, Any]:
+    """Return a Record of Phi with one thing changed."""
+    built = record("phi", latency_s=0.25)
+    built[section][field] = value
+    return built
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        (changed("checkpoint", "weights", "random"), "weights"),
+        (changed("checkpoint", "name", "Phi-3"), "checkpoint"),
+        (changed("checkpoint", "revision", "c" * 40), "revision"),
+        (changed("workload", "hash", "another"), "workload"),
+        (changed("engine", "name", "compiled"), "engine"),
+    ],
+)
+def test_unlike_work_has_no_ratio(tmp_path: Path, other: dict[str, Any], words: str) -> None:
+    """Where the work differs no metric has a ratio, and each says in what; the values stay."""
+    found = lines(tmp_path, [record("phi")], [other])
+
+    for metric in compare.COMPARED:
+        line = cell(found, "b", metric)
+        assert (line.ratio, line.why) == (None, f"not comparable: {words} differ")
+        assert line.value is not None
+
+
+def test_all_that_differs_is_named(tmp_path: Path) -> None:
+    """Where several things differ, all are named."""
+    other = changed("checkpoint", "weights", "random")
+    other["workload"]["hash"] = "another"
+
+    assert cell(lines(tmp_path, [record("phi")], [other]), "b").why == "not comparable: weights, workload differ"
+
+
+@pytest.mark.parametrize(
+    ("other", "words", "barred"),
+    [
+        (changed("power", "scope", "module"), "power scope", {"joules_per_token", "avg_power_watts"}),
+        (changed("memory", "kind", "unified"), "what counts as RAM", {"avg_ram_gb"}),
+    ],
+)
+def test_unlike_sensors_bar_only_their_own_ratios(
+    tmp_path: Path, other: dict[str, Any], words: str, barred: set[str]
+) -> None:
+    """Another power scope bars the ratios of energy, another kind of memory those of RAM, and neither any other."""
+    found = [line for line in lines(tmp_path, [record("phi")], [other]) if line.save == "b"]
+
+    assert {line.metric for line in found if line.ratio is None} == barred
+    assert {line.why for line in found if line.ratio is None} == {f"not comparable: {words} differ"}
+
+
+def test_missing_pairs_are_said(tmp_path: Path) -> None:
+    """A pair that is only in one save, or failed in one, has words on the side where it is missing, and no ratio."""
+    found = lines(tmp_path, [record("phi"), unmeasured("llava", "bf16")], [record("smolvlm2"), record("llava")])
+
+    assert (cell(found, "b").value, cell(found, "b").why) == (None, "not in this save")
+    assert cell(found, "a", pair="LLaVA bf16").why == "failed"
+    assert cell(found, "b", pair="LLaVA bf16").why == "baseline: failed"
+    assert cell(found, "a", pair="SmolVLM2 bf16").why == "not in this save"
+    assert cell(found, "b", pair="SmolVLM2 bf16").why == "not in the baseline"
+    assert {line.ratio for line in found} == {None}
+
+
+def test_a_missing_sensor_is_said(tmp_path: Path) -> None:
+    """Energy that one save lacks is None with its reason on that side, and never 0 or a ratio to 0."""
+    found = lines(tmp_path, [record("phi", power_w=None)], [record("phi")])
+
+    assert (cell(found, "a", "joules_per_token").value, cell(found, "a", "joules_per_token").why) == (None, NO_SENSOR)
+    assert cell(found, "b", "joules_per_token").ratio is None
+    assert cell(found, "b", "joules_per_token").why == f"baseline: {NO_SENSOR}"
+    assert cell(found, "b", "tokens_per_sec").ratio == pytest.approx(1.0)
+
+
+def test_pairs_are_in_the_studys_order(tmp_path: Path) -> None:
+    """Pairs stand in the order of the study, whatever the order of the saves, and each once."""
+    found = lines(
+        tmp_path,
+        [record("gemma3n"), record("phi"), record("smolvlm2")],
+        [record("smolvlm2"), record("phi"), record("gemma3n")],
+    )
+
+    assert list(dict.fromkeys(line.pair for line in found)) == ["Gemma3N bf16", "Phi bf16", "SmolVLM2 bf16"]
+    assert len(found) == 3 * 2 * len(compare.COMPARED)
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> list[compare.Line]:
+    """Return a comparison with ratios, a missing sensor and a missing pair, with odd names in it."""
+    tables = {
+        "a": made.one(tmp_path / "a", record("phi"), label="=Board|1"),
+        "b": made.one(tmp_path / "b", record("phi", latency_s=0.25, power_w=None), record("llava"), label="Board 2"),
+    }
+    return compare.lines(tables)
+
+
+def test_json_is_the_lines(mixed: list[compare.Line]) -> None:
+    """The JSON is the lines, with null where nothing was measured."""
+    found = json.loads(compare.as_json(mixed))
+
+    assert found == [vars(line) for line in mixed]
+    assert {"value": None, "ratio": None, "why": NO_SENSOR}.items() <= next(
+        line for line in found if (line["save"], line["metric"], line["value"]) == ("b", "joules_per_token", None)
+    ).items()
+
+
+def test_csv_is_the_lines(mixed: list[compare.Line]) -> None:
+    """The CSV has a row for each line, empty where nothing was measured, and no cell that a spreadsheet runs."""
+    rows = list(csv.DictReader(io.StringIO(compare.as_csv(mixed))))
+
+    assert len(rows) == len(mixed)
+    for row, line in zip(rows, mixed, strict=True):
+        assert (row["pair"], row["metric"], row["why"]) == (line.pair, line.metric, line.why)
+        assert (row["value"] == "") == (line.value is None)
+        assert (row["ratio"] == "") == (line.ratio is None)
+        assert float(row["value"] or 0) == pytest.approx(line.value or 0)
+    assert {row["device"] for row in rows} == {"'=Board|1", "Board 2", ""}
+
+
+def test_the_table_has_a_column_for_each_save(mixed: list[compare.Line]) -> None:
+    """The table has a row for each pair and metric, with values, ratios, a dash where nothing is, and the reason."""
+    header, *rows = compare.as_table(mixed).splitlines()
+
+    assert header.split() == ["pair", "metric", "a", "b", "notes"]
+    [speed] = [row for row in rows if "Phi bf16" in row and "Throughput (tokens/s)" in row]
+    assert speed.split()[-4:] == ["32.0", "64.0", "(x", "2.000)"]
+    [joules] = [row for row in rows if "Phi bf16" in row and "Energy per token" in row]
+    assert joules.split()[5:] == ["(J/token)", "1.25", "-", "b:", *NO_SENSOR.split()]
+    [missing] = [row for row in rows if "LLaVA bf16" in row and "Throughput" in row]
+    assert missing.endswith("a: not in this save; b: not in the baseline")
+
+
+def test_a_pair_that_no_save_measured_is_one_row(tmp_path: Path) -> None:
+    """A pair without a value anywhere is one row with each save's word, not a row for each metric."""
+    found = lines(tmp_path, [record("phi"), unmeasured("llava", "bf16", "did not fit")], [record("phi")])
+
+    [row] = [row for row in compare.as_table(found).splitlines() if row.startswith("LLaVA")]
+    assert row.split("  ")[0] == "LLaVA bf16"
+    assert "did not fit" in row
+    assert "not in this save" in row
+
+
+def test_markdown_is_a_whole_table(mixed: list[compare.Line]) -> None:
+    """The Markdown is one table: header, rule, and rows of as many cells."""
+    rows = compare.as_markdown(mixed).splitlines()
+
+    assert rows[0] == "| pair | metric | a | b | notes |"
+    assert rows[1] == "| --- | --- | --- | --- | --- |"
+    assert {row.count("|") for row in rows} == {6}
+    assert any("64.0 (x 2.000)" in row for row in rows)

@@ -1,0 +1,156 @@
+"""Saves whose values are of the wrong kind: named and left out, and every product is made of the rest."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from plotting import frame, page, summary, tables
+from plotting.figures import FIGURES
+from plotting.load import load
+from tests.factory import record, unmeasured
+from tests.plotting import made
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ESCAPE = "\x1b[31mred"
+ANY = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=20)
+    | st.just(ESCAPE)
+    | st.just("\ud800"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Return the path of each value in a JSON document, containers too."""
+    found = [path] if path else []
+    inner = value.items() if isinstance(value, dict) else enumerate(value[:2]) if isinstance(value, list) else ()
+    for key, item in inner:
+        found += leaves(item, (*path, key))
+    return found
+
+
+def changed(document: Any, path: tuple[Any, ...], value: Any) -> Any:
+    """Return a copy of a document with `value` in one place."""
+    copied = copy.deepcopy(document)
+    place = copied
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    return copied
+
+
+def texts(folder: Path) -> list[str]:
+    """Return every text that is made of a folder's saves."""
+    saves = load(sorted(folder.glob("*.json")))
+    built = frame.build(saves)
+    if built.empty:
+        return saves.problems
+    assert not built.duplicated(["device", "model", "precision"]).any()
+    products = [tables.metrics_csv(built), tables.unmeasured_csv(built), summary.text(built, saves.problems)]
+    return [*products, page.markdown(built, saves.files, saves.problems), *saves.problems]
+
+
+def document(folder: Path) -> Any:
+    """Return a good save: two measured pairs and a failed one."""
+    return json.loads(made.on(folder, [record(), record("phi", power_w=None), unmeasured("llava", "fp16")]).read_text())
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Return a good save, read once."""
+    return document(tmp_path_factory.mktemp("good"))
+
+
+@given(data=st.data())
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_value_in_any_place(good: Any, tmp_path: Path, data: st.DataObject) -> None:
+    """Whatever stands in whichever place of a save, every text is made, printable, and free of terminal escapes."""
+    path = data.draw(st.sampled_from(leaves(good)))
+    (tmp_path / "0001_x.json").write_text(json.dumps(changed(good, path, data.draw(ANY))))
+
+    for text in texts(tmp_path):
+        assert "\x1b" not in text
+        text.encode()
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("machine_info", "device", "power_mode"), {"a": 1}),
+        (("benchmarks", 0, "extra_info", "checkpoint", "weights"), ["mini"]),
+        (("benchmarks", 0, "extra_info", "message"), {"a": 1}),
+        (("benchmarks", 0, "extra_info", "counts", "good"), 2.5),
+        (("benchmarks", 0, "extra_info", "pair", "label"), "\x07"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_costs_its_record(
+    good: Any, tmp_path: Path, path: tuple[Any, ...], value: Any
+) -> None:
+    """A Record with a value of the wrong kind is left out with a sentence that names its file, and the others stay."""
+    (tmp_path / "0001_x.json").write_text(json.dumps(changed(good, path, value)))
+    saves = load([tmp_path / "0001_x.json"])
+    built = frame.build(saves)
+
+    assert saves.problems
+    assert all("0001_x.json" in problem and "left out" in problem for problem in saves.problems)
+    if path[0] == "benchmarks":
+        assert made.row(built, "Phi", "bf16")["status"] == "measured"
+
+
+def test_deep_nesting_is_named(good: Any, tmp_path: Path) -> None:
+    """A save that is nested deeper than Python recurses is named and left out."""
+    nested: Any = []
+    for _ in range(700):
+        nested = [nested]
+    text = json.dumps(changed(good, ("benchmarks", 0, "extra_info", "load"), "here"))
+    deep = "[" * 700 + "]" * 700
+    (tmp_path / "0001_deep.json").write_text(text.replace('"here"', deep))
+
+    saves = load([tmp_path / "0001_deep.json"])
+    assert saves.entries == []
+    assert len(saves.problems) == 1
+    assert "0001_deep.json" in saves.problems[0]
+
+
+def test_rates_of_nothing_are_drawn(tmp_path: Path) -> None:
+    """A pair whose runs made no token has a rate of 0, and every figure and sentence is made of it."""
+    empty = record(power_w=None)
+    empty["runs"]["new_tokens"] = [0] * 10
+    built = made.one(tmp_path, empty, record("phi", power_w=None))
+
+    assert summary.text(built, [])
+    for spec in FIGURES.values():
+        assert spec.draw(built).get_suptitle()
+
+
+def test_infinite_values_have_a_reason(tmp_path: Path) -> None:
+    """A figure that is not finite is an empty cell with a reason."""
+    endless = record()
+    endless["power"]["idle_w"] = 1e308
+    endless["runs"]["latency_s"] = [1e10] * 10
+    row = made.row(made.one(tmp_path, endless))
+
+    assert row[["net_joules_per_token"]].isna().all()
+    assert row.filter(like="net_joules_per_token_").tolist() == ["its value is not a finite number"]
+
+
+def test_what_was_not_recorded_is_said_in_words(tmp_path: Path) -> None:
+    """Where a save does not say size or number of tokens, the words do not say nan."""
+    silent = record()
+    silent["checkpoint"]["parameters"] = silent["workload"]["new_tokens"] = silent["runs"]["image_tokens"] = None
+    made.on(tmp_path, [silent])
+
+    assert all("nan" not in text.replace("nano", "") for text in texts(tmp_path))

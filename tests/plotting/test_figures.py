@@ -1,0 +1,146 @@
+"""What all nine figures share: they draw from any table, say what is missing, and show names as they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from plotting.figures import FIGURES
+from tests.factory import NO_SENSOR, record, unmeasured
+from tests.plotting import made
+from tests.plotting.drawing import (
+    BARS,
+    COMBINED,
+    MAPS,
+    PRECISION,
+    RAM,
+    colour,
+    device_colours,
+    draw,
+    lay_out,
+    rectangles,
+    ticks,
+    words,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+POWER_FIGURES = (
+    "plot_14_tokens_per_sec_per_watt.png",
+    "plot_15_joules_per_token.png",
+    "device_comparison_efficiency.png",
+)
+
+WORK = "10 good runs a pair; 1 photograph x 1 prompt; 16 new tokens a sequence; batch 1."
+MINIATURE = "Miniature weights: the models' own classes and image tokens with 1.5 to 1.5 million parameters."
+METER = "gpu, integration, NVML, driver 580.1"
+FOOTNOTES = {
+    "study": (
+        WORK,
+        f"Power: {made.THOR}: {METER}; Laptop: {METER}; Workstation: {METER}.",
+        MINIATURE,
+        "Not the same on every device: what counts as RAM",
+        f"Failed on {made.THOR}: Gemma3N fp16. Never attempted on Laptop: Phi fp16.",
+    ),
+    "powerless": (WORK, f"Power: {made.THOR}: not measured, {NO_SENSOR}.", MINIATURE),
+    "lone": (WORK, f"Power: {made.THOR}: {METER}.", MINIATURE),
+    "hopeless": (
+        "Nothing was measured.",
+        f"Failed on {made.THOR}: LLaVA fp16, Phi bf16.",
+        f"Never attempted on {made.THOR}: LLaVA bf16, Phi fp16.",
+    ),
+}
+"""Table -> what the footnote of each of its figures says."""
+
+
+@pytest.mark.parametrize("table", FOOTNOTES)
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_draws_and_says_its_conditions(name: str, table: str, request: pytest.FixtureRequest) -> None:
+    """Each figure draws from any table, with a title, and with conditions and all that is missing in its footnote."""
+    if table == "study":
+        figure = request.getfixturevalue("drawn")[name]
+    else:
+        figure = lay_out(draw(name, request.getfixturevalue(table)))
+
+    footnote = " ".join(figure.get_supxlabel().split())
+    assert figure.get_suptitle()
+    for sentence in FOOTNOTES[table]:
+        assert sentence in footnote
+
+
+def test_a_device_has_one_colour_in_all_figures(drawn: dict[str, Figure], study: pd.DataFrame) -> None:
+    """Each device has a colour of its own, and it is the same in every figure that shows devices by colour."""
+    figures = {name: figure for name, figure in drawn.items() if name not in MAPS}
+    combined = figures.pop(COMBINED)
+    found = [device_colours(figure, study) for figure in figures.values()]
+    names = [label.rpartition(", ")[0] for label in ticks(combined.axes[0], "y")]
+    found += [dict(zip(names, map(colour, rectangles(axes)), strict=True)) for axes in combined.axes]
+
+    assert len(found) == 6 + 6
+    assert all(colours == found[0] for colours in found)
+    assert len(set(found[0].values())) == len(found[0]) == 3
+
+
+@pytest.mark.parametrize("name", POWER_FIGURES)
+def test_without_power_a_figure_says_so(powerless: pd.DataFrame, name: str) -> None:
+    """A figure of energy without any sensor has no bar and no scale, but says that it was not measured and why."""
+    figure = draw(name, powerless)
+
+    [axes] = figure.axes
+    [text] = axes.texts
+    assert "not measured" in text.get_text()
+    assert NO_SENSOR in text.get_text()
+    assert not rectangles(axes)
+    assert not axes.axison
+
+
+def test_without_power_the_other_panels_stay(powerless: pd.DataFrame) -> None:
+    """Without any sensor the comparison of precisions keeps throughput and RAM, and says in the others why."""
+    axes = draw(PRECISION, powerless).axes
+
+    assert [len(found.collections) for found in axes] == [4, 4, 0, 0]
+    for found in axes[2:]:
+        assert "not measured" in found.texts[0].get_text()
+        assert NO_SENSOR in found.texts[0].get_text()
+
+
+def test_one_pair_without_power_is_said_in_its_place(tmp_path: Path) -> None:
+    """Where one pair of several has no energy, its place says so, and the footnote counts it."""
+    table = made.one(tmp_path, record("phi", power_w=None), record("llava"))
+    figure = draw("plot_15_joules_per_token.png", table)
+
+    assert "not measured" in words(figure)
+    assert "(not for 1 of 2 pairs)" in " ".join(figure.get_supxlabel().split())
+
+
+@pytest.mark.parametrize("name", [*BARS, RAM, *MAPS])
+def test_only_failures_are_words(hopeless: pd.DataFrame, name: str) -> None:
+    """Where all pairs failed, a figure says instead of bars that nothing was measured, and the failures' message."""
+    text = " ".join(" ".join(words(draw(name, hopeless))).split())
+
+    assert "not measured" in text
+    assert "all 10 runs failed, first with RuntimeError: no" in text
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_names_are_shown_as_they_stand(tmp_path: Path, name: str) -> None:
+    """Dollar signs, underscores, braces and backslashes in names and messages are shown, and begin no mathematics."""
+    device, model, message = r"Lab $x^{$ a_b\q", "Smol_$VLM^2$", r"no $\frac{ memory_left"
+    odd = record()
+    odd["pair"]["label"] = model
+    figure = lay_out(draw(name, made.one(tmp_path, odd, unmeasured("phi", "bf16", message=message), label=device)))
+
+    shown_texts = [text.replace(r"\$", "$") for text in words(figure)]
+    assert any(model in text for text in shown_texts)
+    assert any(device in " ".join(text.split()) for text in shown_texts)
+
+
+def test_every_product_is_there() -> None:
+    """FIGURES has the nine files of the study, each with words for the page."""
+    assert set(FIGURES) == {*BARS, *MAPS, RAM, PRECISION, COMBINED}
+    assert all(spec.title and spec.explanation.endswith(".") for spec in FIGURES.values())

@@ -1,0 +1,88 @@
+"""README, CONTRIBUTING and the example say what is true of the code."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmarks.models import MODELS
+from benchmarks.power import MONITORS
+from plotting.figures import FIGURES
+from tests import product
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+README = (product.ROOT / "README.md").read_text()
+CONTRIBUTING = (product.ROOT / "CONTRIBUTING.md").read_text()
+EXAMPLE = product.ROOT / "docs/example"
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+
+
+def test_the_two_commands_come_first() -> None:
+    """README's first commands are the two that work in a fresh clone, and CI runs the second one as it stands."""
+    blocks = re.findall(r"^```\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    start = "python3 -m venv .venv && .venv/bin/pip install tox && .venv/bin/tox run -e "
+
+    assert blocks[0].strip() == f"{start}bench"
+    assert blocks[1].strip() == f"{start}tests"
+    assert blocks[1].strip() in (product.ROOT / ".ci/run").read_text().splitlines()
+
+
+def test_every_option_is_documented() -> None:
+    """Each option that the suite adds to pytest stands in README's table."""
+    source = (product.ROOT / "benchmarks/options.py").read_text()
+    options = re.findall(r'add_option\(\s*"(--[\w-]+)"', source)
+
+    assert len(options) >= 12
+    assert [option for option in options if f"`{option}" not in README] == []
+
+
+@pytest.mark.parametrize("name", [*MODELS, *MONITORS, *FIGURES, "vision_model_metrics.csv", "unmeasured_pairs.csv"])
+def test_every_name_is_documented(name: str) -> None:
+    """Each model, sensor and product has its name in README."""
+    assert name in README
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_lead_somewhere(document: str) -> None:
+    """Each relative link and picture of a document leads to a file of the checkout, or to a heading."""
+    text = (product.ROOT / document).read_text()
+    headings = {_anchor(heading) for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if target.startswith("#"):
+            assert target[1:] in headings, target
+        elif not target.startswith("https://"):
+            assert (product.ROOT / target).exists(), target
+
+
+def _anchor(heading: str) -> str:
+    """Return the anchor that a Markdown page gives a heading."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+def test_the_example_is_what_its_command_makes(tmp_path: Path) -> None:
+    """The committed texts of the example are those that the command beside them makes from the committed save."""
+    command = "python -m plotting '*_example' --out docs/example"
+    assert command in CONTRIBUTING
+    done = product.plotting("*_example", "--out", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+
+    for made in sorted(tmp_path.iterdir()):
+        committed = EXAMPLE / made.name
+        assert committed.exists(), made.name
+        if made.suffix != ".png":
+            assert committed.read_text() == made.read_text(), made.name
+
+
+def test_readmes_table_is_the_examples() -> None:
+    """Each row of README's table, and its line of conditions, stands in the example's page as it was generated."""
+    page = (EXAMPLE / "README.md").read_text().splitlines()
+    head = README.partition("\n## ")[0].splitlines()
+    rows = [line for line in head if line.startswith("|")]
+
+    assert len(rows) == 2 + 12
+    assert [row for row in rows if row not in page] == []
+    assert [line for line in head if line.startswith("- ") and line not in page] == []
