@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 NOT_LOADED = "the model was not loaded"
 NO_GOOD_RUN = "no run was good"
+IMPORTED_BEFORE = "torch and transformers were imported before the child was forked"
 NO_CUDA = "there is no CUDA context on this device"
 MADE_HERE = "these weights were made here, not published"
 
@@ -111,6 +112,8 @@ def _load(session: PairSession) -> Load:
         names = ("load_time_s", "import_s", "processor_s", "context_s", "file_bytes", "page_cache_share")
         return cast("Load", {**dict.fromkeys(names), "reasons": dict.fromkeys(names, NOT_LOADED)})
     reasons = {}
+    if loaded["import_s"] is None:
+        reasons["import_s"] = IMPORTED_BEFORE
     if loaded["context_s"] is None:
         reasons["context_s"] = NO_CUDA
     if loaded["page_cache_share"] is None:

@@ -115,7 +115,7 @@ class Load(TypedDict):
     """One loading of the weights, each part timed apart."""
 
     load_time_s: float | None  # from_pretrained + every weight touched or on the device, synchronised
-    import_s: float | None  # torch, transformers and the model's classes
+    import_s: float | None  # torch, transformers and the model's classes; null where a forkserver had them
     processor_s: float | None
     context_s: float | None  # CUDA context; null on a CPU
     file_bytes: int | None  # size of the weight files

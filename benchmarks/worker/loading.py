@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+import sys
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,7 @@ class LoadedModel:
     device: torch.device
     dtype: torch.dtype
     load_time_s: float
-    import_s: float
+    import_s: float | None
     processor_s: float
     context_s: float | None
     file_bytes: int
@@ -44,11 +45,12 @@ def load(job: Job) -> LoadedModel:
     The load time is from_pretrained + every weight touched or on the device, synchronised: with
     safetensors, from_pretrained alone only maps the file, and the first run would pay for it.
     """
+    imported_before = "transformers" in sys.modules  # by the forkserver, or by an earlier load
     began = time.monotonic()
     import torch  # noqa: PLC0415
     from transformers import AutoModelForMultimodalLM, AutoProcessor  # noqa: PLC0415
 
-    import_s = time.monotonic() - began
+    import_s = None if imported_before else time.monotonic() - began
     device = torch.device(job.torch_device)
     dtype = getattr(torch, PRECISIONS[job.precision])
     context_s = _open_context(device)

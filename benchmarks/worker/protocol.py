@@ -36,7 +36,7 @@ class Loaded(TypedDict):
     mark_method: str
     versions: dict[str, str]
     load_time_s: float
-    import_s: float
+    import_s: float | None
     processor_s: float
     context_s: float | None
     file_bytes: int

@@ -84,4 +84,5 @@ def test_load_says_what_was_loaded(worker: tuple[str, handle.Handle]) -> None:
     assert 100_000 < loaded["parameters"] < 10_000_000
     assert loaded["load_time_s"] > 0
     assert loaded["file_bytes"] > loaded["parameters"]  # two bytes a weight
-    assert min(loaded["import_s"], loaded["processor_s"]) > 0
+    assert loaded["processor_s"] > 0
+    assert loaded["import_s"] is None  # the forkserver has imported everything already
