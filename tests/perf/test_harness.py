@@ -1,0 +1,93 @@
+"""What the harness costs: the pipe, the meters beside a run, reading saves. Read ratios within one session only."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmarks.memory import MemoryReader
+from benchmarks.power.sampler import Sampler
+from benchmarks.worker import handle
+from plotting import frame, load
+from plotting.figures import FIGURES
+from tests import factory
+from tests.models.test_miniatures import job
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import pandas as pd
+    from pytest_benchmark.fixture import BenchmarkFixture
+
+NEW_TOKENS = 5
+
+
+@pytest.fixture(scope="module")
+def worker() -> Iterator[handle.Handle]:
+    """A loaded and warm worker of the smallest miniature, the worst case for whatever stands beside a run."""
+    found = handle.start(job("llava"), isolation="process", start_method="forkserver")
+    found.load()
+    for _ in range(5):
+        found.run([(0, 0)])
+    yield found
+    found.close()
+
+
+@pytest.mark.benchmark(group="one run")
+@pytest.mark.parametrize("hertz", [0, 10, 100], ids=lambda hertz: f"memory read at {hertz} Hz")
+def test_sampling_beside_a_run(worker: handle.Handle, benchmark: BenchmarkFixture, hertz: int) -> None:
+    """Memory samples at the suite's 10 Hz beside a run, against none and against ten times as many."""
+    sampler = Sampler(MemoryReader("host", worker.pid).read, 1 / hertz) if hertz else None
+    if sampler:
+        sampler.start()
+    benchmark.pedantic(lambda: worker.run([(0, 0)]), rounds=60)
+    if sampler:
+        sampler.stop()
+
+
+@pytest.mark.benchmark(group="what a round adds to its window")
+def test_the_pipe(worker: handle.Handle, benchmark: BenchmarkFixture) -> None:
+    """The round's time in the parent less the window in the child, as a share of the window, in extra_info."""
+    windows: list[float] = []
+
+    def run() -> None:
+        marks = worker.run([(0, 0)])
+        windows.append((marks["end_ns"] - marks["start_ns"]) / 1e9)
+
+    began = time.monotonic()
+    benchmark.pedantic(run, rounds=60)
+    benchmark.extra_info["added_share"] = (time.monotonic() - began) / sum(windows) - 1
+
+
+@pytest.fixture(scope="module")
+def saves(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Twenty saves of twelve pairs of 2500 runs each, a study on twenty boards."""
+    folder = tmp_path_factory.mktemp("saves")
+    models = ("gemma3n", "internvl2-2b", "llava", "moondream2", "phi", "smolvlm2")
+    records = [factory.record(model, precision, runs=2500) for model in models for precision in ("fp16", "bf16")]
+    return [factory.save(folder / f"0001_board{n}.json", records, label=f"Board {n}") for n in range(20)]
+
+
+@pytest.mark.benchmark(group="plotting")
+def test_reading(saves: list[Path], benchmark: BenchmarkFixture) -> None:
+    """Twenty saves of twelve pairs of 2500 runs become one table."""
+    table = benchmark.pedantic(lambda: frame.build(load.load(saves)), rounds=3)
+
+    assert len(table) == 240
+
+
+@pytest.mark.benchmark(group="plotting")
+@pytest.mark.parametrize("name", FIGURES)
+def test_drawing(saves: list[Path], benchmark: BenchmarkFixture, tmp_path: Path, name: str) -> None:
+    """Each figure of four boards, drawn and written."""
+    table = frame.build(load.load(saves[:4]))
+    benchmark.pedantic(partial(draw, name, table, tmp_path), rounds=2)
+
+
+def draw(name: str, table: pd.DataFrame, folder: Path) -> None:
+    """Draw a figure into a file."""
+    FIGURES[name].draw(table).savefig(folder / name)
