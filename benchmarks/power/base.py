@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from benchmarks.errors import BenchmarkError
 
@@ -50,6 +51,32 @@ class PowerTarget:
     def computes_on_gpu(self) -> bool:
         """Whether a GPU's sensor covers what computes."""
         return self.torch_device.startswith(("cuda", "mps"))
+
+
+@dataclass(frozen=True)
+class SensorFacts:
+    """What a PowerMonitor says of itself, for the Record and the journal; see there."""
+
+    source: str
+    scope: str
+    rails: tuple[str, ...]
+    period_s: float
+    gain_uncertainty: float | None
+    gain_source: str
+
+    @classmethod
+    def of(cls, monitor: PowerMonitor) -> SensorFacts:
+        """Return the facts of an open monitor."""
+        return cls(**{field.name: getattr(monitor, field.name) for field in fields(cls)})
+
+    @classmethod
+    def from_json(cls, saved: dict[str, Any]) -> SensorFacts:
+        """Return the facts that `asdict` and JSON have made plain."""
+        return cls(**saved | {"rails": tuple(saved["rails"])})
+
+    def same_sensor(self, other: SensorFacts) -> bool:
+        """Return whether both cover the same thing, so that their energies may be added."""
+        return (self.scope, self.rails) == (other.scope, other.rails)
 
 
 class PowerMonitor(ABC):

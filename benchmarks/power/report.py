@@ -14,10 +14,11 @@ from benchmarks.record import ENERGY_COVERAGE, TRACE_POINTS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from benchmarks.power.base import PowerMonitor, PowerSample
+    from benchmarks.power.base import PowerSample, SensorFacts
     from benchmarks.record import Power, Trace, UncertaintyTerm
 
 Window = tuple[int, int]
+IdleWindow = tuple[str, Window]
 FEW_SAMPLES = 30
 DISAGREEMENT = 0.05
 """Counter and integration further apart than this, relative, are a flag."""
@@ -60,10 +61,10 @@ def without_sensor(name: str, reason: str) -> Attribution:
 
 def attribute(
     name: str,
-    monitor: PowerMonitor,
+    sensor: SensorFacts,
     samples: Sequence[PowerSample],
     windows: Sequence[Window],
-    idle: Sequence[Window | None],
+    idle: Sequence[IdleWindow],
     *,
     scope_mismatch: bool = False,
     lost: str | None = None,
@@ -72,30 +73,30 @@ def attribute(
 
     Args:
         name: the monitor's name in MONITORS.
-        monitor: what took the samples.
+        sensor: what took the samples.
         samples: in order of time.
         windows: (start, end) in ns of each good run.
-        idle: the idle windows before and after the runs; None where there was none.
+        idle: ("before" or "after", (start, end)) of each window of idle power.
         scope_mismatch: the sensor does not cover what computed.
         lost: why the sensor stopped in the middle.
     """
     times = [sample.time_ns for sample in samples]
     watts = [math.nan if sample.watts is None else sample.watts for sample in samples]
     counter = [math.nan if sample.energy_j is None else sample.energy_j for sample in samples]
-    by_power = energy.Curve(times, watts, monitor.period_s, counter=False).energy(windows)
-    by_counter = energy.Curve(times, counter, monitor.period_s, counter=True).energy(windows)
+    by_power = energy.Curve(times, watts, sensor.period_s, counter=False).energy(windows)
+    by_counter = energy.Curve(times, counter, sensor.period_s, counter=True).energy(windows)
     counts = bool(by_counter[0].sum() > 0) and by_counter[1].mean() >= by_power[1].mean()
     joules, coverage = by_counter if counts else by_power
     inside = [w for t, w in zip(times, watts, strict=True) if windows and windows[0][0] <= t <= windows[-1][1]]
-    flags = _flags(joules, by_power[0] if counts else None, len(inside), monitor, lost, mismatch=scope_mismatch)
-    reasons, idle_w = _idle(times, watts, monitor.period_s, idle)
+    flags = _flags(joules, by_power[0] if counts else None, len(inside), sensor, lost, mismatch=scope_mismatch)
+    reasons, idle_w = _idle(times, watts, sensor.period_s, idle)
     before, after = idle_w
     power: Power = {
         "monitor": name,
-        "source": monitor.source,
-        "scope": monitor.scope,
+        "source": sensor.source,
+        "scope": sensor.scope,
         "scope_mismatch": scope_mismatch,
-        "rails": list(monitor.rails),
+        "rails": list(sensor.rails),
         "method": "counter" if counts else "integration",
         "period_s": _period(times),
         "sample_count": len(inside),
@@ -103,7 +104,7 @@ def attribute(
         "idle_w": None if before is None or after is None else (before + after) / 2,
         "idle_before_w": before,
         "idle_after_w": after,
-        "uncertainty": _uncertainty(inside, monitor),
+        "uncertainty": _uncertainty(inside, sensor),
         "flags": flags,
         "reasons": reasons,
     }
@@ -121,7 +122,7 @@ def _flags(
     joules: energy.Floats,
     integrated: energy.Floats | None,
     inside: int,
-    monitor: PowerMonitor,
+    sensor: SensorFacts,
     lost: str | None,
     *,
     mismatch: bool,
@@ -131,24 +132,30 @@ def _flags(
     if lost is not None:
         flags.append(f"The sensor stopped in the middle: {lost}.")
     if mismatch:
-        flags.append(f"Scope mismatch: a {monitor.scope} sensor while the model ran elsewhere; kept out of rankings.")
+        flags.append(f"Scope mismatch: a {sensor.scope} sensor while the model ran elsewhere; kept out of rankings.")
     if inside < FEW_SAMPLES and len(joules):
         flags.append(f"Only {inside} power samples fell into the runs; {FEW_SAMPLES} are the least to trust.")
     if integrated is not None and joules.sum() > 0:
         gap = float(integrated.sum() / joules.sum() - 1)
         if abs(gap) > DISAGREEMENT:
             flags.append(f"Integrated power differs from the energy counter by {gap:+.1%}.")
-    if monitor.gain_uncertainty is None:
+    if sensor.gain_uncertainty is None:
         flags.append("The uncertainty is statistical only: nobody states this sensor's gain.")
     return flags
 
 
 def _idle(
-    times: list[int], watts: list[float], period_s: float, idle: Sequence[Window | None]
+    times: list[int], watts: list[float], period_s: float, idle: Sequence[IdleWindow]
 ) -> tuple[dict[str, str], tuple[float | None, float | None]]:
     """Return (reasons, (watts before, watts after))."""
-    found = [None if window is None else energy.mean_power(times, watts, period_s, window) for window in idle]
-    before, after = (*found, None, None)[:2]
+
+
+    def mean(asked: str) -> float | None:
+        found = [energy.mean_power(times, watts, period_s, window) for when, window in idle if when == asked]
+        known = [value for value in found if value is not None]
+        return sum(known) / len(known) if known else None
+
+    before, after = mean("before"), mean("after")
     reasons = {}
     if before is None:
         reasons["idle_before_w"] = "the sensor does not cover the idle time before the runs"
@@ -159,14 +166,14 @@ def _idle(
     return reasons, (before, after)
 
 
-def _uncertainty(inside: list[float], monitor: PowerMonitor) -> list[UncertaintyTerm]:
+def _uncertainty(inside: list[float], sensor: SensorFacts) -> list[UncertaintyTerm]:
     terms: list[UncertaintyTerm] = []
     statistical = energy.statistical_uncertainty(inside)
     if statistical is not None:
         source = f"spread of {len(inside)} samples, corrected for their autocorrelation"
         terms.append({"name": "statistical", "relative": statistical, "source": source})
-    if monitor.gain_uncertainty is not None:
-        terms.append({"name": "gain", "relative": monitor.gain_uncertainty, "source": monitor.gain_source})
+    if sensor.gain_uncertainty is not None:
+        terms.append({"name": "gain", "relative": sensor.gain_uncertainty, "source": sensor.gain_source})
     return terms
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmarks.power import report
-from benchmarks.power.base import PowerMonitor, PowerSample, PowerTarget
+from benchmarks.power.base import PowerMonitor, PowerSample, PowerTarget, SensorFacts
 from benchmarks.record import TRACE_POINTS, faults
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 S = 1_000_000_000
 WINDOWS = [(10 * S, 12 * S), (13 * S, 15 * S)]
-IDLE = [(2 * S, 5 * S), (17 * S, 20 * S)]
+IDLE = [("before", (2 * S, 5 * S)), ("after", (17 * S, 20 * S))]
 
 
 class Bench(PowerMonitor):
@@ -35,7 +35,7 @@ class Bench(PowerMonitor):
         return []
 
 
-MONITOR = Bench(PowerTarget("cuda:0"))
+SENSOR = SensorFacts.of(Bench(PowerTarget("cuda:0")))
 
 
 def samples(watts: float = 30.0, idle_w: float = 10.0, *, counter_factor: float | None = None) -> list[PowerSample]:
@@ -50,7 +50,7 @@ def samples(watts: float = 30.0, idle_w: float = 10.0, *, counter_factor: float 
 
 def attribute(taken: Sequence[PowerSample], **options: object) -> report.Attribution:
     """Charge samples to WINDOWS."""
-    return report.attribute("bench", MONITOR, taken, WINDOWS, IDLE, **options)  # type: ignore[arg-type]
+    return report.attribute("bench", SENSOR, taken, WINDOWS, IDLE, **options)  # type: ignore[arg-type]
 
 
 def test_known_joules() -> None:
@@ -107,7 +107,7 @@ def test_doubts_are_said() -> None:
 def test_the_trace_is_bounded() -> None:
     """A day of samples is kept as at most TRACE_POINTS points of min, mean and max."""
     taken = [PowerSample(i * S // 1000, float(i % 7)) for i in range(20_000)]
-    found = report.attribute("bench", MONITOR, taken, [(0, 19 * S)], IDLE)
+    found = report.attribute("bench", SENSOR, taken, [(0, 19 * S)], IDLE)
 
     assert found.trace is not None
     assert len(found.trace["time_s"]) <= TRACE_POINTS
