@@ -53,6 +53,7 @@ def compose(session: PairSession, status: str, finished: str) -> Record:
         "trace": reading.trace,
         "token_latency": latency,
         "times": {"started": session.started, "finished": finished},
+        "interruptions": session.interruptions,
         "reasons": reasons,
     }
 

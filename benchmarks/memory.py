@@ -100,7 +100,8 @@ def used_bytes(root: Path = Path("/")) -> int | None:
 
 
 def summarise(
-    reader: MemoryReader,
+    kind: str,
+    vram_reason: str,
     samples: Sequence[MemorySample],
     windows: Sequence[tuple[int, int]],
     baseline: int | None,
@@ -109,7 +110,8 @@ def summarise(
     """Return the Record's memory over the runs' windows.
 
     Args:
-        reader: what took the samples.
+        kind: "unified", "discrete" or "host".
+        vram_reason: why there may be no VRAM in the samples.
         samples: in order of time.
         windows: (start, end) in ns of each good run. Where they are shorter than the time between
             samples and hold none, the samples of the whole span count, and `method` says so.
@@ -117,7 +119,7 @@ def summarise(
         torch_peak: the allocator's peak on the device, bytes.
     """
     picked, where = _inside(samples, windows)
-    unified = reader.kind == "unified"
+    unified = kind == "unified"
     ram = _mean([s.ram for s in picked])
     peak = max((v for s in picked if (v := s.ram if unified else s.peak) is not None), default=None)
     values: dict[str, int | None] = {
@@ -131,8 +133,8 @@ def summarise(
         "torch_peak_bytes": torch_peak,
     }
     what = "MemTotal - MemAvailable" if unified else "RssAnon + RssShmem of the child, VmHWM at the peak"
-    reasons = _reasons(values, reader, has_samples=bool(picked))
-    facts = {"kind": reader.kind, "method": f"{what}, {where}", "sample_count": len(picked), "reasons": reasons}
+    reasons = _reasons(values, kind, vram_reason, has_samples=bool(picked))
+    facts = {"kind": kind, "method": f"{what}, {where}", "sample_count": len(picked), "reasons": reasons}
     return cast("Memory", facts | values)
 
 
@@ -142,13 +144,13 @@ def not_measured(kind: str, reason: str) -> Memory:
     return cast("Memory", {"kind": kind, **dict.fromkeys(names), "reasons": dict.fromkeys(names, reason)})
 
 
-def _reasons(values: dict[str, int | None], reader: MemoryReader, *, has_samples: bool) -> dict[str, str]:
+def _reasons(values: dict[str, int | None], kind: str, vram_reason: str, *, has_samples: bool) -> dict[str, str]:
     """Return why each of `values` that is None is so."""
     missing = NOT_LINUX if has_samples else "no sample was taken during the runs"
     why = dict.fromkeys(values, missing)
-    why |= dict.fromkeys(("vram_avg_bytes", "vram_peak_bytes"), reader.vram_reason)
+    why |= dict.fromkeys(("vram_avg_bytes", "vram_peak_bytes"), vram_reason)
     why["torch_peak_bytes"] = "torch accounts for memory on CUDA devices only"
-    if reader.kind == "unified":
+    if kind == "unified":
         why["ram_file_bytes"] = "unified memory is counted for the machine, not for the process"
     else:
         whole = "a process of its own begins at nothing: there is no baseline to subtract"

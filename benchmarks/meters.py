@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 from benchmarks import health, memory, power
 from benchmarks.health import Snapshot
 from benchmarks.power import report
-from benchmarks.power.base import PowerTarget, SensorUnavailable
+from benchmarks.power.base import PowerTarget, SensorFacts, SensorUnavailable
 from benchmarks.power.sampler import Sampler
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from benchmarks.options import Plan
+    from benchmarks.past import Segment
     from benchmarks.power.base import PowerSample
     from benchmarks.record import Health, Memory, Power, Trace
     from benchmarks.worker.handle import Handle
@@ -26,6 +27,7 @@ IDLE_S = 3.0
 MEMORY_PERIOD_S = 0.1
 """Time between memory samples, seconds: a read of /proc costs 20 us, so 10 Hz costs nothing."""
 NEVER_BEGAN = "the model was not loaded"
+OTHER_SENSOR = "the session that went on found another sensor"
 
 
 @dataclass(frozen=True)
@@ -40,22 +42,35 @@ class Reading:
 
 
 class Meters:
-    """Start with the model loaded, finish before the child ends. A meter that fails costs its own figures only."""
+    """Start with the model loaded, finish before the child ends. A meter that fails costs its own figures only.
 
-    def __init__(self, plan: Plan) -> None:
+    `earlier` are the segments of the sessions before this one, laid out before it on its clock.
+    """
+
+    def __init__(self, plan: Plan, earlier: Sequence[Segment] = ()) -> None:
         self._plan = plan
+        self._earlier = list(earlier)
         self._selection = power.Selection("none", None, NEVER_BEGAN)
+        self._sensor: SensorFacts | None = None
         self._power: Sampler[PowerSample] | None = None
         self._memory: Sampler[memory.MemorySample] | None = None
         self._reader: memory.MemoryReader | None = None
-        self._baseline: int | None = None
-        self._idle: list[tuple[int, int] | None] = []
+        self._idle: list[tuple[str, tuple[int, int]]] = []
         self._before = self._after = Snapshot()
         self._gpu_uuid: str | None = None
+        self._told = [0, 0, 0]  # power samples, memory samples and idle windows that `news` has given
+        self.baseline: int | None = None
+        if self._earlier:
+            first = self._earlier[0]
+            self.baseline, self._before, self._sensor = first.baseline, first.before, first.sensor
+            self._selection = power.Selection(
+                first.sensor_name, None, first.sensor_reason, scope_mismatch=first.scope_mismatch
+            )
 
-    def baseline(self) -> None:
+    def note_baseline(self) -> None:
         """Note the machine's memory before anything is loaded."""
-        self._baseline = memory.used_bytes()
+        if not self._earlier:
+            self.baseline = memory.used_bytes()
 
     def start(self, worker: Handle, loaded: Loaded) -> None:
         """Begin to sample; with a power sensor, stay idle for IDLE_S first."""
@@ -64,8 +79,9 @@ class Meters:
         self._memory = Sampler(self._reader.read, MEMORY_PERIOD_S)
         self._memory.start()
         self._open_sensor()
-        self._before = self._look()
-        self._stay_idle()
+        if not self._earlier:
+            self._before = self._look()
+        self._stay_idle("before")
 
     def follow(self, worker: Handle) -> None:
         """Watch the child that replaced the first one."""
@@ -76,7 +92,7 @@ class Meters:
         """Take the last readings, with the model still loaded."""
         if self._reader is not None:
             self._after = self._look()
-            self._stay_idle()
+            self._stay_idle("after")
 
     def close(self) -> None:
         """Stop sampling; harmless to repeat."""
@@ -88,6 +104,34 @@ class Meters:
         if self._selection.monitor is not None:
             self._selection.monitor.close()
 
+    def describe(self) -> dict[str, Any]:
+        """Return what a journal needs to know of these meters, as JSON has it."""
+        return {
+            "baseline": self.baseline,
+            "sensor": None if self._sensor is None else asdict(self._sensor),
+            "sensor_name": self._selection.name,
+            "sensor_reason": self._selection.reason,
+            "scope_mismatch": self._selection.scope_mismatch,
+            "before": asdict(self._before),
+        }
+
+    def news(self) -> list[dict[str, Any]]:
+        """Return the journal's lines for what has been sampled since the last call."""
+        watts, sizes = _after(self._power, self._told[0]), _after(self._memory, self._told[1])
+        idle = self._idle[self._told[2] :]
+        self._told = [told + len(new) for told, new in zip(self._told, (watts, sizes, idle), strict=True)]
+        lines: list[dict[str, Any]] = [{"do": "idle", "when": when, "window": window} for when, window in idle]
+        if watts or sizes:
+            lines.append(
+                {
+                    "do": "samples",
+                    "power": [[s.time_ns, s.watts, s.energy_j] for s in watts],
+                    "memory": [[s.time_ns, s.ram, s.peak, s.file, s.vram] for s in sizes],
+                    "lost": self._lost,
+                }
+            )
+        return lines
+
     def read(self, windows: Sequence[tuple[int, int]], torch_peak: int | None) -> Reading:
         """Return what was measured in `windows`, ns of CLOCK_MONOTONIC."""
         found = self._attribution(windows)
@@ -97,44 +141,72 @@ class Meters:
         """Return the Record's health."""
         return health.section(self._before, self._after, finite_logits=finite_logits)
 
+    @property
+    def _lost(self) -> str | None:
+        """Why the sensor stopped in the middle, in this session or an earlier one."""
+        if self._power is not None and self._power.lost:
+            return self._power.lost
+        return next((segment.lost for segment in self._earlier if segment.lost), None)
+
     def _open_sensor(self) -> None:
         target = PowerTarget(self._plan.torch_device, self._gpu_uuid)
         try:
-            self._selection = power.select(self._plan.power_monitor, target)
+            chosen = power.select(self._plan.power_monitor, target)
         except Exception as error:  # noqa: BLE001 - a sensor of any kind may fail in any way; the runs must go on
             reason = str(error) if isinstance(error, SensorUnavailable) else f"{type(error).__name__}: {error}"
-            self._selection = power.Selection(self._plan.power_monitor.partition(":")[0], None, reason)
-        monitor = self._selection.monitor
-        if monitor is not None:
-            self._power = Sampler(monitor.read, monitor.period_s)
+            chosen = power.Selection(self._plan.power_monitor.partition(":")[0], None, reason)
+        facts = None if chosen.monitor is None else SensorFacts.of(chosen.monitor)
+        if self._earlier and not _goes_on(self._sensor, facts):
+            if chosen.monitor is not None:  # its joules must not be added to those of another sensor
+                chosen.monitor.close()
+            return
+        self._selection, self._sensor = chosen, facts
+        if chosen.monitor is not None:
+            self._power = Sampler(chosen.monitor.read, chosen.monitor.period_s)
             self._power.start()
 
     def _look(self) -> Snapshot:
         return health.snapshot(self._plan.torch_device, self._gpu_uuid)
 
-    def _stay_idle(self) -> None:
+    def _stay_idle(self, when: str) -> None:
         if self._power is not None:
             begun = time.monotonic_ns()
             time.sleep(IDLE_S)
-            self._idle.append((begun, time.monotonic_ns()))
+            self._idle.append((when, (begun, time.monotonic_ns())))
 
     def _attribution(self, windows: Sequence[tuple[int, int]]) -> report.Attribution:
         chosen = self._selection
-        if chosen.monitor is None or self._power is None:
+        if self._sensor is None:
             return report.without_sensor(chosen.name, chosen.reason or NEVER_BEGAN)
-        if len(self._power.samples) == 0:
-            return report.without_sensor(chosen.name, f"the sensor gave nothing: {self._power.lost or 'no sample'}")
+        samples = [sample for segment in self._earlier for sample in segment.power] + _after(self._power)
+        if not samples:
+            return report.without_sensor(chosen.name, f"the sensor gave nothing: {self._lost or 'no sample'}")
+        idle = [window for segment in self._earlier for window in segment.idle] + self._idle
+        changed = OTHER_SENSOR if self._earlier and self._reader is not None and self._power is None else None
         return report.attribute(
             chosen.name,
-            chosen.monitor,
-            self._power.samples,
+            self._sensor,
+            samples,
             windows,
-            self._idle,
+            idle,
             scope_mismatch=chosen.scope_mismatch,
-            lost=self._power.lost,
+            lost=self._lost or changed,
         )
 
     def _memory_of(self, windows: Sequence[tuple[int, int]], torch_peak: int | None) -> Memory:
-        if self._reader is None or self._memory is None:
-            return memory.not_measured(self._plan.machine["memory_kind"], NEVER_BEGAN)
-        return memory.summarise(self._reader, self._memory.samples, windows, self._baseline, torch_peak)
+        kind = self._plan.machine["memory_kind"]
+        samples = [sample for segment in self._earlier for sample in segment.memory] + _after(self._memory)
+        if self._reader is None and not self._earlier:
+            return memory.not_measured(kind, NEVER_BEGAN)
+        vram_reason = memory.NO_GPU if self._reader is None else self._reader.vram_reason
+        return memory.summarise(kind, vram_reason, samples, windows, self.baseline, torch_peak)
+
+
+def _goes_on(then: SensorFacts | None, now: SensorFacts | None) -> bool:
+    """Return whether a pair that was measured with one sensor may go on with another."""
+    return then is now is None or (then is not None and now is not None and then.same_sensor(now))
+
+
+def _after(sampler: Sampler[Any] | None, place: int = 0) -> list[Any]:
+    """Return a copy of a sampler's samples from `place` on: its thread goes on adding to them."""
+    return [] if sampler is None else sampler.samples[place:]

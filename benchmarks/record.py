@@ -255,6 +255,17 @@ class Times(TypedDict):
     finished: str
 
 
+class Interruption(TypedDict):
+    """Where a session ended in the middle of a pair, and another went on (--resume).
+
+    `start_s` and `trace.time_s` count on through it, as if it had taken a minute.
+    """
+
+    after_runs: int
+    resumed: str  # ISO 8601, UTC
+    same_boot: bool
+
+
 class Record(TypedDict):
     """One pair. See the module's docstring for the rules."""
 
@@ -275,6 +286,7 @@ class Record(TypedDict):
     trace: Trace | None
     token_latency: TokenLatency | None
     times: Times
+    interruptions: list[Interruption]
     reasons: dict[str, str]
 
 

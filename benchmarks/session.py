@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
 
     from benchmarks.options import Plan
-    from benchmarks.record import Record
+    from benchmarks.record import Interruption, Record
     from benchmarks.worker.protocol import Loaded
 
 
@@ -46,6 +46,7 @@ class PairSession:
         self.worker: handle.Handle | None = None
         self.loaded: Loaded | None = None
         self.started = _now()
+        self.interruptions: list[Interruption] = []
         self._show = show
         self._keep = keep
         self._began = 0.0
@@ -99,7 +100,7 @@ class PairSession:
 
     def _prepare(self) -> None:
         """Have the model loaded and warm, and the meters running."""
-        self.meters.baseline()
+        self.meters.note_baseline()
         try:
             self._start_worker()
         except WorkerFailed as failure:

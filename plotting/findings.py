@@ -130,7 +130,7 @@ def _size(table: pd.DataFrame) -> Iterator[str]:
     rows = eligible(table, "joules_per_token").dropna(subset=["parameters"])
     for device, found in rows.groupby("device", sort=False):
         by_model = found.groupby("model")[["parameters", "joules_per_token"]].mean()
-        if len(by_model) < 4 or (by_model.nunique() == 1).any():  # nothing to correlate
+        if len(by_model) < 4 or (by_model.min() == by_model.max()).any():  # nothing to correlate
             continue
         rank = by_model.rank()
         correlation = rank["parameters"].corr(rank["joules_per_token"])

@@ -64,6 +64,7 @@ def record(model: str = "smolvlm2", precision: str = "bf16", **made: Any) -> dic
         "trace": None,
         "token_latency": {"low_s": LATENCY_LOW_S, "high_s": LATENCY_HIGH_S, "counts": [0] * LATENCY_BINS},
         "times": {"started": "2026-11-23T10:00:00+00:00", "finished": "2026-11-23T10:05:00+00:00"},
+        "interruptions": [],
         "reasons": {"message": "measured", "trace": NO_SENSOR},
     }
 

@@ -73,7 +73,9 @@ def test_unified_memory_is_the_machines(tmp_path: Path) -> None:
     """On unified memory RAM is MemTotal - MemAvailable, and the delta is above the baseline before loading."""
     root = board(tmp_path, proc__meminfo=MEMINFO)
     reader = MemoryReader("unified", os.getpid(), root=root)
-    found = memory.summarise(reader, reader.read(), [(0, time.monotonic_ns())], 20_000_000_000, None)
+    found = memory.summarise(
+        reader.kind, reader.vram_reason, reader.read(), [(0, time.monotonic_ns())], 20_000_000_000, None
+    )
 
     assert found["ram_avg_bytes"] == 28_000_000 * 1024
     assert found["ram_delta_bytes"] == 28_000_000 * 1024 - 20_000_000_000
@@ -84,7 +86,7 @@ def test_host_memory_is_the_childs(tmp_path: Path) -> None:
     status = "VmHWM:  900 kB\nRssAnon:  500 kB\nRssFile:  300 kB\nRssShmem:  40 kB\n"
     root = board(tmp_path, proc__77__status=status)
     reader = MemoryReader("host", 77, root=root)
-    found = memory.summarise(reader, reader.read(), [(0, time.monotonic_ns())], None, None)
+    found = memory.summarise(reader.kind, reader.vram_reason, reader.read(), [(0, time.monotonic_ns())], None, None)
 
     kib = [found["ram_avg_bytes"], found["ram_peak_bytes"], found["ram_file_bytes"]]
     assert [None if value is None else value / 1024 for value in kib] == [540, 900, 300]
@@ -97,8 +99,8 @@ def test_only_samples_inside_the_runs_count() -> None:
     samples = [MemorySample(t, ram=t * 100) for t in range(1, 10)]
     reader = MemoryReader("unified", 1)
 
-    inside = memory.summarise(reader, samples, [(2, 3), (5, 5)], 0, None)
-    between = memory.summarise(reader, samples, [], 0, None)
+    inside = memory.summarise(reader.kind, reader.vram_reason, samples, [(2, 3), (5, 5)], 0, None)
+    between = memory.summarise(reader.kind, reader.vram_reason, samples, [], 0, None)
     assert (inside["ram_avg_bytes"], inside["sample_count"]) == (round((200 + 300 + 500) / 3), 3)
     assert between["ram_avg_bytes"] is None
     assert between["reasons"]["ram_avg_bytes"] == "no sample was taken during the runs"
@@ -107,7 +109,7 @@ def test_only_samples_inside_the_runs_count() -> None:
 def test_a_machine_that_shows_nothing(tmp_path: Path) -> None:
     """Where /proc and /sys show nothing, memory and health are null with a reason, never 0."""
     reader = MemoryReader("host", 1, root=tmp_path)
-    found = memory.summarise(reader, reader.read(), [(0, time.monotonic_ns())], None, None)
+    found = memory.summarise(reader.kind, reader.vram_reason, reader.read(), [(0, time.monotonic_ns())], None, None)
     look = health.snapshot("cpu", None, root=tmp_path)
 
     assert found["ram_avg_bytes"] is None

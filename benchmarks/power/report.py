@@ -149,7 +149,6 @@ def _idle(
 ) -> tuple[dict[str, str], tuple[float | None, float | None]]:
     """Return (reasons, (watts before, watts after))."""
 
-
     def mean(asked: str) -> float | None:
         found = [energy.mean_power(times, watts, period_s, window) for when, window in idle if when == asked]
         known = [value for value in found if value is not None]

@@ -1,0 +1,271 @@
+"""The crash journal: what a session has measured, on disk between its runs, for --resume.
+
+A session's journal is one file of JSON lines below `.journal/` beside its saves. Its first line, the
+*head*, says what the session measures and with what; each other line belongs to a pair:
+
+    {"pair": "llava-bf16", "do": "segment", ...}    a child has loaded and the meters run
+    {"pair": "llava-bf16", "do": "run", ...}        a run's marks
+    {"pair": "llava-bf16", "do": "failed", ...}     a run, warm-up or load that failed
+    {"pair": "llava-bf16", "do": "idle", ...}       a window of idle power
+    {"pair": "llava-bf16", "do": "samples", ...}    power and memory since the last such line
+    {"pair": "llava-bf16", "do": "done", ...}       the pair's Record
+
+Lines are appended between runs and fsynced, so that a power cut costs the run in flight. JSON only:
+nothing in a journal is ever executed or unpickled.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import IO, TYPE_CHECKING, Any
+
+from benchmarks.errors import BenchmarkError
+
+try:
+    import fcntl
+except ImportError:  # no locks where there is no fcntl, as on Windows
+    fcntl = None  # type: ignore[assignment]
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+VERSION = 1
+FOLDER = ".journal"
+Line = dict[str, Any]
+
+
+class Damaged(BenchmarkError):
+    """A journal that cannot be gone on with; says where it is damaged."""
+
+
+@dataclass
+class Contents:
+    """What a journal holds: its head, its lines by pair, and how many bytes of it are whole."""
+
+    head: Line
+    lines: dict[str, list[Line]] = field(default_factory=dict)
+    size: int = 0
+
+    def record(self, pair: str) -> Any | None:
+        """Return the Record of a pair that is done; None of one that is not."""
+        return next((line["record"] for line in self.lines.get(pair, ()) if line["do"] == "done"), None)
+
+
+def read(path: Path) -> Contents:
+    """Read a journal. A torn last line is forgiven: the power may have gone while it was written.
+
+    Raises:
+        Damaged: anything else is not as this module writes it.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise Damaged(f"{path}: cannot be read ({error.strerror}); delete it to begin anew.") from error
+    whole, _, _ = data.rpartition(b"\n")
+    lines = [_line(path, number, raw) for number, raw in enumerate(whole.split(b"\n"), 1)] if whole else []
+    if not lines or lines[0].get("journal") != VERSION or not isinstance(lines[0].get("fingerprint"), dict):
+        raise Damaged(f"{path}: is no journal of this version; delete it to begin anew.")
+    contents = Contents(lines[0], size=len(whole) + 1)
+    for number, line in enumerate(lines[1:], 2):
+        if not isinstance(line.get("pair"), str) or not isinstance(line.get("do"), str):
+            raise _damaged(path, number)
+        contents.lines.setdefault(line["pair"], []).append(line)
+    return contents
+
+
+def _line(path: Path, number: int, raw: bytes) -> Line:
+    try:
+        line = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, number) from error
+    if not isinstance(line, dict):
+        raise _damaged(path, number)
+    return line
+
+
+def _damaged(path: Path, number: int) -> Damaged:
+    return Damaged(f"{path}: line {number} is damaged; mend it, or delete the journal to begin anew.")
+
+
+class Journal:
+    """A session's journal, open for appending.
+
+    Where the disk refuses, lines wait in memory and go before the next ones; `complain` is told
+    once. What is on disk stays as it was: a line that could not be written whole is cut off again.
+    """
+
+    def __init__(self, path: Path, contents: Contents, complain: Callable[[str], None]) -> None:
+        self.path = path
+        self.contents = contents
+        self._complain = complain
+        self._complained = False
+        self._waiting = b""
+        self._size = contents.size
+        self._file: IO[bytes] = path.open("ab", buffering=0)
+        if not _lock(self._file):
+            self._file.close()
+            raise BenchmarkError(f"{path}: another session is writing it; wait for it, or save under another name.")
+        self._cut()
+
+    def append(self, pair: str, lines: Iterable[Line]) -> None:
+        """Write lines of a pair; on return they have reached the disk, or wait for it."""
+        self._write(b"".join(_encoded({"pair": pair, **line}) for line in lines))
+
+    def remove(self) -> None:
+        """Delete the journal: all that it holds is saved."""
+        with contextlib.suppress(OSError):
+            self.path.unlink()
+        self.close()
+
+    def close(self) -> None:
+        """Try the waiting lines a last time, and let go of the file; harmless to repeat."""
+        if not self._file.closed:
+            self._write(b"")
+            self._file.close()
+
+    def _write(self, data: bytes) -> None:
+        self._waiting += data
+        if not self._waiting or self._file.closed:
+            return
+        try:
+            self._write_whole(self._waiting)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                self._cut()
+            self._tell(error)
+            return
+        self._size += len(self._waiting)
+        self._waiting = b""
+
+    def _write_whole(self, data: bytes) -> None:
+        written = 0
+        while written < len(data):
+            written += self._file.write(data[written:]) or 0
+        os.fsync(self._file.fileno())
+        if not self.path.exists():  # the disk was unmounted or the file deleted beneath us
+            raise FileNotFoundError(2, "the journal is gone", str(self.path))
+
+    def _cut(self) -> None:
+        """Cut off what stands behind the last whole line."""
+        if os.fstat(self._file.fileno()).st_size > self._size:
+            self._file.truncate(self._size)
+
+    def _tell(self, error: OSError) -> None:
+        if not self._complained:
+            self._complained = True
+            self._complain(
+                f"The journal cannot be written ({error.strerror}): the session goes on in memory, and tries again."
+            )
+
+
+def _encoded(line: Line) -> bytes:
+    return json.dumps(line, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+
+
+def _lock(file: IO[bytes]) -> bool:
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def begin(folder: Path, head: Line, complain: Callable[[str], None]) -> Journal:
+    """Begin a journal in `folder` with `head`, which gets version and date.
+
+    Raises:
+        BenchmarkError: the folder cannot be written.
+    """
+    created = datetime.now(timezone.utc)
+    head = {"journal": VERSION, **head, "created": created.isoformat(timespec="seconds")}
+    path = folder / f"{head['save']}-{created:%Y%m%dT%H%M%S}-{os.getpid()}.jsonl"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(_encoded(head))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise BenchmarkError(
+            f"{folder.parent} cannot be written ({error.strerror}), and a session must not be lost; "
+            "free it, or type --benchmark-storage=file://DIR for another place."
+        ) from error
+    return Journal(path, read(path), complain)
+
+
+def unfinished(folder: Path) -> list[Path]:
+    """Return the journals in `folder` that no running session holds, oldest first."""
+    return [path for path in sorted(folder.glob("*.jsonl"), key=lambda path: path.stat().st_mtime) if _is_free(path)]
+
+
+def _is_free(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return _lock(file)
+    except OSError:
+        return False
+
+
+def resume(folder: Path, head: Line, complain: Callable[[str], None]) -> Journal:
+    """Open the latest unfinished journal of the save that `head` names.
+
+    Raises:
+        BenchmarkError: there is none, it is damaged, or it was written by a session unlike this
+            one; the sentence names what differs.
+    """
+    found = [path for path in unfinished(folder) if path.name.startswith(f"{head['save']}-")]
+    mine = [(path, contents) for path in found if (contents := read(path)).head.get("save") == head["save"]]
+    if not mine:
+        others = ", ".join(sorted({str(_save_of(path)) for path in unfinished(folder)})) or "none"
+        raise BenchmarkError(
+            f"--resume: there is no unfinished session named {head['save']!r} (unfinished: {others}); "
+            "type --benchmark-save=NAME with one of these, or leave --resume out."
+        )
+    path, contents = mine[-1]
+    differing = _differences(contents.head["fingerprint"], head["fingerprint"])
+    if contents.head.get("pairs") != head["pairs"]:
+        differing.append("the chosen pairs")
+    if differing:
+        raise BenchmarkError(
+            f"--resume: {path.name} was begun otherwise: {'; '.join(differing)}; "
+            "type the options as they were then, or leave --resume out to begin anew."
+        )
+    return Journal(path, contents, complain)
+
+
+def _differences(then: Line, now: Line) -> list[str]:
+    names = [name for name in sorted(then.keys() | now.keys()) if then.get(name) != now.get(name)]
+    return [f"{name} was {_shown(then.get(name))}, is {_shown(now.get(name))}" for name in names]
+
+
+def _shown(value: object) -> str:
+    return "absent" if value is None else str(value)[:60]
+
+
+def _save_of(path: Path) -> object:
+    try:
+        return read(path).head.get("save")
+    except Damaged:
+        return f"{path.name} (damaged)"
+
+
+def describe(path: Path) -> str:
+    """Return a line that says what an unfinished journal holds, and how to go on with it or be rid of it."""
+    try:
+        contents = read(path)
+    except Damaged as damage:
+        return f"Unfinished: {damage}"
+    save, pairs = contents.head.get("save"), contents.head.get("pairs", [])
+    done = sum(contents.record(pair) is not None for pair in pairs)
+    return (
+        f"Unfinished: {save} of {contents.head.get('created')}, {done} of {len(pairs)} pairs done; "
+        f"--benchmark-save={save} --resume goes on with it, deleting {path} forgets it."
+    )
