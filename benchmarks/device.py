@@ -6,7 +6,7 @@ import os
 import platform
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypedDict
 
@@ -64,13 +64,21 @@ def choose_torch_device(option: str, root: Path = Path("/")) -> str:
 
 
 def _has_nvidia_gpu(root: Path) -> bool:
-    return (root / "dev/nvidia0").exists() or _l4t(root) is not None or _ask_gpu(None).name is not None
+    jetson = _l4t(root) is not None or "Jetson" in _read(root / "proc/device-tree/model")
+    return any(root.glob("dev/nvidia[0-9]*")) or jetson or _ask_gpu(None).name is not None
 
 
-def identify(torch_device: str, root: Path = Path("/"), gpu_uuid: str | None = None) -> DeviceInfo:
-    """Return what machine this is; `label` names what computes, or the board where it is one."""
+def identify(
+    torch_device: str, root: Path = Path("/"), gpu_uuid: str | None = None, torch_name: str | None = None
+) -> DeviceInfo:
+    """Return what machine this is; `label` names what computes, or the board where it is one.
+
+    `gpu_uuid` and `torch_name` are the GPU's, where torch computes on one and says.
+    """
     on_gpu = torch_device.startswith("cuda")
     gpu = _ask_gpu(gpu_uuid)
+    if gpu.name is None and torch_name is not None:
+        gpu = replace(gpu, name=torch_name)
     cpu, cores = _cpu_name(root), os.cpu_count() or 1
     kind = _kind(root, gpu.name, on_gpu=on_gpu)
     memory_kind = "unified" if kind in UNIFIED else "discrete" if on_gpu else "host"
@@ -100,6 +108,11 @@ def identify(torch_device: str, root: Path = Path("/"), gpu_uuid: str | None = N
     }
 
 
+def boot_id(root: Path = Path("/")) -> str:
+    """Return what names this boot, "" where nothing does: CLOCK_MONOTONIC means nothing beyond it."""
+    return _read(root / "proc/sys/kernel/random/boot_id").strip()
+
+
 def ram_bytes(root: Path = Path("/")) -> int | None:
     """Return MemTotal of /proc/meminfo, bytes."""
     found = re.search(r"^MemTotal:\s+(\d+) kB", _read(root / "proc/meminfo"), re.MULTILINE)
@@ -123,12 +136,13 @@ def _label(root: Path, kind: str, gpu: str | None, cpu: str | None, cores: int) 
     """Return the study's name for its boards, else the name of what computes."""
     product = _product(root)
     if kind == "gb10":
-        return "Dell Pro Max GB10" if "Dell" in product or not product else product
+        return "Dell Pro Max GB10" if "Dell" in product else product or "GB10"
     if kind in ("jetson-thor", "jetson-agx-orin"):
         return {"jetson-thor": "Jetson Thor", "jetson-agx-orin": "Jetson AGX Orin"}[kind]
     if kind == "jetson":
         return _read(root / "proc/device-tree/model").removeprefix("NVIDIA ").strip() or "Jetson"
-    return gpu or f"{cpu or platform.machine()} ({cores} core{'s' if cores > 1 else ''})"
+    cpu = cpu or _read(root / "proc/device-tree/model").strip() or platform.machine()
+    return gpu or f"{cpu} ({cores} core{'s' if cores > 1 else ''})"
 
 
 def _product(root: Path) -> str:

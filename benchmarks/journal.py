@@ -19,6 +19,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import IO, TYPE_CHECKING, Any
@@ -133,6 +134,7 @@ class Journal:
         if not self._waiting or self._file.closed:
             return
         try:
+            self._cut()  # of a write that an interruption broke off
             self._write_whole(self._waiting)
         except OSError as error:
             with contextlib.suppress(OSError):
@@ -163,6 +165,29 @@ class Journal:
             )
 
 
+class PairLog:
+    """One pair's part of a session's journal; without a journal it keeps nothing."""
+
+    def __init__(self, journal: Journal | None, pair: str) -> None:
+        self._journal = journal
+        self._pair = pair
+
+    @property
+    def lines(self) -> list[Line]:
+        """What earlier sessions wrote of the pair."""
+        return [] if self._journal is None else self._journal.contents.lines.get(self._pair, [])
+
+    @property
+    def record(self) -> Any | None:
+        """The Record, where an earlier session has finished the pair."""
+        return None if self._journal is None else self._journal.contents.record(self._pair)
+
+    def append(self, *lines: Line) -> None:
+        """Write lines; on return they have reached the disk, or wait for it."""
+        if self._journal is not None and lines:
+            self._journal.append(self._pair, lines)
+
+
 def _encoded(line: Line) -> bytes:
     return json.dumps(line, separators=(",", ":"), allow_nan=False).encode() + b"\n"
 
@@ -185,7 +210,7 @@ def begin(folder: Path, head: Line, complain: Callable[[str], None]) -> Journal:
     """
     created = datetime.now(timezone.utc)
     head = {"journal": VERSION, **head, "created": created.isoformat(timespec="seconds")}
-    path = folder / f"{head['save']}-{created:%Y%m%dT%H%M%S}-{os.getpid()}.jsonl"
+    path = folder / f"{head['save']}-{created:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}.jsonl"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)

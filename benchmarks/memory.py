@@ -69,7 +69,7 @@ class MemoryReader:
     def close(self) -> None:
         """Let go of the GPU."""
         if self._nvml is not None:
-            self._nvml.nvmlShutdown()
+            nvml.optional(self._nvml, self._nvml.nvmlShutdown)
             self._nvml = None
 
     def _open_gpu(self, uuid: str | None) -> None:
@@ -171,8 +171,12 @@ def _inside(samples: Sequence[MemorySample], windows: Sequence[tuple[int, int]])
     picked = [s for s in samples if in_a_run(s.time_ns)]
     if len(picked) >= len(windows):
         return picked, "mean of samples inside the runs"
-    span = [s for s in samples if windows[0][0] <= s.time_ns <= windows[-1][1]]
-    return span or list(samples), "mean of samples over the span of the runs, which are shorter than its period"
+    begun, ended = windows[0][0], windows[-1][1]
+    span = [s for s in samples if begun <= s.time_ns <= ended]
+    if span:
+        return span, "mean of samples over the span of the runs, which are shorter than its period"
+    nearest = [s for s in samples if s.time_ns < begun][-1:] + [s for s in samples if s.time_ns > ended][:1]
+    return nearest, "mean of the nearest samples before and after the runs, which are shorter than its period"
 
 
 def _mean(values: list[int | None]) -> int | None:

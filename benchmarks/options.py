@@ -35,6 +35,8 @@ class Plan:
     machine: device.DeviceInfo
     isolation: str
     start_method: str | None
+    run_timeout_s: float
+    resume: bool
 
 
 def add(parser: pytest.Parser) -> None:
@@ -68,6 +70,14 @@ def add(parser: pytest.Parser) -> None:
     )
     add_option("--device-label", metavar="TEXT", help="the device's name in figures (default: detected)")
     add_option("--isolation", choices=ISOLATIONS, default="process", help="none: same process, for a debugger")
+    add_option(
+        "--run-timeout",
+        type=_seconds,
+        default=600.0,
+        metavar="S",
+        help="a run that takes longer is killed and counted as failed (default: 600)",
+    )
+    add_option("--resume", action="store_true", help="go on with the interrupted session of the same save name")
     add_option("--start-method", choices=START_METHODS, help="of the child (default: forkserver for mini, else spawn)")
 
 
@@ -86,6 +96,17 @@ def _at_least(least: int) -> Callable[[str], int]:
     return parse
 
 
+def _seconds(text: str) -> float:
+    """Return a time of more than 0 seconds."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"asked for {text!r}, needs a number of seconds above 0")
+    return seconds
+
+
 def plan(config: pytest.Config) -> Plan:
     """Check everything that can be checked before the first measurement, and return the Plan.
 
@@ -102,9 +123,8 @@ def plan(config: pytest.Config) -> Plan:
     power.check_option(get("power_monitor"))
     start_method = _start_method(get("isolation"), get("start_method"), weights)
     work = _workload(config)
-    if torch_device != "cpu":
-        aside.call("spawn", check_torch_device, torch_device)
-    machine = device.identify(torch_device)
+    name, uuid = (None, None) if torch_device == "cpu" else aside.call("spawn", check_torch_device, torch_device)
+    machine = device.identify(torch_device, gpu_uuid=uuid, torch_name=name)
     if get("device_label"):
         machine["label"] = _clean_label(get("device_label"))
     return Plan(
@@ -117,6 +137,8 @@ def plan(config: pytest.Config) -> Plan:
         machine=machine,
         isolation=get("isolation"),
         start_method=start_method,
+        run_timeout_s=get("run_timeout"),
+        resume=get("resume"),
     )
 
 

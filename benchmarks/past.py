@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from benchmarks.health import Snapshot
+from benchmarks.journal import Damaged
 from benchmarks.memory import MemorySample
 from benchmarks.power.base import PowerSample, SensorFacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from benchmarks.journal import Line
+    from benchmarks.journal import Contents, Line
     from benchmarks.record import Interruption
     from benchmarks.worker.protocol import Loaded, RunMarks
 
@@ -50,6 +51,7 @@ class Segment:
     sensor_reason: str | None
     scope_mismatch: bool
     before: Snapshot
+    finite_logits: bool | None
     outcomes: list[Outcome] = field(default_factory=list)
     idle: list[tuple[str, Window]] = field(default_factory=list)
     power: list[PowerSample] = field(default_factory=list)
@@ -117,6 +119,7 @@ def _segment(line: Line) -> Segment:
         sensor_reason=line["sensor_reason"],
         scope_mismatch=line["scope_mismatch"],
         before=Snapshot(**line["before"]),
+        finite_logits=line["finite_logits"],
     )
 
 
@@ -157,3 +160,17 @@ def interruptions(found: Sequence[Segment], resumed: tuple[str, str] | None) -> 
             boot, moment = starts[place + 1]
             listed.append({"after_runs": done, "resumed": moment, "same_boot": boot == segment.boot})
     return listed
+
+
+def check(contents: Contents) -> None:
+    """Raise Damaged where the lines of a pair are not as this suite writes them."""
+    for pair, lines in contents.lines.items():
+        try:
+            found = segments(lines)
+            laid_out(found, 0)
+            interruptions(found, None)
+        except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
+            raise Damaged(
+                f"the journal's lines of {pair} are damaged ({type(error).__name__}: {error}); "
+                "delete the journal to begin anew."
+            ) from error

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmarks import models, options, storage
+from benchmarks import models, options, recovery, signals, storage
 from benchmarks.errors import BenchmarkError
+from benchmarks.journal import PairLog
 from benchmarks.progress import Progress
 from benchmarks.session import PairSession
 from benchmarks.study import Study
@@ -66,11 +67,32 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None:
         reporter.showfspath = False  # each pair names itself when it closes
+    config.stash[STUDY].restore_signals = signals.install()
+    _prepare_saving(session, plan)
+
+
+def _prepare_saving(session: pytest.Session, plan: options.Plan) -> None:
+    """Have the session saved whatever the options say, and open its journal."""
+    config, study = session.config, session.config.stash[STUDY]
     bench: Any = config._benchmarksession  # type: ignore[attr-defined]  # noqa: SLF001 - it has no public place
-    storage.install(bench)
-    if not (bench.save or bench.autosave or bench.json or bench.disabled):
+    if bench.disabled:
+        return
+    storage.install(bench, study.troubles)
+    if not (bench.save or bench.autosave):
         bench.save = storage.slug(plan.machine["label"])
-        config.stash[STUDY].saved_unasked = True
+        study.saved_unasked = True
+    study.pairs = [f"{c.params['model']}-{c.params['precision']}" for i in session.items if (c := _pair_of(i))]
+    folder = recovery.folder_of(getattr(bench.storage, "path", None), config.rootpath)
+    name = bench.save or bench.autosave
+    with _usage_errors():
+        storage.check_name(name)
+        storage.check_compare(config)
+        study.journal = recovery.open_journal(plan, name, study.pairs, folder, Progress(config).say)
+
+
+def _pair_of(item: pytest.Item) -> Any:
+    """Return the parameters of a test that measures a pair; None of any other."""
+    return getattr(item, "callspec", None) if "pair" in getattr(item, "fixturenames", ()) else None
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -87,7 +109,8 @@ def pair(request: pytest.FixtureRequest, model: str, precision: str) -> PairSess
     study = request.config.stash[STUDY]
     if study.plan is None:
         raise BenchmarkError("The fixture `pair` measures; ask for it in a test under benchmarks/.")
-    return PairSession(model, precision, study.plan, Progress(request.config), study.keep)
+    log = PairLog(study.journal, f"{model}-{precision}")
+    return PairSession(model, precision, study.plan, Progress(request.config), study.keep, log)
 
 
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
@@ -103,7 +126,27 @@ def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, A
     """Add the Records of pairs without one complete measurement: pytest-benchmark drops those."""
     study = config.stash[STUDY]
     if study.plan is not None:
-        output_json["unmeasured"] = study.unmeasured
+        output_json["unmeasured"] = [{"reason": record["status"], **record} for record in study.unmeasured]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Let go of the journal; where all that it holds is saved (pytest-benchmark has just done it), remove it."""
+    study = session.config.stash[STUDY]
+    if study.journal is None:
+        return
+    bench: Any = session.config._benchmarksession  # type: ignore[attr-defined]  # noqa: SLF001
+    saved = getattr(bench.storage, "saved", True) or bench.json
+    if study.complete and saved and not study.troubles:
+        study.journal.remove()
+    else:
+        study.journal.close()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Put the signal handlers back."""
+    if STUDY in config.stash:
+        config.stash[STUDY].restore_signals()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

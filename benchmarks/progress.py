@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -55,10 +55,9 @@ class Progress:
 
     @contextmanager
     def _uncaptured(self) -> Iterator[None]:
-        if self._capture is None:
-            yield
-            return
-        with self._capture.global_and_fixture_disabled():
+        """Write past the capture; where the terminal has gone, the measuring goes on."""
+        held = nullcontext() if self._capture is None else self._capture.global_and_fixture_disabled()
+        with suppress(OSError), held:
             yield
 
 

@@ -1,7 +1,8 @@
 """One pair's life: child, load, meters, warm-up, runs, Record.
 
 Every failure on the way is data. A pair ends with a Record whatever happens: measured, failed, or
-interrupted; only then does its test pass or fail.
+interrupted; only then does its test pass or fail. What happens goes into the journal between runs,
+and a pair that an earlier session began goes on from there.
 """
 
 from __future__ import annotations
@@ -12,21 +13,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmarks import aside, progress
+from benchmarks import device, past, progress
 from benchmarks.compose import compose
 from benchmarks.meters import Meters
 from benchmarks.models import MODELS, miniature
-from benchmarks.record import FAILED, INTERRUPTED, MEASURED
+from benchmarks.record import DID_NOT_FIT, FAILED, INTERRUPTED, MEASURED
+from benchmarks.runner import Runner
 from benchmarks.tally import Tally
-from benchmarks.worker import handle
-from benchmarks.worker.protocol import Job, WorkerFailed, trouble
+from benchmarks.worker.protocol import WorkerFailed, trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from pytest_benchmark.fixture import BenchmarkFixture
 
+    from benchmarks.journal import Line, PairLog
     from benchmarks.options import Plan
     from benchmarks.record import Interruption, Record
     from benchmarks.worker.protocol import Loaded
@@ -36,19 +37,27 @@ class PairSession:
     """Measures one pair as `plan` says, and hands its Record to `keep`."""
 
     def __init__(
-        self, model: str, precision: str, plan: Plan, show: progress.Progress, keep: Callable[[Record], None]
+        self,
+        model: str,
+        precision: str,
+        plan: Plan,
+        show: progress.Progress,
+        keep: Callable[[Record], None],
+        log: PairLog,
     ) -> None:
         self.spec = MODELS[model]
         self.precision = precision
         self.plan = plan
         self.tally = Tally(plan.runs, plan.warmup_runs)
         self.meters = Meters(plan)
-        self.worker: handle.Handle | None = None
         self.loaded: Loaded | None = None
         self.started = _now()
         self.interruptions: list[Interruption] = []
+        self._runner = Runner(self.spec, precision, plan)
         self._show = show
         self._keep = keep
+        self._log = log
+        self._news: list[Line] = []
         self._began = 0.0
 
     @property
@@ -62,24 +71,31 @@ class PairSession:
         Fails the test where no run was good. An interruption passes through, after the pair was
         kept as interrupted: pytest-benchmark alone would save what there is as if it were whole.
         """
+        done = self._log.record
+        if done is not None:
+            self._repeat(benchmark, done)
+            return
         self._show.begin()
+        benchmark.has_error = True  # until the Record says otherwise: what is cut off must not be saved as whole
         status = INTERRUPTED
         try:
+            self._recover()
             self._prepare()
             benchmark.pedantic(self._run, teardown=self._after_run, rounds=self._rounds)
-            self.meters.finish()
-            status = MEASURED if self.tally.marks else FAILED
+            if self._runner.worker is not None:  # without a loaded model there is no idle power of one
+                self.meters.finish()
+            status = MEASURED if self.tally.marks else DID_NOT_FIT if self.tally.did_not_fit else FAILED
         finally:
+            self._runner.end(at_once=status == INTERRUPTED)
             self.meters.close()
-            self._end_worker()
             self._conclude(benchmark, status)
-        if status == FAILED:
+        if status != MEASURED:
             pytest.fail(self.verdict, pytrace=False)
 
     @property
     def _rounds(self) -> int:
-        """Rounds for pytest-benchmark: one where nothing can run, so that it still writes a save."""
-        return 1 if self.tally.given_up else self.plan.runs
+        """Rounds for pytest-benchmark: at least one, so that it still writes a save where nothing can run."""
+        return 1 if self.tally.given_up else max(1, self.plan.runs - self.tally.attempted)
 
     @property
     def verdict(self) -> str:
@@ -98,63 +114,60 @@ class PairSession:
         """What the weights are: for a miniature, the hash of all that it is made from."""
         return miniature.identity(self.spec)
 
+    def _repeat(self, benchmark: BenchmarkFixture, record: Record) -> None:
+        """Hand on the Record of a pair that an earlier session finished."""
+        latencies = record["runs"]["latency_s"] if record["runs"] else []
+        benchmark.pedantic(lambda: None, rounds=max(1, len(latencies)))
+        self._hand_over(benchmark, record, latencies)
+        if record["status"] != MEASURED:
+            pytest.fail(record["message"] or record["status"], pytrace=False)
+
+    def _recover(self) -> None:
+        """Go back to where an earlier session was interrupted in this pair."""
+        found = past.segments(self._log.lines)
+        if not found:
+            return
+        earlier = past.laid_out(found, time.monotonic_ns())
+        self.meters = Meters(self.plan, earlier)
+        self.loaded, self.tally.finite_logits = earlier[0].loaded, earlier[0].finite_logits
+        self.started = found[0].resumed
+        for outcome in (o for segment in earlier for o in segment.outcomes):
+            self.tally.again(outcome.stage, outcome.request, outcome.marks, outcome.reason, outcome.message)
+        self.interruptions = past.interruptions(found, (device.boot_id(), _now()))
+
     def _prepare(self) -> None:
-        """Have the model loaded and warm, and the meters running."""
+        """Have the model loaded and warm, and the meters running; where no run is left, nothing."""
+        if self.tally.attempted >= self.plan.runs:
+            return
         self.meters.note_baseline()
         try:
-            self._start_worker()
+            loaded = self._runner.start()
         except WorkerFailed as failure:
-            self.tally.failed("load", failure)
+            self._failed("load", failure)
             return
         except Exception as error:  # noqa: BLE001 - a full disk under the miniature, say: the next pair must go on
-            self.tally.failed("load", WorkerFailed(**trouble(error)))
+            self._failed("load", WorkerFailed(**trouble(error)))
             return
-        if self.worker is not None and self.loaded is not None:
-            self.meters.start(self.worker, self.loaded)
+        self.loaded = self.loaded or loaded
+        if self._runner.worker is not None:
+            self.meters.start(self._runner.worker, loaded)
         try:
-            self._warm_up()
+            finite = self._runner.warm_up()
+            if self.tally.finite_logits is None:
+                self.tally.finite_logits = finite
         except WorkerFailed as failure:
-            self.tally.failed("warmup", failure)
+            self._failed("warmup", failure)
+        self._log.append(self._segment(loaded), *self.meters.news())
         self._began = time.monotonic()
 
-    def _start_worker(self) -> None:
-        """Start a worker and have it load the model."""
-        self.worker = handle.start(self._job(), isolation=self.plan.isolation, start_method=self.plan.start_method)
-        self.loaded = self.worker.load()
+    def _segment(self, loaded: Loaded) -> Line:
+        """Return the journal's line for the part of the pair that begins now."""
+        begun = {"boot": device.boot_id(), "at": _now(), "loaded": loaded, "finite_logits": self.tally.finite_logits}
+        return {"do": "segment", **begun, **self.meters.describe()}
 
-    def _job(self) -> Job:
-        work = self.plan.work
-        return Job(
-            model=self.spec.id,
-            precision=self.precision,
-            weights=self.plan.weights,
-            source=self._checkpoint(),
-            torch_device=self.plan.torch_device,
-            images=work.encoded,
-            prompts=work.prompts,
-            new_tokens=work.new_tokens,
-        )
-
-    def _checkpoint(self) -> Path:
-        """Return the miniature's directory; building it, where it is missing, is no part of the load."""
-        found = miniature.directory(self.spec, miniature.cache_root())
-        if not found.is_dir():
-            method = self.plan.start_method or "spawn"
-            aside.call(method, miniature.build, self.spec, miniature.cache_root())
-        return found
-
-    def _warm_up(self) -> None:
-        """Run the warm-ups; the first also looks whether the logits are finite."""
-        for index in range(self.plan.warmup_runs):
-            marks = self._ask(index, check=index == 0)
-            if index == 0:
-                self.tally.finite_logits = marks["finite_logits"]
-
-    def _ask(self, index: int, *, check: bool = False) -> Any:
-        if self.worker is None:
-            raise WorkerFailed("NoWorker", "the worker could not be started again", died=True)
-        work = self.plan.work
-        return self.worker.run(work.request(index % work.requests), check=check)
+    def _failed(self, stage: str, failure: WorkerFailed) -> None:
+        self.tally.failed(stage, failure)
+        self._news.append({"do": "failed", "stage": stage, "reason": failure.reason, "message": str(failure)})
 
     def _run(self) -> None:
         """One round. What fails is counted and never raised: an exception here would end the rounds."""
@@ -162,58 +175,67 @@ class PairSession:
             return
         request = self.tally.attempted % self.plan.work.requests
         try:
-            self.tally.good(request, self._ask(request))
+            marks = self._runner.ask(request)
         except WorkerFailed as failure:
-            self.tally.failed("run", failure)
-            if failure.died:
-                self._end_worker()
+            self._failed("run", failure)
+            if failure.died or failure.poisons:
+                self._runner.end()
+            return
+        self.tally.good(request, marks)
+        self._news.append({"do": "run", "request": request, "marks": marks})
 
     def _after_run(self) -> None:
-        """Between the windows: replace a dead child, show progress."""
+        """Between the windows: replace a dead child, write the journal, show progress."""
         tally = self.tally
-        if self.worker is None and not tally.given_up and tally.attempted < self.plan.runs:
+        if self._runner.worker is None and not tally.given_up and tally.attempted < self.plan.runs:
             self._restart()
+        if self._news:
+            news, self._news = self._news, []
+            self._log.append(*news, *self.meters.news())
         elapsed = time.monotonic() - self._began
         failed = tally.attempted - len(tally.marks)
         self._show.show(progress.line(self.id, tally.attempted, tally.planned, failed, tally.tokens_per_sec, elapsed))
 
     def _restart(self) -> None:
-        self.tally.restarts += 1
+        self.tally.restarted()
+        self._news.append({"do": "restart"})
         if self.tally.given_up:
             return
         try:
-            self._start_worker()
-            if self.worker is not None:
-                self.meters.follow(self.worker)
-            self._warm_up()
+            self._runner.start()
+            if self._runner.worker is not None:
+                self.meters.follow(self._runner.worker)
+            self._runner.warm_up()
         except WorkerFailed as failure:
-            self._end_worker()
+            self._runner.end()
             self.tally.reasons[f"{failure.reason} at restart"] += 1
-
-    def _end_worker(self) -> None:
-        if self.worker is not None:
-            self.worker.close()
-            self.worker = None
+        except Exception as error:  # noqa: BLE001 - as above
+            self._runner.end()
+            self.tally.reasons[f"{type(error).__name__} at restart"] += 1
 
     def _conclude(self, benchmark: BenchmarkFixture, status: str) -> None:
         """Make the Record, show it to pytest-benchmark, and keep it."""
         record = compose(self, status, finished=_now())
+        ended: list[Line] = [] if status == INTERRUPTED else [{"do": "done", "record": record}]
+        self._log.append(*self._news, *self.meters.news(), *ended)
+        # The round's time holds the pipe as well; the window is what the child measured.
+        self._hand_over(benchmark, record, self.tally.latencies_s)
+
+    def _hand_over(self, benchmark: BenchmarkFixture, record: Any, latencies_s: list[float]) -> None:
         benchmark.extra_info.update(record)
         if benchmark.stats is not None:  # None with --benchmark-disable
-            # The round's time holds the pipe as well; the window is what the child measured.
-            benchmark.stats.stats.data[:] = self.tally.latencies_s
-        if status != MEASURED:
-            benchmark.has_error = True  # keeps it out of `benchmarks`; empty data would break the save
+            benchmark.stats.stats.data[:] = latencies_s
+        benchmark.has_error = record["status"] != MEASURED  # keeps it out of `benchmarks`
         self._keep(record)
-        self._show.say(outcome(record, self.tally.tokens_per_sec))
+        self._show.say(outcome(record))
 
 
-def outcome(record: Record, tokens_per_sec: float | None) -> str:
+def outcome(record: Record) -> str:
     """Return the line that closes a pair."""
-    counts = record["counts"]
-    runs = f"{counts['good']} of {counts['planned']} runs good"
-    speed = "" if tokens_per_sec is None else f", {tokens_per_sec:.1f} tok/s"
-    return f"{record['pair']['id']}: {record['status']}, {runs}{speed}"
+    counts, runs = record["counts"], record["runs"]
+    good = f"{counts['good']} of {counts['planned']} runs good"
+    speed = f", {sum(runs['new_tokens']) / sum(runs['latency_s']):.1f} tok/s" if runs else ""
+    return f"{record['pair']['id']}: {record['status']}, {good}{speed}"
 
 
 def _now() -> str:

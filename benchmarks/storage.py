@@ -11,8 +11,12 @@ from typing import TYPE_CHECKING, Any
 from pytest_benchmark.storage.file import FileStorage
 from pytest_benchmark.utils import safe_dumps
 
+from benchmarks.errors import BenchmarkError
+
 if TYPE_CHECKING:
     import pytest
+
+LONGEST_NAME = 100
 
 
 class AtomicFileStorage(FileStorage):
@@ -20,15 +24,36 @@ class AtomicFileStorage(FileStorage):
 
     Attributes:
         saved: the file of this session's save, None until it is written.
+        troubles: gets a sentence where the save had to go elsewhere.
     """
 
     saved: Path | None = None
+    troubles: list[str]
 
     def save(self, output_json: dict[str, Any], save: str) -> None:
         """Write a save as pytest-benchmark would, under the next free number."""
-        target = Path(self.get(f"{self._next_num}_{save}.json"))  # type: ignore[no-untyped-call]
-        write_whole(target, safe_dumps(output_json, ensure_ascii=True, indent=1).encode())
-        self.saved = target
+        data = safe_dumps(output_json, ensure_ascii=True, indent=1).encode()
+        try:
+            target = Path(self.get(f"{self._next_num}_{save}.json"))  # type: ignore[no-untyped-call]
+            write_whole(target, data)
+        except OSError as error:
+            self.saved = self._save_elsewhere(save, data, error)
+        else:
+            self.saved = target
+
+    def _save_elsewhere(self, save: str, data: bytes, error: OSError) -> Path | None:
+        """Write the save into a new folder for temporary files, so that a full disk costs no day's work."""
+        trouble = f"The save could not be written to {self.path} ({error.strerror})"
+        try:
+            target = Path(tempfile.mkdtemp(prefix="edge-vlm-bench-")) / f"0001_{slug(save)}.json"
+            write_whole(target, data)
+        except OSError as second:
+            self.troubles.append(f"{trouble}, nor elsewhere ({second.strerror}): free some space and type --resume.")
+            return None
+        self.troubles.append(
+            f"{trouble}; it is in {target}: copy it into results/, or free some space and type --resume."
+        )
+        return target
 
 
 def write_whole(target: Path, data: bytes) -> None:
@@ -53,13 +78,29 @@ def anchor(config: pytest.Config) -> None:
         config.option.benchmark_storage = f"file://{config.rootpath / uri[7:]}"
 
 
-def install(session: Any) -> None:
+def check_name(name: str) -> None:
+    """Raise BenchmarkError where a save's name would make no file name everywhere."""
+    if len(name) > LONGEST_NAME or not name.isprintable():
+        raise BenchmarkError(
+            f"--benchmark-save={name[:40]!r}: needs at most {LONGEST_NAME} printable characters, "
+            "e.g. --benchmark-save=thor."
+        )
+
+
+def check_compare(config: pytest.Config) -> None:
+    """Raise BenchmarkError where pytest-benchmark's own comparison would end the session without a save."""
+    if config.getoption("benchmark_compare", None) and not Path.cwd().is_relative_to(config.rootpath):
+        raise BenchmarkError(f"--benchmark-compare works in the checkout only; type cd {config.rootpath} first.")
+
+
+def install(session: Any, troubles: list[str]) -> None:
     """Put AtomicFileStorage in place of a stock file storage; others (elasticsearch) stay."""
     stock = session.storage
     if type(stock) is FileStorage:
         session.storage = AtomicFileStorage(  # type: ignore[no-untyped-call]
             str(stock.path), stock.logger, stock.default_machine_id
         )
+        session.storage.troubles = troubles
 
 
 def slug(label: str) -> str:

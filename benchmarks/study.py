@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from benchmarks.record import MEASURED
+from benchmarks.record import INTERRUPTED, MEASURED
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from benchmarks.journal import Journal
     from benchmarks.options import Plan
     from benchmarks.record import Record
 
@@ -19,6 +22,10 @@ class Study:
     plan: Plan | None = None
     records: list[Record] = field(default_factory=list)
     saved_unasked: bool = False
+    pairs: list[str] = field(default_factory=list)
+    journal: Journal | None = None
+    restore_signals: Callable[[], None] = lambda: None
+    troubles: list[str] = field(default_factory=list)
 
     def keep(self, record: Record) -> None:
         """Add a pair's Record."""
@@ -28,3 +35,9 @@ class Study:
     def unmeasured(self) -> list[Record]:
         """Records that pytest-benchmark would drop."""
         return [record for record in self.records if record["status"] != MEASURED]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every chosen pair has come to its end."""
+        ended = {record["pair"]["id"] for record in self.records if record["status"] != INTERRUPTED}
+        return ended == set(self.pairs)

@@ -7,16 +7,18 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from benchmarks.record import LATENCY_BINS, LATENCY_HIGH_S, LATENCY_LOW_S
+from benchmarks.worker.protocol import WorkerFailed
 
 if TYPE_CHECKING:
     from benchmarks.record import Counts, Failures, Runs, TokenLatency
-    from benchmarks.worker.protocol import RunMarks, WorkerFailed
+    from benchmarks.worker.protocol import RunMarks
 
-MAX_RESTARTS = 3
-"""A child that died is replaced so many times in a pair."""
+MAX_RESTARTS_IN_A_ROW, MAX_RESTARTS = 3, 25
+"""A child that died is replaced so many times without a good run between, and so many times in a pair."""
 MAX_FAILURES_IN_A_ROW = 20
 """After so many the pair is given up: 2500 equal failures say no more than 20."""
 
+OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError")
 NO_VISION_MARK = "the vision path gave no mark in at least one run"
 SECONDS = 1e-9
 
@@ -29,6 +31,7 @@ class Tally:
         self.warmup = warmup
         self.attempted = 0
         self.restarts = 0
+        self.restarts_in_a_row = 0
         self.failures_in_a_row = 0
         self.reasons: Counter[str] = Counter()
         self.stage: str | None = None
@@ -44,7 +47,7 @@ class Tally:
         self.requests.append(request)
         self.marks.append(marks)
         self.attempted += 1
-        self.failures_in_a_row = 0
+        self.failures_in_a_row = self.restarts_in_a_row = 0
 
     def failed(self, stage: str, failure: WorkerFailed) -> None:
         """Add a failure at "load", "warmup" or "run"; only a run's takes a planned run with it."""
@@ -55,14 +58,35 @@ class Tally:
             self.attempted += 1
             self.failures_in_a_row += 1
 
+    def restarted(self) -> None:
+        """Count a child that was replaced."""
+        self.restarts += 1
+        self.restarts_in_a_row += 1
+
+    def again(self, stage: str, request: int, marks: RunMarks | None, reason: str, message: str) -> None:
+        """Count what an earlier session has seen: a good run, a failure, or a restart."""
+        if marks is not None:
+            self.good(request, marks)
+        elif stage == "restart":
+            self.restarted()
+        else:
+            self.failed(stage, WorkerFailed(reason, message))
+
     @property
     def given_up(self) -> bool:
         """Whether going on would only repeat what is known."""
         return (
             self.stage in ("load", "warmup")
             or self.restarts > MAX_RESTARTS
+            or self.restarts_in_a_row > MAX_RESTARTS_IN_A_ROW
             or self.failures_in_a_row >= MAX_FAILURES_IN_A_ROW
         )
+
+    @property
+    def did_not_fit(self) -> bool:
+        """Whether nothing ran because memory ran out: a Python or CUDA error, or the kernel's killer at the load."""
+        first = (self.first_message or "").partition(":")[0]
+        return not self.marks and (first in OUT_OF_MEMORY or (self.stage == "load" and first == "SIGKILL"))
 
     @property
     def windows(self) -> list[tuple[int, int]]:

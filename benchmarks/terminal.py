@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from benchmarks.record import ENERGY_COVERAGE, ENERGY_RUNS, MEASURED
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pytest
 
     from benchmarks.record import Record, Runs
@@ -61,7 +63,7 @@ def joules_per_token(runs: Runs) -> float | None:
         return None
     columns = zip(runs["energy_j"], runs["energy_coverage"], runs["new_tokens"], strict=True)
     covered = [(joules, tokens) for joules, share, tokens in columns if joules is not None and share >= ENERGY_COVERAGE]
-    if not covered or len(covered) < ENERGY_RUNS * len(runs["new_tokens"]):
+    if len(covered) < ENERGY_RUNS * len(runs["new_tokens"]) or sum(joules for joules, _ in covered) <= 0:
         return None
     return sum(joules for joules, _ in covered) / sum(tokens for _, tokens in covered)
 
@@ -85,6 +87,8 @@ def notes(records: list[Record]) -> list[str]:
         reason = record["power"]["reasons"].get("method")
         if reason and record["status"] == MEASURED:
             found[f"No joules: {reason}"] = None
+        for doubt in _doubts(record):
+            found[doubt] = None
         for flag in record["power"]["flags"]:
             found[f"{record['pair']['id']}: {flag}"] = None
         if record["health"]["finite_logits"] is False:
@@ -94,14 +98,33 @@ def notes(records: list[Record]) -> list[str]:
     return list(found)
 
 
+def _doubts(record: Record) -> Iterator[str]:
+    """Yield what a reader of a measured pair's row must know besides."""
+    pair, counts = record["pair"]["id"], record["counts"]
+    if record["status"] != MEASURED or record["runs"] is None:
+        return
+    if counts["attempted"] < counts["planned"]:
+        yield f"{pair}: given up after {counts['attempted']} of {counts['planned']} runs."
+    if counts["failed"] or counts["restarts"]:
+        first, restarts = record["failures"]["first_message"], counts["restarts"]
+        yield f"{pair}: {counts['failed']} runs failed and its process was replaced {restarts} times, first: {first}"
+    if record["health"]["throttled"]:
+        yield f"{pair}: throttled ({', '.join(record['health']['throttled'])})."
+    if record["runs"]["energy_j"] is not None and joules_per_token(record["runs"]) is None:
+        yield f"{pair}: no J/token, because the power samples cover too few of its runs."
+
+
 def directions(study: Study, saved: Path | None) -> list[str]:
     """Return where the save went and the commands that follow."""
     if saved is None:
-        return ["Nothing was saved under results/ in this session."]
+        return study.troubles or ["Nothing was saved under results/ in this session."]
     unasked = " (saved under the device's name; name it yourself with --benchmark-save=NAME)"
     folder = _short(saved.parent.parent)  # the save lies in its machine's folder
     elsewhere = "" if folder == RESULTS else f" --results {shlex.quote(folder)}"
+    unfinished = [] if study.complete else ["Some pairs are not finished: type the same with --resume to go on."]
     return [
+        *study.troubles,
+        *unfinished,
         f"Saved: {_short(saved)}{unasked if study.saved_unasked else ''}",
         f"Figures, CSV and report:  python -m plotting{elsewhere}",
         f"Compare with another:     python -m plotting compare {saved.stem} OTHER{elsewhere}",

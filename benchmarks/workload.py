@@ -14,9 +14,10 @@ import hashlib
 import importlib.util
 import io
 import json
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.errors import BenchmarkError
 
@@ -35,6 +36,8 @@ MIN_SIDE = 32
 MAX_PIXELS = 100_000_000
 """Largest source photograph, pixels: decoded, it takes 0.3 GB."""
 MAX_PROMPT_CHARACTERS = 4_000
+IMAGE_PLACEHOLDERS = ("<image>", "<|image|>", "<IMG_CONTEXT>", "<image_soft_token>")
+FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")  # Pillow would also start Ghostscript for some
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 # Photographs that the scikit-image wheel ships: nothing is downloaded.
@@ -123,11 +126,16 @@ def photographs(path: Path | None) -> tuple[Photograph, ...]:
     """
     if path is None:
         return _built_in()
-    if path.is_file():
+    try:
+        is_file, is_folder = path.is_file(), path.is_dir()
+        inside = sorted(path.iterdir()) if is_folder else []
+    except OSError as error:
+        raise BenchmarkError(f"--images={str(path)[:100]}: cannot be read ({error.strerror}); name another.") from error
+    if is_file:
         return (Photograph(path.name, _read(path)),)
-    if not path.is_dir():
+    if not is_folder:
         raise BenchmarkError(f"--images={path}: no such file or folder; name a folder of photographs or one file.")
-    files = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
+    files = [file for file in inside if file.suffix.lower() in SUFFIXES and file.is_file()]
     if not files:
         kinds = " ".join(SUFFIXES)
         raise BenchmarkError(f"--images={path}: the folder holds no image ({kinds}); put photographs there.")
@@ -161,7 +169,7 @@ def prompts(path: Path | None) -> tuple[str, ...]:
     if path is None:
         return PROMPTS
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").replace("\r\n", "\n").split("\n")
     except OSError as error:
         raise BenchmarkError(
             f"--prompts={path}: cannot be read ({error.strerror}); name a text file with one prompt a line."
@@ -172,12 +180,20 @@ def prompts(path: Path | None) -> tuple[str, ...]:
     if not found:
         raise BenchmarkError(f"--prompts={path}: the file holds no prompt; write one a line.")
     for number, prompt in enumerate(found, 1):
-        if len(prompt) > MAX_PROMPT_CHARACTERS or not prompt.isprintable():
-            raise BenchmarkError(
-                f"--prompts={path}: prompt {number} is longer than {MAX_PROMPT_CHARACTERS} characters "
-                "or holds control characters; shorten or clean it."
-            )
+        fault = _prompt_fault(prompt)
+        if fault:
+            raise BenchmarkError(f"--prompts={path}: prompt {number} {fault}.")
     return found
+
+
+def _prompt_fault(prompt: str) -> str:
+    """Return what keeps a prompt from being used, and the remedy; empty where nothing does."""
+    if len(prompt) > MAX_PROMPT_CHARACTERS:
+        return f"is longer than {MAX_PROMPT_CHARACTERS} characters; shorten it"
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in prompt):
+        return "holds control characters; clean it"
+    special = next((token for token in IMAGE_PLACEHOLDERS if token in prompt), None)
+    return f"holds {special}, which stands for the photograph in some models; take it out" if special else ""
 
 
 def encode(photograph: Photograph) -> bytes:
@@ -193,19 +209,37 @@ def encode(photograph: Photograph) -> bytes:
     Image.MAX_IMAGE_PIXELS = None  # our own limit below answers in one sentence
     name = f"--images: {photograph.name}"
     try:
-        with Image.open(io.BytesIO(photograph.data)) as image:
+        with Image.open(io.BytesIO(photograph.data), formats=FORMATS) as image:
             _check_size(name, *image.size)
-            upright = ImageOps.exif_transpose(image).convert("RGB")
+            _check_mode(name, image.mode)
+            upright = _eight_bits(ImageOps.exif_transpose(image)).convert("RGB")
+    except BenchmarkError:
+        raise
     except UnidentifiedImageError as error:
         raise BenchmarkError(
             f"{name} is not an image that Pillow reads; leave it out or convert it to JPEG."
         ) from error
-    except (OSError, SyntaxError, ValueError) as error:
+    except Exception as error:  # decoders of strangers' bytes raise whatever they like
         raise BenchmarkError(f"{name} is damaged ({error}); replace it or leave it out.") from error
     fitted = ImageOps.fit(upright, (WIDTH, HEIGHT), method=Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     fitted.save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
     return buffer.getvalue()
+
+
+def _check_mode(name: str, mode: str) -> None:
+    if mode in ("I", "F"):
+        raise BenchmarkError(f"{name} has pixels of 32 bits, whose white is anywhere; convert it to 8 bits a channel.")
+
+
+def _eight_bits(image: Any) -> Any:
+    """Return an image of 16-bit grey scaled to 8 bits; Pillow's own conversion would cut it off at white."""
+    import numpy as np  # noqa: PLC0415
+    from PIL import Image  # noqa: PLC0415
+
+    if not image.mode.startswith("I;16"):
+        return image
+    return Image.fromarray((np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8))
 
 
 def _check_size(name: str, width: int, height: int) -> None:

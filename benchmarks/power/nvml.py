@@ -56,13 +56,13 @@ class NvmlMonitor(PowerMonitor):
         values = nvml.optional(self._nvml, self._nvml.nvmlDeviceGetFieldValues, self._handle, [(POWER_INSTANT, scope)])
         if not values or values[0].nvmlReturn != self._nvml.NVML_SUCCESS:
             return None
-        return float(values[0].value.uiVal) / 1e3
+        return float(values[0].value.uiVal) / 1e3 or None  # 0 W is how some drivers say that they do not know
 
     def _watts(self) -> float | None:
         if self._field_scope is not None:
             return self._field(self._field_scope)
         milliwatts = nvml.optional(self._nvml, self._nvml.nvmlDeviceGetPowerUsage, self._handle)
-        return None if milliwatts is None else milliwatts / 1e3
+        return None if not milliwatts else milliwatts / 1e3
 
     def _joules(self) -> float | None:
         millijoules = nvml.optional(self._nvml, self._nvml.nvmlDeviceGetTotalEnergyConsumption, self._handle)

@@ -31,7 +31,7 @@ class ReplayMonitor(PowerMonitor):
     def __init__(self, target: PowerTarget, argument: str | None = None) -> None:  # noqa: ARG002
         self._path = Path(argument or "")
         notes, self._rows = _parse(argument)
-        self.source = notes.get("source", f"recorded trace {self._path.name}")
+        self.source = f"recorded trace {self._path.name}" + (f" of {notes['source']}" if "source" in notes else "")
         self.scope = notes.get("scope", "recorded")
         self.rails = tuple(rail.strip() for rail in notes.get("rails", "recorded").split(","))
         self.period_s = _median_step([row[0] for row in self._rows])

@@ -87,8 +87,13 @@ def attribute(
     by_counter = energy.Curve(times, counter, sensor.period_s, counter=True).energy(windows)
     counts = bool(by_counter[0].sum() > 0) and by_counter[1].mean() >= by_power[1].mean()
     joules, coverage = by_counter if counts else by_power
+    if not any(w > 0 for w in watts) and not counts:
+        return without_sensor(name, "the sensor read 0 W throughout, which nothing draws")
     inside = [w for t, w in zip(times, watts, strict=True) if windows and windows[0][0] <= t <= windows[-1][1]]
-    flags = _flags(joules, by_power[0] if counts else None, len(inside), sensor, lost, mismatch=scope_mismatch)
+    recorded = ["The joules are those of a recorded trace, not measured beside these runs."] if name == "replay" else []
+    flags = recorded + _flags(
+        joules, by_power[0] if counts else None, len(inside), sensor, lost, mismatch=scope_mismatch
+    )
     reasons, idle_w = _idle(times, watts, sensor.period_s, idle)
     before, after = idle_w
     power: Power = {
@@ -104,7 +109,7 @@ def attribute(
         "idle_w": None if before is None or after is None else (before + after) / 2,
         "idle_before_w": before,
         "idle_after_w": after,
-        "uncertainty": _uncertainty(inside, sensor),
+        "uncertainty": _uncertainty(inside, sensor, edges=_edges(times, windows) if counts else None),
         "flags": flags,
         "reasons": reasons,
     }
@@ -165,9 +170,21 @@ def _idle(
     return reasons, (before, after)
 
 
-def _uncertainty(inside: list[float], sensor: SensorFacts) -> list[UncertaintyTerm]:
+def _edges(times: list[int], windows: Sequence[Window]) -> float | None:
+    """Return the relative standard uncertainty of a counter's ticks at the edges of n windows of total length T.
+
+    Each window is off by a tick tau at most, tau / sqrt(6) in standard deviation: sqrt(n) tau / (sqrt(6) T).
+    """
+    tick, total = _period(times), sum(end - start for start, end in windows) * energy.NS
+    return math.sqrt(len(windows) / 6) * tick / total if tick is not None and total > 0 else None
+
+
+def _uncertainty(inside: list[float], sensor: SensorFacts, *, edges: float | None) -> list[UncertaintyTerm]:
+    """Return the terms; what is sampled has a statistical one, a counter (`edges`) that of its ticks."""
     terms: list[UncertaintyTerm] = []
-    statistical = energy.statistical_uncertainty(inside)
+    statistical = None if edges is not None else energy.statistical_uncertainty(inside)
+    if edges is not None:
+        terms.append({"name": "edges", "relative": edges, "source": "the counter's ticks at each window's edges"})
     if statistical is not None:
         source = f"spread of {len(inside)} samples, corrected for their autocorrelation"
         terms.append({"name": "statistical", "relative": statistical, "source": source})

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import ctypes
 import json
+import multiprocessing
+import multiprocessing.connection
 import os
 import signal
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.errors import BenchmarkError
+from benchmarks.versions import versions
 from benchmarks.worker.protocol import trouble
 
 if TYPE_CHECKING:
@@ -60,7 +64,6 @@ def describe(loaded: Any) -> Loaded:
     import torch  # noqa: PLC0415
 
     from benchmarks.worker.generation import mark_method  # noqa: PLC0415
-    from benchmarks.worker.loading import versions  # noqa: PLC0415
 
     name, uuid = device_identity(loaded.device)
     return {
@@ -92,8 +95,12 @@ def device_identity(device: Any) -> tuple[str | None, str | None]:
     return properties.name, str(getattr(properties, "uuid", "")) or None
 
 
-def check_torch_device(name: str) -> None:
-    """Raise BenchmarkError where this environment's torch cannot compute on `name`. Imports torch."""
+def check_torch_device(name: str) -> tuple[str | None, str | None]:
+    """Return (name, UUID) of what torch computes on. Imports torch.
+
+    Raises:
+        BenchmarkError: this environment's torch cannot compute on `name`.
+    """
     import torch  # noqa: PLC0415
 
     if name.startswith("cuda") and not torch.cuda.is_available():
@@ -106,6 +113,7 @@ def check_torch_device(name: str) -> None:
         raise BenchmarkError(f"--torch-device={name}: torch sees {count} CUDA device(s); type --torch-device=cuda:0.")
     if name == "mps" and not torch.backends.mps.is_available():
         raise BenchmarkError("--torch-device=mps: torch sees no Apple GPU; type --torch-device=cpu.")
+    return device_identity(torch.device(name))
 
 
 def quieten(*, offline: bool) -> None:
@@ -145,6 +153,14 @@ def attempt(worker: Worker, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def die_with_parent() -> None:
-    """Have the kernel kill this process when its parent dies, busy or not (Linux only)."""
+    """Have this process killed when its parent dies, busy or not."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    parent = multiprocessing.parent_process()
+    if parent is not None:  # PDEATHSIG watches the forkserver, where there is one, which lives on
+        threading.Thread(target=_die_after, args=(parent.sentinel,), daemon=True).start()
+
+
+def _die_after(sentinel: int) -> None:
+    multiprocessing.connection.wait([sentinel])
+    os.kill(os.getpid(), signal.SIGKILL)

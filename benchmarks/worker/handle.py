@@ -30,24 +30,28 @@ class Handle(ABC):
         """Process id of the worker."""
 
     @abstractmethod
-    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+    def ask(self, request: dict[str, Any], timeout_s: float | None) -> dict[str, Any]:
         """Return the worker's answer; block, never spin, until it is there.
 
         Raises:
-            WorkerFailed: the worker answered with an error, or died.
+            WorkerFailed: the worker answered with an error, died, or took longer than `timeout_s`
+                and was killed.
         """
 
     @abstractmethod
-    def close(self) -> None:
-        """End the worker; harmless to repeat."""
+    def close(self, *, at_once: bool = False) -> None:
+        """End the worker, `at_once` without waiting for what it does."""
 
-    def load(self) -> Loaded:
+    def load(self, timeout_s: float | None = None) -> Loaded:
         """Have the worker load its model."""
-        return cast("Loaded", self.ask({"do": "load"}))
+        return cast("Loaded", self.ask({"do": "load"}, timeout_s))
 
-    def run(self, request: Sequence[tuple[int, int]], *, check: bool = False) -> RunMarks:
+    def run(
+        self, request: Sequence[tuple[int, int]], timeout_s: float | None = None, *, check: bool = False
+    ) -> RunMarks:
         """Have the worker generate for one request; `check` has it look at the logits too."""
-        return cast("RunMarks", self.ask({"do": "run", "request": list(request), "check": check}))
+        asked = {"do": "run", "request": list(request), "check": check}
+        return cast("RunMarks", self.ask(asked, timeout_s))
 
 
 class Child(Handle):
@@ -65,9 +69,12 @@ class Child(Handle):
     def pid(self) -> int:  # noqa: D102
         return self._process.pid or 0
 
-    def ask(self, request: dict[str, Any]) -> dict[str, Any]:  # noqa: D102
+    def ask(self, request: dict[str, Any], timeout_s: float | None) -> dict[str, Any]:  # noqa: D102
         try:
             self._connection.send_bytes(json.dumps(request).encode())
+            if not self._connection.poll(timeout_s):
+                self._process.kill()
+                raise WorkerFailed("timeout", f"no answer within {timeout_s:g} s (--run-timeout)", died=True)
             answer = json.loads(self._connection.recv_bytes())
         except (EOFError, OSError) as error:
             raise self._obituary() from error
@@ -78,7 +85,9 @@ class Child(Handle):
         how = ending(self._process.exitcode)
         return WorkerFailed(how, f"the process that ran the model ended by {how}", died=True)
 
-    def close(self) -> None:  # noqa: D102
+    def close(self, *, at_once: bool = False) -> None:  # noqa: D102
+        if at_once:
+            self._process.kill()
         with contextlib.suppress(OSError):  # it may be gone already
             self._connection.send_bytes(b'{"do": "close"}')
         self._connection.close()
@@ -99,12 +108,12 @@ class InProcess(Handle):
     def pid(self) -> int:  # noqa: D102
         return os.getpid()
 
-    def ask(self, request: dict[str, Any]) -> dict[str, Any]:  # noqa: D102
+    def ask(self, request: dict[str, Any], timeout_s: float | None) -> dict[str, Any]:  # noqa: ARG002, D102
         if self._worker is None:
             raise WorkerFailed("Closed", "the worker was closed", died=True)
         return _checked(attempt(self._worker, request))
 
-    def close(self) -> None:  # noqa: D102
+    def close(self, *, at_once: bool = False) -> None:  # noqa: ARG002, D102
         self._worker = None
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import platform
+import importlib
+import json
 import sys
 import time
 from dataclasses import dataclass
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from benchmarks.worker.protocol import Job
 
 PAGE_BYTES = 4096
-DISTRIBUTIONS = ("torch", "torchvision", "transformers", "tokenizers", "timm", "numpy", "pillow")
 
 
 @dataclass
@@ -50,6 +49,7 @@ def load(job: Job) -> LoadedModel:
     import torch  # noqa: PLC0415
     from transformers import AutoModelForMultimodalLM, AutoProcessor  # noqa: PLC0415
 
+    import_classes(job.source)
     import_s = None if imported_before else time.monotonic() - began
     device = torch.device(job.torch_device)
     dtype = getattr(torch, PRECISIONS[job.precision])
@@ -82,6 +82,19 @@ def load(job: Job) -> LoadedModel:
     )
 
 
+def import_classes(source: Path) -> None:
+    """Import the modules of a checkpoint's classes, which the Auto classes would do while the load is timed."""
+    import transformers  # noqa: PLC0415
+
+    config = transformers.AutoConfig.from_pretrained(source)
+    transformers.AutoModelForMultimodalLM._model_mapping[type(config)]  # noqa: SLF001 - looking it up imports it
+    settings = source / "processor_config.json"
+    if settings.is_file():
+        getattr(transformers, json.loads(settings.read_text()).get("processor_class", ""), None)
+    if "timm" in (source / "config.json").read_text():
+        importlib.import_module("timm")
+
+
 def weight_files(source: Path) -> list[Path]:
     """Return the safetensors files of a checkpoint directory."""
     return sorted(source.glob("*.safetensors"))
@@ -102,17 +115,6 @@ def synchronise(device: torch.device) -> None:
         torch.cuda.synchronize(device)
     elif device.type == "mps":
         torch.mps.synchronize()
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that shape the result."""
-    found = {"python": platform.python_version()}
-    for name in DISTRIBUTIONS:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def _open_context(device: torch.device) -> float | None:

@@ -84,3 +84,8 @@ class WorkerFailed(Exception):
         super().__init__(message)
         self.reason = reason
         self.died = died
+
+    @property
+    def poisons(self) -> bool:
+        """Whether the process is of no more use: after a CUDA error every further call fails too."""
+        return self.reason == "AcceleratorError" or "CUDA error" in str(self)

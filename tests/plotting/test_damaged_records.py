@@ -75,7 +75,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @given(data=st.data())
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_value_in_any_place(good: Any, tmp_path: Path, data: st.DataObject) -> None:
     """Whatever stands in whichever place of a save, every text is made, printable, and free of terminal escapes."""
     path = data.draw(st.sampled_from(leaves(good)))

@@ -1,0 +1,71 @@
+"""Which journal a session writes: a new one, or with --resume that of the session it goes on with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks import device, journal, past, storage
+from benchmarks.models import MODELS, miniature
+from benchmarks.versions import versions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from benchmarks.options import Plan
+
+
+def open_journal(
+    plan: Plan, save: str, pairs: Sequence[str], folder: Path, say: Callable[[str], None]
+) -> journal.Journal:
+    """Open the journal of a session that will be saved as `save`; unfinished ones are listed.
+
+    Raises:
+        BenchmarkError: it cannot be written, or with --resume there is none that fits.
+    """
+    head = {
+        "save": storage.slug(save),
+        "pairs": list(pairs),
+        "boot": device.boot_id(),
+        "fingerprint": fingerprint(plan, pairs),
+    }
+    if plan.resume:
+        opened = journal.resume(folder, head, say)
+        try:
+            past.check(opened.contents)
+        except journal.Damaged:
+            opened.close()
+            raise
+        return opened
+    if folder.is_dir():
+        for path in journal.unfinished(folder):
+            say(journal.describe(path))
+    return journal.begin(folder, head, say)
+
+
+def fingerprint(plan: Plan, pairs: Sequence[str]) -> dict[str, Any]:
+    """Return all that must be equal for a session to go on with another's runs, by the words of the command line."""
+    models = sorted({pair.rpartition("-")[0] for pair in pairs})
+    return {
+        "--batch-size": plan.work.batch_size,
+        "--isolation": plan.isolation,
+        "--new-tokens": plan.work.new_tokens,
+        "--power-monitor": plan.power_monitor,
+        "--runs": plan.runs,
+        "--start-method": plan.start_method,
+        "--torch-device": plan.torch_device,
+        "--warmup-runs": plan.warmup_runs,
+        "--weights": plan.weights,
+        "device": plan.machine["label"],
+        "kind of device": plan.machine["kind"],
+        "power mode": plan.machine["power_mode"],
+        "workload": plan.work.hash,
+        **{f"weights of {name}": miniature.identity(MODELS[name]) for name in models if plan.weights == "mini"},
+        **versions(),
+    }
+
+
+def folder_of(storage_folder: Any, root: Path) -> Path:
+    """Return where journals are: beside the saves, or in results/ where saves go elsewhere (elasticsearch)."""
+    beside = Path(str(storage_folder)) if isinstance(storage_folder, (str, Path)) else root / "results"
+    return beside / journal.FOLDER

@@ -1,0 +1,85 @@
+"""A pair's child, from its start to its end: load, warm up, run, replace."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmarks import aside
+from benchmarks.models import miniature
+from benchmarks.worker import handle
+from benchmarks.worker.protocol import Job, WorkerFailed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from benchmarks.models.base import ModelSpec
+    from benchmarks.options import Plan
+    from benchmarks.worker.protocol import Loaded, RunMarks
+
+LOAD_TIMES = 20
+"""A load may take so many times --run-timeout: it may have to read from a slow disk."""
+
+
+class Runner:
+    """Owns the worker of one pair. `worker` is None before the start, after the end and after its death."""
+
+    def __init__(self, spec: ModelSpec, precision: str, plan: Plan) -> None:
+        self._spec = spec
+        self._precision = precision
+        self._plan = plan
+        self.worker: handle.Handle | None = None
+
+    def start(self) -> Loaded:
+        """Start a worker and have it load the model.
+
+        Raises:
+            WorkerFailed: it could not.
+        """
+        plan = self._plan
+        self.worker = handle.start(self._job(), isolation=plan.isolation, start_method=plan.start_method)
+        return self.worker.load(plan.run_timeout_s * LOAD_TIMES)
+
+    def warm_up(self) -> bool | None:
+        """Run the warm-ups; the first also looks whether the logits are finite, which is returned."""
+        finite = None
+        for index in range(self._plan.warmup_runs):
+            marks = self.ask(index, check=index == 0)
+            finite = marks["finite_logits"] if index == 0 else finite
+        return finite
+
+    def ask(self, index: int, *, check: bool = False) -> RunMarks:
+        """Have run `index` done.
+
+        Raises:
+            WorkerFailed: it failed, took too long, or there is no worker.
+        """
+        if self.worker is None:
+            raise WorkerFailed("NoWorker", "the worker could not be started again", died=True)
+        work = self._plan.work
+        return self.worker.run(work.request(index % work.requests), self._plan.run_timeout_s, check=check)
+
+    def end(self, *, at_once: bool = False) -> None:
+        """End the worker, `at_once` without waiting for what it does; harmless to repeat."""
+        if self.worker is not None:
+            self.worker.close(at_once=at_once)
+            self.worker = None
+
+    def _job(self) -> Job:
+        plan = self._plan
+        return Job(
+            model=self._spec.id,
+            precision=self._precision,
+            weights=plan.weights,
+            source=self._checkpoint(),
+            torch_device=plan.torch_device,
+            images=plan.work.encoded,
+            prompts=plan.work.prompts,
+            new_tokens=plan.work.new_tokens,
+        )
+
+    def _checkpoint(self) -> Path:
+        """Return the miniature's directory; building it, where it is missing, is no part of the load."""
+        found = miniature.directory(self._spec, miniature.cache_root())
+        if not found.is_dir():
+            aside.call(self._plan.start_method or "spawn", miniature.build, self._spec, miniature.cache_root())
+        return found

@@ -1,0 +1,19 @@
+"""The versions that shape a result, read without importing the packages."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+
+DISTRIBUTIONS = ("torch", "torchvision", "transformers", "tokenizers", "timm", "numpy", "pillow")
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that shape the result."""
+    found = {"python": platform.python_version()}
+    for name in DISTRIBUTIONS:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,200 @@
+"""Sessions that are killed, stopped or hang: at most the run in flight is lost. Real signals, real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from benchmarks import journal
+from benchmarks.record import ENERGY_COVERAGE, faults
+from tests import product
+from tests.test_end_to_end import NEW_TOKENS, WATTS, trace
+from tests.test_failures import refuse
+from tests.worker.test_handle import alive
+
+HANG = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that descend from `pid`."""
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, task.read_text().split()):
+            found += [child, *children(child)]
+    return found
+
+
+def gone(pids: list[int]) -> bool:
+    """Wait up to 15 s for processes to end, and return whether all have."""
+    deadline = time.monotonic() + 15
+    while any(map(alive, pids)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return not any(map(alive, pids))
+
+
+def stop(command: list[str], number: signal.Signals) -> tuple[int, list[int], str]:
+    """Send a signal while the second pair is measured; return (exit code, its descendants then, what was said)."""
+    with product.Terminal(command) as terminal:
+        terminal.wait_for("llava-bf16: measured")
+        terminal.wait_for("smolvlm2-bf16  run ")
+        descendants = children(terminal.process.pid)
+        terminal.process.send_signal(number)
+        return terminal.finish(), descendants, terminal.said
+
+
+def command(storage: Path, *options: str) -> list[str]:
+    """Return a session of two pairs of 12 runs."""
+    names = ["--models=llava,smolvlm2", "--precisions=bf16", "--runs=12", "--warmup-runs=1", "--benchmark-save=thor"]
+    return product.command(storage, *names, *options)
+
+
+def saves(storage: Path) -> list[dict[str, Any]]:
+    """Return the saves in a folder, in order."""
+    return [json.loads(path.read_text()) for path in sorted(storage.rglob("*.json"))]
+
+
+def test_sigkill_and_resume(tmp_path: Path) -> None:
+    """After SIGKILL nothing is left running, and --resume gives the save that an undisturbed session would."""
+    storage = tmp_path / "results"
+    replay = f"--power-monitor=replay:{trace(tmp_path / 'trace.csv')}"
+    _, descendants, _ = stop(command(storage, replay), signal.SIGKILL)
+    assert descendants
+    assert gone(descendants)
+    assert saves(storage) == []
+
+    done = product.run(command(storage, replay, "--resume"))
+    assert done.returncode == 0, done.stdout
+    (save,) = saves(storage)
+    records = {bench["params"]["model"]: bench["extra_info"] for bench in save["benchmarks"]}
+    assert set(records) == {"llava", "smolvlm2"}
+    for bench in save["benchmarks"]:
+        record = bench["extra_info"]
+        assert record["runs"]["run"] == list(range(12))
+        assert bench["stats"]["total"] == pytest.approx(sum(record["runs"]["latency_s"]))
+        runs = record["runs"]
+        columns = zip(runs["energy_j"], runs["energy_coverage"], runs["latency_s"], strict=True)
+        covered = [(joules, seconds) for joules, share, seconds in columns if share >= ENERGY_COVERAGE]
+        assert len(covered) >= 11  # the run before the kill may lack the sample after its end
+        assert sum(j for j, _ in covered) == pytest.approx(WATTS * sum(s for _, s in covered), rel=0.01)
+        assert sum(record["runs"]["new_tokens"]) == 12 * NEW_TOKENS
+        assert list(faults(record)) == []
+    assert records["llava"]["interruptions"] == []
+    (interruption,) = records["smolvlm2"]["interruptions"]
+    assert 0 < interruption["after_runs"] < 12
+    assert interruption["same_boot"] is True
+    assert list((storage / ".journal").iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_stopped_session_saves_what_is_finished(tmp_path: Path, number: signal.Signals) -> None:
+    """SIGTERM and SIGHUP save the finished pair, mark the other interrupted, and leave a journal to go on with."""
+    status, descendants, said = stop(command(tmp_path), number)
+
+    (save,) = saves(tmp_path)
+    assert status == 2
+    assert [bench["params"]["model"] for bench in save["benchmarks"]] == ["llava"]
+    assert [(found["pair"]["model"], found["reason"]) for found in save["unmeasured"]] == [("smolvlm2", "interrupted")]
+    assert "type the same with --resume to go on" in said
+    assert gone(descendants)
+    assert len(list((tmp_path / ".journal").iterdir())) == 1
+
+
+def test_an_unfinished_session_is_listed(tmp_path: Path) -> None:
+    """A session that is begun beside an unfinished one says how to go on with it, and leaves it as it is."""
+    head = {"save": "thor", "pairs": ["llava-bf16", "phi-bf16"], "boot": "", "fingerprint": {}}
+    unfinished = journal.begin(tmp_path / ".journal", head, print)
+    unfinished.append("llava-bf16", [{"do": "done", "record": {}}])
+    unfinished.close()
+    before = unfinished.path.read_bytes()
+    done = product.run(command(tmp_path, "--models=llava", "--runs=1"))
+
+    assert "Unfinished: thor of " in done.stdout
+    assert "1 of 2 pairs done; --benchmark-save=thor --resume goes on with it" in done.stdout
+    assert unfinished.path.read_bytes() == before
+    assert list((tmp_path / ".journal").iterdir()) == [unfinished.path]  # the new session's own is gone with its save
+
+
+def test_a_run_that_hangs_ends_at_its_timeout(tmp_path: Path) -> None:
+    """A run that hangs is killed at --run-timeout and counted, its process is replaced, and the others are measured."""
+    cache = tmp_path / "cache"
+    refuse("llava", cache, "{% if 'hang' in messages[0]['content'][1]['text'] %}" + HANG + "{% endif %}")
+    photograph, prompts = tmp_path / "grey.png", tmp_path / "prompts.txt"
+    Image.new("RGB", (640, 480), "grey").save(photograph)
+    prompts.write_text("What is it?\nPlease hang.\n")
+    options = ["--models=llava", "--precisions=bf16", "--runs=3", "--warmup-runs=0", "--run-timeout=6"]
+    inputs = [f"--images={photograph}", f"--prompts={prompts}"]
+    done = product.run(product.command(tmp_path / "results", *options, *inputs), EDGE_VLM_BENCH_CACHE=str(cache))
+
+    (save,) = saves(tmp_path / "results")
+    record = save["benchmarks"][0]["extra_info"]
+    assert record["counts"] | {"warmup": 0} == {
+        "planned": 3, "attempted": 3, "good": 2, "failed": 1, "warmup": 0, "restarts": 1,
+    }  # fmt: skip
+    assert record["failures"]["by_reason"] == {"timeout": 1}
+    assert "no answer within 6 s (--run-timeout)" in done.stdout
+
+
+BUSY = """
+import sys
+from pathlib import Path
+from benchmarks.worker import handle
+from benchmarks.worker.protocol import Job
+if __name__ == "__main__":
+    worker = handle.start(Job("llava", "bf16", "mini", Path(sys.argv[1]), "cpu", (Path(sys.argv[2]).read_bytes(),),
+                              ("What is it?",), 100_000), isolation="process", start_method=sys.argv[3])
+    worker.load()
+    print(worker.pid, flush=True)
+    worker.run([(0, 0)])
+"""
+
+
+@pytest.mark.parametrize("start_method", ["spawn", "forkserver"])
+def test_a_busy_child_never_outlives_its_parent(tmp_path: Path, start_method: str) -> None:
+    """A child in the middle of a run is gone within seconds when its parent is killed."""
+    cache = tmp_path / "cache"
+    refuse("llava", cache, "")
+    (source,) = cache.iterdir()
+    photograph, script = tmp_path / "grey.jpg", tmp_path / "busy.py"
+    Image.new("RGB", (640, 480), "grey").save(photograph)
+    script.write_text(BUSY)
+    settings = product.environment() | {"PYTHONPATH": str(product.ROOT)}
+    arguments = [sys.executable, *map(str, (script, source, photograph)), start_method]
+    with subprocess.Popen(arguments, env=settings, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        time.sleep(1.0)
+        assert alive(child)
+        parent.kill()
+
+    assert gone([child])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
+def test_a_full_file_system_costs_nothing(tmp_path: Path) -> None:
+    """When results/ fills up in the middle, the session goes on, says so, and its save is found elsewhere."""
+    storage = tmp_path / "small"
+    storage.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", storage], check=False).returncode:
+        pytest.skip("mounting a file system is not permitted here")
+    try:
+        (storage / "ballast").write_bytes(b"0" * 48_000)
+        options = ["--models=llava", "--precisions=bf16", "--runs=12", "--benchmark-save=thor", "--new-tokens=64"]
+        done = product.run(product.command(storage, *options))
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.stdout.count("The journal cannot be written (No space left on device)") == 1
+        (line,) = [line for line in done.stdout.splitlines() if line.startswith("The save could not be written")]
+        elsewhere = Path(line.partition("it is in ")[2].partition(":")[0])
+        assert len(json.loads(elsewhere.read_text())["benchmarks"]) == 1
+        shutil.rmtree(elsewhere.parent)
+    finally:
+        subprocess.run(["umount", "-l", storage], check=True)
