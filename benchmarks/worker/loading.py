@@ -91,7 +91,7 @@ def import_classes(source: Path) -> None:
     settings = source / "processor_config.json"
     if settings.is_file():
         getattr(transformers, json.loads(settings.read_text()).get("processor_class", ""), None)
-    if "timm" in (source / "config.json").read_text():
+    if hasattr(getattr(config, "vision_config", None), "architecture"):  # Gemma 3n's encoder is timm's
         importlib.import_module("timm")
 
 
