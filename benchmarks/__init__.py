@@ -20,10 +20,13 @@ Where things are:
     plugin      options, hooks and fixtures: what pytest sees
     options     the command line, and the Plan that it becomes
     session     one pair's life, from nothing to a Record
+    runner, meters, tally      its child, its sensors, its runs
+    journal, past, recovery    what is on disk between runs, and how --resume goes on with it
     models/     MODELS: which models there are, and miniatures of them
     workload    photographs x prompts x new tokens x batch
     worker/     the process that owns the model; the only importer of torch and transformers
     power/      PowerMonitor, one file a sensor; energy maths
+    storage, signals           a save is written whole, and a session that is stopped is saved
     memory, device, health     bytes; what machine this is; whether it was itself
     record      the Record's schema
 """
