@@ -41,6 +41,10 @@ def refuse(tmp_path: Path, *options: str) -> str:
         (["--torch-device=gpu"], "there is no 'gpu'; type auto, cuda, cuda:N, mps or cpu"),
         (["--power-monitor=nvlm"], "there is no 'nvlm'; did you mean nvml"),
         (["--power-monitor=tegrastats"], "that sensor is not in this version"),
+        (["--run-timeout=0"], "asked for '0', needs a number of seconds above 0"),
+        (["--benchmark-save=a\nb"], "needs at most 100 printable characters, e.g. --benchmark-save=thor"),
+        (["--benchmark-save=../thor"], "Must not contain any of these characters"),
+        (["--resume", "--benchmark-save=thor"], "there is no unfinished session named 'thor' (unfinished: none)"),
         (["--device-label= "], "needs 1 to 60 printable characters"),
         (["--power-monitor=replay:/nonexistent"], "--power-monitor=replay:/nonexistent: cannot be read"),
     ],
@@ -77,3 +81,21 @@ def test_models_help() -> None:
 
     assert done.returncode == 0
     assert "HuggingFaceTB/SmolVLM2-2.2B-Instruct" in done.stdout
+
+
+def test_a_conftest_among_the_photographs_is_not_run(tmp_path: Path) -> None:
+    """--images=DIR, written with its `=`, runs nothing that lies in the folder."""
+    (tmp_path / "conftest.py").write_text("raise SystemExit('run')")
+    said = refuse(tmp_path, f"--images={tmp_path}")
+
+    assert "the folder holds no image" in said
+
+
+def test_a_place_that_cannot_be_written_is_refused_first(tmp_path: Path) -> None:
+    """A session whose save could not be written is refused before the first pair, in one sentence."""
+    (tmp_path / "file").write_text("")
+    done = product.measure(tmp_path / "file" / "results", "--models=llava", "--precisions=bf16", "--runs=1")
+
+    assert done.returncode == 4, done.stdout
+    assert "cannot be written (Not a directory), and a session must not be lost" in done.stdout + done.stderr
+    assert "llava-bf16: measured" not in done.stdout

@@ -54,6 +54,23 @@ def test_a_jetson_computes_on_cuda(tmp_path: Path) -> None:
     assert device.choose_torch_device("cuda", tmp_path) == "cuda:0"
 
 
+def test_a_jetson_in_a_container_computes_on_cuda(tmp_path: Path) -> None:
+    """Where a container hides L4T's release, the device tree still says Jetson, and `auto` means CUDA."""
+    root = board(tmp_path, proc__meminfo=MEMINFO)
+    (root / "proc/device-tree").mkdir()
+    (root / "proc/device-tree/model").write_text("NVIDIA Jetson AGX Orin Developer Kit\0")
+
+    assert device.choose_torch_device("auto", root) == "cuda:0"
+
+
+def test_torch_names_what_nvml_does_not(tmp_path: Path) -> None:
+    """A GPU that NVML does not show, or not alone, has torch's name, and a GB10 its unified memory."""
+    found = device.identify("cuda:1", board(tmp_path, proc__meminfo=MEMINFO), torch_name="NVIDIA GB10")
+
+    assert (found["label"], found["kind"], found["memory_kind"]) == ("GB10", "gb10", "unified")
+    assert device.identify("cuda:1", tmp_path, torch_name="NVIDIA H200")["label"] == "NVIDIA H200"
+
+
 def test_a_cpu_is_named_with_its_cores(tmp_path: Path) -> None:
     """A machine without a GPU is named by its CPU, and its memory is the process's."""
     found = device.identify("cpu", board(tmp_path, proc__cpuinfo="model name\t: Cortex-X925  v1\n"))

@@ -117,3 +117,29 @@ def test_token_latencies_keep_their_number_and_place() -> None:
     counts = latency["counts"]
     place = int(math.log10(0.01 / LATENCY_LOW_S) / math.log10(LATENCY_HIGH_S / LATENCY_LOW_S) * LATENCY_BINS)
     assert (counts[0], counts[place], counts[-1], sum(counts)) == (1, 2, 1, 4)
+
+
+@pytest.mark.parametrize(
+    ("stage", "reason", "fits"),
+    [
+        ("load", "SIGKILL", False),
+        ("run", "OutOfMemoryError", False),
+        ("run", "SIGKILL", True),
+        ("load", "OSError", True),
+    ],
+)
+def test_what_ran_out_of_memory_did_not_fit(stage: str, reason: str, fits: bool) -> None:
+    """A pair that never ran because memory ran out did not fit; one that failed otherwise failed."""
+    tally = Tally(planned=10, warmup=0)
+    tally.failed(stage, WorkerFailed(reason, "no"))
+
+    assert tally.did_not_fit is not fits
+    tally.good(0, marks())
+    assert not tally.did_not_fit
+
+
+def test_a_cuda_error_poisons_its_process() -> None:
+    """After a CUDA error a process is of no more use; after any other error it is."""
+    assert WorkerFailed("AcceleratorError", "CUDA error: an illegal memory access was encountered").poisons
+    assert WorkerFailed("RuntimeError", "CUDA error: device-side assert triggered").poisons
+    assert not WorkerFailed("OutOfMemoryError", "CUDA out of memory. Tried to allocate 2 GiB").poisons

@@ -6,17 +6,15 @@ import io
 import struct
 import zlib
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from benchmarks import workload
 from benchmarks.errors import BenchmarkError
 from benchmarks.workload import Photograph, Workload
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 WORK = Workload(
     photographs=(Photograph("a", b"aa"), Photograph("b", b"bb")),
@@ -162,3 +160,48 @@ def test_own_prompts(tmp_path: Path) -> None:
     path.write_text("What is it?\n\n  Où ?\n", encoding="utf-8")
 
     assert workload.prompts(path) == ("What is it?", "Où ?")
+
+
+@pytest.mark.parametrize("suffix", ["PNG", "TIFF"])
+def test_sixteen_bits_are_scaled(suffix: str) -> None:
+    """A photograph of 16-bit grey keeps its greys: the middle of its range stays the middle."""
+    ramp = np.tile(np.linspace(0, 65535, 640, dtype=np.uint16), (480, 1))
+    buffer = io.BytesIO()
+    Image.fromarray(ramp).save(buffer, suffix)
+
+    with Image.open(io.BytesIO(workload.encode(Photograph("scan", buffer.getvalue())))) as image:
+        grey = image.convert("L")
+    assert grey.getpixel((320, 240)) == pytest.approx(128, abs=3)
+    assert grey.getpixel((630, 240)) == pytest.approx(251, abs=4)
+
+
+def test_pixels_of_32_bits_are_refused() -> None:
+    """A photograph whose white is anywhere is refused, where it would silently become black."""
+    buffer = io.BytesIO()
+    Image.fromarray(np.zeros((480, 640), np.float32)).save(buffer, "TIFF")
+
+    with pytest.raises(BenchmarkError, match="pixels of 32 bits, whose white is anywhere; convert it to 8 bits"):
+        workload.encode(Photograph("depth.tif", buffer.getvalue()))
+
+
+def test_prompts_of_every_language(tmp_path: Path) -> None:
+    """A byte order mark, Windows line ends, no-break spaces and joiners are part of text files, and are taken."""
+    path = tmp_path / "prompts.txt"
+    path.write_bytes("\ufeffQue voyez-vous\u00a0?\r\nक्\u200dष\r\n".encode())
+
+    assert workload.prompts(path) == ("Que voyez-vous\u00a0?", "क्\u200dष")
+
+
+def test_placeholders_in_prompts_are_refused(tmp_path: Path) -> None:
+    """A prompt that holds a model's placeholder for the photograph is refused before anything is loaded."""
+    path = tmp_path / "prompts.txt"
+    path.write_text("Describe <image> now\n")
+
+    with pytest.raises(BenchmarkError, match="prompt 1 holds <image>, which stands for the photograph"):
+        workload.prompts(path)
+
+
+def test_a_name_too_long_for_a_file_is_refused() -> None:
+    """--images with a name that no file system takes is refused in one sentence."""
+    with pytest.raises(BenchmarkError, match=r"cannot be read \(File name too long\); name another"):
+        workload.photographs(Path("x" * 300))

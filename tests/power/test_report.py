@@ -120,3 +120,26 @@ def test_without_a_sensor_everything_is_null_with_a_reason() -> None:
 
     assert (found.energy_j, found.coverage, found.trace) == (None, None, None)
     assert list(faults(found.power, "power")) == []
+
+
+def test_a_counters_uncertainty_is_that_of_its_ticks() -> None:
+    """N windows of total length T that a counter of tick tau covers are uncertain by sqrt(n) tau / (sqrt(6) T)."""
+    (term, gain) = attribute(samples(counter_factor=1.0)).power["uncertainty"]
+
+    assert (term["name"], gain["name"]) == ("edges", "gain")
+    assert term["relative"] == pytest.approx(2**0.5 * 0.1 / (6**0.5 * 4.0), rel=1e-6)
+
+
+def test_a_sensor_that_reads_nothing_is_no_sensor() -> None:
+    """0 W throughout is not 0 J: nothing draws that, and the joules are null with this reason."""
+    found = attribute(samples(watts=0.0, idle_w=0.0))
+
+    assert found.energy_j is None
+    assert found.power["reasons"]["method"] == "the sensor read 0 W throughout, which nothing draws"
+
+
+def test_replayed_joules_say_so() -> None:
+    """Joules of a recorded trace are flagged as such, whatever the trace says of itself."""
+    found = report.attribute("replay", SENSOR, samples(), WINDOWS, IDLE)
+
+    assert found.power["flags"][0] == "The joules are those of a recorded trace, not measured beside these runs."
