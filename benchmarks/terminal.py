@@ -117,7 +117,7 @@ def _doubts(record: Record) -> Iterator[str]:
 def directions(study: Study, saved: Path | None) -> list[str]:
     """Return where the save went and the commands that follow."""
     if saved is None:
-        return study.troubles or ["Nothing was saved under results/ in this session."]
+        return study.troubles or ["Nothing was saved in this session (as --benchmark-disable asks)."]
     unasked = " (saved under the device's name; name it yourself with --benchmark-save=NAME)"
     folder = _short(saved.parent.parent)  # the save lies in its machine's folder
     elsewhere = "" if folder == RESULTS else f" --results {shlex.quote(folder)}"

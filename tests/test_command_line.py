@@ -83,6 +83,16 @@ def test_models_help() -> None:
     assert "HuggingFaceTB/SmolVLM2-2.2B-Instruct" in done.stdout
 
 
+def test_a_smoke_test_saves_nothing(tmp_path: Path) -> None:
+    """--benchmark-disable tries one run a pair, and neither saves it nor leaves a journal."""
+    done = product.measure(tmp_path, "--models=llava", "--precisions=bf16", "--benchmark-disable")
+
+    assert done.returncode == 0, done.stdout
+    assert "llava-bf16: measured, 1 of 1 runs good" in done.stdout
+    assert "given up" not in done.stdout
+    assert not list(tmp_path.rglob("*.json*"))
+
+
 def test_a_conftest_among_the_photographs_is_not_run(tmp_path: Path) -> None:
     """--images=DIR, written with its `=`, runs nothing that lies in the folder."""
     (tmp_path / "conftest.py").write_text("raise SystemExit('run')")
