@@ -1,4 +1,4 @@
-"""Whether the machine was itself: temperature, clock and throttling, before and after the runs."""
+"""Whether the machine was itself: temperature and clock before and after the runs, throttling during them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ class Snapshot:
 
     temperature_c: float | None = None
     clock_hz: float | None = None
-    throttled: list[str] | None = None
     reason: str = NOT_TAKEN
 
 
@@ -37,16 +36,60 @@ def snapshot(torch_device: str, gpu_uuid: str | None, root: Path = Path("/")) ->
     return _gpu(gpu_uuid) if torch_device.startswith("cuda") else _cpu(root)
 
 
-def section(before: Snapshot, after: Snapshot, *, finite_logits: bool | None) -> Health:
-    """Return the Record's health from a look before and one after the runs."""
+class Watch:
+    """Looks at a GPU's throttling while it works: when it is idle again the reasons are gone.
+
+    Attributes:
+        seen: the reasons seen so far, in words; None while no reading has been taken.
+        reason: why there may be none.
+    """
+
+    def __init__(self, gpu_uuid: str | None) -> None:
+        self.seen: list[str] | None = None
+        self.reason = NOT_TAKEN
+        self._library: Any = None
+        try:
+            self._library = nvml.library()
+            self._device = nvml.handle(self._library, gpu_uuid)
+        except nvml.NoGpu as error:
+            self.reason = str(error)
+            self.close()
+
+    def read(self) -> list[None]:
+        """Take a reading, for a Sampler; there are no samples to keep."""
+        found = None if self._library is None else _throttles(self._library, self._device)
+        if found is not None:
+            self.seen = list(dict.fromkeys([*(self.seen or []), *found]))
+        elif self._library is not None:
+            self.reason = "NVML does not say"
+        return []
+
+    def close(self) -> None:
+        """Let go of the GPU; harmless to repeat."""
+        if self._library is not None:
+            nvml.optional(self._library, self._library.nvmlShutdown)
+            self._library = None
+
+
+def section(
+    before: Snapshot,
+    after: Snapshot,
+    throttled: list[str] | None,
+    throttle_reason: str,
+    *,
+    finite_logits: bool | None,
+) -> Health:
+    """Return the Record's health from a look before and one after the runs, and a watch over them."""
     values: dict[str, Any] = {
         "temperature_before_c": before.temperature_c,
         "temperature_after_c": after.temperature_c,
         "clock_before_hz": before.clock_hz,
         "clock_after_hz": after.clock_hz,
-        "throttled": after.throttled,
+        "throttled": throttled,
     }
     reasons = {key: (before if "before" in key else after).reason for key, value in values.items() if value is None}
+    if throttled is None:
+        reasons["throttled"] = throttle_reason
     if finite_logits is None:
         reasons["finite_logits"] = "no warm-up run looked at them"
     return cast("Health", {**values, "finite_logits": finite_logits, "reasons": reasons})
@@ -59,9 +102,7 @@ def _gpu(uuid: str | None) -> Snapshot:
         return Snapshot(reason=str(error))
     try:
         device = nvml.handle(library, uuid)
-        return Snapshot(
-            _temperature(library, device), _clock(library, device), _throttles(library, device), "NVML does not say"
-        )
+        return Snapshot(_temperature(library, device), _clock(library, device), "NVML does not say")
     except nvml.NoGpu as error:
         return Snapshot(reason=str(error))
     finally:
@@ -97,7 +138,7 @@ def _cpu(root: Path) -> Snapshot:
     clocks = [_number(f) for f in sorted(root.glob("sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq"))]
     degrees = [value / 1e3 for value in hottest if value is not None]
     hertz = [value * 1e3 for value in clocks if value is not None]
-    return Snapshot(max(degrees, default=None), max(hertz, default=None), None, "the kernel shows none for this CPU")
+    return Snapshot(max(degrees, default=None), max(hertz, default=None), "the kernel shows none for this CPU")
 
 
 def _number(file: Path) -> float | None:

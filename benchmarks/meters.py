@@ -26,6 +26,8 @@ IDLE_S = 3.0
 """Idle power is measured so long before and after the runs, with the model loaded, seconds."""
 MEMORY_PERIOD_S = 0.1
 """Time between memory samples, seconds: a read of /proc costs 20 us, so 10 Hz costs nothing."""
+WATCH_PERIOD_S = 1.0
+"""Time between looks at a GPU's throttling, seconds."""
 NEVER_BEGAN = "the model was not loaded"
 OTHER_SENSOR = "the session that went on found another sensor"
 
@@ -57,6 +59,8 @@ class Meters:
         self._reader: memory.MemoryReader | None = None
         self._idle: list[tuple[str, tuple[int, int]]] = []
         self._before = self._after = Snapshot()
+        self._watch: health.Watch | None = None
+        self._watcher: Sampler[None] | None = None
         self._gpu_uuid: str | None = None
         self._told = [0, 0, 0]  # power samples, memory samples and idle windows that `news` has given
         self.baseline: int | None = None
@@ -82,6 +86,10 @@ class Meters:
         if not self._earlier:
             self._before = self._look()
         self._stay_idle("before")
+        if self._plan.torch_device.startswith("cuda"):
+            self._watch = health.Watch(self._gpu_uuid)
+            self._watcher = Sampler(self._watch.read, WATCH_PERIOD_S)
+            self._watcher.start()
 
     def follow(self, worker: Handle) -> None:
         """Watch the child that replaced the first one."""
@@ -90,15 +98,19 @@ class Meters:
 
     def finish(self) -> None:
         """Take the last readings, with the model still loaded."""
+        if self._watcher is not None:
+            self._watcher.stop()
         if self._reader is not None:
             self._after = self._look()
             self._stay_idle("after")
 
     def close(self) -> None:
         """Stop sampling; harmless to repeat."""
-        for sampler in (self._power, self._memory):
+        for sampler in (self._power, self._memory, self._watcher):
             if sampler is not None:
                 sampler.stop()
+        if self._watch is not None:
+            self._watch.close()
         if self._reader is not None:
             self._reader.close()
         if self._selection.monitor is not None:
@@ -128,6 +140,7 @@ class Meters:
                     "power": [[s.time_ns, s.watts, s.energy_j] for s in watts],
                     "memory": [[s.time_ns, s.ram, s.peak, s.file, s.vram] for s in sizes],
                     "lost": self._lost,
+                    "throttled": self._throttled,
                 }
             )
         return lines
@@ -139,7 +152,15 @@ class Meters:
 
     def health(self, *, finite_logits: bool | None) -> Health:
         """Return the Record's health."""
-        return health.section(self._before, self._after, finite_logits=finite_logits)
+        why = self._watch.reason if self._watch is not None else "the kernel shows none for what computes"
+        return health.section(self._before, self._after, self._throttled, why, finite_logits=finite_logits)
+
+    @property
+    def _throttled(self) -> list[str] | None:
+        """Why what computes was slower than it can be, in this session and the earlier ones; None is not known."""
+        looks = [segment.throttled for segment in self._earlier] + [self._watch.seen if self._watch else None]
+        known = [seen for seen in looks if seen is not None]
+        return list(dict.fromkeys(reason for seen in known for reason in seen)) if known else None
 
     @property
     def _lost(self) -> str | None:

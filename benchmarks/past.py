@@ -57,6 +57,7 @@ class Segment:
     power: list[PowerSample] = field(default_factory=list)
     memory: list[MemorySample] = field(default_factory=list)
     lost: str | None = None
+    throttled: list[str] | None = None
 
     def shifted(self, by: int) -> Segment:
         """Return this segment with every time `by` ns later."""
@@ -136,7 +137,7 @@ def _add(segment: Segment, line: Line) -> None:
     elif do == "samples":
         segment.power += [PowerSample(*sample) for sample in line["power"]]
         segment.memory += [MemorySample(*sample) for sample in line["memory"]]
-        segment.lost = line["lost"]
+        segment.lost, segment.throttled = line["lost"], line["throttled"]
 
 
 def laid_out(found: Sequence[Segment], before_ns: int) -> list[Segment]:

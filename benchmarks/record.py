@@ -226,7 +226,7 @@ class Health(TypedDict):
     temperature_after_c: float | None
     clock_before_hz: float | None
     clock_after_hz: float | None
-    throttled: list[str] | None  # reasons seen at the end of the runs; [] is none
+    throttled: list[str] | None  # reasons seen during warm-up and runs, once a second; [] is none
     finite_logits: bool | None  # of the first warm-up's first step
     reasons: dict[str, str]
 

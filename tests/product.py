@@ -70,6 +70,12 @@ class Terminal:
         while text not in self.said:
             assert self._read(deadline), f"{text!r} never came:\n{self.said}"
 
+    def hang_up(self) -> int:
+        """Take the terminal away, so that every further writing fails, and return the exit code in the end."""
+        os.close(self._ours)
+        self._ours = -1
+        return self.process.wait(TIMEOUT_S)
+
     def finish(self) -> int:
         """Read to the end and return the exit code."""
         deadline = time.monotonic() + TIMEOUT_S
@@ -93,7 +99,8 @@ class Terminal:
     def __exit__(self, *_: object) -> None:
         self.process.kill()
         self.process.wait()
-        os.close(self._ours)
+        if self._ours >= 0:
+            os.close(self._ours)
 
 
 def tool(name: str) -> Path:

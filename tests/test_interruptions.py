@@ -109,6 +109,16 @@ def test_a_stopped_session_saves_what_is_finished(tmp_path: Path, number: signal
     assert len(list((tmp_path / ".journal").iterdir())) == 1
 
 
+def test_a_terminal_that_goes_away_costs_nothing(tmp_path: Path) -> None:
+    """Where the terminal is gone and nothing ignores or sends a signal, the session goes on to its save."""
+    with product.Terminal(command(tmp_path, "--models=llava")) as terminal:
+        terminal.wait_for("llava-bf16  run ")
+        terminal.hang_up()
+
+    (save,) = saves(tmp_path)
+    assert save["benchmarks"][0]["stats"]["rounds"] == 12
+
+
 def test_an_unfinished_session_is_listed(tmp_path: Path) -> None:
     """A session that is begun beside an unfinished one says how to go on with it, and leaves it as it is."""
     head = {"save": "thor", "pairs": ["llava-bf16", "phi-bf16"], "boot": "", "fingerprint": {}}

@@ -33,7 +33,7 @@ SEGMENT: dict[str, Any] = {
     "sensor_name": "none",
     "sensor_reason": "no sensor here",
     "scope_mismatch": False,
-    "before": {"temperature_c": None, "clock_hz": None, "throttled": None, "reason": "none"},
+    "before": {"temperature_c": None, "clock_hz": None, "reason": "none"},
 }
 
 

@@ -144,9 +144,12 @@ def test_health_and_vram(library: Path) -> None:
 import json, os
 from benchmarks import device, health, memory
 look = health.snapshot("cuda:0", None)
+watch = health.Watch(None)
+unread = watch.seen
+watch.read(); watch.read(); watch.close(); watch.close()
 vram = memory.MemoryReader("discrete", os.getpid()).read()[0].vram
-print(json.dumps([look.temperature_c, look.clock_hz, look.throttled, vram, device.identify("cuda:0")["label"]]))
+print(json.dumps([look.temperature_c, look.clock_hz, unread, watch.seen, vram, device.identify("cuda:0")["label"]]))
 """
     seen = ask(library, code)
 
-    assert seen == [61.0, 2.4e9, ["hardware thermal slowdown"], 4_000_000_000, "GB10"]
+    assert seen == [61.0, 2.4e9, None, ["hardware thermal slowdown"], 4_000_000_000, "GB10"]
