@@ -167,14 +167,11 @@ def _cpu_name(root: Path) -> str | None:
 def _ask_gpu(uuid: str | None) -> _Gpu:
     """Return name and driver of the GPU; of the only one where no UUID is given."""
     try:
-        library = nvml.library()
+        library, device = nvml.opened(uuid)
     except nvml.NoGpu as error:
         return _Gpu(reason=str(error))
     try:
-        device = nvml.handle(library, uuid)
         return _Gpu(nvml.name(library, device), nvml.driver(library), "NVML does not say")
-    except nvml.NoGpu as error:
-        return _Gpu(reason=str(error))
     finally:
         library.nvmlShutdown()
 

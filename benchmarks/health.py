@@ -49,11 +49,9 @@ class Watch:
         self.reason = NOT_TAKEN
         self._library: Any = None
         try:
-            self._library = nvml.library()
-            self._device = nvml.handle(self._library, gpu_uuid)
+            self._library, self._device = nvml.opened(gpu_uuid)
         except nvml.NoGpu as error:
             self.reason = str(error)
-            self.close()
 
     def read(self) -> list[None]:
         """Take a reading, for a Sampler; there are no samples to keep."""
@@ -97,14 +95,11 @@ def section(
 
 def _gpu(uuid: str | None) -> Snapshot:
     try:
-        library = nvml.library()
+        library, device = nvml.opened(uuid)
     except nvml.NoGpu as error:
         return Snapshot(reason=str(error))
     try:
-        device = nvml.handle(library, uuid)
         return Snapshot(_temperature(library, device), _clock(library, device), "NVML does not say")
-    except nvml.NoGpu as error:
-        return Snapshot(reason=str(error))
     finally:
         library.nvmlShutdown()
 

@@ -51,7 +51,10 @@ class MemoryReader:
         self._gpu: Any = None
         self.vram_reason = NO_GPU
         if kind == "discrete":
-            self._open_gpu(gpu_uuid)
+            try:
+                self._nvml, self._gpu = nvml.opened(gpu_uuid)
+            except nvml.NoGpu as error:
+                self.vram_reason = str(error)
 
     def follow(self, pid: int) -> None:
         """Read another child from now on."""
@@ -71,14 +74,6 @@ class MemoryReader:
         if self._nvml is not None:
             nvml.optional(self._nvml, self._nvml.nvmlShutdown)
             self._nvml = None
-
-    def _open_gpu(self, uuid: str | None) -> None:
-        try:
-            self._nvml = nvml.library()
-            self._gpu = nvml.handle(self._nvml, uuid)
-        except nvml.NoGpu as error:
-            self.vram_reason = str(error)
-            self.close()
 
     def _vram(self) -> int | None:
         """Return the child's memory on the GPU, as the driver accounts for it (context included)."""

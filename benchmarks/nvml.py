@@ -55,6 +55,20 @@ def handle(nvml: Any, uuid: str | None) -> Any:
     raise NoGpu(f"NVML shows {count} GPU(s), none with the UUID {uuid}")
 
 
+def opened(uuid: str | None) -> tuple[Any, Any]:
+    """Return (library, handle of the GPU with `uuid`); the library is shut down again where there is no such GPU.
+
+    Raises:
+        NoGpu: as `library` and `handle`.
+    """
+    nvml = library()
+    try:
+        return nvml, handle(nvml, uuid)
+    except NoGpu:
+        nvml.nvmlShutdown()
+        raise
+
+
 def optional(nvml: Any, call: Callable[..., Any], *arguments: Any) -> Any | None:
     """Return what `call` returns, or None where this device does not support it (any call may be missing)."""
     try:

@@ -26,8 +26,7 @@ class NvmlMonitor(PowerMonitor):
 
     def __init__(self, target: PowerTarget, argument: str | None = None) -> None:  # noqa: ARG002
         try:
-            self._nvml = nvml.library()
-            self._handle = nvml.handle(self._nvml, target.gpu_uuid)
+            self._nvml, self._handle = nvml.opened(target.gpu_uuid)
         except nvml.NoGpu as error:
             raise SensorUnavailable(f"nvml: {error}.") from error
         self._refuse_mig()

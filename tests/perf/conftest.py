@@ -1,18 +1,22 @@
-"""Benchmarks of the harness itself run on demand, because the unit suite judges no speed."""
+"""Benchmarks of the harness itself: in full by `tox run -e perf`, once and small in the unit suite."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import dataclass
 
 import pytest
 
-HERE = Path(__file__).parent
+
+@dataclass(frozen=True)
+class Size:
+    """How much is measured: rounds a benchmark, saved boards, and runs a pair in them."""
+
+    rounds: int
+    boards: int
+    runs: int
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip what measures the harness unless benchmarks were asked for."""
-    if config.getoption("benchmark_only"):
-        return
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.skip(reason="measures the harness: tox run -e perf"))
+@pytest.fixture(scope="session")
+def size(request: pytest.FixtureRequest) -> Size:
+    """In full where benchmarks were asked for; else once each, because the unit suite judges no speed."""
+    return Size(60, 20, 2500) if request.config.getoption("benchmark_only") else Size(1, 2, 3)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from pytest_benchmark.fixture import BenchmarkFixture
 
+    from tests.perf.conftest import Size
+
 NEW_TOKENS = 5
 
 
@@ -39,18 +41,18 @@ def worker() -> Iterator[handle.Handle]:
 
 @pytest.mark.benchmark(group="one run")
 @pytest.mark.parametrize("hertz", [0, 10, 100], ids=lambda hertz: f"memory read at {hertz} Hz")
-def test_sampling_beside_a_run(worker: handle.Handle, benchmark: BenchmarkFixture, hertz: int) -> None:
+def test_sampling_beside_a_run(worker: handle.Handle, benchmark: BenchmarkFixture, size: Size, hertz: int) -> None:
     """Memory samples at the suite's 10 Hz beside a run, against none and against ten times as many."""
     sampler = Sampler(MemoryReader("host", worker.pid).read, 1 / hertz) if hertz else None
     if sampler:
         sampler.start()
-    benchmark.pedantic(lambda: worker.run([(0, 0)]), rounds=60)
+    benchmark.pedantic(lambda: worker.run([(0, 0)]), rounds=size.rounds)
     if sampler:
         sampler.stop()
 
 
 @pytest.mark.benchmark(group="what a round adds to its window")
-def test_the_pipe(worker: handle.Handle, benchmark: BenchmarkFixture) -> None:
+def test_the_pipe(worker: handle.Handle, benchmark: BenchmarkFixture, size: Size) -> None:
     """The round's time in the parent less the window in the child, as a share of the window, in extra_info."""
     windows: list[float] = []
 
@@ -59,33 +61,39 @@ def test_the_pipe(worker: handle.Handle, benchmark: BenchmarkFixture) -> None:
         windows.append((marks["end_ns"] - marks["start_ns"]) / 1e9)
 
     began = time.monotonic()
-    benchmark.pedantic(run, rounds=60)
-    benchmark.extra_info["added_share"] = (time.monotonic() - began) / sum(windows) - 1
+    benchmark.pedantic(run, rounds=size.rounds)
+    added = (time.monotonic() - began) / sum(windows) - 1
+    benchmark.extra_info["added_share"] = added
+
+    assert len(windows) == size.rounds
+    assert added > 0
 
 
 @pytest.fixture(scope="module")
-def saves(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Twenty saves of twelve pairs of 2500 runs each, a study on twenty boards."""
+def saves(tmp_path_factory: pytest.TempPathFactory, size: Size) -> list[Path]:
+    """Saves of twelve pairs each: in full, a study of 2500 runs a pair on twenty boards."""
     folder = tmp_path_factory.mktemp("saves")
     models = ("gemma3n", "internvl2-2b", "llava", "moondream2", "phi", "smolvlm2")
-    records = [factory.record(model, precision, runs=2500) for model in models for precision in ("fp16", "bf16")]
-    return [factory.save(folder / f"0001_board{n}.json", records, label=f"Board {n}") for n in range(20)]
+    records = [factory.record(model, precision, runs=size.runs) for model in models for precision in ("fp16", "bf16")]
+    return [factory.save(folder / f"0001_board{n}.json", records, label=f"Board {n}") for n in range(size.boards)]
 
 
 @pytest.mark.benchmark(group="plotting")
-def test_reading(saves: list[Path], benchmark: BenchmarkFixture) -> None:
-    """Twenty saves of twelve pairs of 2500 runs become one table."""
-    table = benchmark.pedantic(lambda: frame.build(load.load(saves)), rounds=3)
+def test_reading(saves: list[Path], benchmark: BenchmarkFixture, size: Size) -> None:
+    """All saves become one table."""
+    table = benchmark.pedantic(lambda: frame.build(load.load(saves)), rounds=min(3, size.rounds))
 
-    assert len(table) == 240
+    assert len(table) == 12 * size.boards
 
 
 @pytest.mark.benchmark(group="plotting")
 @pytest.mark.parametrize("name", FIGURES)
-def test_drawing(saves: list[Path], benchmark: BenchmarkFixture, tmp_path: Path, name: str) -> None:
-    """Each figure of four boards, drawn and written."""
+def test_drawing(saves: list[Path], benchmark: BenchmarkFixture, size: Size, tmp_path: Path, name: str) -> None:
+    """Each figure of up to four boards is drawn and written."""
     table = frame.build(load.load(saves[:4]))
-    benchmark.pedantic(partial(draw, name, table, tmp_path), rounds=2)
+    benchmark.pedantic(partial(draw, name, table, tmp_path), rounds=min(2, size.rounds))
+
+    assert (tmp_path / name).stat().st_size > 10_000
 
 
 def draw(name: str, table: pd.DataFrame, folder: Path) -> None:

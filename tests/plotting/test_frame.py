@@ -83,32 +83,31 @@ def with_batch(size: int) -> dict[str, Any]:
     return built
 
 
+def with_value(section: str, field: str, value: str, **options: Any) -> dict[str, Any]:
+    """Return a Record that differs from another in one field."""
+    built = record(**options)
+    built[section][field] = value
+    return built
+
+
 def with_power(scope: str) -> dict[str, Any]:
     """Return a Record whose sensor covers `scope`."""
-    built = record()
-    built["power"]["scope"] = scope
-    return built
+    return with_value("power", "scope", scope)
 
 
 def with_images(digest: str) -> dict[str, Any]:
     """Return a Record of other photographs, and otherwise the same work."""
-    built = record()
-    built["workload"]["hash"] = digest
-    return built
+    return with_value("workload", "hash", digest)
 
 
 def with_revision(revision: str) -> dict[str, Any]:
     """Return a Record of another commit of the same checkpoint."""
-    built = record(weights="hub")
-    built["checkpoint"]["revision"] = revision
-    return built
+    return with_value("checkpoint", "revision", revision, weights="hub")
 
 
 def with_engine(name: str) -> dict[str, Any]:
     """Return a Record of another engine."""
-    built = record()
-    built["engine"]["name"] = name
-    return built
+    return with_value("engine", "name", name)
 
 
 @pytest.mark.parametrize(
@@ -248,16 +247,12 @@ def test_unlike_devices_are_said(tmp_path: Path) -> None:
 
 def with_checkpoint(name: str) -> dict[str, Any]:
     """Return a Record of another checkpoint under the same model label."""
-    built = record()
-    built["checkpoint"]["name"] = name
-    return built
+    return with_value("checkpoint", "name", name)
 
 
 def with_hash(digest: str, new_tokens: int) -> dict[str, Any]:
     """Return a Record of so many tokens and a workload of its own."""
-    built = record(new_tokens=new_tokens)
-    built["workload"]["hash"] = digest
-    return built
+    return with_value("workload", "hash", digest, new_tokens=new_tokens)
 
 
 @pytest.mark.parametrize(
