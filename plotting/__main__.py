@@ -179,7 +179,7 @@ def _read(paths: Sequence[Path]) -> tuple[load.Saves, pd.DataFrame]:
 
 def _warn(problems: Sequence[str]) -> None:
     for problem in problems:
-        print(f"Left out: {problem}", file=sys.stderr)
+        print(f"python -m plotting: {problem}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ def test_products_problems_and_bytes(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert set(strict.files) == PRODUCTS
     assert {Path(line).name for line in strict.out.splitlines()[:-1]} == PRODUCTS
     assert strict.out.splitlines()[-1].startswith("1 save, 1 device, pairs: 1 failed, 1 measured; 1 left out")
-    assert strict.err == f"Left out: {folder}/0000_broken.json: is no JSON (empty, cut off or damaged); left out\n"
+    assert strict.err == f"python -m plotting: {folder}/0000_broken.json: is no JSON (empty, cut off or damaged); left out\n"
     assert all(strict.files[name].startswith(b"\x89PNG") for name in FIGURES)
 
     again = plot(capsys, folder, out)
@@ -110,8 +110,8 @@ def test_only_broken_files_are_said(tmp_path: Path, capsys: pytest.CaptureFixtur
 
     assert main(["--results", str(tmp_path), "--out", str(tmp_path / "plots")]) == 2
     first, second, last = capsys.readouterr().err.splitlines()
-    assert first.startswith(f"Left out: {tmp_path / 'a.json'}: is no JSON")
-    assert second.startswith(f"Left out: {tmp_path / 'b.json'}: is no save of pytest-benchmark")
+    assert first.startswith(f"python -m plotting: {tmp_path / 'a.json'}: is no JSON")
+    assert second.startswith(f"python -m plotting: {tmp_path / 'b.json'}: is no save of pytest-benchmark")
     assert "none of 2 files holds a benchmark of this suite; type pytest benchmarks" in last
     assert not (tmp_path / "plots").exists()
 
@@ -220,7 +220,7 @@ def test_compare_names_what_it_leaves_out(results: Path, capsys: pytest.CaptureF
     assert main(["compare", "thor", "dell", "--format=json", "--results", str(results)]) == 0
     out, err = capsys.readouterr()
     assert json.loads(out)
-    assert err == f"Left out: {path}: entry 2 has no Record; left out\n"
+    assert err == f"python -m plotting: {path}: entry 2 has no Record; left out\n"
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["compare", "--help"]], ids=" ".join)
