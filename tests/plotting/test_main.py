@@ -74,7 +74,8 @@ def test_products_problems_and_bytes(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert set(strict.files) == PRODUCTS
     assert {Path(line).name for line in strict.out.splitlines()[:-1]} == PRODUCTS
     assert strict.out.splitlines()[-1].startswith("1 save, 1 device, pairs: 1 failed, 1 measured; 1 left out")
-    assert strict.err == f"python -m plotting: {folder}/0000_broken.json: is no JSON (empty, cut off or damaged); left out\n"
+    broken = f"{folder}/0000_broken.json"
+    assert strict.err == f"python -m plotting: {broken}: is no JSON (empty, cut off or damaged); left out\n"
     assert all(strict.files[name].startswith(b"\x89PNG") for name in FIGURES)
 
     again = plot(capsys, folder, out)
