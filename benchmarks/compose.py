@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from benchmarks import redact
 from benchmarks.record import MEASURED, SCHEMA
 
 if TYPE_CHECKING:
-    from benchmarks.record import Checkpoint, Engine, Load, Record
+    from benchmarks.record import Checkpoint, Engine, Load, Memory, Record
     from benchmarks.session import PairSession
 
 NOT_LOADED = "the model was not loaded"
@@ -18,7 +19,7 @@ MADE_HERE = "these weights were made here, not published"
 
 
 def compose(session: PairSession, status: str, finished: str) -> Record:
-    """Return the Record of a pair that ended as `status`."""
+    """Return the Record of a pair that ended as `status`, without secrets."""
     tally, meters = session.tally, session.meters
     reading = meters.read(tally.windows, tally.torch_peak_bytes)
     runs = tally.runs(
@@ -30,7 +31,7 @@ def compose(session: PairSession, status: str, finished: str) -> Record:
         reasons |= {"runs": NO_GOOD_RUN, "token_latency": NO_GOOD_RUN}
     if reading.trace is None:
         reasons["trace"] = reading.power["reasons"].get("method", NO_GOOD_RUN)
-    return {
+    record: Record = {
         "schema": SCHEMA,
         "status": status,
         "message": None if status == MEASURED else _message(session, status),
@@ -48,7 +49,7 @@ def compose(session: PairSession, status: str, finished: str) -> Record:
         "runs": runs,
         "failures": tally.failures(),
         "power": reading.power,
-        "memory": reading.memory,
+        "memory": _memory(session, reading.memory),
         "health": meters.health(finite_logits=tally.finite_logits),
         "trace": reading.trace,
         "token_latency": latency,
@@ -56,6 +57,12 @@ def compose(session: PairSession, status: str, finished: str) -> Record:
         "interruptions": session.interruptions,
         "reasons": reasons,
     }
+    return cast("Record", redact.everywhere(record))
+
+
+def _memory(session: PairSession, measured: Memory) -> Memory:
+    values, reasons = session.room.facts()
+    return cast("Memory", {**measured, **values, "reasons": measured["reasons"] | reasons})
 
 
 def _message(session: PairSession, status: str) -> str:

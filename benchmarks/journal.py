@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import IO, TYPE_CHECKING, Any
 
+from benchmarks import redact
 from benchmarks.errors import BenchmarkError
 
 try:
@@ -189,7 +190,7 @@ class PairLog:
 
 
 def _encoded(line: Line) -> bytes:
-    return json.dumps(line, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+    return json.dumps(redact.everywhere(line), separators=(",", ":"), allow_nan=False).encode() + b"\n"
 
 
 def _lock(file: IO[bytes]) -> bool:

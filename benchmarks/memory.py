@@ -87,6 +87,11 @@ class MemoryReader:
         return int(used[0])
 
 
+def available_bytes(root: Path = Path("/")) -> int | None:
+    """Return MemAvailable of /proc/meminfo, bytes; None where there is none."""
+    return _fields(root / "proc/meminfo").get("MemAvailable")
+
+
 def used_bytes(root: Path = Path("/")) -> int | None:
     """Return MemTotal - MemAvailable of /proc/meminfo, bytes."""
     found = _fields(root / "proc/meminfo")

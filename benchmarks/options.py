@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import aside, device, power, workload
+from benchmarks import aside, device, memory, power, room, workload
 from benchmarks.errors import BenchmarkError
 from benchmarks.worker.child import check_torch_device
 
@@ -36,6 +36,7 @@ class Plan:
     isolation: str
     start_method: str | None
     run_timeout_s: float
+    ram_floor_bytes: int | None
     resume: bool
 
 
@@ -77,6 +78,13 @@ def add(parser: pytest.Parser) -> None:
         metavar="S",
         help="a run that takes longer is killed and counted as failed (default: 600)",
     )
+    add_option(
+        "--ram-floor",
+        type=_gigabytes,
+        metavar="GB",
+        help="memory that must stay available: a model that would take more is not loaded, or killed; 0 is none "
+        "(default: 1 where CPU and GPU share one memory, else 0)",
+    )
     add_option("--resume", action="store_true", help="go on with the interrupted session of the same save name")
     add_option("--start-method", choices=START_METHODS, help="of the child (default: forkserver for mini, else spawn)")
 
@@ -105,6 +113,17 @@ def _seconds(text: str) -> float:
     if not 0 < seconds < float("inf"):
         raise argparse.ArgumentTypeError(f"asked for {text!r}, needs a number of seconds above 0")
     return seconds
+
+
+def _gigabytes(text: str) -> float:
+    """Return a size of 0 GB or more."""
+    try:
+        size = float(text)
+    except ValueError:
+        size = -1.0
+    if not 0 <= size < float("inf"):
+        raise argparse.ArgumentTypeError(f"asked for {text!r}, needs a number of GB, 0 or more")
+    return size
 
 
 def plan(config: pytest.Config) -> Plan:
@@ -138,8 +157,26 @@ def plan(config: pytest.Config) -> Plan:
         isolation=get("isolation"),
         start_method=start_method,
         run_timeout_s=get("run_timeout"),
+        ram_floor_bytes=_ram_floor(get("ram_floor"), machine, get("isolation")),
         resume=get("resume"),
     )
+
+
+def _ram_floor(asked: float | None, machine: device.DeviceInfo, isolation: str) -> int | None:
+    """Return the bytes that must stay available; None where nothing is guarded."""
+    if asked is None:
+        guarded = machine["memory_kind"] == "unified" and isolation == "process"
+        return room.UNIFIED_FLOOR_BYTES if guarded else None
+    if asked == 0:
+        return None
+    if isolation == "none":
+        raise BenchmarkError(f"--ram-floor={asked:g}: needs a process to kill; leave --isolation=none out.")
+    if memory.available_bytes() is None:
+        raise BenchmarkError(f"--ram-floor={asked:g}: this system has no /proc/meminfo to watch; leave it out.")
+    total = machine["ram_bytes"]
+    if total is not None and asked * 1e9 >= total:
+        raise BenchmarkError(f"--ram-floor={asked:g}: this machine has {total / 1e9:.1f} GB; ask for less.")
+    return round(asked * 1e9)
 
 
 def _workload(config: pytest.Config) -> workload.Workload:

@@ -211,6 +211,10 @@ class Memory(TypedDict):
     ram_peak_bytes: int | None
     ram_baseline_bytes: int | None  # before loading
     ram_delta_bytes: int | None  # average less baseline
+    ram_predicted_bytes: int | None  # the least that the model takes, known before it is loaded
+    ram_available_bytes: int | None  # MemAvailable before it is loaded
+    ram_available_min_bytes: int | None  # the lowest MemAvailable from then on; null without a floor
+    ram_floor_bytes: int | None  # what must stay available (--ram-floor)
     ram_file_bytes: int | None  # the child's file-mapped pages (weights, libraries), average
     vram_avg_bytes: int | None
     vram_peak_bytes: int | None

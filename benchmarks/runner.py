@@ -2,42 +2,52 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from benchmarks import aside
 from benchmarks.models import miniature
+from benchmarks.room import Room
 from benchmarks.worker import handle
 from benchmarks.worker.protocol import Job, WorkerFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from benchmarks.models.base import ModelSpec
     from benchmarks.options import Plan
     from benchmarks.worker.protocol import Loaded, RunMarks
 
+T = TypeVar("T")
 LOAD_TIMES = 20
 """A load may take so many times --run-timeout: it may have to read from a slow disk."""
 
 
 class Runner:
-    """Owns the worker of one pair. `worker` is None before the start, after the end and after its death."""
+    """Owns the worker of one pair. `worker` is None before the start, after the end and after its death.
+
+    `room` guards the machine's memory from before the load to the end.
+    """
 
     def __init__(self, spec: ModelSpec, precision: str, plan: Plan) -> None:
         self._spec = spec
         self._precision = precision
         self._plan = plan
         self.worker: handle.Handle | None = None
+        self.room = Room(plan.ram_floor_bytes)
 
     def start(self) -> Loaded:
         """Start a worker and have it load the model.
 
         Raises:
-            WorkerFailed: it could not.
+            WorkerFailed: it could not, or there is no room for it.
         """
-        plan = self._plan
-        self.worker = handle.start(self._job(), isolation=plan.isolation, start_method=plan.start_method)
-        return self.worker.load(plan.run_timeout_s * LOAD_TIMES)
+        plan, source = self._plan, self._checkpoint()
+        self.room.admit(sorted(source.glob("*.safetensors")))
+        worker = handle.start(self._job(source), isolation=plan.isolation, start_method=plan.start_method)
+        self.worker = worker
+        self.room.watch(worker)
+        return self._explained(lambda: worker.load(plan.run_timeout_s * LOAD_TIMES))
 
     def warm_up(self) -> bool | None:
         """Run the warm-ups; the first also looks whether the logits are finite, which is returned."""
@@ -55,22 +65,31 @@ class Runner:
         """
         if self.worker is None:
             raise WorkerFailed("NoWorker", "the worker could not be started again", died=True)
-        work = self._plan.work
-        return self.worker.run(work.request(index % work.requests), self._plan.run_timeout_s, check=check)
+        worker, work = self.worker, self._plan.work
+        request = work.request(index % work.requests)
+        return self._explained(lambda: worker.run(request, self._plan.run_timeout_s, check=check))
 
     def end(self, *, at_once: bool = False) -> None:
         """End the worker, `at_once` without waiting for what it does; harmless to repeat."""
+        self.room.stop()
         if self.worker is not None:
             self.worker.close(at_once=at_once)
             self.worker = None
 
-    def _job(self) -> Job:
+    def _explained(self, ask: Callable[[], T]) -> T:
+        """Return what `ask` returns; a worker that was killed for want of room fails for that reason."""
+        try:
+            return ask()
+        except WorkerFailed as failure:
+            raise self.room.explain(failure) from None
+
+    def _job(self, source: Path) -> Job:
         plan = self._plan
         return Job(
             model=self._spec.id,
             precision=self._precision,
             weights=plan.weights,
-            source=self._checkpoint(),
+            source=source,
             torch_device=plan.torch_device,
             images=plan.work.encoded,
             prompts=plan.work.prompts,

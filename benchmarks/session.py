@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from benchmarks.journal import Line, PairLog
     from benchmarks.options import Plan
     from benchmarks.record import Interruption, Record
+    from benchmarks.room import Room
     from benchmarks.worker.protocol import Loaded
 
 
@@ -84,7 +85,7 @@ class PairSession:
             benchmark.pedantic(self._run, teardown=self._after_run, rounds=self._rounds)
             if self._runner.worker is not None:  # without a loaded model there is no idle power of one
                 self.meters.finish()
-            status = MEASURED if self.tally.marks else DID_NOT_FIT if self.tally.did_not_fit else FAILED
+            status = DID_NOT_FIT if self.tally.did_not_fit else MEASURED if self.tally.marks else FAILED
         finally:
             self._runner.end(at_once=status == INTERRUPTED)
             self.meters.close()
@@ -99,15 +100,23 @@ class PairSession:
 
     @property
     def verdict(self) -> str:
-        """Why the pair has no good run, in one sentence."""
+        """Why the pair is not measured, in one sentence."""
         tally = self.tally
         where = f"{self.id} on {self.plan.machine['label']}"
+        if tally.no_room is not None:
+            after = f" after {len(tally.marks)} good runs of {tally.planned}" if tally.marks else ""
+            return f"{where} did not fit{after}: {tally.no_room}"
         if tally.stage == "load":
             return f"{where} could not be loaded: {tally.first_message}"
         if tally.stage == "warmup":
             return f"{where} failed in a warm-up run: {tally.first_message}"
         of = "" if tally.attempted == tally.planned else f" of {tally.planned} planned"
         return f"{where} failed all {tally.attempted} runs{of}: {tally.first_message}"
+
+    @property
+    def room(self) -> Room:
+        """What guards the machine's memory."""
+        return self._runner.room
 
     @property
     def weights_id(self) -> str:
@@ -208,10 +217,10 @@ class PairSession:
             self._runner.warm_up()
         except WorkerFailed as failure:
             self._runner.end()
-            self.tally.reasons[f"{failure.reason} at restart"] += 1
+            self.tally.restart_failed(failure)
         except Exception as error:  # noqa: BLE001 - as above
             self._runner.end()
-            self.tally.reasons[f"{type(error).__name__} at restart"] += 1
+            self.tally.restart_failed(WorkerFailed(**trouble(error)))
 
     def _conclude(self, benchmark: BenchmarkFixture, status: str) -> None:
         """Make the Record, show it to pytest-benchmark, and keep it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,14 @@ from pytest_benchmark.utils import safe_dumps
 
 from benchmarks.errors import BenchmarkError
 
+try:
+    import fcntl
+except ImportError:  # no locks where there is no fcntl, as on Windows
+    fcntl = None  # type: ignore[assignment]
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pytest
 
 LONGEST_NAME = 100
@@ -34,12 +42,20 @@ class AtomicFileStorage(FileStorage):
         """Write a save as pytest-benchmark would, under the next free number."""
         data = safe_dumps(output_json, ensure_ascii=True, indent=1).encode()
         try:
-            target = Path(self.get(f"{self._next_num}_{save}.json"))  # type: ignore[no-untyped-call]
-            write_whole(target, data)
+            self.saved = self._save_here(save, data)
         except OSError as error:
             self.saved = self._save_elsewhere(save, data, error)
-        else:
-            self.saved = target
+
+    def _save_here(self, save: str, data: bytes) -> Path:
+        """Write the save under the next free number; two sessions that end at once take two."""
+        folder = Path(self.get("")).resolve()  # type: ignore[no-untyped-call]
+        with _alone_in(folder):
+            number = int(self._next_num)
+            while any(folder.glob(f"{number:04}_*")):
+                number += 1
+            target = folder / f"{number:04}_{save}.json"
+            write_whole(target, data)
+        return target
 
     def _save_elsewhere(self, save: str, data: bytes, error: OSError) -> Path | None:
         """Write the save into a new folder for temporary files, so that a full disk costs no day's work."""
@@ -54,6 +70,21 @@ class AtomicFileStorage(FileStorage):
             f"{trouble}; it is in {target}: copy it into results/, or free some space and type --resume."
         )
         return target
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keep other sessions of this suite from choosing a number in `folder` meanwhile; a lock ends with its process."""
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some network file systems have no locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def write_whole(target: Path, data: bytes) -> None:

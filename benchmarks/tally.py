@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from benchmarks.record import LATENCY_BINS, LATENCY_HIGH_S, LATENCY_LOW_S
+from benchmarks.room import NO_ROOM
 from benchmarks.worker.protocol import WorkerFailed
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Tally:
         self.reasons: Counter[str] = Counter()
         self.stage: str | None = None
         self.first_message: str | None = None
+        self.no_room: str | None = None
         self.marks: list[RunMarks] = []
         self.run_indices: list[int] = []
         self.requests: list[int] = []
@@ -52,11 +54,21 @@ class Tally:
     def failed(self, stage: str, failure: WorkerFailed) -> None:
         """Add a failure at "load", "warmup" or "run"; only a run's takes a planned run with it."""
         self.reasons[failure.reason] += 1
+        self._note_room(failure)
         if self.first_message is None:
             self.stage, self.first_message = stage, f"{failure.reason}: {failure}"
         if stage == "run":
             self.attempted += 1
             self.failures_in_a_row += 1
+
+    def restart_failed(self, failure: WorkerFailed) -> None:
+        """Add a failure of a child that was to replace another."""
+        self.reasons[f"{failure.reason} at restart"] += 1
+        self._note_room(failure)
+
+    def _note_room(self, failure: WorkerFailed) -> None:
+        if failure.reason == NO_ROOM:
+            self.no_room = str(failure)
 
     def restarted(self) -> None:
         """Count a child that was replaced."""
@@ -76,7 +88,8 @@ class Tally:
     def given_up(self) -> bool:
         """Whether going on would only repeat what is known."""
         return (
-            self.stage in ("load", "warmup")
+            self.no_room is not None
+            or self.stage in ("load", "warmup")
             or self.restarts > MAX_RESTARTS
             or self.restarts_in_a_row > MAX_RESTARTS_IN_A_ROW
             or self.failures_in_a_row >= MAX_FAILURES_IN_A_ROW
@@ -84,9 +97,10 @@ class Tally:
 
     @property
     def did_not_fit(self) -> bool:
-        """Whether nothing ran because memory ran out: a Python or CUDA error, or the kernel's killer at the load."""
+        """Whether memory ran out: there was no room, or nothing ran for an error of memory or the kernel's killer."""
         first = (self.first_message or "").partition(":")[0]
-        return not self.marks and (first in OUT_OF_MEMORY or (self.stage == "load" and first == "SIGKILL"))
+        ran_out = first in OUT_OF_MEMORY or (self.stage == "load" and first == "SIGKILL")
+        return self.no_room is not None or (not self.marks and ran_out)
 
     @property
     def windows(self) -> list[tuple[int, int]]:

@@ -35,7 +35,10 @@ MIN_SIDE = 32
 """Smallest side of a source photograph, pixels: below it, 640x480 would be invented, not resized."""
 MAX_PIXELS = 100_000_000
 """Largest source photograph, pixels: decoded, it takes 0.3 GB."""
+MAX_FILE_BYTES, MAX_FOLDER_BYTES = 200_000_000, 2_000_000_000
+"""Largest file of a photograph, and of all together: they are held in memory."""
 MAX_PROMPT_CHARACTERS = 4_000
+MAX_PROMPTS_BYTES = 10_000_000
 IMAGE_PLACEHOLDERS = ("<image>", "<|image|>", "<IMG_CONTEXT>", "<image_soft_token>")
 FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")  # Pillow would also start Ghostscript for some
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
@@ -139,11 +142,23 @@ def photographs(path: Path | None) -> tuple[Photograph, ...]:
     if not files:
         kinds = " ".join(SUFFIXES)
         raise BenchmarkError(f"--images={path}: the folder holds no image ({kinds}); put photographs there.")
+    size = sum(file.stat().st_size for file in files)
+    if size > MAX_FOLDER_BYTES:
+        raise BenchmarkError(
+            f"--images={path}: {len(files)} photographs of {size / 1e9:.1f} GB, more than the "
+            f"{MAX_FOLDER_BYTES / 1e9:.0f} GB that are read; choose some."
+        )
     return tuple(Photograph(file.name, _read(file)) for file in files)
 
 
 def _read(path: Path) -> bytes:
     try:
+        size = path.stat().st_size
+        if size > MAX_FILE_BYTES:
+            raise BenchmarkError(
+                f"--images: {path} has {size / 1e6:.0f} MB, more than the {MAX_FILE_BYTES / 1e6:.0f} MB that are read; "
+                "scale it down or leave it out."
+            )
         return path.read_bytes()
     except OSError as error:
         raise BenchmarkError(f"--images: {path} cannot be read ({error.strerror}); mend it or leave it out.") from error
@@ -169,6 +184,8 @@ def prompts(path: Path | None) -> tuple[str, ...]:
     if path is None:
         return PROMPTS
     try:
+        if path.stat().st_size > MAX_PROMPTS_BYTES:
+            raise BenchmarkError(f"--prompts={path}: more than {MAX_PROMPTS_BYTES / 1e6:.0f} MB; shorten it.")
         lines = path.read_text(encoding="utf-8-sig").replace("\r\n", "\n").split("\n")
     except OSError as error:
         raise BenchmarkError(

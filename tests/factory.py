@@ -246,9 +246,14 @@ def _memory(made: Made) -> dict[str, Any]:
         reasons |= dict.fromkeys(("ram_baseline_bytes", "ram_delta_bytes"), "no baseline")
     if vram is None:
         reasons |= dict.fromkeys(("vram_avg_bytes", "vram_peak_bytes"), "no discrete GPU")
+    reasons |= dict.fromkeys(("ram_available_min_bytes", "ram_floor_bytes"), "no --ram-floor was set")
     return {
         "kind": kind,
         "method": "sampled",
+        "ram_predicted_bytes": 2_000_000_000,
+        "ram_available_bytes": 20_000_000_000,
+        "ram_available_min_bytes": None,
+        "ram_floor_bytes": None,
         "ram_avg_bytes": ram,
         "ram_peak_bytes": ram + 1_000_000_000,
         "ram_baseline_bytes": baseline,

@@ -6,6 +6,7 @@ a child that dies closes its pipe, which the parent sees at once.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import multiprocessing
@@ -14,6 +15,7 @@ import os
 import signal
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.errors import BenchmarkError
@@ -133,6 +135,7 @@ def main(connection: Connection, job: Job) -> None:
     """Serve until the parent says "close" or is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     die_with_parent()
+    offer_to_the_oom_killer()
     worker = Worker(job)
     while True:
         try:
@@ -159,6 +162,12 @@ def die_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:  # PDEATHSIG watches the forkserver, where there is one, which lives on
         threading.Thread(target=_die_after, args=(parent.sentinel,), daemon=True).start()
+
+
+def offer_to_the_oom_killer() -> None:
+    """Have the kernel, where memory runs out, end this process rather than the meter (man 5 proc, oom_score_adj)."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
 
 def _die_after(sentinel: int) -> None:

@@ -54,7 +54,7 @@ def load(job: Job) -> LoadedModel:
     device = torch.device(job.torch_device)
     dtype = getattr(torch, PRECISIONS[job.precision])
     context_s = _open_context(device)
-    processor, processor_s = _timed(lambda: AutoProcessor.from_pretrained(job.source))
+    processor, processor_s = _timed(lambda: AutoProcessor.from_pretrained(job.source, trust_remote_code=False))
     if processor.chat_template is None:  # Phi4MultimodalProcessor loses its own, the tokenizer keeps it
         processor.chat_template = processor.tokenizer.chat_template
     files = weight_files(job.source)
@@ -62,7 +62,8 @@ def load(job: Job) -> LoadedModel:
     cached = pagecache.share(files)
 
     def load_model() -> Any:
-        model = AutoModelForMultimodalLM.from_pretrained(job.source, dtype=dtype).to(device).eval()
+        model = AutoModelForMultimodalLM.from_pretrained(job.source, dtype=dtype, trust_remote_code=False)
+        model = model.to(device).eval()
         touch(model)
         synchronise(device)
         return model
@@ -86,7 +87,7 @@ def import_classes(source: Path) -> None:
     """Import the modules of a checkpoint's classes, which the Auto classes would do while the load is timed."""
     import transformers  # noqa: PLC0415
 
-    config = transformers.AutoConfig.from_pretrained(source)
+    config = transformers.AutoConfig.from_pretrained(source, trust_remote_code=False)
     transformers.AutoModelForMultimodalLM._model_mapping[type(config)]  # noqa: SLF001 - looking it up imports it
     settings = source / "processor_config.json"
     if settings.is_file():

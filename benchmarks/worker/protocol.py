@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
+from benchmarks import redact
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -67,9 +69,9 @@ class Trouble(TypedDict):
 
 
 def trouble(error: Exception) -> Trouble:
-    """Return the class of an error and the first line of its text, at most 500 characters."""
+    """Return the class of an error and the first line of its text, without secrets, at most 500 characters."""
     lines = str(error).strip().splitlines()
-    return {"reason": type(error).__name__, "message": lines[0][:500] if lines else type(error).__name__}
+    return {"reason": type(error).__name__, "message": redact.text(lines[0])[:500] if lines else type(error).__name__}
 
 
 class WorkerFailed(Exception):
