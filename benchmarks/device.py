@@ -173,7 +173,7 @@ def _ask_gpu(uuid: str | None) -> _Gpu:
     try:
         return _Gpu(nvml.name(library, device), nvml.driver(library), "NVML does not say")
     finally:
-        library.nvmlShutdown()
+        nvml.close(library)
 
 
 def _read(path: Path) -> str:

@@ -65,7 +65,7 @@ class Watch:
     def close(self) -> None:
         """Let go of the GPU; harmless to repeat."""
         if self._library is not None:
-            nvml.optional(self._library, self._library.nvmlShutdown)
+            nvml.close(self._library)
             self._library = None
 
 
@@ -101,7 +101,7 @@ def _gpu(uuid: str | None) -> Snapshot:
     try:
         return Snapshot(_temperature(library, device), _clock(library, device), "NVML does not say")
     finally:
-        library.nvmlShutdown()
+        nvml.close(library)
 
 
 def _temperature(library: Any, device: Any) -> float | None:

@@ -72,7 +72,7 @@ class MemoryReader:
     def close(self) -> None:
         """Let go of the GPU."""
         if self._nvml is not None:
-            nvml.optional(self._nvml, self._nvml.nvmlShutdown)
+            nvml.close(self._nvml)
             self._nvml = None
 
     def _vram(self) -> int | None:

@@ -65,8 +65,16 @@ def opened(uuid: str | None) -> tuple[Any, Any]:
     try:
         return nvml, handle(nvml, uuid)
     except NoGpu:
-        nvml.nvmlShutdown()
+        close(nvml)
         raise
+    except Exception as error:  # a driver of any age answers anything; what asks it must go on
+        close(nvml)
+        raise NoGpu(f"NVML does not show its GPUs: {type(error).__name__}: {error}") from error
+
+
+def close(nvml: Any) -> None:
+    """Let go of the library; a driver that has gone does not mind."""
+    optional(nvml, nvml.nvmlShutdown)
 
 
 def optional(nvml: Any, call: Callable[..., Any], *arguments: Any) -> Any | None:

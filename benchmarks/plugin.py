@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -44,8 +45,11 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection(session: pytest.Session) -> None:
     """Refuse unknown models and precisions before pytest would wrap the sentence into a collection error."""
+    config = session.config
     with _usage_errors():
-        models.matrix(session.config.getoption("models"), session.config.getoption("precisions"))
+        models.matrix(config.getoption("models"), config.getoption("precisions"))
+        if config.getoption("dist", "no") != "no" and any("benchmarks" in Path(arg).parts for arg in config.args):
+            raise BenchmarkError("-n (pytest-xdist) would measure pairs beside each other; leave it out.")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

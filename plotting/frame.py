@@ -108,6 +108,8 @@ def _facts(entry: Entry) -> dict[str, Any]:
         "device": device["label"],
         "device_name": device["label"],
         "device_kind": _text(device.get("kind"), "device.kind"),
+        "processor": _processor(record, device),
+        "gpu_uuid": words("engine", "gpu_uuid"),
         "power_mode": _text(device.get("power_mode"), "device.power_mode"),
         "driver": _text(device.get("driver"), "device.driver"),
         "model": ALIASES.get(label, label),
@@ -148,6 +150,13 @@ def _facts(entry: Entry) -> dict[str, Any]:
         "save": entry.save.name,
         "datetime": entry.datetime,
     }
+
+
+def _processor(record: Record, device: Record) -> str:
+    """Return the name of what computed: the GPU's, or the CPU's where torch computed on that."""
+    on_cpu = _section(record, "engine").get("torch_device") == "cpu"
+    name = "cpu" if on_cpu else "gpu"
+    return _text(device.get(name), f"device.{name}")
 
 
 def _section(record: Record, name: str) -> Record:

@@ -1,5 +1,6 @@
 """Series: what may be put on one bar. Deduplicate within them, and tell apart by name what is unlike.
 
+Devices of one name are told apart by what they are: kind, processor, the GPU's UUID.
 A series is device x power mode x torch device x engine x weights and revision x model x precision x
 workload x power scope. Rows here are dicts of one Record's facts, as `frame` makes them.
 """
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 PAIR = ("device_name", "model", "precision")
-OF_DEVICE = ("power_mode", "torch_device", "engine", "weights", "workload_hash", "power_scope")
+OF_DEVICE = ("device_kind", "processor", "gpu_uuid", "power_mode", "torch_device", "engine", "weights", "workload_hash", "power_scope")
 """Conditions that a session shares: they tell apart a device's series as a whole."""
 OF_MODEL = ("checkpoint", "revision")
 """Conditions that each model has of its own: they tell apart only what would stand on one bar."""
@@ -87,6 +88,9 @@ def _in_words(condition: str, row: Row, among: Sequence[Row]) -> str:
         return f"{value} power" if value else "no power"
     if condition == "power_mode" and not value:
         return "power mode not read"
+    if condition == "gpu_uuid":
+        bare = {str(other["gpu_uuid"]).removeprefix("GPU-") for other in among}
+        return f"GPU {value.removeprefix('GPU-')[: _digits(bare)]}" if value else ""
     if condition == "revision":
         return value[: _digits(other["revision"] for other in among)] if value else "no revision"
     return f"{value} weights" if condition == "weights" else value

@@ -21,8 +21,9 @@ TIMEOUT_S = 170
 
 
 def environment() -> dict[str, str]:
-    """Return this process's environment without pytest's own options in it."""
-    return {key: value for key, value in os.environ.items() if key not in ("PYTEST_ADDOPTS", "PYTHONWARNINGS")}
+    """Return this process's environment without what steers this suite: pytest's options, xdist's worker."""
+    ours = ("PYTEST_", "PYTHONWARNINGS")
+    return {key: value for key, value in os.environ.items() if not key.startswith(ours)}
 
 
 def command(storage: Path, *options: str) -> list[str]:

@@ -32,7 +32,7 @@ class NvmlMonitor(PowerMonitor):
         self._refuse_mig()
         self._field_scope = self._working_scope()
         if self._watts() is None:
-            self._nvml.nvmlShutdown()
+            nvml.close(self._nvml)
             raise SensorUnavailable("nvml: the library starts, but this GPU answers no power call (as Jetson Orin's).")
         self.scope = SCOPES[self._field_scope or 0]
         self._counts = self._joules() is not None
@@ -85,5 +85,5 @@ class NvmlMonitor(PowerMonitor):
 
     def close(self) -> None:  # noqa: D102
         if self._nvml is not None:
-            nvml.optional(self._nvml, self._nvml.nvmlShutdown)
+            nvml.close(self._nvml)
             self._nvml = None
