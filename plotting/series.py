@@ -17,7 +17,17 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 PAIR = ("device_name", "model", "precision")
-OF_DEVICE = ("device_kind", "processor", "gpu_uuid", "power_mode", "torch_device", "engine", "weights", "workload_hash", "power_scope")
+OF_DEVICE = (
+    "device_kind",
+    "processor",
+    "gpu_uuid",
+    "power_mode",
+    "torch_device",
+    "engine",
+    "weights",
+    "workload_hash",
+    "power_scope",
+)
 """Conditions that a session shares: they tell apart a device's series as a whole."""
 OF_MODEL = ("checkpoint", "revision")
 """Conditions that each model has of its own: they tell apart only what would stand on one bar."""
