@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -189,22 +187,26 @@ def test_a_busy_child_never_outlives_its_parent(tmp_path: Path, start_method: st
     assert gone([child])
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
-def test_a_full_file_system_costs_nothing(tmp_path: Path) -> None:
-    """When results/ fills up in the middle, the session goes on, says so, and its save is found elsewhere."""
-    storage = tmp_path / "small"
-    storage.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", storage], check=False).returncode:
-        pytest.skip("mounting a file system is not permitted here")
-    try:
-        (storage / "ballast").write_bytes(b"0" * 48_000)
-        options = ["--models=llava", "--precisions=bf16", "--runs=12", "--benchmark-save=thor", "--new-tokens=64"]
-        done = product.run(product.command(storage, *options))
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert done.stdout.count("The journal cannot be written (No space left on device)") == 1
-        (line,) = [line for line in done.stdout.splitlines() if line.startswith("The save could not be written")]
-        elsewhere = Path(line.partition("it is in ")[2].partition(":")[0])
-        assert len(json.loads(elsewhere.read_text())["benchmarks"]) == 1
-        shutil.rmtree(elsewhere.parent)
-    finally:
-        subprocess.run(["umount", "-l", storage], check=True)
+def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
+    """A second Ctrl-C ends the session without waiting for its save; nothing is left running, and --resume goes on."""
+    with product.Terminal(command(tmp_path)) as terminal:
+        terminal.wait_for("smolvlm2-bf16  run ")
+        descendants = children(terminal.process.pid)
+        terminal.process.send_signal(signal.SIGINT)
+        while catches(terminal.process.pid, signal.SIGINT):  # until the first has arrived
+            pass
+        terminal.process.send_signal(signal.SIGINT)
+        assert terminal.finish() == -signal.SIGINT
+
+    assert saves(tmp_path) == []
+    assert gone(descendants)
+    (left,) = journal.unfinished(tmp_path / ".journal")
+    done = journal.read(left).record("llava-bf16")
+    assert done is not None
+    assert done["counts"]["good"] == 12
+
+
+def catches(pid: int, number: signal.Signals) -> bool:
+    """Return whether a process has a handler for a signal."""
+    mask = Path(f"/proc/{pid}/status").read_text().partition("SigCgt:")[2].split()[0]
+    return bool(int(mask, 16) >> (number - 1) & 1)

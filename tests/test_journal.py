@@ -45,14 +45,13 @@ def complain(sentence: str) -> None:
 def begun(folder: Path, *lines: dict[str, Any]) -> Path:
     """Write a journal with these lines of one pair, and return its file."""
     written = journal.begin(folder, HEAD, complain)
-    for line in lines:
-        written.append("llava-bf16", [line])
+    written.append("llava-bf16", lines)
     written.close()
     return written.path
 
 
 @given(lines=st.lists(st.dictionaries(st.text(max_size=5), JSON, max_size=4), max_size=6), torn=st.binary(max_size=30))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_is_written_is_read_back(tmp_path: Path, lines: list[dict[str, Any]], torn: bytes) -> None:
     """Whatever lines are written are read back in order, and a torn last line costs none of them."""
     written = [{**line, "do": "run", "pair": "llava-bf16"} for line in lines]

@@ -86,6 +86,45 @@ def test_any_value_in_any_place(good: Any, tmp_path: Path, data: st.DataObject) 
         text.encode()
 
 
+@given(data=st.data())
+@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_good_record_is_lost(good: Any, tmp_path: Path, data: st.DataObject) -> None:
+    """Whatever stands in one Record, the others are read exactly as they were written, and nothing is raised."""
+    record_of = {0: ("benchmarks", 0, "extra_info"), 1: ("benchmarks", 1, "extra_info"), 2: ("unmeasured", 0)}
+    hit = data.draw(st.sampled_from([*record_of]))
+    inner = data.draw(st.sampled_from([(), *leaves(at(good, record_of[hit]))]))
+    damaged = changed(good, (*record_of[hit], *inner), data.draw(ANY))
+    (tmp_path / "0001_x.json").write_text(json.dumps(damaged))
+
+    saves = load([tmp_path / "0001_x.json"])
+    read = [entry.record for entry in saves.entries]
+    for number, path in record_of.items():
+        assert number == hit or at(good, path) in read
+    assert len(read) + len(saves.problems) == 3
+
+
+@given(junk=st.binary(max_size=300), cut=st.integers(0, 20_000))
+@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_bytes_beside_a_good_save(good: Any, tmp_path: Path, junk: bytes, cut: int) -> None:
+    """Whatever bytes a file holds, it is named or read, and the good save beside it is read whole."""
+    whole = json.dumps(good).encode()
+    (tmp_path / "0001_good.json").write_bytes(whole)
+    (tmp_path / "0002_bad.json").write_bytes(whole[:cut] + junk)
+
+    saves = load([tmp_path / "0001_good.json", tmp_path / "0002_bad.json"])
+    read = [entry.record for entry in saves.entries if entry.save.name == "0001_good.json"]
+    assert read == [*(bench["extra_info"] for bench in good["benchmarks"]), *good["unmeasured"]]
+    assert all("0002_bad.json" in problem for problem in saves.problems)
+    assert saves.problems or len(saves.files) == 2
+
+
+def at(document: Any, path: tuple[Any, ...]) -> Any:
+    """Return what stands at a path of a document."""
+    for key in path:
+        document = document[key]
+    return document
+
+
 @pytest.mark.parametrize(
     ("path", "value"),
     [

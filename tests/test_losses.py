@@ -1,0 +1,102 @@
+"""What a session needs goes away in the middle: its sensor, its disk, its folder. Its times stay, and are saved."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.record import faults
+from tests import product
+from tests.power.test_nvml import library
+from tests.test_interruptions import saves
+
+__all__ = ["library"]  # the fixture: nvidia-ml-py over a library without a GPU
+RUNS, FEW = 80, 30
+
+
+def one_pair(storage: Path, *options: str) -> list[str]:
+    """Return a session of one pair that takes some seconds."""
+    pair = ["--models=llava", "--precisions=bf16", f"--runs={RUNS}", "--benchmark-save=thor"]
+    return product.command(storage, *pair, *options)
+
+
+def measured(storage: Path) -> dict[str, Any]:
+    """Return the Record of the one measured pair of the one save."""
+    (save,) = saves(storage)
+    (bench,) = save["benchmarks"]
+    assert save["unmeasured"] == []
+    assert list(faults(bench["extra_info"])) == []
+    return dict(bench["extra_info"])
+
+
+def test_a_gpu_that_is_lost_costs_its_joules_alone(library: Path, tmp_path: Path) -> None:
+    """When NVML loses the GPU among the runs, their times stay, no joules are made up, and it is said why."""
+    gone = tmp_path / "gone"
+    driver = ["env", f"LD_LIBRARY_PATH={library}", f"FAKE_GONE={gone}"]
+    session = one_pair(tmp_path / "results", "--torch-device=cpu", "--power-monitor=nvml")
+    with product.Terminal([*driver, *session]) as terminal:
+        terminal.wait_for("llava-bf16  run 3")
+        gone.touch()
+        assert terminal.finish() == 0, terminal.said
+
+    found = measured(tmp_path / "results")
+    assert found["counts"]["good"] == len(found["runs"]["latency_s"]) == RUNS
+    assert 0 < found["power"]["energy_runs"] < RUNS
+    assert None in found["runs"]["energy_j"]
+    assert 0 not in found["runs"]["energy_j"]
+    assert any("GPU is lost" in flag for flag in found["power"]["flags"])
+    assert "GPU is lost" in terminal.said
+    assert "no J/token, because the power samples cover too few of its runs" in terminal.said
+
+
+def test_a_folder_that_vanishes_costs_nothing(tmp_path: Path) -> None:
+    """When results/ is moved away among the runs, the session goes on, says so once, and saves where it was."""
+    storage = tmp_path / "results"
+    with product.Terminal(one_pair(storage)) as terminal:
+        terminal.wait_for("llava-bf16  run ")
+        storage.rename(tmp_path / "elsewhere")
+        assert terminal.finish() == 0, terminal.said
+
+    assert measured(storage)["counts"]["good"] == RUNS
+    assert terminal.said.count("The journal cannot be written (the journal is gone)") == 1
+    (left,) = (tmp_path / "elsewhere/.journal").iterdir()
+    assert json.loads(left.read_text().splitlines()[0])["save"] == "thor"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
+@pytest.mark.parametrize("freed", [False, True], ids=["full to the end", "freed before the end"])
+def test_a_full_file_system_costs_nothing(tmp_path: Path, *, freed: bool) -> None:
+    """A results/ that fills up is said once; the save is written elsewhere, or there if there is room again."""
+    storage = tmp_path / "small"
+    storage.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=160k", "tmpfs", storage], check=False).returncode:
+        pytest.skip("mounting a file system is not permitted here")
+    try:
+        (storage / "ballast").write_bytes(b"0" * 144_000)
+        with product.Terminal(one_pair(storage, f"--runs={FEW}")) as terminal:
+            terminal.wait_for("No space left on device")
+            if freed:
+                (storage / "ballast").unlink()
+            assert terminal.finish() == 0, terminal.said
+        assert terminal.said.count("The journal cannot be written (No space left on device)") == 1
+        if freed:
+            assert measured(storage)["counts"]["good"] == FEW
+            assert list((storage / ".journal").iterdir()) == []
+        else:
+            elsewhere = saved_elsewhere(terminal.said)
+            assert len(json.loads(elsewhere.read_text())["benchmarks"]) == 1
+            shutil.rmtree(elsewhere.parent)
+    finally:
+        subprocess.run(["umount", "-l", storage], check=True)
+
+
+def saved_elsewhere(said: str) -> Path:
+    """Return the file that a session names, whose folder was full."""
+    (line,) = [line for line in said.splitlines() if line.startswith("The save could not be written")]
+    return Path(line.partition("it is in ")[2].partition(":")[0])

@@ -1,0 +1,82 @@
+"""Secrets never reach a Record, a journal, a terminal or an error text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+
+from benchmarks import journal, redact
+from benchmarks.worker.protocol import trouble
+from tests import product
+from tests.test_failures import refuse
+from tests.test_journal import HEAD, complain
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TOKEN = "hf_" + "Ab1" * 11
+OWN = "a-token-of-some-mirror"
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        (f"401 for {TOKEN}: no", "401 for [secret]: no"),
+        ("Authorization: Bearer abc.def-123456", "Authorization: Bearer [secret]"),
+        ("https://user:pass@hub.example/x", "https://[secret]@hub.example/x"),
+        ("hf_hub_download failed for a@b.example", "hf_hub_download failed for a@b.example"),
+    ],
+)
+def test_known_shapes_are_hidden(said: str, kept: str) -> None:
+    """Tokens of the Hub, bearer tokens and passwords in URLs are hidden; what only looks like one is not."""
+    assert redact.text(said) == kept
+
+
+def test_tokens_of_this_user_are_hidden(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What the environment or the token file holds is hidden, whatever its shape; an empty one hides nothing."""
+    (tmp_path / "token").write_text("kept-by-the-login\n")
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    monkeypatch.delenv("HF_TOKEN_PATH", raising=False)
+    monkeypatch.setenv("HF_TOKEN", OWN)
+    assert redact.text(f"{OWN} and kept-by-the-login") == "[secret] and [secret]"
+
+    monkeypatch.setenv("HF_TOKEN", "")
+    assert redact.text(f"{OWN} stays") == f"{OWN} stays"
+
+
+def test_an_error_is_cleaned_before_it_is_cut() -> None:
+    """A token across the place where a long message is cut leaves no half of itself."""
+    message = trouble(ValueError("x" * 490 + TOKEN))["message"]
+
+    assert message == "x" * 490 + "[secret]"
+
+
+def test_a_journal_holds_no_secret(tmp_path: Path) -> None:
+    """Whatever line is written, no token in it reaches the disk."""
+    written = journal.begin(tmp_path, HEAD, complain)
+    written.append("llava-bf16", [{"do": "failed", "message": TOKEN, "deep": [{"in": TOKEN}, [1, TOKEN]]}])
+    written.close()
+
+    text = written.path.read_text()
+    assert "hf_" not in text
+    assert text.count("[secret]") == 3
+
+
+def test_a_session_keeps_no_secret(tmp_path: Path) -> None:
+    """A model whose error quotes tokens fails, and neither terminal, save nor journal holds one of them."""
+    cache = tmp_path / "cache"
+    refuse("llava", cache, f"{{{{ raise_exception('401: {TOKEN} and {OWN}') }}}}")
+    photograph = tmp_path / "grey.png"
+    Image.new("RGB", (640, 480), "grey").save(photograph)
+    options = ["--models=llava", "--precisions=bf16", "--runs=2", "--warmup-runs=0", f"--images={photograph}"]
+    command = product.command(tmp_path / "results", *options)
+    done = product.run(command, EDGE_VLM_BENCH_CACHE=str(cache), HF_TOKEN=OWN)
+
+    kept = [path.read_text() for path in (tmp_path / "results").rglob("*") if path.is_file()]
+    assert "TemplateError: 401: [secret] and [secret]" in done.stdout
+    assert any("401: [secret] and [secret]" in text for text in kept)
+    for text in [done.stdout, done.stderr, *kept]:
+        assert TOKEN not in text
+        assert OWN not in text
