@@ -49,7 +49,7 @@ def pytest_collection(session: pytest.Session) -> None:
     with _usage_errors():
         models.matrix(config.getoption("models"), config.getoption("precisions"))
         if config.getoption("dist", "no") != "no" and any("benchmarks" in Path(arg).parts for arg in config.args):
-            raise BenchmarkError("-n (pytest-xdist) would measure pairs beside each other; leave it out.")
+            raise BenchmarkError("--numprocesses: pytest-xdist would measure pairs beside each other; leave it out.")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -96,6 +96,13 @@ def test_a_smoke_test_saves_nothing(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("*.json*"))
 
 
+def test_pairs_are_not_measured_beside_each_other(tmp_path: Path) -> None:
+    """pytest-xdist would run pairs at once, each beside the other's load: it is refused."""
+    pytest.importorskip("xdist", reason="pytest-xdist is not installed")
+
+    assert "--numprocesses: pytest-xdist would measure pairs beside each other; leave it out" in refuse(tmp_path, "-n2")
+
+
 def test_a_conftest_among_the_photographs_is_not_run(tmp_path: Path) -> None:
     """--images=DIR, written with its `=`, runs nothing that lies in the folder."""
     (tmp_path / "conftest.py").write_text("raise SystemExit('run')")

@@ -205,3 +205,18 @@ def test_a_name_too_long_for_a_file_is_refused() -> None:
     """--images with a name that no file system takes is refused in one sentence."""
     with pytest.raises(BenchmarkError, match=r"cannot be read \(File name too long\); name another"):
         workload.photographs(Path("x" * 300))
+
+
+def test_files_too_large_to_hold_are_refused(tmp_path: Path) -> None:
+    """A photograph, a folder or a file of prompts that would fill the memory is refused before it is read."""
+    for number in range(11):
+        with (tmp_path / f"{number:02}.jpg").open("wb") as file:
+            file.truncate(190_000_000)  # sparse: it takes no room
+    with pytest.raises(BenchmarkError, match=r"11 photographs of 2\.1 GB, more than the 2 GB that are read"):
+        workload.photographs(tmp_path)
+    with (tmp_path / "00.jpg").open("wb") as file:
+        file.truncate(300_000_000)
+    with pytest.raises(BenchmarkError, match=r"00\.jpg has 300 MB, more than the 200 MB that are read"):
+        workload.photographs(tmp_path / "00.jpg")
+    with pytest.raises(BenchmarkError, match="more than 10 MB; shorten it"):
+        workload.prompts(tmp_path / "00.jpg")

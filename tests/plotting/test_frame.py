@@ -300,3 +300,39 @@ def test_a_pair_that_failed_before_its_sensor_was_read_stands_with_its_device(tm
     made.on(tmp_path, [with_power("module")])
 
     assert set(made.table(tmp_path)["device"]) == {f"{made.THOR} (gpu power)", f"{made.THOR} (module power)"}
+
+
+def computed_by(uuid: str) -> dict[str, Any]:
+    """Return a Record of one GPU."""
+    return with_value("engine", "gpu_uuid", uuid)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "labels"),
+    [
+        (
+            {"records": [computed_by("GPU-1111aaaa-22")]},
+            {"records": [computed_by("GPU-1111bbbb-22")]},
+            {"Jetson Thor (GPU 1111aaa)", "Jetson Thor (GPU 1111bbb)"},
+        ),
+        (
+            {"records": [record()], "gpu": "NVIDIA Thor"},
+            {"records": [record()], "gpu": "NVIDIA GB10"},
+            {"Jetson Thor (NVIDIA Thor)", "Jetson Thor (NVIDIA GB10)"},
+        ),
+        (
+            {"records": [record()], "kind": "jetson-thor"},
+            {"records": [record()], "kind": "gb10"},
+            {"Jetson Thor (jetson-thor)", "Jetson Thor (gb10)"},
+        ),
+    ],
+    ids=["two boards", "two GPUs", "two kinds"],
+)
+def test_two_devices_of_one_name_are_told_apart(
+    tmp_path: Path, first: dict[str, Any], second: dict[str, Any], labels: set[str]
+) -> None:
+    """Devices that bear one name are neither merged nor drawn as one: the label says in what they differ."""
+    made.on(tmp_path, **first)
+    made.on(tmp_path, **second)
+
+    assert set(made.table(tmp_path)["device"]) == labels

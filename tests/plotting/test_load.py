@@ -113,6 +113,15 @@ def test_what_cannot_be_opened_is_a_problem(tmp_path: Path) -> None:
     assert all("cannot be read" in problem for problem in saves.problems)
 
 
+def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
+    """A file of more than 1 GB is named and left out, without a byte of it being read."""
+    with (tmp_path / "0001_huge.json").open("wb") as file:
+        file.truncate(2_000_000_000)  # sparse: it takes no room
+
+    (problem,) = load.load([tmp_path / "0001_huge.json"]).problems
+    assert problem.endswith("0001_huge.json: is larger than 1 GB; left out")
+
+
 def test_nan_is_not_measured(tmp_path: Path) -> None:
     """NaN and Infinity, which pytest-benchmark writes though JSON has none, are read as not measured."""
     odd = record()
