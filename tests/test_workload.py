@@ -212,11 +212,12 @@ def test_files_too_large_to_hold_are_refused(tmp_path: Path) -> None:
     for number in range(11):
         with (tmp_path / f"{number:02}.jpg").open("wb") as file:
             file.truncate(190_000_000)  # sparse: it takes no room
-    with pytest.raises(BenchmarkError, match=r"11 photographs of 2\.1 GB, more than the 2 GB that are read"):
+    with pytest.raises(BenchmarkError) as refusal:
         workload.photographs(tmp_path)
+    assert "11 photographs of 2.1 GB, more than the 2 GB that are read" in str(refusal.value)
     with (tmp_path / "00.jpg").open("wb") as file:
         file.truncate(300_000_000)
-    with pytest.raises(BenchmarkError, match=r"00\.jpg has 300 MB, more than the 200 MB that are read"):
+    with pytest.raises(BenchmarkError, match="has 300 MB, more than the 200 MB that are read"):
         workload.photographs(tmp_path / "00.jpg")
     with pytest.raises(BenchmarkError, match="more than 10 MB; shorten it"):
         workload.prompts(tmp_path / "00.jpg")
