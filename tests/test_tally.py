@@ -7,6 +7,7 @@ import math
 import pytest
 
 from benchmarks.record import LATENCY_BINS, LATENCY_HIGH_S, LATENCY_LOW_S
+from benchmarks.room import NO_ROOM
 from benchmarks.tally import MAX_FAILURES_IN_A_ROW, MAX_RESTARTS, Tally
 from benchmarks.worker.protocol import RunMarks, WorkerFailed
 
@@ -136,6 +137,23 @@ def test_what_ran_out_of_memory_did_not_fit(stage: str, reason: str, fits: bool)
     assert tally.did_not_fit is not fits
     tally.good(0, marks())
     assert not tally.did_not_fit
+
+
+@pytest.mark.parametrize("at_restart", [False, True])
+def test_want_of_room_ends_a_pair(at_restart: bool) -> None:
+    """A pair whose child was ended for want of room, or found none when it was replaced, did not fit."""
+    tally = Tally(planned=10, warmup=0)
+    tally.good(0, marks())
+    failure = WorkerFailed(NO_ROOM, "0.9 GB were available", died=True)
+    if at_restart:
+        tally.restart_failed(failure)
+    else:
+        tally.failed("run", failure)
+
+    assert tally.given_up
+    assert tally.did_not_fit
+    assert tally.no_room == "0.9 GB were available"
+    assert tally.counts()["good"] == 1
 
 
 def test_a_cuda_error_poisons_its_process() -> None:
