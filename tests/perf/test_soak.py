@@ -37,7 +37,7 @@ class Watched:
     """What was seen of a session while it ran."""
 
     rss: list[int] = field(default_factory=list)  # when a pair was done, bytes
-    files: list[int] = field(default_factory=list)  # open then
+    files: list[int] = field(default_factory=list)  # open when a pair's runs began
     descendants: set[int] = field(default_factory=set)
     killed: int = 0
     runs: int = 0
@@ -59,7 +59,7 @@ def copy(root: Path, models: int) -> list[str]:
 
 
 def look(pid: int, journal: Path, watched: Watched) -> None:
-    """Read what the journal has gained, and measure the session whenever a pair is done."""
+    """Read what the journal has gained, and measure the session whenever a pair begins its runs or is done."""
     with journal.open("rb") as file:
         file.seek(watched.read)
         data = file.read()
@@ -68,10 +68,11 @@ def look(pid: int, journal: Path, watched: Watched) -> None:
     for line in map(json.loads, whole.splitlines()):
         watched.last = line.get("do", "")
         watched.runs += watched.last == "run"
+        if watched.last == "segment":  # a pair's runs begin: the quietest moment
+            watched.files.append(sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir()))
         if watched.last == "done":
             status = Path(f"/proc/{pid}/status").read_text()
             watched.rss.append(int(status.partition("VmRSS:")[2].split()[0]) * 1024)
-            watched.files.append(sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir()))
 
 
 def watch(session: subprocess.Popen[bytes], folder: Path, moments: list[int]) -> Watched:
