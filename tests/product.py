@@ -71,6 +71,10 @@ class Terminal:
         while text not in self.said:
             assert self._read(deadline), f"{text!r} never came:\n{self.said}"
 
+    def read_for(self, seconds: float) -> None:
+        """Read what is written within so many seconds."""
+        self._read(time.monotonic() + seconds)
+
     def hang_up(self) -> int:
         """Take the terminal away, so that every further writing fails, and return the exit code in the end."""
         os.close(self._ours)

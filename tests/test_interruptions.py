@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from PIL import Image
 
 from benchmarks import journal
 from benchmarks.record import ENERGY_COVERAGE, faults
+from benchmarks.tally import MAX_RESTARTS_IN_A_ROW
 from tests import product
 from tests.test_end_to_end import NEW_TOKENS, WATTS, trace
 from tests.test_failures import refuse
@@ -30,6 +32,11 @@ def children(pid: int) -> list[int]:
         for child in map(int, task.read_text().split()):
             found += [child, *children(child)]
     return found
+
+
+def workers(pid: int) -> list[int]:
+    """Return the processes that run models for a session: its forkserver's children."""
+    return [worker for server in children(pid) for worker in children(server)]
 
 
 def gone(pids: list[int]) -> bool:
@@ -150,6 +157,26 @@ def test_a_run_that_hangs_ends_at_its_timeout(tmp_path: Path) -> None:
     }  # fmt: skip
     assert record["failures"]["by_reason"] == {"timeout": 1}
     assert "no answer within 6 s (--run-timeout)" in done.stdout
+
+
+def test_a_child_that_always_dies_is_given_up(tmp_path: Path) -> None:
+    """When every new process is killed as well, the pair ends after a few restarts, with what was good until then."""
+    options = ["--models=llava", "--precisions=bf16", "--runs=2500", "--benchmark-save=thor"]
+    with product.Terminal(product.command(tmp_path, *options)) as terminal:
+        terminal.wait_for("llava-bf16  run ")
+        while "tokens/s" not in terminal.said:
+            terminal.read_for(0.05)
+            for worker in workers(terminal.process.pid):
+                os.kill(worker, signal.SIGKILL)
+        assert terminal.finish() == 0, terminal.said
+
+    (save,) = saves(tmp_path)
+    record = save["benchmarks"][0]["extra_info"]
+    counts = record["counts"]
+    assert record["failures"]["by_reason"]["SIGKILL"] >= 1
+    assert counts["restarts"] == MAX_RESTARTS_IN_A_ROW + 1
+    assert 0 < counts["good"] < counts["attempted"] < 2500
+    assert f"llava-bf16: given up after {counts['attempted']} of 2500 runs." in terminal.said
 
 
 BUSY = """

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.record import faults
 from tests import product
-from tests.test_interruptions import children, gone
+from tests.test_interruptions import children, gone, workers
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
@@ -80,7 +80,7 @@ def watch(session: subprocess.Popen[bytes], folder: Path, moments: list[int]) ->
     watched = Watched()
     while session.poll() is None:
         time.sleep(LOOK_S)
-        workers = [pid for child in children(session.pid) for pid in children(child)]  # the forkserver's
+        found = workers(session.pid)
         watched.descendants |= {*children(session.pid)}
         journal = next(iter(folder.glob("*.jsonl")), None)
         if journal is None:
@@ -90,9 +90,9 @@ def watch(session: subprocess.Popen[bytes], folder: Path, moments: list[int]) ->
         except FileNotFoundError:  # it is removed with the save
             continue
         due = watched.killed < len(moments) and watched.runs >= moments[watched.killed]
-        if due and workers and watched.last in ("run", "samples"):
+        if due and found and watched.last in ("run", "samples"):
             with suppress(ProcessLookupError):  # its pair has just ended
-                os.kill(workers[0], signal.SIGKILL)
+                os.kill(found[0], signal.SIGKILL)
                 watched.killed += 1
                 watched.last = "killed"
     return watched
