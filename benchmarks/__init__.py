@@ -21,7 +21,7 @@ Where things are:
     options     the command line, and the Plan that it becomes
     session     one pair's life, from nothing to a Record
     runner, meters, tally      its child, its sensors, its runs
-    journal, past, recovery    what is on disk between runs, and how --resume goes on with it
+    journal, past, unfinished, recovery    what is on disk between runs, and how --resume goes on with it
     models/     MODELS: which models there are, and miniatures of them
     workload    photographs x prompts x new tokens x batch
     worker/     the process that owns the model; the only importer of torch and transformers

@@ -7,6 +7,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from benchmarks.errors import BenchmarkError
+from benchmarks.worker.child import die_with_parent
 from benchmarks.worker.context import context
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def call(method: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwarg
     Raises:
         BenchmarkError: the process died; whatever `function` raises comes through as it is.
     """
-    with ProcessPoolExecutor(max_workers=1, mp_context=context(method)) as pool:
+    with ProcessPoolExecutor(max_workers=1, mp_context=context(method), initializer=die_with_parent) as pool:
         try:
             return pool.submit(function, *args, **kwargs).result()
         except BrokenProcessPool as error:

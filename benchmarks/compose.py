@@ -66,7 +66,7 @@ def _memory(session: PairSession, measured: Memory) -> Memory:
 
 
 def _message(session: PairSession, status: str) -> str:
-    if status == "interrupted":
+    if status == "interrupted" and session.stuck is None:
         return f"{session.id} was interrupted after {session.tally.attempted} of {session.tally.planned} runs"
     return session.verdict
 

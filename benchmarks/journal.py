@@ -26,6 +26,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from benchmarks import redact
 from benchmarks.errors import BenchmarkError
+from benchmarks.storage import slug
 
 try:
     import fcntl
@@ -70,14 +71,26 @@ def read(path: Path) -> Contents:
         raise Damaged(f"{path}: cannot be read ({error.strerror}); delete it to begin anew.") from error
     whole, _, _ = data.rpartition(b"\n")
     lines = [_line(path, number, raw) for number, raw in enumerate(whole.split(b"\n"), 1)] if whole else []
-    if not lines or lines[0].get("journal") != VERSION or not isinstance(lines[0].get("fingerprint"), dict):
+    if not lines or not _is_head(lines[0]):
         raise Damaged(f"{path}: is no journal of this version; delete it to begin anew.")
     contents = Contents(lines[0], size=len(whole) + 1)
     for number, line in enumerate(lines[1:], 2):
-        if not isinstance(line.get("pair"), str) or not isinstance(line.get("do"), str):
+        whole_line = isinstance(line.get("pair"), str) and isinstance(line.get("do"), str)
+        if not whole_line or (line["do"] == "done" and not isinstance(line.get("record"), dict)):
             raise _damaged(path, number)
         contents.lines.setdefault(line["pair"], []).append(line)
     return contents
+
+
+def _is_head(line: Line) -> bool:
+    pairs = line.get("pairs")
+    return (
+        line.get("journal") == VERSION
+        and isinstance(line.get("fingerprint"), dict)
+        and isinstance(line.get("save"), str)
+        and isinstance(pairs, list)
+        and all(isinstance(pair, str) for pair in pairs)
+    )
 
 
 def _line(path: Path, number: int, raw: bytes) -> Line:
@@ -101,15 +114,17 @@ class Journal:
     once. What is on disk stays as it was: a line that could not be written whole is cut off again.
     """
 
-    def __init__(self, path: Path, contents: Contents, complain: Callable[[str], None]) -> None:
+    def __init__(
+        self, path: Path, contents: Contents, complain: Callable[[str], None], file: IO[bytes] | None = None
+    ) -> None:
         self.path = path
         self.contents = contents
         self._complain = complain
         self._complained = False
         self._waiting = b""
         self._size = contents.size
-        self._file: IO[bytes] = path.open("ab", buffering=0)
-        if not _lock(self._file):
+        self._file = file or path.open("ab", buffering=0)
+        if file is None and not lock(self._file):
             self._file.close()
             raise BenchmarkError(f"{path}: another session is writing it; wait for it, or save under another name.")
         self._cut()
@@ -193,13 +208,16 @@ def _encoded(line: Line) -> bytes:
     return json.dumps(redact.everywhere(line), separators=(",", ":"), allow_nan=False).encode() + b"\n"
 
 
-def _lock(file: IO[bytes]) -> bool:
+def lock(file: IO[bytes]) -> bool:
+    """Take the lock of a journal and return whether no other session has it; it ends with the file."""
     if fcntl is None:
         return True
     try:
         fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         return False
+    except OSError:  # this file system has no locks: nothing tells two sessions apart
+        return True
     return True
 
 
@@ -211,87 +229,26 @@ def begin(folder: Path, head: Line, complain: Callable[[str], None]) -> Journal:
     """
     created = datetime.now(timezone.utc)
     head = {"journal": VERSION, **head, "created": created.isoformat(timespec="seconds")}
-    path = folder / f"{head['save']}-{created:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}.jsonl"
+    path = folder / f"{slug(head['save'])}-{created:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}.jsonl"
+    hidden = path.with_suffix(".tmp")  # until it is locked and has its head, so that nobody takes it for unfinished
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(_encoded(head))
-            file.flush()
-            os.fsync(file.fileno())
+        descriptor = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
+        file = os.fdopen(descriptor, "ab", buffering=0)
+        lock(file)
+        file.write(_encoded(head))
+        os.fsync(descriptor)
+        hidden.rename(path)
     except OSError as error:
-        raise BenchmarkError(
-            f"{folder.parent} cannot be written ({error.strerror}), and a session must not be lost; "
-            "free it, or type --benchmark-storage=file://DIR for another place."
-        ) from error
-    return Journal(path, read(path), complain)
+        with contextlib.suppress(OSError):
+            hidden.unlink(missing_ok=True)
+        raise unwritable(folder, error) from error
+    return Journal(path, read(path), complain, file)
 
 
-def unfinished(folder: Path) -> list[Path]:
-    """Return the journals in `folder` that no running session holds, oldest first."""
-    return [path for path in sorted(folder.glob("*.jsonl"), key=lambda path: path.stat().st_mtime) if _is_free(path)]
-
-
-def _is_free(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return _lock(file)
-    except OSError:
-        return False
-
-
-def resume(folder: Path, head: Line, complain: Callable[[str], None]) -> Journal:
-    """Open the latest unfinished journal of the save that `head` names.
-
-    Raises:
-        BenchmarkError: there is none, it is damaged, or it was written by a session unlike this
-            one; the sentence names what differs.
-    """
-    found = [path for path in unfinished(folder) if path.name.startswith(f"{head['save']}-")]
-    mine = [(path, contents) for path in found if (contents := read(path)).head.get("save") == head["save"]]
-    if not mine:
-        others = ", ".join(sorted({str(_save_of(path)) for path in unfinished(folder)})) or "none"
-        raise BenchmarkError(
-            f"--resume: there is no unfinished session named {head['save']!r} (unfinished: {others}); "
-            "type --benchmark-save=NAME with one of these, or leave --resume out."
-        )
-    path, contents = mine[-1]
-    differing = _differences(contents.head["fingerprint"], head["fingerprint"])
-    if contents.head.get("pairs") != head["pairs"]:
-        differing.append("the chosen pairs")
-    if differing:
-        raise BenchmarkError(
-            f"--resume: {path.name} was begun otherwise: {'; '.join(differing)}; "
-            "type the options as they were then, or leave --resume out to begin anew."
-        )
-    return Journal(path, contents, complain)
-
-
-def _differences(then: Line, now: Line) -> list[str]:
-    names = [name for name in sorted(then.keys() | now.keys()) if then.get(name) != now.get(name)]
-    return [f"{name} was {_shown(then.get(name))}, is {_shown(now.get(name))}" for name in names]
-
-
-def _shown(value: object) -> str:
-    return "absent" if value is None else str(value)[:60]
-
-
-def _save_of(path: Path) -> object:
-    try:
-        return read(path).head.get("save")
-    except Damaged:
-        return f"{path.name} (damaged)"
-
-
-def describe(path: Path) -> str:
-    """Return a line that says what an unfinished journal holds, and how to go on with it or be rid of it."""
-    try:
-        contents = read(path)
-    except Damaged as damage:
-        return f"Unfinished: {damage}"
-    save, pairs = contents.head.get("save"), contents.head.get("pairs", [])
-    done = sum(contents.record(pair) is not None for pair in pairs)
-    return (
-        f"Unfinished: {save} of {contents.head.get('created')}, {done} of {len(pairs)} pairs done; "
-        f"--benchmark-save={save} --resume goes on with it, deleting {path} forgets it."
+def unwritable(folder: Path, error: OSError) -> BenchmarkError:
+    """Return the refusal of a session whose journal cannot be written to `folder`."""
+    return BenchmarkError(
+        f"{folder.parent} cannot be written ({error.strerror}), and a session must not be lost; "
+        "free it, or type --benchmark-storage=file://DIR for another place."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -104,6 +105,10 @@ class Meters:
             self._after = self._look()
             self._stay_idle("after")
 
+    def void_last_idle(self) -> None:
+        """Take back the idle time after the runs: the model was not there any more."""
+        self._idle = [(when, window) for when, window in self._idle if when != "after"]
+
     def close(self) -> None:
         """Stop sampling; harmless to repeat."""
         for sampler in (self._power, self._memory, self._watcher):
@@ -114,7 +119,8 @@ class Meters:
         if self._reader is not None:
             self._reader.close()
         if self._selection.monitor is not None:
-            self._selection.monitor.close()
+            with suppress(Exception):  # a sensor of any kind may fail in any way
+                self._selection.monitor.close()
 
     def describe(self) -> dict[str, Any]:
         """Return what a journal needs to know of these meters, as JSON has it."""

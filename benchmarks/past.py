@@ -15,13 +15,15 @@ from benchmarks.health import Snapshot
 from benchmarks.journal import Damaged
 from benchmarks.memory import MemorySample
 from benchmarks.power.base import PowerSample, SensorFacts
+from benchmarks.record import STATUSES, Record, faults
+from benchmarks.shape import fits
+from benchmarks.worker.protocol import Loaded, RunMarks  # noqa: TC001 - `fits` reads the annotations
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from benchmarks.journal import Contents, Line
     from benchmarks.record import Interruption
-    from benchmarks.worker.protocol import Loaded, RunMarks
 
 GAP_NS = 60_000_000_000
 Window = tuple[int, int]
@@ -164,10 +166,14 @@ def interruptions(found: Sequence[Segment], resumed: tuple[str, str] | None) -> 
 
 
 def check(contents: Contents) -> None:
-    """Raise Damaged where the lines of a pair are not as this suite writes them."""
+    """Raise Damaged where the lines of a pair are not as this suite writes them.
+
+    Whatever passes can be gone on with to a Record: better a sentence now than an error after hours.
+    """
     for pair, lines in contents.lines.items():
         try:
             found = segments(lines)
+            _check_types(pair, found, contents.record(pair))
             laid_out(found, 0)
             interruptions(found, None)
         except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
@@ -175,3 +181,27 @@ def check(contents: Contents) -> None:
                 f"the journal's lines of {pair} are damaged ({type(error).__name__}: {error}); "
                 "delete the journal to begin anew."
             ) from error
+
+
+def _check_types(pair: str, found: Sequence[Segment], record: Any | None) -> None:
+    """Raise ValueError where a segment or a Record holds what it cannot."""
+    for segment in found:
+        if not fits(segment, Segment):
+            raise ValueError("a value is of the wrong kind")
+        for outcome in segment.outcomes:
+            if outcome.marks is not None and not _in_order(outcome.marks):
+                raise ValueError("the marks of a run are out of order")
+    if record is not None and not (
+        fits(record, Record)
+        and record["pair"]["id"] == pair
+        and record["status"] in STATUSES
+        and not any(faults(record))
+    ):
+        raise ValueError("its Record is none")
+
+
+def _in_order(marks: RunMarks) -> bool:
+    """Return whether a run's marks follow each other, and it took time."""
+    moments = [marks["start_ns"], marks["preprocessed_ns"], marks["vision_ns"], marks["first_token_ns"]]
+    known = [moment for moment in moments if moment is not None]
+    return known == sorted(known) and known[-1] <= marks["end_ns"] and marks["start_ns"] < marks["end_ns"]

@@ -83,6 +83,8 @@ def _prepare_saving(session: pytest.Session, plan: options.Plan) -> None:
     if bench.disabled:  # a smoke test: pytest-benchmark calls each target once and saves nothing
         study.plan = replace(plan, runs=1)
         return
+    if bench.skip or config.getoption("setuponly") or config.getoption("setupplan"):
+        return  # nothing is measured
     storage.install(bench, study.troubles)
     if not (bench.save or bench.autosave):
         bench.save = storage.slug(plan.machine["label"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import device, journal, past, storage
+from benchmarks import device, journal, past, unfinished
 from benchmarks.models import MODELS, miniature
 from benchmarks.versions import versions
 
@@ -24,13 +24,13 @@ def open_journal(
         BenchmarkError: it cannot be written, or with --resume there is none that fits.
     """
     head = {
-        "save": storage.slug(save),
+        "save": save,
         "pairs": list(pairs),
         "boot": device.boot_id(),
         "fingerprint": fingerprint(plan, pairs),
     }
     if plan.resume:
-        opened = journal.resume(folder, head, say)
+        opened = unfinished.resume(folder, head, say)
         try:
             past.check(opened.contents)
         except journal.Damaged:
@@ -38,8 +38,8 @@ def open_journal(
             raise
         return opened
     if folder.is_dir():
-        for path in journal.unfinished(folder):
-            say(journal.describe(path))
+        for path in unfinished.journals(folder):
+            say(unfinished.describe(path))
     return journal.begin(folder, head, say)
 
 

@@ -13,9 +13,11 @@ SHORTEST = 8
 """A secret of fewer characters would take ordinary words with it."""
 NAMES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_TOKEN", "HF_HUB_TOKEN")
 PATTERNS = re.compile(
-    r"hf_[A-Za-z0-9]{8,}"  # a token of the Hub, https://huggingface.co/docs/hub/security-tokens
-    r"|(?<=[Bb]earer )[\w.~+/=-]{8,}"
-    r"|(?<=://)[^\s/@]+(?=@)"  # user:password of a URL
+    r"hf_[a-z0-9]{20,}"  # a token of the Hub, https://huggingface.co/docs/hub/security-tokens
+    r"|(?<=bearer )[\w.~+/=-]{8,}|(?<=basic )[\w+/=-]{12,}"
+    r"|(?<=://)[^\s/@]*:\S*(?=@)|(?<=://)[^\s/@:]+(?=@)"  # user:password of a URL, whatever is in it
+    r"|(?<=[?&]token=)[^\s&]+|(?<=signature=)[^\s&]+",  # of a URL's query
+    re.IGNORECASE,
 )
 
 

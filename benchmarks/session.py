@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmarks import device, past, progress
+from benchmarks import device, past, progress, signals
 from benchmarks.compose import compose
 from benchmarks.meters import Meters
 from benchmarks.models import MODELS, miniature
 from benchmarks.record import DID_NOT_FIT, FAILED, INTERRUPTED, MEASURED
 from benchmarks.runner import Runner
-from benchmarks.tally import Tally
+from benchmarks.tally import AT_RESTART, Tally
 from benchmarks.worker.protocol import WorkerFailed, trouble
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class PairSession:
         self.loaded: Loaded | None = None
         self.started = _now()
         self.interruptions: list[Interruption] = []
+        self.stuck: str | None = None  # why an interrupted pair could not go on: it may next time
         self._runner = Runner(self.spec, precision, plan)
         self._show = show
         self._keep = keep
@@ -83,26 +84,44 @@ class PairSession:
             self._recover()
             self._prepare()
             benchmark.pedantic(self._run, teardown=self._after_run, rounds=self._rounds)
-            if self._runner.worker is not None:  # without a loaded model there is no idle power of one
-                self.meters.finish()
-            status = DID_NOT_FIT if self.tally.did_not_fit else MEASURED if self.tally.marks else FAILED
+            status = self._status
+            self._finish()
         finally:
-            self._runner.end(at_once=status == INTERRUPTED)
-            self.meters.close()
-            self._conclude(benchmark, status)
+            with signals.held():  # what is measured must be kept before anything ends this process
+                self._runner.end(at_once=status == INTERRUPTED)
+                self.meters.close()
+                self._conclude(benchmark, status)
         if status != MEASURED:
             pytest.fail(self.verdict, pytrace=False)
 
     @property
+    def _status(self) -> str:
+        """How a pair ended whose runs have come to their end."""
+        if self.stuck is not None:
+            return INTERRUPTED
+        return DID_NOT_FIT if self.tally.did_not_fit else MEASURED if self.tally.marks else FAILED
+
+    def _finish(self) -> None:
+        """Take the last readings; without a loaded model there is no idle power of one."""
+        worker = self._runner.worker
+        if worker is not None and self.stuck is None:
+            self.meters.finish()
+            if not worker.alive:
+                self.meters.void_last_idle()
+
+    @property
     def _rounds(self) -> int:
         """Rounds for pytest-benchmark: at least one, so that it still writes a save where nothing can run."""
-        return 1 if self.tally.given_up else max(1, self.plan.runs - self.tally.attempted)
+        return 1 if self.tally.given_up or self.stuck else max(1, self.plan.runs - self.tally.attempted)
 
     @property
     def verdict(self) -> str:
         """Why the pair is not measured, in one sentence."""
         tally = self.tally
         where = f"{self.id} on {self.plan.machine['label']}"
+        if self.stuck is not None:
+            done = f"was interrupted after {tally.attempted} of {tally.planned} runs"
+            return f"{where} {done} and could not go on: {self.stuck}"
         if tally.no_room is not None:
             after = f" after {len(tally.marks)} good runs of {tally.planned}" if tally.marks else ""
             return f"{where} did not fit{after}: {tally.no_room}"
@@ -175,12 +194,16 @@ class PairSession:
         return {"do": "segment", **begun, **self.meters.describe()}
 
     def _failed(self, stage: str, failure: WorkerFailed) -> None:
+        """Count a failure; one that keeps an interrupted pair from going on says nothing of its runs."""
+        if stage != "run" and self.interruptions:
+            self.stuck = f"{failure.reason}: {failure}"
+            return
         self.tally.failed(stage, failure)
         self._news.append({"do": "failed", "stage": stage, "reason": failure.reason, "message": str(failure)})
 
     def _run(self) -> None:
         """One round. What fails is counted and never raised: an exception here would end the rounds."""
-        if self.tally.given_up or self.tally.attempted >= self.plan.runs:
+        if self.stuck or self.tally.given_up or self.tally.attempted >= self.plan.runs:
             return
         request = self.tally.attempted % self.plan.work.requests
         try:
@@ -196,7 +219,7 @@ class PairSession:
     def _after_run(self) -> None:
         """Between the windows: replace a dead child, write the journal, show progress."""
         tally = self.tally
-        if self._runner.worker is None and not tally.given_up and tally.attempted < self.plan.runs:
+        if self._runner.worker is None and not self.stuck and not tally.given_up and tally.attempted < self.plan.runs:
             self._restart()
         if self._news:
             news, self._news = self._news, []
@@ -216,11 +239,14 @@ class PairSession:
                 self.meters.follow(self._runner.worker)
             self._runner.warm_up()
         except WorkerFailed as failure:
-            self._runner.end()
-            self.tally.restart_failed(failure)
+            self._not_restarted(failure)
         except Exception as error:  # noqa: BLE001 - as above
-            self._runner.end()
-            self.tally.restart_failed(WorkerFailed(**trouble(error)))
+            self._not_restarted(WorkerFailed(**trouble(error)))
+
+    def _not_restarted(self, failure: WorkerFailed) -> None:
+        self._runner.end()
+        self.tally.restart_failed(failure)
+        self._news.append({"do": "failed", "stage": AT_RESTART, "reason": failure.reason, "message": str(failure)})
 
     def _conclude(self, benchmark: BenchmarkFixture, status: str) -> None:
         """Make the Record, show it to pytest-benchmark, and keep it."""

@@ -125,7 +125,16 @@ def check_compare(config: pytest.Config) -> None:
 
 
 def install(session: Any, troubles: list[str]) -> None:
-    """Put AtomicFileStorage in place of a stock file storage; others (elasticsearch) stay."""
+    """Put AtomicFileStorage in place of a stock file storage (elasticsearch stays), and guard --benchmark-json."""
+    write = session.save_json
+
+    def save_json(output_json: dict[str, Any]) -> None:
+        try:
+            write(output_json)
+        except OSError as error:  # else it would cost the save as well, which comes after it
+            troubles.append(f"--benchmark-json could not be written ({error.strerror}); the save holds the same.")
+
+    session.save_json = save_json
     stock = session.storage
     if type(stock) is FileStorage:
         session.storage = AtomicFileStorage(  # type: ignore[no-untyped-call]

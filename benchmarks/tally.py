@@ -19,6 +19,7 @@ MAX_RESTARTS_IN_A_ROW, MAX_RESTARTS = 3, 25
 MAX_FAILURES_IN_A_ROW = 20
 """After so many the pair is given up: 2500 equal failures say no more than 20."""
 
+AT_RESTART = "at restart"
 OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError")
 NO_VISION_MARK = "the vision path gave no mark in at least one run"
 SECONDS = 1e-9
@@ -38,6 +39,7 @@ class Tally:
         self.stage: str | None = None
         self.first_message: str | None = None
         self.no_room: str | None = None
+        self.could_not_begin = False
         self.marks: list[RunMarks] = []
         self.run_indices: list[int] = []
         self.requests: list[int] = []
@@ -55,6 +57,7 @@ class Tally:
         """Add a failure at "load", "warmup" or "run"; only a run's takes a planned run with it."""
         self.reasons[failure.reason] += 1
         self._note_room(failure)
+        self.could_not_begin = self.could_not_begin or stage in ("load", "warmup")
         if self.first_message is None:
             self.stage, self.first_message = stage, f"{failure.reason}: {failure}"
         if stage == "run":
@@ -63,7 +66,7 @@ class Tally:
 
     def restart_failed(self, failure: WorkerFailed) -> None:
         """Add a failure of a child that was to replace another."""
-        self.reasons[f"{failure.reason} at restart"] += 1
+        self.reasons[f"{failure.reason} {AT_RESTART}"] += 1
         self._note_room(failure)
 
     def _note_room(self, failure: WorkerFailed) -> None:
@@ -81,6 +84,8 @@ class Tally:
             self.good(request, marks)
         elif stage == "restart":
             self.restarted()
+        elif stage == AT_RESTART:
+            self.restart_failed(WorkerFailed(reason, message))
         else:
             self.failed(stage, WorkerFailed(reason, message))
 
@@ -89,7 +94,7 @@ class Tally:
         """Whether going on would only repeat what is known."""
         return (
             self.no_room is not None
-            or self.stage in ("load", "warmup")
+            or self.could_not_begin
             or self.restarts > MAX_RESTARTS
             or self.restarts_in_a_row > MAX_RESTARTS_IN_A_ROW
             or self.failures_in_a_row >= MAX_FAILURES_IN_A_ROW

@@ -94,6 +94,8 @@ def _entries(path: Path, problems: list[str]) -> list[Entry]:
 
 def _parse(path: Path) -> dict[str, Any]:
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise _Unreadable("cannot be read (no regular file); left out")
         if path.stat().st_size > LARGEST_BYTES:
             raise _Unreadable("is larger than 1 GB; left out")
         # NaN and Infinity are no JSON, but pytest-benchmark writes them: not measured

@@ -86,6 +86,13 @@ def test_models_help() -> None:
     assert "HuggingFaceTB/SmolVLM2-2.2B-Instruct" in done.stdout
 
 
+@pytest.mark.parametrize("option", ["--benchmark-skip", "--setup-only", "--collect-only"])
+def test_what_measures_nothing_leaves_nothing(tmp_path: Path, option: str) -> None:
+    """A session that measures nothing leaves neither a save nor a journal."""
+    assert product.measure(tmp_path, "--models=llava", "--precisions=bf16", option).returncode == 0
+    assert not list(tmp_path.rglob("*.json*"))
+
+
 def test_a_smoke_test_saves_nothing(tmp_path: Path) -> None:
     """--benchmark-disable tries one run a pair, and neither saves it nor leaves a journal."""
     done = product.measure(tmp_path, "--models=llava", "--precisions=bf16", "--benchmark-disable")

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from benchmarks import journal
+from benchmarks import journal, unfinished
 from benchmarks.record import ENERGY_COVERAGE, faults
 from benchmarks.tally import MAX_RESTARTS_IN_A_ROW
 from tests import product
 from tests.test_end_to_end import NEW_TOKENS, WATTS, trace
-from tests.test_failures import refuse
+from tests.test_failures import checkpoint, refuse
 from tests.worker.test_handle import alive
 
 HANG = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
@@ -54,6 +54,8 @@ def stop(command: list[str], number: signal.Signals) -> tuple[int, list[int], st
         terminal.wait_for("smolvlm2-bf16  run ")
         descendants = children(terminal.process.pid)
         terminal.process.send_signal(number)
+        time.sleep(0.03)
+        terminal.process.send_signal(number)  # they come in showers; the second Ctrl-C alone ends it at once
         return terminal.finish(), descendants, terminal.said
 
 
@@ -127,16 +129,16 @@ def test_a_terminal_that_goes_away_costs_nothing(tmp_path: Path) -> None:
 def test_an_unfinished_session_is_listed(tmp_path: Path) -> None:
     """A session that is begun beside an unfinished one says how to go on with it, and leaves it as it is."""
     head = {"save": "thor", "pairs": ["llava-bf16", "phi-bf16"], "boot": "", "fingerprint": {}}
-    unfinished = journal.begin(tmp_path / ".journal", head, print)
-    unfinished.append("llava-bf16", [{"do": "done", "record": {}}])
-    unfinished.close()
-    before = unfinished.path.read_bytes()
+    left = journal.begin(tmp_path / ".journal", head, print)
+    left.append("llava-bf16", [{"do": "done", "record": {}}])
+    left.close()
+    before = left.path.read_bytes()
     done = product.run(command(tmp_path, "--models=llava", "--runs=1"))
 
     assert "Unfinished: thor of " in done.stdout
     assert "1 of 2 pairs done; --benchmark-save=thor --resume goes on with it" in done.stdout
-    assert unfinished.path.read_bytes() == before
-    assert list((tmp_path / ".journal").iterdir()) == [unfinished.path]  # the new session's own is gone with its save
+    assert left.path.read_bytes() == before
+    assert list((tmp_path / ".journal").iterdir()) == [left.path]  # the new session's own is gone with its save
 
 
 def test_a_run_that_hangs_ends_at_its_timeout(tmp_path: Path) -> None:
@@ -227,7 +229,7 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
 
     assert saves(tmp_path) == []
     assert gone(descendants)
-    (left,) = journal.unfinished(tmp_path / ".journal")
+    (left,) = unfinished.journals(tmp_path / ".journal")
     done = journal.read(left).record("llava-bf16")
     assert done is not None
     assert done["counts"]["good"] == 12
@@ -237,3 +239,77 @@ def catches(pid: int, number: signal.Signals) -> bool:
     """Return whether a process has a handler for a signal."""
     mask = Path(f"/proc/{pid}/status").read_text().partition("SigCgt:")[2].split()[0]
     return bool(int(mask, 16) >> (number - 1) & 1)
+
+
+def written(storage: Path, what: str) -> int:
+    """Return how many lines of a kind the journals of a storage hold."""
+    return sum(path.read_text().count(f'"do":"{what}"') for path in (storage / ".journal").glob("*.jsonl"))
+
+
+def test_a_signal_after_the_last_run_costs_no_pair(tmp_path: Path) -> None:
+    """A session that is stopped between a pair's last run and its Record saves the pair as measured."""
+    replay = f"--power-monitor=replay:{trace(tmp_path / 'trace.csv')}"  # it stays idle for seconds after the runs
+    with product.Terminal(command(tmp_path / "results", "--models=llava", replay)) as terminal:
+        while written(tmp_path / "results", "run") < 12:
+            terminal.read_for(0.02)
+        terminal.process.send_signal(signal.SIGTERM)
+        assert terminal.finish() == 2
+
+    (save,) = saves(tmp_path / "results")
+    record = save["benchmarks"][0]["extra_info"]
+    assert (record["status"], record["counts"]["good"]) == ("measured", 12)
+    assert save["benchmarks"][0]["stats"]["rounds"] == 12
+    assert save["unmeasured"] == []
+    assert list(faults(record)) == []
+
+
+def test_a_pair_that_cannot_go_on_stays_resumable(tmp_path: Path) -> None:
+    """Where --resume cannot load the model of an interrupted pair, nothing is concluded: the next --resume may."""
+    storage, cache = tmp_path / "results", tmp_path / "cache"
+    folder = checkpoint("llava", cache)
+    once = ["env", f"EDGE_VLM_BENCH_CACHE={cache}", *command(storage, "--models=llava", "--runs=40")]
+    with product.Terminal(once) as terminal:
+        while written(storage, "run") < 3:
+            terminal.read_for(0.02)
+        terminal.process.kill()
+    done = written(storage, "run")
+    whole = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(whole[:1000])
+
+    stuck = product.run([*once, "--resume"])
+    (save,) = saves(storage)
+    (found,) = save["unmeasured"]
+    assert stuck.returncode == 1
+    assert (found["reason"], found["counts"]["good"], found["failures"]["count"]) == ("interrupted", done, 0)
+    assert "of 40 runs and could not go on: SafetensorError: " in found["message"]
+    assert found["message"] in stuck.stdout
+    assert "type the same with --resume to go on" in stuck.stdout
+
+    (folder / "model.safetensors").write_bytes(whole)
+    assert product.run([*once, "--resume"]).returncode == 0
+    record = saves(storage)[1]["benchmarks"][0]["extra_info"]
+    assert record["counts"]["good"] == 40
+    assert record["failures"]["count"] == 0
+
+
+HELPED = """
+import time
+from benchmarks import aside
+if __name__ == "__main__":
+    aside.call("spawn", time.sleep, 600)
+"""
+
+
+def test_a_helper_never_outlives_its_parent(tmp_path: Path) -> None:
+    """A process that decodes or builds something aside is gone within seconds when its parent is killed."""
+    script = tmp_path / "helped.py"
+    script.write_text(HELPED)
+    settings = product.environment() | {"PYTHONPATH": str(product.ROOT)}
+    with subprocess.Popen([sys.executable, script], env=settings) as parent:
+        while len(children(parent.pid)) < 2:  # the helper and multiprocessing's tracker
+            time.sleep(0.05)
+        time.sleep(1.0)
+        helpers = children(parent.pid)
+        parent.kill()
+
+    assert gone(helpers)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks import journal, past
+from benchmarks import journal, past, unfinished
 from benchmarks.errors import BenchmarkError
 from benchmarks.past import GAP_NS
+from tests.factory import record
 from tests.test_tally import marks
 
 HEAD = {"save": "thor", "pairs": ["llava-bf16"], "boot": "a", "fingerprint": {"--runs": 4}}
@@ -93,7 +97,7 @@ def test_going_on_cuts_off_the_torn_line(tmp_path: Path) -> None:
     with path.open("ab") as file:
         file.write(b'{"pair": "llava-bf16", "do": "ru')
 
-    again = journal.resume(tmp_path, HEAD, complain)
+    again = unfinished.resume(tmp_path, HEAD, complain)
     again.append("llava-bf16", [{"do": "run", "n": 2}])
     again.close()
     assert again.path == path
@@ -116,7 +120,7 @@ def test_another_session_is_refused(tmp_path: Path, head: dict[str, Any], compla
     """--resume refuses what another session began, in a sentence that names what differs."""
     begun(tmp_path)
     with pytest.raises(BenchmarkError) as refusal:
-        journal.resume(tmp_path, head, complain)
+        unfinished.resume(tmp_path, head, complain)
     assert complaint in str(refusal.value)
 
 
@@ -124,11 +128,11 @@ def test_a_running_session_is_left_alone(tmp_path: Path) -> None:
     """A journal that a session holds is not unfinished, and nobody else opens it."""
     held = journal.begin(tmp_path, HEAD, complain)
 
-    assert journal.unfinished(tmp_path) == []
+    assert unfinished.journals(tmp_path) == []
     with pytest.raises(BenchmarkError, match="no unfinished session"):
-        journal.resume(tmp_path, HEAD, complain)
+        unfinished.resume(tmp_path, HEAD, complain)
     held.close()
-    assert journal.unfinished(tmp_path) == [held.path]
+    assert unfinished.journals(tmp_path) == [held.path]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full stands for a full disk on Linux only")
@@ -174,3 +178,105 @@ def test_segments_of_two_boots_are_never_joined() -> None:
         {"after_runs": 2, "resumed": "2026-11-24T00:00:00+00:00", "same_boot": False},
         {"after_runs": 3, "resumed": "now", "same_boot": True},
     ]
+
+
+RUN_OF_BAD = {
+    "tokens in words": lambda line: line["marks"].update(new_tokens="4"),
+    "no time": lambda line: line["marks"].update(end_ns=line["marks"]["start_ns"]),
+    "a mark is missing": lambda line: line["marks"].pop("first_token_ns"),
+    "a gap without end": lambda line: line["marks"].update(token_gaps_s=[float("inf")]),
+}
+
+
+def loaded() -> dict[str, Any]:
+    """Return what a child says of a loaded model."""
+    texts = dict.fromkeys(("model_class", "mark_method"), "x")
+    nothing = dict.fromkeys(("gpu_uuid", "torch_device_name", "attention", "import_s", "context_s", "page_cache_share"))
+    numbers = {"pid": 1, "parameters": 1, "threads": 2, "load_time_s": 0.5, "processor_s": 0.5, "file_bytes": 9}
+    return {**texts, **nothing, **numbers, "versions": {"torch": "2"}}
+
+
+@pytest.mark.parametrize("fault", [None, *RUN_OF_BAD])
+def test_a_run_that_was_edited_is_refused(fault: str | None) -> None:
+    """A run whose marks are of the wrong kind, missing or out of order is refused before anything is measured."""
+    line = run(1.0)
+    if fault is not None:
+        RUN_OF_BAD[fault](line)
+    contents = journal.Contents(HEAD, {"llava-bf16": [SEGMENT | {"loaded": loaded()}, line]})
+    if fault is None:
+        past.check(contents)
+    else:
+        with pytest.raises(journal.Damaged, match="llava-bf16 are damaged"):
+            past.check(contents)
+
+
+@pytest.mark.parametrize("change", [{"status": "fine"}, {"schema": None}, {"runs": None, "reasons": {}}, {"load": {}}])
+def test_a_record_that_was_edited_is_refused(change: dict[str, Any]) -> None:
+    """A finished pair whose Record breaks the schema is refused, and one that keeps it is taken."""
+    whole = record("llava")
+    past.check(journal.Contents(HEAD, {"llava-bf16": [{"do": "done", "record": whole}]}))
+    with pytest.raises(journal.Damaged, match="its Record is none"):
+        past.check(journal.Contents(HEAD, {"llava-bf16": [{"do": "done", "record": whole | change}]}))
+    with pytest.raises(journal.Damaged, match="its Record is none"):
+        past.check(journal.Contents(HEAD, {"phi-bf16": [{"do": "done", "record": whole}]}))
+
+
+def test_odd_files_among_journals_stop_nothing(tmp_path: Path) -> None:
+    """Links to nothing, pipes, folders and heads of the wrong kind are passed over or named, and never waited for."""
+    whole = begun(tmp_path)
+    (tmp_path / "thor-link.jsonl").symlink_to(tmp_path / "nothing")
+    os.mkfifo(tmp_path / "thor-pipe.jsonl")
+    (tmp_path / "thor-folder.jsonl").mkdir()
+    odd = tmp_path / "thor-odd.jsonl"
+    odd.write_text(whole.read_text().replace('"pairs":["llava-bf16"]', '"pairs":null'))
+
+    assert set(unfinished.journals(tmp_path)) == {whole, odd}
+    assert unfinished.describe(odd).endswith("is no journal of this version; delete it to begin anew.")
+
+
+def test_a_damaged_neighbour_hides_no_journal(tmp_path: Path) -> None:
+    """--resume finds the journal of its own save beside damaged ones and those of saves that begin alike."""
+    mine = begun(tmp_path)
+    mine.with_name(mine.name.replace("thor-", "thor-two-")).write_text("damaged")
+    later = mine.with_name(mine.name[:-6] + "0.jsonl")
+    later.write_text("")
+
+    found = unfinished.resume(tmp_path, HEAD, complain)
+    found.close()
+    assert found.path == mine
+
+
+def test_saves_of_one_slug_are_two(tmp_path: Path) -> None:
+    """Names that make the same file name have journals of their own."""
+    first = journal.begin(tmp_path, HEAD | {"save": "東京"}, complain)
+    first.close()
+    with pytest.raises(BenchmarkError, match="no unfinished session named '大阪'"):
+        unfinished.resume(tmp_path, HEAD | {"save": "大阪"}, complain)
+
+
+def test_a_file_system_without_locks_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the file system has no locks, a session begins and goes on all the same."""
+    fcntl = pytest.importorskip("fcntl", reason="this system has no locks at all")
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    path = begun(tmp_path, {"do": "run", "n": 1})
+    unfinished.resume(tmp_path, HEAD, complain).close()
+    assert len(journal.read(path).lines["llava-bf16"]) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="mounting a file system needs root")
+def test_a_read_only_disk_is_refused(tmp_path: Path) -> None:
+    """--resume from a disk that became read-only is refused in one sentence, and the journal stays."""
+    if subprocess.run(["mount", "-t", "tmpfs", "tmpfs", tmp_path], check=False).returncode:
+        pytest.skip("mounting a file system is not permitted here")
+    try:
+        path = begun(tmp_path / "results/.journal")
+        subprocess.run(["mount", "-o", "remount,ro", tmp_path], check=True)
+        with pytest.raises(BenchmarkError, match=r"cannot be written \(Read-only file system\), and a session"):
+            unfinished.resume(path.parent, HEAD, complain)
+        assert journal.read(path).head["save"] == "thor"
+    finally:
+        subprocess.run(["umount", "-l", tmp_path], check=True)

@@ -100,3 +100,14 @@ def saved_elsewhere(said: str) -> Path:
     """Return the file that a session names, whose folder was full."""
     (line,) = [line for line in said.splitlines() if line.startswith("The save could not be written")]
     return Path(line.partition("it is in ")[2].partition(":")[0])
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full stands for a full disk on Linux only")
+def test_benchmark_json_costs_no_save(tmp_path: Path) -> None:
+    """A --benchmark-json on a full disk is said in a sentence, and the save is written all the same."""
+    done = product.run(one_pair(tmp_path, "--runs=2", "--benchmark-json=/dev/full"))
+
+    assert done.returncode == 0, done.stdout
+    assert measured(tmp_path)["counts"]["good"] == 2
+    assert "--benchmark-json could not be written (No space left on device); the save holds the same." in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr

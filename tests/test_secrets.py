@@ -25,8 +25,17 @@ OWN = "a-token-of-some-mirror"
     [
         (f"401 for {TOKEN}: no", "401 for [secret]: no"),
         ("Authorization: Bearer abc.def-123456", "Authorization: Bearer [secret]"),
+        ("https://user:p@ss/w@hub.example", "https://[secret]@hub.example"),
+        ("authorization: BASIC dXNlcjpwYXNzd29yZA==", "authorization: BASIC [secret]"),
+        (
+            "https://hub.example/x?token=abc&X-Amz-Signature=0a1b",
+            "https://hub.example/x?token=[secret]&X-Amz-Signature=[secret]",
+        ),
         ("https://user:pass@hub.example/x", "https://[secret]@hub.example/x"),
-        ("hf_hub_download failed for a@b.example", "hf_hub_download failed for a@b.example"),
+        (
+            "hf_hub_download and hf_transfer: pad_token=<pad>, a@b.example",
+            "hf_hub_download and hf_transfer: pad_token=<pad>, a@b.example",
+        ),
     ],
 )
 def test_known_shapes_are_hidden(said: str, kept: str) -> None:

@@ -139,6 +139,30 @@ def test_what_ran_out_of_memory_did_not_fit(stage: str, reason: str, fits: bool)
     assert not tally.did_not_fit
 
 
+def test_a_load_that_fails_after_a_failed_run_is_final_too() -> None:
+    """A load failure ends the pair whatever failed before it."""
+    tally = Tally(planned=10, warmup=0)
+    tally.failed("run", WorkerFailed("SIGKILL", "killed", died=True))
+    assert not tally.given_up
+
+    tally.failed("load", WorkerFailed("OSError", "gone"))
+    assert tally.given_up
+
+
+def test_a_resumed_tally_counts_as_the_first_did() -> None:
+    """What a journal tells of failures, restarts and children that could not be replaced gives the same counts."""
+    first, again = Tally(10, 0), Tally(10, 0)
+    first.failed("run", WorkerFailed("SIGKILL", "killed", died=True))
+    first.restarted()
+    first.restart_failed(WorkerFailed("OSError", "gone"))
+    again.again("run", 0, None, "SIGKILL", "killed")
+    again.again("restart", 0, None, "", "")
+    again.again("at restart", 0, None, "OSError", "gone")
+
+    assert again.failures() == first.failures()
+    assert again.counts() == first.counts()
+
+
 @pytest.mark.parametrize("at_restart", [False, True])
 def test_want_of_room_ends_a_pair(at_restart: bool) -> None:
     """A pair whose child was ended for want of room, or found none when it was replaced, did not fit."""

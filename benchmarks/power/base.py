@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -24,13 +25,19 @@ class PowerSample:
 
     Attributes:
         time_ns: CLOCK_MONOTONIC at the reading.
-        watts: power of all rails; None where a rail was missing: never a smaller sum.
+        watts: power of all rails; None where a rail was missing (never a smaller sum) or is no number.
         energy_j: the sensor's counter since an origin of its own; None without a counter.
     """
 
     time_ns: int
     watts: float | None
     energy_j: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("watts", "energy_j"):
+            value = getattr(self, name)
+            if value is not None and not math.isfinite(value):
+                object.__setattr__(self, name, None)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
+PATIENCE_S = 5.0
+"""How long the end waits for a reading that was begun, seconds."""
 
 
 class Sampler(Generic[T]):
@@ -22,11 +24,12 @@ class Sampler(Generic[T]):
         lost: why the sensor stopped in the middle; None while it has not.
     """
 
-    def __init__(self, read: Callable[[], list[T]], period_s: float) -> None:
+    def __init__(self, read: Callable[[], list[T]], period_s: float, patience_s: float = PATIENCE_S) -> None:
         self.samples: list[T] = []
         self.lost: str | None = None
         self._read = read
         self._period_s = period_s
+        self._patience_s = patience_s
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="sampler", daemon=True)
 
@@ -35,10 +38,12 @@ class Sampler(Generic[T]):
         self._thread.start()
 
     def stop(self) -> None:
-        """End after a last reading; harmless to repeat."""
+        """End after a last reading, without waiting for ever for one that hangs; harmless to repeat."""
         self._stop.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(self._patience_s)
+            if self._thread.is_alive():
+                self.lost = f"it has not answered for {self._patience_s:g} s"
 
     def _loop(self) -> None:
         due = time.monotonic()

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from multiprocessing.connection import Connection
 
+LONGEST_S = 2_000_000.0
+"""The longest that poll(2) waits, which counts milliseconds in an int: 23 days."""
 CLOSE_S = 5.0
 """How long a child may take to leave before it is killed, seconds."""
 
@@ -28,6 +30,11 @@ class Handle(ABC):
     @abstractmethod
     def pid(self) -> int:
         """Process id of the worker."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether the worker runs."""
+        return True
 
     @abstractmethod
     def ask(self, request: dict[str, Any], timeout_s: float | None) -> dict[str, Any]:
@@ -73,10 +80,14 @@ class Child(Handle):
     def pid(self) -> int:  # noqa: D102
         return self._process.pid or 0
 
+    @property
+    def alive(self) -> bool:  # noqa: D102
+        return self._process.is_alive()
+
     def ask(self, request: dict[str, Any], timeout_s: float | None) -> dict[str, Any]:  # noqa: D102
         try:
             self._connection.send_bytes(json.dumps(request).encode())
-            if not self._connection.poll(timeout_s):
+            if not self._connection.poll(None if timeout_s is None else min(timeout_s, LONGEST_S)):
                 self._process.kill()
                 raise WorkerFailed("timeout", f"no answer within {timeout_s:g} s (--run-timeout)", died=True)
             answer = json.loads(self._connection.recv_bytes())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,17 @@ def test_what_cannot_be_opened_is_a_problem(tmp_path: Path) -> None:
     assert saves.entries == []
     assert [problem.partition(": ")[0] for problem in saves.problems] == [str(gone), str(folder)]
     assert all("cannot be read" in problem for problem in saves.problems)
+
+
+def test_what_is_no_regular_file_is_not_waited_for(tmp_path: Path) -> None:
+    """A pipe or a device among the saves is named and left out, and nothing waits for it or fills the memory."""
+    os.mkfifo(tmp_path / "0001_pipe.json")
+    (tmp_path / "0002_zero.json").symlink_to("/dev/zero")
+
+    saves = load.load(load.find(tmp_path))
+    assert [problem.rpartition(": ")[2] for problem in saves.problems] == [
+        "cannot be read (no regular file); left out"
+    ] * 2
 
 
 def test_a_huge_file_is_not_read(tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import threading
 import time
 
-from benchmarks.power.base import SensorLost
+from benchmarks.power.base import PowerSample, SensorLost
 from benchmarks.power.sampler import Sampler
 
 
@@ -59,3 +61,20 @@ def test_stopping_twice_is_harmless() -> None:
     sampler: Sampler[int] = Sampler(lambda: [1], 0.01)
     sampler.stop()
     sampler.stop()
+
+
+def test_a_sensor_that_hangs_is_lost() -> None:
+    """A reading that never comes ends nothing but the sensor, and the reason is kept."""
+    answer = threading.Event()
+    sampler: Sampler[int] = Sampler(lambda: [answer.wait()], 0.01, patience_s=0.1)
+    sampler.start()
+    sampler.stop()
+
+    assert sampler.lost == "it has not answered for 0.1 s"
+    assert sampler.samples == []
+    answer.set()
+
+
+def test_what_is_no_number_is_no_reading() -> None:
+    """A reading of NaN or infinity is a missing one: neither adds up, and JSON has neither."""
+    assert PowerSample(1, math.nan, math.inf) == PowerSample(1, None, None)

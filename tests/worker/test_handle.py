@@ -65,6 +65,13 @@ def test_endings_have_names(code: int | None, word: str) -> None:
     assert handle.ending(code) == word
 
 
+def test_a_month_is_a_timeout() -> None:
+    """A timeout longer than the system can count is as long as it can."""
+    worker = handle.start(job("llava"), isolation="process", start_method="forkserver")
+    assert worker.load(1e9)["pid"] == worker.pid
+    worker.close()
+
+
 def alive(pid: int) -> bool:
     """Return whether a process runs; a zombie does not."""
     try:
