@@ -88,6 +88,8 @@ class PairSession:
             self._finish()
         finally:
             with signals.held():  # what is measured must be kept before anything ends this process
+                if benchmark.stats is not None and self.tally.attempted >= self.plan.runs:
+                    status = self._status  # stopped after its last run, a pair is whole
                 self._runner.end(at_once=status == INTERRUPTED)
                 self.meters.close()
                 self._conclude(benchmark, status)

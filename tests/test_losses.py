@@ -17,7 +17,7 @@ from tests.power.test_nvml import library
 from tests.test_interruptions import saves
 
 __all__ = ["library"]  # the fixture: nvidia-ml-py over a library without a GPU
-RUNS, FEW = 80, 30
+RUNS, FEW = 50, 25
 
 
 def one_pair(storage: Path, *options: str) -> list[str]:
