@@ -1,4 +1,4 @@
-"""Secrets out of texts: error messages quote URLs and headers, and Records travel further than their author thinks."""
+"""Secrets and terminal commands out of texts: error messages quote what strangers wrote, and Records travel far."""
 
 from __future__ import annotations
 
@@ -26,6 +26,11 @@ def text(value: str) -> str:
     for secret in _known(tuple(os.environ.get(name, "") for name in NAMES), _token_file()):
         value = value.replace(secret, HIDDEN)
     return PATTERNS.sub(HIDDEN, value)
+
+
+def printable(value: str) -> str:
+    """Return `value` with a space for each character that a terminal would obey instead of showing it."""
+    return "".join(character if character.isprintable() else " " for character in value)
 
 
 def everywhere(value: Any) -> Any:

@@ -8,6 +8,7 @@ import shlex
 import stat
 from typing import IO, TYPE_CHECKING
 
+from benchmarks import redact
 from benchmarks.errors import BenchmarkError
 from benchmarks.journal import Contents, Damaged, Journal, Line, lock, read, unwritable
 from benchmarks.storage import slug
@@ -109,7 +110,7 @@ def describe(path: Path) -> str:
         return f"Unfinished: {damage}"
     save, pairs = shlex.quote(contents.head["save"]), contents.head["pairs"]
     done = sum(contents.record(pair) is not None for pair in pairs)
-    return (
+    return redact.printable(
         f"Unfinished: {save} of {contents.head.get('created')}, {done} of {len(pairs)} pairs done; "
         f"--benchmark-save={save} --resume goes on with it, deleting {path} forgets it."
     )

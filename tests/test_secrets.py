@@ -1,4 +1,4 @@
-"""Secrets never reach a Record, a journal, a terminal or an error text."""
+"""Secrets, and what a terminal would obey, never reach a Record, a journal, a terminal or an error text."""
 
 from __future__ import annotations
 
@@ -60,6 +60,12 @@ def test_an_error_is_cleaned_before_it_is_cut() -> None:
     message = trouble(ValueError("x" * 490 + TOKEN))["message"]
 
     assert message == "x" * 490 + "[secret]"
+
+
+def test_an_error_says_nothing_to_the_terminal() -> None:
+    """Escape codes in an error's text are shown as spaces, and an error without words is named by its class."""
+    assert trouble(ValueError("\x1b[31mred\x07\u202e!"))["message"] == " [31mred  !"
+    assert trouble(ValueError(""))["message"] == "ValueError"
 
 
 def test_a_journal_holds_no_secret(tmp_path: Path) -> None:

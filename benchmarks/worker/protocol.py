@@ -69,9 +69,10 @@ class Trouble(TypedDict):
 
 
 def trouble(error: Exception) -> Trouble:
-    """Return the class of an error and the first line of its text, without secrets, at most 500 characters."""
+    """Return the class of an error and its text's first line: printable, without secrets, at most 500 characters."""
     lines = str(error).strip().splitlines()
-    return {"reason": type(error).__name__, "message": redact.text(lines[0])[:500] if lines else type(error).__name__}
+    message = redact.printable(redact.text(lines[0]))[:500] if lines else ""
+    return {"reason": type(error).__name__, "message": message or type(error).__name__}
 
 
 class WorkerFailed(Exception):
