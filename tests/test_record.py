@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks.record import faults
-from tests import factory
+from benchmarks.record import Interruption, Record, faults
+from benchmarks.shape import fits
+from tests import factory, product
 
 
 @pytest.mark.parametrize("power_w", [40.0, None])
@@ -36,3 +38,38 @@ def test_broken_rules_are_named(section: str, field: str, value: Any, complaint:
     found = list(faults(broken))
     assert len(found) == 1
     assert complaint in found[0]
+
+
+def test_the_examples_records_are_of_the_declared_type() -> None:
+    """Each Record that the suite wrote into the example holds every field of the schema, in its declared type."""
+    (path,) = (product.ROOT / "results").rglob("0001_example.json")
+    save = json.loads(path.read_text())
+    records = [bench["extra_info"] for bench in save["benchmarks"]]
+
+    assert len(records) == 12
+    for record in records:
+        assert fits(record, Record)
+        assert list(faults(record)) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "hint", "does"),
+    [
+        (1, float, True),
+        (True, int, False),
+        (float("nan"), float, False),
+        (None, int | None, True),
+        ([1.0, None], list[float | None] | None, True),
+        ([1.0, "2"], list[float], False),
+        ({"a": "b"}, dict[str, str], True),
+        ((1, 2), tuple[int, int], True),
+        ((1, 2, 3), tuple[int, int], False),
+        (("a", "b", "c"), tuple[str, ...], True),
+        ((), tuple[str, ...], True),
+        ({"after_runs": 1, "resumed": "now", "same_boot": True}, Interruption, True),
+        ({"after_runs": 1, "resumed": "now"}, Interruption, False),
+    ],
+)
+def test_types_are_checked_all_the_way_down(value: object, hint: object, does: bool) -> None:
+    """A value fits an annotation only where each part of it does."""
+    assert fits(value, hint) is does
