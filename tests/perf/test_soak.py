@@ -104,13 +104,17 @@ def soak(root: Path, size: Size) -> tuple[dict[str, Any], Watched]:
     options = [f"--models={','.join(models)}", f"--runs={size.soak_runs}", "--new-tokens=2", "--warmup-runs=1"]
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "benchmarks", "--weights=mini", *options]
     settings = product.environment() | {"PYTHONPATH": str(root), "EDGE_VLM_BENCH_CACHE": str(root / "cache")}
-    with (root / "said").open("wb") as said:
-        session = subprocess.Popen(
-            [*command, "--benchmark-save=soak"], cwd=root, env=settings, stdout=said, stderr=said
-        )
-        runs = range(1, size.soak_pairs * size.soak_runs * 9 // 10)
-        moments = sorted(random.Random(1).sample(runs, size.kills))  # noqa: S311 - nothing to guess here
-        watched = watch(session, root / "results/.journal", moments)
+    runs = range(1, size.soak_pairs * size.soak_runs * 9 // 10)
+    moments = sorted(random.Random(1).sample(runs, size.kills))  # noqa: S311 - nothing to guess here
+    command += ["--benchmark-save=soak"]
+    with (
+        (root / "said").open("wb") as said,
+        subprocess.Popen(command, cwd=root, env=settings, stdout=said, stderr=said) as session,
+    ):
+        try:
+            watched = watch(session, root / "results/.journal", moments)
+        finally:
+            session.kill()
     assert session.returncode == 0, (root / "said").read_text()
     assert gone(sorted(watched.descendants))
     (path,) = (root / "results").rglob("*.json")
