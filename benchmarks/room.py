@@ -15,7 +15,7 @@ from benchmarks.power.sampler import Sampler
 from benchmarks.worker.protocol import WorkerFailed
 
 if TYPE_CHECKING:
-    from benchmarks.worker.handle import Handle
+    from benchmarks.worker.handle import Child
 
 NO_ROOM = "no room"
 """Reason of the failure that ends a pair which did not fit."""
@@ -74,7 +74,7 @@ class Room:
         self.least: int | None = None
         self.found_below: int | None = None
         self._root = root
-        self._worker: Handle | None = None
+        self._worker: Child | None = None
         self._sampler: Sampler[None] | None = None
 
     def admit(self, weight_files: list[Path]) -> None:
@@ -94,7 +94,7 @@ class Room:
                 f"of which {_gb(self.floor)} must stay free (--ram-floor)",
             )
 
-    def watch(self, worker: Handle) -> None:
+    def watch(self, worker: Child) -> None:
         """Kill `worker` as soon as less than the floor is available, until `stop`."""
         if self.floor is not None:
             self._worker, self.found_below = worker, None

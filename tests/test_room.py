@@ -88,7 +88,7 @@ def run_for_ever(worker: handle.Handle) -> NoReturn:
 def test_a_child_is_killed_below_the_floor(tmp_path: Path) -> None:
     """As soon as less than the floor is available the child is killed in the middle of its work, and it is said why."""
     room = Room(GB, machine(tmp_path, 2 * GB))
-    worker = handle.start(job("llava"), isolation="process", start_method="forkserver")
+    worker = handle.Child(job("llava"), "forkserver")
     worker.load()
     room.watch(worker)
     worker.run([(0, 0)])

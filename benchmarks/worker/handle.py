@@ -46,10 +46,6 @@ class Handle(ABC):
         """
 
     @abstractmethod
-    def kill(self) -> None:
-        """End the worker from another thread, in the middle of what it does."""
-
-    @abstractmethod
     def close(self, *, at_once: bool = False) -> None:
         """End the worker, `at_once` without waiting for what it does."""
 
@@ -100,7 +96,8 @@ class Child(Handle):
         how = ending(self._process.exitcode)
         return WorkerFailed(how, f"the process that ran the model ended by {how}", died=True)
 
-    def kill(self) -> None:  # noqa: D102
+    def kill(self) -> None:
+        """End the child from another thread, in the middle of what it does."""
         with contextlib.suppress(ValueError):  # it was closed meanwhile
             self._process.kill()
 
@@ -131,9 +128,6 @@ class InProcess(Handle):
         if self._worker is None:
             raise WorkerFailed("Closed", "the worker was closed", died=True)
         return _checked(attempt(self._worker, request))
-
-    def kill(self) -> None:  # noqa: D102
-        raise NotImplementedError("--ram-floor needs --isolation=process: here the worker is the meter itself.")
 
     def close(self, *, at_once: bool = False) -> None:  # noqa: ARG002, D102
         self._worker = None
