@@ -27,6 +27,8 @@ Where things are:
     worker/     the process that owns the model; the only importer of torch and transformers
     power/      PowerMonitor, one file a sensor; energy maths
     storage, signals           a save is written whole, and a session that is stopped is saved
-    memory, device, health     bytes; what machine this is; whether it was itself
+    memory, memory_guard       bytes; whether a model fits, before and while it runs
+    device, health             what machine this is; whether it was itself
+    redact, shape, locks       no secrets; declared types, checked; two sessions told apart
     record      the Record's schema
 """

@@ -61,7 +61,7 @@ def compose(session: PairSession, status: str, finished: str) -> Record:
 
 
 def _memory(session: PairSession, measured: Memory) -> Memory:
-    values, reasons = session.room.facts()
+    values, reasons = session.memory_guard.facts()
     return cast("Memory", {**measured, **values, "reasons": measured["reasons"] | reasons})
 
 

@@ -17,6 +17,7 @@ nothing in a journal is ever executed or unpickled.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import secrets
@@ -24,14 +25,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import IO, TYPE_CHECKING, Any
 
-from benchmarks import redact
+from benchmarks import locks, redact
 from benchmarks.errors import BenchmarkError
 from benchmarks.storage import slug
-
-try:
-    import fcntl
-except ImportError:  # no locks where there is no fcntl, as on Windows
-    fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -124,7 +120,7 @@ class Journal:
         self._waiting = b""
         self._size = contents.size
         self._file = file or path.open("ab", buffering=0)
-        if file is None and not lock(self._file):
+        if file is None and not locks.take(self._file.fileno()):
             self._file.close()
             raise BenchmarkError(f"{path}: another session is writing it; wait for it, or save under another name.")
         self._cut()
@@ -208,19 +204,6 @@ def _encoded(line: Line) -> bytes:
     return json.dumps(redact.everywhere(line), separators=(",", ":"), allow_nan=False).encode() + b"\n"
 
 
-def lock(file: IO[bytes]) -> bool:
-    """Take the lock of a journal and return whether no other session has it; it ends with the file."""
-    if fcntl is None:
-        return True
-    try:
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # this file system has no locks: nothing tells two sessions apart
-        return True
-    return True
-
-
 def begin(folder: Path, head: Line, complain: Callable[[str], None]) -> Journal:
     """Begin a journal in `folder` with `head`, which gets version and date.
 
@@ -233,17 +216,26 @@ def begin(folder: Path, head: Line, complain: Callable[[str], None]) -> Journal:
     hidden = path.with_suffix(".tmp")  # until it is locked and has its head, so that nobody takes it for unfinished
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
-        file = os.fdopen(descriptor, "ab", buffering=0)
-        lock(file)
-        file.write(_encoded(head))
-        os.fsync(descriptor)
+        file = _created(hidden, _encoded(head))
         hidden.rename(path)
     except OSError as error:
         with contextlib.suppress(OSError):
             hidden.unlink(missing_ok=True)
         raise unwritable(folder, error) from error
     return Journal(path, read(path), complain, file)
+
+
+def _created(path: Path, data: bytes) -> IO[bytes]:
+    """Return a new file, open for appending and locked, with `data` on the disk."""
+    file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644), "ab", buffering=0)
+    with contextlib.ExitStack() as undo:
+        undo.callback(file.close)
+        locks.take(file.fileno())
+        if file.write(data) != len(data):  # the disk took a part
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(file.fileno())
+        undo.pop_all()
+    return file
 
 
 def unwritable(folder: Path, error: OSError) -> BenchmarkError:

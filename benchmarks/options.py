@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import math
 import multiprocessing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import aside, device, memory, power, room, workload
+from benchmarks import aside, device, memory, memory_guard, power, workload
 from benchmarks.errors import BenchmarkError
 from benchmarks.worker.child import check_torch_device
 
@@ -73,14 +74,14 @@ def add(parser: pytest.Parser) -> None:
     add_option("--isolation", choices=ISOLATIONS, default="process", help="none: same process, for a debugger")
     add_option(
         "--run-timeout",
-        type=_seconds,
+        type=_number("a number of seconds above 0", lambda seconds: seconds > 0),
         default=600.0,
         metavar="S",
         help="a run that takes longer is killed and counted as failed (default: 600)",
     )
     add_option(
         "--ram-floor",
-        type=_gigabytes,
+        type=_number("a number of GB, 0 or more", lambda size: size >= 0),
         metavar="GB",
         help="memory that must stay available: a model that would take more is not loaded, or killed; 0 is none "
         "(default: 1 where CPU and GPU share one memory, else 0)",
@@ -104,26 +105,19 @@ def _at_least(least: int) -> Callable[[str], int]:
     return parse
 
 
-def _seconds(text: str) -> float:
-    """Return a time of more than 0 seconds."""
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise argparse.ArgumentTypeError(f"asked for {text!r}, needs a number of seconds above 0")
-    return seconds
+def _number(what: str, allows: Callable[[float], bool]) -> Callable[[str], float]:
+    """Return an argparse type for the finite numbers that `allows` takes; `what` says which in words."""
 
+    def parse(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number) or not allows(number):
+            raise argparse.ArgumentTypeError(f"asked for {text!r}, needs {what}")
+        return number
 
-def _gigabytes(text: str) -> float:
-    """Return a size of 0 GB or more."""
-    try:
-        size = float(text)
-    except ValueError:
-        size = -1.0
-    if not 0 <= size < float("inf"):
-        raise argparse.ArgumentTypeError(f"asked for {text!r}, needs a number of GB, 0 or more")
-    return size
+    return parse
 
 
 def plan(config: pytest.Config) -> Plan:
@@ -166,7 +160,7 @@ def _ram_floor(asked: float | None, machine: device.DeviceInfo, isolation: str) 
     """Return the bytes that must stay available; None where nothing is guarded."""
     if asked is None:
         guarded = machine["memory_kind"] == "unified" and isolation == "process"
-        return room.UNIFIED_FLOOR_BYTES if guarded else None
+        return memory_guard.UNIFIED_FLOOR_BYTES if guarded else None
     if asked == 0:
         return None
     if isolation == "none":

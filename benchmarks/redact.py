@@ -1,4 +1,7 @@
-"""Secrets and terminal commands out of texts: error messages quote what strangers wrote, and Records travel far."""
+"""Secrets and terminal commands out of texts: error messages quote what strangers wrote, and Records travel far.
+
+Used where texts leave: an error before it is cut (half a token is a secret too), a Record, a line of a journal.
+"""
 
 from __future__ import annotations
 

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from benchmarks import aside
+from benchmarks.memory_guard import MemoryGuard
 from benchmarks.models import miniature
-from benchmarks.room import Room
 from benchmarks.worker import handle
+from benchmarks.worker.loading import weight_files
 from benchmarks.worker.protocol import Job, WorkerFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
     from pathlib import Path
 
     from benchmarks.models.base import ModelSpec
     from benchmarks.options import Plan
     from benchmarks.worker.protocol import Loaded, RunMarks
 
-T = TypeVar("T")
 LOAD_TIMES = 20
 """A load may take so many times --run-timeout: it may have to read from a slow disk."""
 
@@ -26,7 +27,7 @@ LOAD_TIMES = 20
 class Runner:
     """Owns the worker of one pair. `worker` is None before the start, after the end and after its death.
 
-    `room` guards the machine's memory from before the load to the end.
+    `memory_guard` guards the machine's memory from before the load to the end.
     """
 
     def __init__(self, spec: ModelSpec, precision: str, plan: Plan) -> None:
@@ -34,21 +35,22 @@ class Runner:
         self._precision = precision
         self._plan = plan
         self.worker: handle.Handle | None = None
-        self.room = Room(plan.ram_floor_bytes)
+        self.memory_guard = MemoryGuard(plan.ram_floor_bytes)
 
     def start(self) -> Loaded:
         """Start a worker and have it load the model.
 
         Raises:
-            WorkerFailed: it could not, or there is no room for it.
+            WorkerFailed: it could not, or it does not fit into memory.
         """
         plan, source = self._plan, self._checkpoint()
-        self.room.admit(sorted(source.glob("*.safetensors")))
+        self.memory_guard.admit(weight_files(source))
         worker = handle.start(self._job(source), isolation=plan.isolation, start_method=plan.start_method)
         self.worker = worker
         if isinstance(worker, handle.Child):  # in one process the meter would end itself: options refuse a floor there
-            self.room.watch(worker)
-        return self._explained(lambda: worker.load(plan.run_timeout_s * LOAD_TIMES))
+            self.memory_guard.watch(worker)
+        with self._explained():
+            return worker.load(plan.run_timeout_s * LOAD_TIMES)
 
     def warm_up(self) -> bool | None:
         """Run the warm-ups; the first also looks whether the logits are finite, which is returned."""
@@ -66,23 +68,24 @@ class Runner:
         """
         if self.worker is None:
             raise WorkerFailed("NoWorker", "the worker could not be started again", died=True)
-        worker, work = self.worker, self._plan.work
-        request = work.request(index % work.requests)
-        return self._explained(lambda: worker.run(request, self._plan.run_timeout_s, check=check))
+        work = self._plan.work
+        with self._explained():
+            return self.worker.run(work.request(index % work.requests), self._plan.run_timeout_s, check=check)
 
     def end(self, *, at_once: bool = False) -> None:
         """End the worker, `at_once` without waiting for what it does; harmless to repeat."""
-        self.room.stop()
+        self.memory_guard.stop()
         if self.worker is not None:
             self.worker.close(at_once=at_once)
             self.worker = None
 
-    def _explained(self, ask: Callable[[], T]) -> T:
-        """Return what `ask` returns; a worker that was killed for want of room fails for that reason."""
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Have a worker that the guard killed fail for that reason."""
         try:
-            return ask()
+            yield
         except WorkerFailed as failure:
-            raise self.room.explain(failure) from None
+            raise self.memory_guard.explain(failure) from None
 
     def _job(self, source: Path) -> Job:
         plan = self._plan

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
 
     from benchmarks.journal import Line, PairLog
+    from benchmarks.memory_guard import MemoryGuard
     from benchmarks.options import Plan
     from benchmarks.record import Interruption, Record
-    from benchmarks.room import Room
     from benchmarks.worker.protocol import Loaded
 
 
@@ -124,9 +124,9 @@ class PairSession:
         if self.stuck is not None:
             done = f"was interrupted after {tally.attempted} of {tally.planned} runs"
             return f"{where} {done} and could not go on: {self.stuck}"
-        if tally.no_room is not None:
+        if tally.misfit is not None:
             after = f" after {len(tally.marks)} good runs of {tally.planned}" if tally.marks else ""
-            return f"{where} did not fit{after}: {tally.no_room}"
+            return f"{where} did not fit{after}: {tally.misfit}"
         if tally.stage == "load":
             return f"{where} could not be loaded: {tally.first_message}"
         if tally.stage == "warmup":
@@ -135,9 +135,9 @@ class PairSession:
         return f"{where} failed all {tally.attempted} runs{of}: {tally.first_message}"
 
     @property
-    def room(self) -> Room:
+    def memory_guard(self) -> MemoryGuard:
         """What guards the machine's memory."""
-        return self._runner.room
+        return self._runner.memory_guard
 
     @property
     def weights_id(self) -> str:

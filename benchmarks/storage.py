@@ -5,19 +5,15 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_benchmark.storage.file import FileStorage
 from pytest_benchmark.utils import safe_dumps
 
+from benchmarks import locks
 from benchmarks.errors import BenchmarkError
-
-try:
-    import fcntl
-except ImportError:  # no locks where there is no fcntl, as on Windows
-    fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,14 +70,13 @@ class AtomicFileStorage(FileStorage):
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    """Keep other sessions of this suite from choosing a number in `folder` meanwhile; a lock ends with its process."""
-    if fcntl is None:
+    """Keep other sessions of this suite from choosing a number in `folder` meanwhile."""
+    if os.name == "nt":  # a folder cannot be opened there
         yield
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        with suppress(OSError):  # some network file systems have no locks
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        locks.take(descriptor, wait=True)
         yield
     finally:
         os.close(descriptor)

@@ -6,8 +6,7 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from benchmarks.record import LATENCY_BINS, LATENCY_HIGH_S, LATENCY_LOW_S
-from benchmarks.room import NO_ROOM
+from benchmarks.record import DID_NOT_FIT, LATENCY_BINS, LATENCY_HIGH_S, LATENCY_LOW_S
 from benchmarks.worker.protocol import WorkerFailed
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ class Tally:
         self.reasons: Counter[str] = Counter()
         self.stage: str | None = None
         self.first_message: str | None = None
-        self.no_room: str | None = None
+        self.misfit: str | None = None  # why the model did not fit into memory
         self.could_not_begin = False
         self.marks: list[RunMarks] = []
         self.run_indices: list[int] = []
@@ -56,7 +55,7 @@ class Tally:
     def failed(self, stage: str, failure: WorkerFailed) -> None:
         """Add a failure at "load", "warmup" or "run"; only a run's takes a planned run with it."""
         self.reasons[failure.reason] += 1
-        self._note_room(failure)
+        self._note_misfit(failure)
         self.could_not_begin = self.could_not_begin or stage in ("load", "warmup")
         if self.first_message is None:
             self.stage, self.first_message = stage, f"{failure.reason}: {failure}"
@@ -67,11 +66,11 @@ class Tally:
     def restart_failed(self, failure: WorkerFailed) -> None:
         """Add a failure of a child that was to replace another."""
         self.reasons[f"{failure.reason} {AT_RESTART}"] += 1
-        self._note_room(failure)
+        self._note_misfit(failure)
 
-    def _note_room(self, failure: WorkerFailed) -> None:
-        if failure.reason == NO_ROOM:
-            self.no_room = str(failure)
+    def _note_misfit(self, failure: WorkerFailed) -> None:
+        if failure.reason == DID_NOT_FIT:
+            self.misfit = str(failure)
 
     def restarted(self) -> None:
         """Count a child that was replaced."""
@@ -93,7 +92,7 @@ class Tally:
     def given_up(self) -> bool:
         """Whether going on would only repeat what is known."""
         return (
-            self.no_room is not None
+            self.misfit is not None
             or self.could_not_begin
             or self.restarts > MAX_RESTARTS
             or self.restarts_in_a_row > MAX_RESTARTS_IN_A_ROW
@@ -102,10 +101,10 @@ class Tally:
 
     @property
     def did_not_fit(self) -> bool:
-        """Whether memory ran out: there was no room, or nothing ran for an error of memory or the kernel's killer."""
+        """Whether memory ran out: the guard said so, or nothing ran for an error of memory or the kernel's killer."""
         first = (self.first_message or "").partition(":")[0]
         ran_out = first in OUT_OF_MEMORY or (self.stage == "load" and first == "SIGKILL")
-        return self.no_room is not None or (not self.marks and ran_out)
+        return self.misfit is not None or (not self.marks and ran_out)
 
     @property
     def windows(self) -> list[tuple[int, int]]:

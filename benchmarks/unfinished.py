@@ -8,9 +8,9 @@ import shlex
 import stat
 from typing import IO, TYPE_CHECKING
 
-from benchmarks import redact
+from benchmarks import locks, redact
 from benchmarks.errors import BenchmarkError
-from benchmarks.journal import Contents, Damaged, Journal, Line, lock, read, unwritable
+from benchmarks.journal import Contents, Damaged, Journal, Line, read, unwritable
 from benchmarks.storage import slug
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def _is_free(path: Path) -> bool:
     except OSError:
         file = path.open("rb")
     with file:
-        return lock(file)
+        return locks.take(file.fileno())
 
 
 def resume(folder: Path, head: Line, complain: Callable[[str], None]) -> Journal:

@@ -7,6 +7,7 @@ good run have theirs in the top-level list `unmeasured`.
 from __future__ import annotations
 
 import json
+import stat
 import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -94,9 +95,10 @@ def _entries(path: Path, problems: list[str]) -> list[Entry]:
 
 def _parse(path: Path) -> dict[str, Any]:
     try:
-        if path.exists() and not path.is_file() and not path.is_dir():
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):  # a pipe would be waited for
             raise _Unreadable("cannot be read (no regular file); left out")
-        if path.stat().st_size > LARGEST_BYTES:
+        if status.st_size > LARGEST_BYTES:
             raise _Unreadable("is larger than 1 GB; left out")
         # NaN and Infinity are no JSON, but pytest-benchmark writes them: not measured
         save = json.loads(path.read_bytes(), parse_constant=lambda _: None)

@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,6 +19,9 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.past import GAP_NS
 from tests.factory import record
 from tests.test_tally import marks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 HEAD = {"save": "thor", "pairs": ["llava-bf16"], "boot": "a", "fingerprint": {"--runs": 4}}
 JSON = st.recursive(
@@ -267,16 +270,30 @@ def test_a_file_system_without_locks_will_do(tmp_path: Path, monkeypatch: pytest
     assert len(journal.read(path).lines["llava-bf16"]) == 1
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="mounting a file system needs root")
-def test_a_read_only_disk_is_refused(tmp_path: Path) -> None:
-    """--resume from a disk that became read-only is refused in one sentence, and the journal stays."""
-    if subprocess.run(["mount", "-t", "tmpfs", "tmpfs", tmp_path], check=False).returncode:
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 8 kB, of which 4 are taken."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        pytest.skip("mounting a file system needs root")
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", tmp_path], check=False).returncode:
         pytest.skip("mounting a file system is not permitted here")
-    try:
-        path = begun(tmp_path / "results/.journal")
-        subprocess.run(["mount", "-o", "remount,ro", tmp_path], check=True)
-        with pytest.raises(BenchmarkError, match=r"cannot be written \(Read-only file system\), and a session"):
-            unfinished.resume(path.parent, HEAD, complain)
-        assert journal.read(path).head["save"] == "thor"
-    finally:
-        subprocess.run(["umount", "-l", tmp_path], check=True)
+    (tmp_path / "ballast").write_bytes(b"0" * 4096)
+    yield tmp_path
+    subprocess.run(["umount", "-l", tmp_path], check=True)
+
+
+def test_a_read_only_disk_is_refused(small_disk: Path) -> None:
+    """--resume from a disk that became read-only is refused in one sentence, and the journal stays."""
+    path = begun(small_disk / "results/.journal")
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    with pytest.raises(BenchmarkError, match=r"cannot be written \(Read-only file system\), and a session"):
+        unfinished.resume(path.parent, HEAD, complain)
+    assert journal.read(path).head["save"] == "thor"
+
+
+def test_a_disk_without_room_for_the_head_is_refused(small_disk: Path) -> None:
+    """A disk that takes only a part of a journal's first line is refused, and nothing is left on it."""
+    head = HEAD | {"fingerprint": {"long": "x" * 6000}}
+    with pytest.raises(BenchmarkError, match=r"cannot be written \(No space left on device\), and a session"):
+        journal.begin(small_disk / "results/.journal", head, complain)
+    assert list((small_disk / "results/.journal").iterdir()) == []

@@ -6,8 +6,7 @@ import math
 
 import pytest
 
-from benchmarks.record import LATENCY_BINS, LATENCY_HIGH_S, LATENCY_LOW_S
-from benchmarks.room import NO_ROOM
+from benchmarks.record import DID_NOT_FIT, LATENCY_BINS, LATENCY_HIGH_S, LATENCY_LOW_S
 from benchmarks.tally import MAX_FAILURES_IN_A_ROW, MAX_RESTARTS, Tally
 from benchmarks.worker.protocol import RunMarks, WorkerFailed
 
@@ -164,11 +163,11 @@ def test_a_resumed_tally_counts_as_the_first_did() -> None:
 
 
 @pytest.mark.parametrize("at_restart", [False, True])
-def test_want_of_room_ends_a_pair(at_restart: bool) -> None:
-    """A pair whose child was ended for want of room, or found none when it was replaced, did not fit."""
+def test_a_model_that_does_not_fit_ends_its_pair(at_restart: bool) -> None:
+    """A pair whose child was ended for want of memory, at a run or when it was replaced, did not fit."""
     tally = Tally(planned=10, warmup=0)
     tally.good(0, marks())
-    failure = WorkerFailed(NO_ROOM, "0.9 GB were available", died=True)
+    failure = WorkerFailed(DID_NOT_FIT, "0.9 GB were available", died=True)
     if at_restart:
         tally.restart_failed(failure)
     else:
@@ -176,7 +175,7 @@ def test_want_of_room_ends_a_pair(at_restart: bool) -> None:
 
     assert tally.given_up
     assert tally.did_not_fit
-    assert tally.no_room == "0.9 GB were available"
+    assert tally.misfit == "0.9 GB were available"
     assert tally.counts()["good"] == 1
 
 

@@ -1,4 +1,4 @@
-"""Whether a model has room: predicted before it is loaded, watched from then on.
+"""Whether a model fits into memory: predicted before it is loaded, watched from then on.
 
 On unified memory (Jetson, GB10) an allocation too many raises nothing: the host hangs
 (https://github.com/pytorch/pytorch/issues/174358), and cgroups do not see CUDA's allocations. So a
@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING
 
 from benchmarks import memory
 from benchmarks.power.sampler import Sampler
+from benchmarks.record import DID_NOT_FIT
 from benchmarks.worker.protocol import WorkerFailed
 
 if TYPE_CHECKING:
     from benchmarks.worker.handle import Child
 
-NO_ROOM = "no room"
-"""Reason of the failure that ends a pair which did not fit."""
 UNIFIED_FLOOR_BYTES = 1_000_000_000
 """What must stay available on unified memory where --ram-floor does not say."""
 PERIOD_S = 0.1
@@ -56,8 +55,11 @@ def _bytes(tensor: object) -> int:
     return size
 
 
-class Room:
+class MemoryGuard:
     """Guards the machine's memory for one pair. Without a floor it only notes.
+
+    It samples by itself: the pair's own memory is sampled only once the model is loaded, and it is
+    the load that fills the memory.
 
     Attributes:
         floor: bytes that must stay available; None guards nothing.
@@ -89,7 +91,7 @@ class Room:
             return
         if self.available - self.predicted < self.floor:
             raise WorkerFailed(
-                NO_ROOM,
+                DID_NOT_FIT,
                 f"it takes at least {_gb(self.predicted)} and {_gb(self.available)} are available, "
                 f"of which {_gb(self.floor)} must stay free (--ram-floor)",
             )
@@ -113,14 +115,14 @@ class Room:
         if not failure.died or self.found_below is None or self.floor is None:
             return failure
         return WorkerFailed(
-            NO_ROOM,
+            DID_NOT_FIT,
             f"{_gb(self.found_below)} were available, and {_gb(self.floor)} must stay free (--ram-floor), "
             "so its process was ended",
             died=True,
         )
 
     def facts(self) -> tuple[dict[str, int | None], dict[str, str]]:
-        """Return the Record's figures on room, and why some are missing."""
+        """Return the Record's figures on how it fitted, and why some are missing."""
         values = {
             "ram_predicted_bytes": self.predicted,
             "ram_available_bytes": self.available,

@@ -1,4 +1,4 @@
-"""Room for a model: predicted before it is loaded, and guarded while it runs."""
+"""MemoryGuard for a model: predicted before it is loaded, and guarded while it runs."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from benchmarks import device, memory
-from benchmarks.record import faults
-from benchmarks.room import NO_ROOM, PROCESS_BYTES, Room, predicted_bytes
+from benchmarks.memory_guard import PROCESS_BYTES, MemoryGuard, predicted_bytes
+from benchmarks.record import DID_NOT_FIT, faults
 from benchmarks.worker import handle
 from benchmarks.worker.protocol import WorkerFailed
 from tests import product
@@ -62,18 +62,18 @@ def test_what_cannot_be_read_is_not_predicted(tmp_path: Path) -> None:
 
     assert predicted_bytes([tmp_path / "model.safetensors"]) is None
     assert predicted_bytes([]) is None
-    Room(GB, machine(tmp_path, 2 * GB)).admit([tmp_path / "model.safetensors"])
+    MemoryGuard(GB, machine(tmp_path, 2 * GB)).admit([tmp_path / "model.safetensors"])
 
 
 def test_a_model_that_cannot_fit_is_not_loaded(tmp_path: Path) -> None:
     """Where prediction and floor exceed what is available, the load is refused with the three figures."""
     files = weights(tmp_path, a=np.zeros(250_000_000, np.float16))
-    Room(GB, machine(tmp_path, 2 * GB)).admit(files)
-    Room(None, machine(tmp_path, GB)).admit(files)
+    MemoryGuard(GB, machine(tmp_path, 2 * GB)).admit(files)
+    MemoryGuard(None, machine(tmp_path, GB)).admit(files)
     with pytest.raises(WorkerFailed) as refusal:
-        Room(GB, machine(tmp_path, 1_800_000_000)).admit(files)
+        MemoryGuard(GB, machine(tmp_path, 1_800_000_000)).admit(files)
 
-    assert refusal.value.reason == NO_ROOM
+    assert refusal.value.reason == DID_NOT_FIT
     assert str(refusal.value) == (
         "it takes at least 0.9 GB and 1.8 GB are available, of which 1.0 GB must stay free (--ram-floor)"
     )
@@ -87,30 +87,30 @@ def run_for_ever(worker: handle.Handle) -> NoReturn:
 
 def test_a_child_is_killed_below_the_floor(tmp_path: Path) -> None:
     """As soon as less than the floor is available the child is killed in the middle of its work, and it is said why."""
-    room = Room(GB, machine(tmp_path, 2 * GB))
+    guard = MemoryGuard(GB, machine(tmp_path, 2 * GB))
     worker = handle.Child(job("llava"), "forkserver")
     worker.load()
-    room.watch(worker)
+    guard.watch(worker)
     worker.run([(0, 0)])
     machine(tmp_path, 900_000_000)
     with pytest.raises(WorkerFailed) as failure:
         run_for_ever(worker)
-    room.stop()
+    guard.stop()
     worker.close()
 
-    why = room.explain(failure.value)
+    why = guard.explain(failure.value)
     assert failure.value.reason == "SIGKILL"
-    assert (why.reason, why.died) == (NO_ROOM, True)
+    assert (why.reason, why.died) == (DID_NOT_FIT, True)
     assert str(why) == "0.9 GB were available, and 1.0 GB must stay free (--ram-floor), so its process was ended"
-    assert room.facts()[0]["ram_available_min_bytes"] == pytest.approx(900_000_000, abs=1024)
+    assert guard.facts()[0]["ram_available_min_bytes"] == pytest.approx(900_000_000, abs=1024)
 
 
 def test_another_death_keeps_its_name(tmp_path: Path) -> None:
-    """A child that dies while enough is available did not die for want of room."""
-    room = Room(GB, machine(tmp_path, 2 * GB))
+    """A child that dies while enough is available did not die for want of guard."""
+    guard = MemoryGuard(GB, machine(tmp_path, 2 * GB))
     crash = WorkerFailed("SIGSEGV", "the process that ran the model ended by SIGSEGV", died=True)
 
-    assert room.explain(crash) is crash
+    assert guard.explain(crash) is crash
 
 
 def unmeasured(storage: Path) -> dict[str, Any]:
@@ -157,6 +157,6 @@ def test_memory_that_runs_out_ends_the_pair(tmp_path: Path) -> None:
     assert status == 1
     assert found["reason"] == "did not fit"
     assert f"good runs of 20000: {found['memory']['ram_available_min_bytes'] / GB:.1f} GB were" in found["message"]
-    assert found["failures"]["by_reason"] == {NO_ROOM: 1}
+    assert found["failures"]["by_reason"] == {DID_NOT_FIT: 1}
     assert found["memory"]["ram_available_min_bytes"] < floor * GB
     assert len(found["runs"]["latency_s"]) == found["counts"]["good"] > 0

@@ -1,0 +1,24 @@
+"""Locks between sessions of this suite: on a file or folder, and gone with the process that holds them."""
+
+from __future__ import annotations
+
+try:
+    import fcntl
+except ImportError:  # no locks where there is no fcntl, as on Windows
+    fcntl = None  # type: ignore[assignment]
+
+
+def take(descriptor: int, *, wait: bool = False) -> bool:
+    """Lock an open file or folder, and return whether no other process has it; `wait` until none has.
+
+    Where the system or the file system has no locks, nothing tells two sessions apart: it is free.
+    """
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
