@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from benchmarks import redact
+from benchmarks.models import miniature
 from benchmarks.record import MEASURED, SCHEMA
 
 if TYPE_CHECKING:
-    from benchmarks.record import Checkpoint, Engine, Load, Memory, Record
+    from benchmarks.record import Checkpoint, Engine, Load, Memory, Numerics, Record, Sample
     from benchmarks.session import PairSession
 
 NOT_LOADED = "the model was not loaded"
@@ -16,6 +17,22 @@ NO_GOOD_RUN = "no run was good"
 IMPORTED_BEFORE = "torch and transformers were imported before the child was forked"
 NO_CUDA = "there is no CUDA context on this device"
 MADE_HERE = "these weights were made here, not published"
+NOT_FETCHED = "the checkpoint was not found"
+PINNED = "the revision says what the weights are"
+SAYS_NOTHING = "weights that were made here say nothing"
+SAMPLE_CHARACTERS = 2000
+LOAD_FIELDS = {
+    "load_time_s": "load_time_s",
+    "method": "load_method",
+    "peak_ram_bytes": "load_peak_ram_bytes",
+    "peak_vram_bytes": "load_peak_vram_bytes",
+    "import_s": "import_s",
+    "processor_s": "processor_s",
+    "context_s": "context_s",
+    "file_bytes": "file_bytes",
+    "page_cache_share": "page_cache_share",
+}
+"""Field of the Record's load -> what the child calls it."""
 
 
 def compose(session: PairSession, status: str, finished: str) -> Record:
@@ -31,6 +48,9 @@ def compose(session: PairSession, status: str, finished: str) -> Record:
         reasons |= {"runs": NO_GOOD_RUN, "token_latency": NO_GOOD_RUN}
     if reading.trace is None:
         reasons["trace"] = reading.power["reasons"].get("method", NO_GOOD_RUN)
+    sample = _sample(session)
+    if sample is None:
+        reasons["sample"] = NO_GOOD_RUN if session.plan.weights == "hub" else SAYS_NOTHING
     record: Record = {
         "schema": SCHEMA,
         "status": status,
@@ -51,6 +71,8 @@ def compose(session: PairSession, status: str, finished: str) -> Record:
         "power": reading.power,
         "memory": _memory(session, reading.memory),
         "health": meters.health(finite_logits=tally.finite_logits),
+        "numerics": _numerics(session),
+        "sample": sample,
         "trace": reading.trace,
         "token_latency": latency,
         "times": {"started": session.started, "finished": finished},
@@ -72,20 +94,28 @@ def _message(session: PairSession, status: str) -> str:
 
 
 def _checkpoint(session: PairSession) -> Checkpoint:
-    spec, loaded = session.spec, session.loaded
-    reasons = {"revision": MADE_HERE}
+    spec, loaded, weights = session.spec, session.loaded, session.plan.weights
+    published = weights == "hub"
+    revision = loaded["revision"] if loaded else None
+    adapter = loaded["adapter"] if loaded else None
+    reasons = {} if revision else {"revision": NOT_FETCHED if published else MADE_HERE}
+    if published:
+        reasons["weights_id"] = PINNED
+    if adapter is None:
+        reasons["adapter"] = loaded["adapter_reason"] if loaded else NOT_LOADED
     if loaded is None:
         reasons |= dict.fromkeys(("model_class", "parameters"), NOT_LOADED)
     return {
         "name": spec.checkpoint,
         "repo": spec.repo,
-        "revision": None,
-        "weights": session.plan.weights,
-        "weights_id": session.weights_id,
+        "revision": revision,
+        "weights": weights,
+        "weights_id": None if published else miniature.identity(spec),
+        "adapter": adapter,
         "licence": spec.licence,
         "model_class": loaded["model_class"] if loaded else None,
         "parameters": loaded["parameters"] if loaded else None,
-        "remarks": list(spec.remarks),
+        "remarks": spec.differences(weights),
         "reasons": reasons,
     }
 
@@ -117,21 +147,41 @@ def _engine(session: PairSession) -> Engine:
 def _load(session: PairSession) -> Load:
     loaded = session.loaded
     if loaded is None:
-        names = ("load_time_s", "import_s", "processor_s", "context_s", "file_bytes", "page_cache_share")
-        return cast("Load", {**dict.fromkeys(names), "reasons": dict.fromkeys(names, NOT_LOADED)})
+        return cast("Load", {**dict.fromkeys(LOAD_FIELDS), "reasons": dict.fromkeys(LOAD_FIELDS, NOT_LOADED)})
+    values = {field: loaded[name] for field, name in LOAD_FIELDS.items()}  # type: ignore[literal-required]
+    no_file = session.plan.weights == "random"
+    reasons = {
+        "load_time_s": "random weights are made in memory, nothing is loaded",
+        "import_s": IMPORTED_BEFORE,
+        "context_s": NO_CUDA,
+        "peak_ram_bytes": "the system does not say",
+        "peak_vram_bytes": NO_CUDA,
+        "page_cache_share": "there are no files" if no_file else "mincore(2) is not to be had here",
+    }
+    return cast("Load", {**values, "reasons": {name: reasons[name] for name, v in values.items() if v is None}})
+
+
+def _numerics(session: PairSession) -> Numerics:
+    found = session.numerics
     reasons = {}
-    if loaded["import_s"] is None:
-        reasons["import_s"] = IMPORTED_BEFORE
-    if loaded["context_s"] is None:
-        reasons["context_s"] = NO_CUDA
-    if loaded["page_cache_share"] is None:
-        reasons["page_cache_share"] = "mincore(2) is not to be had here"
+    if found is None:
+        made_small = session.plan.weights == "mini"
+        reasons["modules"] = "miniatures are not verified" if made_small else "the model did not come so far"
     return {
-        "load_time_s": loaded["load_time_s"],
-        "import_s": loaded["import_s"],
-        "processor_s": loaded["processor_s"],
-        "context_s": loaded["context_s"],
-        "file_bytes": loaded["file_bytes"],
-        "page_cache_share": loaded["page_cache_share"],
+        "modules": found["modules"] if found else None,
+        "first_nonfinite": found["first_nonfinite"] if found else None,
+        "nonfinite_kind": found["kind"] if found else None,
+        "allowed": session.plan.allow_nonfinite,
         "reasons": reasons,
     }
+
+
+def _sample(session: PairSession) -> Sample | None:
+    """Return what the first run that was asked for its text said."""
+    tally, work = session.tally, session.plan.work
+    for request, marks in zip(tally.requests, tally.marks, strict=True):
+        if marks["text"] is not None:
+            image, prompt = work.request(request)[0]
+            text = marks["text"][:SAMPLE_CHARACTERS]
+            return {"image": work.photographs[image].name, "prompt": work.prompts[prompt], "text": text}
+    return None

@@ -92,6 +92,11 @@ def available_bytes(root: Path = Path("/")) -> int | None:
     return _fields(root / "proc/meminfo").get("MemAvailable")
 
 
+def peak_bytes(process: int | str, root: Path = Path("/")) -> int | None:
+    """Return the peak of a process's resident memory (VmHWM), bytes; "self" is this one."""
+    return _fields(root / f"proc/{process}/status").get("VmHWM")
+
+
 def used_bytes(root: Path = Path("/")) -> int | None:
     """Return MemTotal - MemAvailable of /proc/meminfo, bytes."""
     found = _fields(root / "proc/meminfo")

@@ -55,6 +55,11 @@ def _bytes(tensor: object) -> int:
     return size
 
 
+def least_bytes(parameters: int) -> int:
+    """Return the least that a model of so many weights takes, bytes, as `predicted_bytes` counts."""
+    return parameters * HALF_PRECISION_BYTES + PROCESS_BYTES
+
+
 class MemoryGuard:
     """Guards the machine's memory for one pair. Without a floor it only notes.
 
@@ -79,13 +84,13 @@ class MemoryGuard:
         self._worker: Child | None = None
         self._sampler: Sampler[None] | None = None
 
-    def admit(self, weight_files: list[Path]) -> None:
-        """Check that the model fits before it is loaded.
+    def admit(self, predicted: int | None) -> None:
+        """Check that a model that takes at least `predicted` bytes fits, before it is loaded.
 
         Raises:
             WorkerFailed: it cannot, with the figures.
         """
-        self.predicted = predicted_bytes(weight_files)
+        self.predicted = predicted
         self.available = memory.available_bytes(self._root)
         if self.floor is None or self.predicted is None or self.available is None:
             return

@@ -39,6 +39,7 @@ class Plan:
     run_timeout_s: float
     ram_floor_bytes: int | None
     resume: bool
+    allow_nonfinite: bool
 
 
 def add(parser: pytest.Parser) -> None:
@@ -87,6 +88,11 @@ def add(parser: pytest.Parser) -> None:
         "(default: 1 where CPU and GPU share one memory, else 0)",
     )
     add_option("--resume", action="store_true", help="go on with the interrupted session of the same save name")
+    add_option(
+        "--allow-nonfinite",
+        action="store_true",
+        help="measure a pair all the same whose outputs are not finite; it is marked",
+    )
     add_option("--start-method", choices=START_METHODS, help="of the child (default: forkserver for mini, else spawn)")
 
 
@@ -128,7 +134,7 @@ def plan(config: pytest.Config) -> Plan:
     """
     get = config.getoption
     weights = get("weights")
-    if weights != "mini":
+    if weights == "hub":
         raise BenchmarkError(
             f"--weights={weights} is not in this version yet; type --weights=mini for miniatures of the same classes."
         )
@@ -153,6 +159,7 @@ def plan(config: pytest.Config) -> Plan:
         run_timeout_s=get("run_timeout"),
         ram_floor_bytes=_ram_floor(get("ram_floor"), machine, get("isolation")),
         resume=get("resume"),
+        allow_nonfinite=get("allow_nonfinite"),
     )
 
 

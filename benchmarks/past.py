@@ -17,7 +17,7 @@ from benchmarks.memory import MemorySample
 from benchmarks.power.base import PowerSample, SensorFacts
 from benchmarks.record import STATUSES, Record, faults
 from benchmarks.shape import fits
-from benchmarks.worker.protocol import Loaded, RunMarks  # noqa: TC001 - `fits` reads the annotations
+from benchmarks.worker.protocol import Loaded, Numerics, RunMarks  # noqa: TC001 - `fits` reads the annotations
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -54,6 +54,7 @@ class Segment:
     scope_mismatch: bool
     before: Snapshot
     finite_logits: bool | None
+    numerics: Numerics | None
     outcomes: list[Outcome] = field(default_factory=list)
     idle: list[tuple[str, Window]] = field(default_factory=list)
     power: list[PowerSample] = field(default_factory=list)
@@ -123,6 +124,7 @@ def _segment(line: Line) -> Segment:
         scope_mismatch=line["scope_mismatch"],
         before=Snapshot(**line["before"]),
         finite_logits=line["finite_logits"],
+        numerics=line["numerics"],
     )
 
 

@@ -47,7 +47,7 @@ LATENCY_LOW_S, LATENCY_HIGH_S, LATENCY_BINS = 1e-5, 1e2, 200
 """Token latency histogram: `LATENCY_BINS` bins of equal width in log10 between the two bounds."""
 
 
-WORDS = frozenset({"message", "stage", "first_message"})
+WORDS = frozenset({"message", "stage", "first_message", "first_nonfinite", "nonfinite_kind"})
 """Fields that are words about a failure, not measurements: null simply means that none happened."""
 
 
@@ -68,6 +68,7 @@ class Checkpoint(TypedDict):
     revision: str | None  # commit of that repository; null for weights made here
     weights: str  # "hub" | "random" | "mini"
     weights_id: str | None  # what the weights are, where no revision says it: a content hash
+    adapter: str | None  # LoRA adapter that is active beside the weights
     licence: str
     model_class: str | None  # transformers class that loaded
     parameters: int | None
@@ -115,6 +116,9 @@ class Load(TypedDict):
     """One loading of the weights, each part timed apart."""
 
     load_time_s: float | None  # from_pretrained + every weight touched or on the device, synchronised
+    method: str | None  # how the weights came to the device, e.g. "from the files straight to the device"
+    peak_ram_bytes: int | None  # of the child while it loaded, file-mapped pages included
+    peak_vram_bytes: int | None  # of the allocator on the device while it loaded
     import_s: float | None  # torch, transformers and the model's classes; null where a forkserver had them
     processor_s: float | None
     context_s: float | None  # CUDA context; null on a CPU
@@ -165,7 +169,7 @@ class Failures(TypedDict):
 
     count: int
     by_reason: dict[str, int]  # class of the error, or how the child died
-    stage: str | None  # "load", "warmup", "run": where the first one happened; null without failures
+    stage: str | None  # "load", "verify", "warmup", "run": where the first one happened; null without failures
     first_message: str | None  # one sentence; null without failures
     reasons: dict[str, str]
 
@@ -235,6 +239,24 @@ class Health(TypedDict):
     reasons: dict[str, str]
 
 
+class Numerics(TypedDict):
+    """One untimed pass before the warm-up that looks at the output of every innermost module."""
+
+    modules: int | None  # whose outputs were looked at
+    first_nonfinite: str | None  # the first whose output is not finite; null where all are
+    nonfinite_kind: str | None  # "inf" or "nan"
+    allowed: bool  # measured all the same (--allow-nonfinite)
+    reasons: dict[str, str]
+
+
+class Sample(TypedDict):
+    """What the model said in the first good run, so that a reader sees that it described the photograph."""
+
+    image: str
+    prompt: str
+    text: str
+
+
 class Trace(TypedDict):
     """Power over the runs in at most TRACE_POINTS equal bins; `time_s` counts as `runs.start_s`."""
 
@@ -245,8 +267,11 @@ class Trace(TypedDict):
 
 
 class TokenLatency(TypedDict):
-    """Histogram of the times between tokens (decode steps) over the good runs."""
+    """Times between tokens (decode steps) over the good runs: order statistics, and a histogram."""
 
+    p50_s: float
+    p95_s: float
+    p99_s: float
     low_s: float
     high_s: float
     counts: list[int]  # LATENCY_BINS bins, equal in log10; outliers are in the end bins
@@ -287,6 +312,8 @@ class Record(TypedDict):
     power: Power
     memory: Memory
     health: Health
+    numerics: Numerics
+    sample: Sample | None  # null without published weights
     trace: Trace | None
     token_latency: TokenLatency | None
     times: Times

@@ -47,6 +47,7 @@ def fingerprint(plan: Plan, pairs: Sequence[str]) -> dict[str, Any]:
     """Return all that must be equal for a session to go on with another's runs, by the words of the command line."""
     models = sorted({pair.rpartition("-")[0] for pair in pairs})
     return {
+        "--allow-nonfinite": plan.allow_nonfinite,
         "--batch-size": plan.work.batch_size,
         "--isolation": plan.isolation,
         "--new-tokens": plan.work.new_tokens,
@@ -60,7 +61,7 @@ def fingerprint(plan: Plan, pairs: Sequence[str]) -> dict[str, Any]:
         "kind of device": plan.machine["kind"],
         "power mode": plan.machine["power_mode"],
         "workload": plan.work.hash,
-        **{f"weights of {name}": miniature.identity(MODELS[name]) for name in models if plan.weights == "mini"},
+        **{f"weights of {name}": miniature.identity(MODELS[name]) for name in models if plan.weights != "hub"},
         **versions(),
     }
 

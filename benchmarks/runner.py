@@ -5,20 +5,17 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from benchmarks import aside
+from benchmarks import checkpoints
 from benchmarks.memory_guard import MemoryGuard
-from benchmarks.models import miniature
 from benchmarks.worker import handle
-from benchmarks.worker.loading import weight_files
 from benchmarks.worker.protocol import Job, WorkerFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from benchmarks.models.base import ModelSpec
     from benchmarks.options import Plan
-    from benchmarks.worker.protocol import Loaded, RunMarks
+    from benchmarks.worker.protocol import Loaded, Numerics, RunMarks
 
 LOAD_TIMES = 20
 """A load may take so many times --run-timeout: it may have to read from a slow disk."""
@@ -43,14 +40,25 @@ class Runner:
         Raises:
             WorkerFailed: it could not, or it does not fit into memory.
         """
-        plan, source = self._plan, self._checkpoint()
-        self.memory_guard.admit(weight_files(source))
+        plan, source = self._plan, checkpoints.find(self._plan, self._spec)
+        self.memory_guard.admit(checkpoints.predicted_bytes(plan, self._spec, source))
         worker = handle.start(self._job(source), isolation=plan.isolation, start_method=plan.start_method)
         self.worker = worker
         if isinstance(worker, handle.Child):  # in one process the meter would end itself: options refuse a floor there
             self.memory_guard.watch(worker)
         with self._explained():
             return worker.load(plan.run_timeout_s * LOAD_TIMES)
+
+    def verify(self) -> Numerics | None:
+        """Look at what every module makes of the first request; None of a miniature, which is finite by its tests.
+
+        Raises:
+            WorkerFailed: it could not.
+        """
+        if self.worker is None or self._plan.weights == "mini":
+            return None
+        with self._explained():
+            return self.worker.verify(self._plan.work.request(0), self._plan.run_timeout_s)
 
     def warm_up(self) -> bool | None:
         """Run the warm-ups; the first also looks whether the logits are finite, which is returned."""
@@ -60,8 +68,8 @@ class Runner:
             finite = marks["finite_logits"] if index == 0 else finite
         return finite
 
-    def ask(self, index: int, *, check: bool = False) -> RunMarks:
-        """Have run `index` done.
+    def ask(self, index: int, *, check: bool = False, text: bool = False) -> RunMarks:
+        """Have run `index` done; `check` has the logits looked at, `text` keeps what is said.
 
         Raises:
             WorkerFailed: it failed, took too long, or there is no worker.
@@ -70,7 +78,8 @@ class Runner:
             raise WorkerFailed("NoWorker", "the worker could not be started again", died=True)
         work = self._plan.work
         with self._explained():
-            return self.worker.run(work.request(index % work.requests), self._plan.run_timeout_s, check=check)
+            request = work.request(index % work.requests)
+            return self.worker.run(request, self._plan.run_timeout_s, check=check, text=text)
 
     def end(self, *, at_once: bool = False) -> None:
         """End the worker, `at_once` without waiting for what it does; harmless to repeat."""
@@ -87,22 +96,16 @@ class Runner:
         except WorkerFailed as failure:
             raise self.memory_guard.explain(failure) from None
 
-    def _job(self, source: Path) -> Job:
+    def _job(self, source: checkpoints.Source) -> Job:
         plan = self._plan
         return Job(
             model=self._spec.id,
             precision=self._precision,
             weights=plan.weights,
-            source=source,
+            source=source.folder,
+            revision=source.revision,
             torch_device=plan.torch_device,
             images=plan.work.encoded,
             prompts=plan.work.prompts,
             new_tokens=plan.work.new_tokens,
         )
-
-    def _checkpoint(self) -> Path:
-        """Return the miniature's directory; building it, where it is missing, is no part of the load."""
-        found = miniature.directory(self._spec, miniature.cache_root())
-        if not found.is_dir():
-            aside.call(self._plan.start_method or "spawn", miniature.build, self._spec, miniature.cache_root())
-        return found

@@ -16,7 +16,7 @@ import pytest
 from benchmarks import device, past, progress, signals
 from benchmarks.compose import compose
 from benchmarks.meters import Meters
-from benchmarks.models import MODELS, miniature
+from benchmarks.models import MODELS
 from benchmarks.record import DID_NOT_FIT, FAILED, INTERRUPTED, MEASURED
 from benchmarks.runner import Runner
 from benchmarks.tally import AT_RESTART, Tally
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from benchmarks.memory_guard import MemoryGuard
     from benchmarks.options import Plan
     from benchmarks.record import Interruption, Record
-    from benchmarks.worker.protocol import Loaded
+    from benchmarks.worker.protocol import Loaded, Numerics
 
 
 class PairSession:
@@ -52,6 +52,7 @@ class PairSession:
         self.tally = Tally(plan.runs, plan.warmup_runs)
         self.meters = Meters(plan)
         self.loaded: Loaded | None = None
+        self.numerics: Numerics | None = None
         self.started = _now()
         self.interruptions: list[Interruption] = []
         self.stuck: str | None = None  # why an interrupted pair could not go on: it may next time
@@ -129,6 +130,8 @@ class PairSession:
             return f"{where} did not fit{after}: {tally.misfit}"
         if tally.stage == "load":
             return f"{where} could not be loaded: {tally.first_message}"
+        if tally.stage == "verify":
+            return f"{where} was not measured: {tally.first_message}"
         if tally.stage == "warmup":
             return f"{where} failed in a warm-up run: {tally.first_message}"
         of = "" if tally.attempted == tally.planned else f" of {tally.planned} planned"
@@ -138,11 +141,6 @@ class PairSession:
     def memory_guard(self) -> MemoryGuard:
         """What guards the machine's memory."""
         return self._runner.memory_guard
-
-    @property
-    def weights_id(self) -> str:
-        """What the weights are: for a miniature, the hash of all that it is made from."""
-        return miniature.identity(self.spec)
 
     def _repeat(self, benchmark: BenchmarkFixture, record: Record) -> None:
         """Hand on the Record of a pair that an earlier session finished."""
@@ -160,6 +158,7 @@ class PairSession:
         earlier = past.laid_out(found, time.monotonic_ns())
         self.meters = Meters(self.plan, earlier)
         self.loaded, self.tally.finite_logits = earlier[0].loaded, earlier[0].finite_logits
+        self.numerics = earlier[0].numerics
         self.started = found[0].resumed
         for outcome in (o for segment in earlier for o in segment.outcomes):
             self.tally.again(outcome.stage, outcome.request, outcome.marks, outcome.reason, outcome.message)
@@ -181,19 +180,37 @@ class PairSession:
         self.loaded = self.loaded or loaded
         if self._runner.worker is not None:
             self.meters.start(self._runner.worker, loaded)
-        try:
-            finite = self._runner.warm_up()
-            if self.tally.finite_logits is None:
-                self.tally.finite_logits = finite
-        except WorkerFailed as failure:
-            self._failed("warmup", failure)
+        if self._verify():
+            self._warm_up()
         self._log.append(self._segment(loaded), *self.meters.news())
         self._began = time.monotonic()
 
+    def _verify(self) -> bool:
+        """Return whether the model's numbers are numbers, or may be none."""
+        try:
+            found = self._runner.verify()
+        except WorkerFailed as failure:
+            self._failed("verify", failure)
+            return False
+        self.numerics = self.numerics or found
+        if found is None or found["first_nonfinite"] is None or self.plan.allow_nonfinite:
+            return True
+        self._failed("verify", WorkerFailed("NonFinite", nonfinite(found, self.precision)))
+        return False
+
+    def _warm_up(self) -> None:
+        try:
+            finite = self._runner.warm_up()
+        except WorkerFailed as failure:
+            self._failed("warmup", failure)
+            return
+        if self.tally.finite_logits is None:
+            self.tally.finite_logits = finite
+
     def _segment(self, loaded: Loaded) -> Line:
         """Return the journal's line for the part of the pair that begins now."""
-        begun = {"boot": device.boot_id(), "at": _now(), "loaded": loaded, "finite_logits": self.tally.finite_logits}
-        return {"do": "segment", **begun, **self.meters.describe()}
+        found = {"loaded": loaded, "finite_logits": self.tally.finite_logits, "numerics": self.numerics}
+        return {"do": "segment", "boot": device.boot_id(), "at": _now(), **found, **self.meters.describe()}
 
     def _failed(self, stage: str, failure: WorkerFailed) -> None:
         """Count a failure; one that keeps an interrupted pair from going on says nothing of its runs."""
@@ -209,7 +226,7 @@ class PairSession:
             return
         request = self.tally.attempted % self.plan.work.requests
         try:
-            marks = self._runner.ask(request)
+            marks = self._runner.ask(request, text=self.plan.weights == "hub" and not self.tally.marks)
         except WorkerFailed as failure:
             self._failed("run", failure)
             if failure.died or failure.poisons:
@@ -273,6 +290,14 @@ def outcome(record: Record) -> str:
     good = f"{counts['good']} of {counts['planned']} runs good"
     speed = f", {sum(runs['new_tokens']) / sum(runs['latency_s']):.1f} tok/s" if runs else ""
     return f"{record['pair']['id']}: {record['status']}, {good}{speed}"
+
+
+def nonfinite(found: Numerics, precision: str) -> str:
+    """Return what a pair that overflows is reported with."""
+    return (
+        f"the output of {found['first_nonfinite']} holds {found['kind']} in {precision}, so its tokens would mean "
+        "nothing; --allow-nonfinite measures it all the same"
+    )
 
 
 def _now() -> str:

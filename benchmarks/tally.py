@@ -18,6 +18,8 @@ MAX_RESTARTS_IN_A_ROW, MAX_RESTARTS = 3, 25
 MAX_FAILURES_IN_A_ROW = 20
 """After so many the pair is given up: 2500 equal failures say no more than 20."""
 
+BEFORE_RUNS = ("load", "verify", "warmup")
+"""Stages at which a failure keeps a pair from its first run."""
 AT_RESTART = "at restart"
 OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError")
 NO_VISION_MARK = "the vision path gave no mark in at least one run"
@@ -53,10 +55,10 @@ class Tally:
         self.failures_in_a_row = self.restarts_in_a_row = 0
 
     def failed(self, stage: str, failure: WorkerFailed) -> None:
-        """Add a failure at "load", "warmup" or "run"; only a run's takes a planned run with it."""
+        """Add a failure at one of BEFORE_RUNS or at "run"; only a run's takes a planned run with it."""
         self.reasons[failure.reason] += 1
         self._note_misfit(failure)
-        self.could_not_begin = self.could_not_begin or stage in ("load", "warmup")
+        self.could_not_begin = self.could_not_begin or stage in BEFORE_RUNS
         if self.first_message is None:
             self.stage, self.first_message = stage, f"{failure.reason}: {failure}"
         if stage == "run":
@@ -199,8 +201,8 @@ class Tally:
         return vision, prefill
 
     def token_latency(self) -> TokenLatency | None:
-        """Return the histogram of the times between tokens; None where no run has two tokens."""
-        gaps = [gap for m in self.marks for gap in m["token_gaps_s"]]
+        """Return quantiles and histogram of the times between tokens; None where no run has two tokens."""
+        gaps = sorted(gap for m in self.marks for gap in m["token_gaps_s"])
         if not gaps:
             return None
         counts = [0] * LATENCY_BINS
@@ -208,4 +210,16 @@ class Tally:
         for gap in gaps:
             place = math.log10(max(gap, LATENCY_LOW_S) / LATENCY_LOW_S) / span * LATENCY_BINS
             counts[min(int(place), LATENCY_BINS - 1)] += 1
-        return {"low_s": LATENCY_LOW_S, "high_s": LATENCY_HIGH_S, "counts": counts}
+        return {
+            "p50_s": _quantile(gaps, 0.50),
+            "p95_s": _quantile(gaps, 0.95),
+            "p99_s": _quantile(gaps, 0.99),
+            "low_s": LATENCY_LOW_S,
+            "high_s": LATENCY_HIGH_S,
+            "counts": counts,
+        }
+
+
+def _quantile(ordered: list[float], q: float) -> float:
+    """Return the order statistic that at least the share `q` of the values do not exceed."""
+    return ordered[max(0, math.ceil(q * len(ordered)) - 1)]

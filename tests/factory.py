@@ -61,11 +61,20 @@ def record(model: str = "smolvlm2", precision: str = "bf16", **made: Any) -> dic
         "power": _power(chosen),
         "memory": _memory(chosen),
         "health": _health(),
+        "numerics": {"modules": 100, "first_nonfinite": None, "nonfinite_kind": None, "allowed": False, "reasons": {}},
+        "sample": None,
         "trace": None,
-        "token_latency": {"low_s": LATENCY_LOW_S, "high_s": LATENCY_HIGH_S, "counts": [0] * LATENCY_BINS},
+        "token_latency": {
+            "p50_s": 0.01,
+            "p95_s": 0.02,
+            "p99_s": 0.03,
+            "low_s": LATENCY_LOW_S,
+            "high_s": LATENCY_HIGH_S,
+            "counts": [0] * LATENCY_BINS,
+        },
         "times": {"started": "2026-11-23T10:00:00+00:00", "finished": "2026-11-23T10:05:00+00:00"},
         "interruptions": [],
-        "reasons": {"message": "measured", "trace": NO_SENSOR},
+        "reasons": {"message": "measured", "trace": NO_SENSOR, "sample": "made by hand"},
     }
 
 
@@ -136,11 +145,12 @@ def _checkpoint(model: str, weights: str) -> dict[str, Any]:
         "revision": None if weights == "mini" else "a" * 40,
         "weights": weights,
         "weights_id": "made by hand",
+        "adapter": None,
         "licence": spec.licence,
         "model_class": "Model",
         "parameters": 1_500_000,
         "remarks": [],
-        "reasons": {"revision": "made here"} if weights == "mini" else {},
+        "reasons": {"adapter": "none"} | ({"revision": "made here"} if weights == "mini" else {}),
     }
 
 
@@ -175,6 +185,9 @@ def _engine() -> dict[str, Any]:
 def _load(seconds: float | None) -> dict[str, Any]:
     return {
         "load_time_s": seconds,
+        "method": "from the files straight to the device",
+        "peak_ram_bytes": 1_000_000_000,
+        "peak_vram_bytes": 4_000_000_000,
         "import_s": 4.0,
         "processor_s": 0.5,
         "context_s": 0.3,

@@ -35,6 +35,7 @@ SEGMENT: dict[str, Any] = {
     "at": "2026-11-24T00:00:00+00:00",
     "loaded": {"parameters": 1},
     "finite_logits": True,
+    "numerics": None,
     "baseline": None,
     "sensor": None,
     "sensor_name": "none",
@@ -193,8 +194,9 @@ RUN_OF_BAD = {
 
 def loaded() -> dict[str, Any]:
     """Return what a child says of a loaded model."""
-    texts = dict.fromkeys(("model_class", "mark_method"), "x")
-    nothing = dict.fromkeys(("gpu_uuid", "torch_device_name", "attention", "import_s", "context_s", "page_cache_share"))
+    texts = dict.fromkeys(("model_class", "mark_method", "load_method", "adapter_reason"), "x")
+    known = ("gpu_uuid", "torch_device_name", "attention", "import_s", "context_s", "page_cache_share")
+    nothing = dict.fromkeys((*known, "revision", "adapter", "load_peak_ram_bytes", "load_peak_vram_bytes"))
     numbers = {"pid": 1, "parameters": 1, "threads": 2, "load_time_s": 0.5, "processor_s": 0.5, "file_bytes": 9}
     return {**texts, **nothing, **numbers, "versions": {"torch": "2"}}
 

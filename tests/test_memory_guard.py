@@ -62,16 +62,16 @@ def test_what_cannot_be_read_is_not_predicted(tmp_path: Path) -> None:
 
     assert predicted_bytes([tmp_path / "model.safetensors"]) is None
     assert predicted_bytes([]) is None
-    MemoryGuard(GB, machine(tmp_path, 2 * GB)).admit([tmp_path / "model.safetensors"])
+    MemoryGuard(GB, machine(tmp_path, 2 * GB)).admit(predicted_bytes([tmp_path / "model.safetensors"]))
 
 
 def test_a_model_that_cannot_fit_is_not_loaded(tmp_path: Path) -> None:
     """Where prediction and floor exceed what is available, the load is refused with the three figures."""
     files = weights(tmp_path, a=np.zeros(250_000_000, np.float16))
-    MemoryGuard(GB, machine(tmp_path, 2 * GB)).admit(files)
-    MemoryGuard(None, machine(tmp_path, GB)).admit(files)
+    MemoryGuard(GB, machine(tmp_path, 2 * GB)).admit(predicted_bytes(files))
+    MemoryGuard(None, machine(tmp_path, GB)).admit(predicted_bytes(files))
     with pytest.raises(WorkerFailed) as refusal:
-        MemoryGuard(GB, machine(tmp_path, 1_800_000_000)).admit(files)
+        MemoryGuard(GB, machine(tmp_path, 1_800_000_000)).admit(predicted_bytes(files))
 
     assert refusal.value.reason == DID_NOT_FIT
     assert str(refusal.value) == (

@@ -29,6 +29,7 @@ def marks(start_s: float = 0.0, latency_s: float = 1.0, new_tokens: int = 8, vis
         "image_tokens": 64,
         "new_tokens": new_tokens,
         "finite_logits": None,
+        "text": None,
         "torch_peak_bytes": None,
     }
 

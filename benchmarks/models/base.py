@@ -42,9 +42,14 @@ class ModelSpec:
         vision_end: path, from the loaded model, of the vision path's last module: when it has run,
             the images are encoded.
         dims: the published dimensions of this variant, as the family's file reads them.
-        revision: pinned commit of `repo`; None until one is pinned.
+        parameters: of the model at its published dimensions, as its class here builds it.
+        revision: pinned commit of `repo`, or a ref of it where no commit is known; None is its main branch.
+            Which commit was loaded is recorded either way.
+        adapter: folder in `repo` of a LoRA adapter that belongs to the model's vision path.
         limits: what is known not to work, in sentences.
-        remarks: in what the model that is built here differs from the published one, in sentences.
+        remarks: in what the checkpoint differs from the model that it is named after, in sentences.
+        mini_remarks, random_remarks: in what the miniature, and the full-size model with random
+            weights, differ from the checkpoint besides, and which metrics that touches.
         default: whether it is measured when --models is not given.
     """
 
@@ -55,13 +60,30 @@ class ModelSpec:
     licence: str
     blueprint: Callable[[ModelSpec, Size], Blueprint]
     vision_end: str
+    parameters: int
     dims: Dims = field(default_factory=dict)
     revision: str | None = None
+    adapter: str | None = None
     gated: bool = False
     default: bool = False
     aliases: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    mini_remarks: tuple[str, ...] = ()
+    random_remarks: tuple[str, ...] = ()
+
+    def differences(self, weights: str) -> list[str]:
+        """Return in what `weights` of this model differ from what its name says, in sentences."""
+        if weights == "mini":
+            return [*self.remarks, *self.mini_remarks]
+        return [*self.remarks, *([RANDOM_WEIGHTS, *self.random_remarks] if weights == "random" else [])]
+
+
+RANDOM_WEIGHTS = (
+    "Random weights at the published dimensions: they are made in memory, so there is no load time, and what the model "
+    "says means nothing; the tokenizer is made here too, so prompts take other numbers of text tokens than the "
+    "published one's, which touches prefill and TTFT by a few tokens."
+)
 
 
 MINI_VOCABULARY = 1024

@@ -172,25 +172,42 @@ def _processor(vocabulary: int, ids: dict[str, int], pixels: int) -> Any:
     )
 
 
-def _spec(suffix: str, size: str, *, default: bool = False, text: Dims) -> ModelSpec:
+def _spec(suffix: str, size: str, revision: str, *, parameters: int, text: Dims, default: bool = False) -> ModelSpec:
     return ModelSpec(
         id=f"gemma3n{suffix}",
         label=f"Gemma3N{suffix.upper()}",
         checkpoint=f"gemma-3n-{size}-it",
         repo=f"google/gemma-3n-{size}-it",
+        revision=revision,
         licence="Gemma Terms of Use",
         gated=True,
         blueprint=blueprint,
         # embed_vision itself also runs on token ids, at every step; this norm runs on image features alone
         vision_end="model.embed_vision.soft_embedding_norm",
+        # the published file holds 2,097,408 more for each layer that shares keys and values, all of them unused
+        parameters=parameters,
         dims={"text": text},
         default=default,
-        remarks=(f"The miniature sees photographs at {MINI_PIXELS} pixels, the published model at {PIXELS}.",),
+        mini_remarks=(f"The miniature sees photographs at {MINI_PIXELS} pixels, the published model at {PIXELS}.",),
+        # https://unsloth.ai/blog/gemma-3n: a convolution exceeds fp16's 65504
         limits=("In fp16 the published vision convolutions overflow; bf16 is sound.",),
     )
 
 
 SPECS = (
-    _spec("", "E2B", default=True, text=_decoder(30, 8192, 10)),
-    _spec("-e4b", "E4B", text=_decoder(35, 16384, 15)),
+    _spec(
+        "",
+        "E2B",
+        "5e092ebca197cdcd8d8b195040accf22693501bc",
+        parameters=5_418_464_192,
+        text=_decoder(30, 8192, 10),
+        default=True,
+    ),
+    _spec(
+        "-e4b",
+        "E4B",
+        "c1221e9c62e34a43ab7ffacd1be0ea71f126ef10",
+        parameters=7_818_517_072,
+        text=_decoder(35, 16384, 15),
+    ),
 )

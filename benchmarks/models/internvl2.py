@@ -162,15 +162,17 @@ INTERNLM2_1_8B: Dims = {
 }
 
 
-def _internvl3(size: str, text: Dims) -> ModelSpec:
+def _internvl3(size: str, revision: str, parameters: int, text: Dims) -> ModelSpec:
     return ModelSpec(
         id=f"internvl3-{size}",
         label=f"InternVL3-{size.upper()}",
         checkpoint=f"InternVL3-{size.upper()}-hf",
         repo=f"OpenGVLab/InternVL3-{size.upper()}-hf",
+        revision=revision,
         licence="MIT, Qwen licence for the decoder",
         blueprint=blueprint,
         vision_end="model.multi_modal_projector",
+        parameters=parameters,
         dims={"decoder": "qwen2", "text": text},
     )
 
@@ -184,6 +186,7 @@ SPECS = (
         licence="MIT",
         blueprint=blueprint,
         vision_end="model.multi_modal_projector",
+        parameters=2_205_754_368,
         dims={"decoder": "llama", "text": INTERNLM2_1_8B},
         default=True,
         aliases=("internvl",),
@@ -192,6 +195,6 @@ SPECS = (
             "The native conversion with InternVL2-2B's architecture and dimensions, not the weights of InternVL2-2B.",
         ),
     ),
-    _internvl3("1b", _qwen2(896, 4864, 24, (14, 2))),
-    _internvl3("2b", _qwen2(1536, 8960, 28, (12, 2))),
+    _internvl3("1b", "014c0583a0d4bedf29fbe2dbff4f865eb998e171", 938_193_024, _qwen2(896, 4864, 24, (14, 2))),
+    _internvl3("2b", "cb57a075cb75a2e6d1b668b128d48bb00ae321d2", 2_088_957_440, _qwen2(1536, 8960, 28, (12, 2))),
 )

@@ -101,21 +101,36 @@ def _processor(vocabulary: int, ids: dict[str, int]) -> Any:
     )
 
 
-def _spec(suffix: str, size: str, *, default: bool = False, text: Dims) -> ModelSpec:
+def _spec(suffix: str, size: str, revision: str, *, parameters: int, text: Dims, default: bool = False) -> ModelSpec:
     return ModelSpec(
         id=f"llava{suffix}",
         label=f"LLaVA{suffix.upper()}",
         checkpoint=f"llava-1.5-{size}-hf",
         repo=f"llava-hf/llava-1.5-{size}-hf",
+        revision=revision,
         licence="Llama 2 Community License",
         blueprint=blueprint,
         vision_end="model.multi_modal_projector",
+        parameters=parameters,
         dims={"text": text},
         default=default,
     )
 
 
 SPECS = (
-    _spec("", "7b", default=True, text=_text(4096, 11008, 32, 32)),
-    _spec("-13b", "13b", text=_text(5120, 13824, 40, 40)),
+    _spec(
+        "",
+        "7b",
+        "b234b804b114d9e37bb655e11cbbb5f5e971b7a9",
+        parameters=7_063_427_072,
+        text=_text(4096, 11008, 32, 32),
+        default=True,
+    ),
+    _spec(
+        "-13b",
+        "13b",
+        "5dda2880bda009266dda7c4baff660b95ca64540",
+        parameters=13_351_494_656,
+        text=_text(5120, 13824, 40, 40),
+    ),
 )

@@ -1,7 +1,9 @@
-"""Miniatures: the six families' own classes with a few hundred thousand weights, as checkpoints.
+"""Checkpoints that are made here: miniatures, and full-size models without their weights.
 
-A miniature is a directory that `from_pretrained` and `AutoProcessor` load as they load a Hub
-checkpoint. It is built once and cached, under a hash of everything that it is made from.
+A miniature has a family's own classes with a few hundred thousand weights. It is a directory that
+`from_pretrained` and `AutoProcessor` load as they load a Hub checkpoint. A full-size one has the
+published dimensions, tokens and processor, and no weights: those are made where they are needed
+(`worker.loading`). Each is built once and cached, under a hash of everything that it is made from.
 """
 
 from __future__ import annotations
@@ -14,12 +16,12 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.models import base, tokenizer
 
 if TYPE_CHECKING:
-    from benchmarks.models.base import ModelSpec
+    from benchmarks.models.base import Blueprint, ModelSpec, Size
 
 SEED = 20260117
 LIBRARIES = ("transformers", "torch", "tokenizers", "timm")
@@ -41,24 +43,24 @@ def identity(spec: ModelSpec) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
-def directory(spec: ModelSpec, cache: Path) -> Path:
-    """Return where the miniature of `spec` is, or would be."""
-    return cache / f"{spec.id}-{identity(spec)}"
+def directory(spec: ModelSpec, cache: Path, size: Size = "mini") -> Path:
+    """Return where the checkpoint of `spec` that is made here is, or would be."""
+    return cache / f"{spec.id}-{'' if size == 'mini' else 'full-'}{identity(spec)}"
 
 
-def build(spec: ModelSpec, cache: Path) -> Path:
-    """Build the miniature of `spec` where it is missing, and return its directory.
+def build(spec: ModelSpec, cache: Path, size: Size = "mini") -> Path:
+    """Build the checkpoint of `spec` where it is missing, and return its directory.
 
     It appears whole or not at all: it is built beside its place and renamed into it; of two
     builders at once, the second finds it there. Imports torch: call it in a process of its own.
     """
-    target = directory(spec, cache)
+    target = directory(spec, cache, size)
     if target.is_dir():
         return target
     cache.mkdir(parents=True, exist_ok=True)
     workshop = Path(tempfile.mkdtemp(dir=cache, prefix=f".{spec.id}-"))
     try:
-        _write(spec, workshop)
+        _write(spec, workshop, size)
         workshop.rename(target)
     except OSError:
         if not target.is_dir():
@@ -68,16 +70,26 @@ def build(spec: ModelSpec, cache: Path) -> Path:
     return target
 
 
-def _write(spec: ModelSpec, folder: Path) -> None:
-    import torch  # noqa: PLC0415
+def _write(spec: ModelSpec, folder: Path, size: Size) -> None:
     from transformers import GenerationConfig  # noqa: PLC0415
 
-    plan = spec.blueprint(spec, "mini")
+    plan = spec.blueprint(spec, size)
+    generation = GenerationConfig(**plan.generation)
+    if size == "mini":
+        _write_weights(plan, folder, generation)
+    else:
+        plan.config.save_pretrained(folder)
+        generation.save_pretrained(folder)
+    plan.processor().save_pretrained(folder)
+
+
+def _write_weights(plan: Blueprint, folder: Path, generation: Any) -> None:
+    import torch  # noqa: PLC0415
+
     torch.manual_seed(SEED)
     model = plan.model_class(plan.config).to(torch.bfloat16)  # the published checkpoints' dtype
-    model.generation_config = GenerationConfig(**plan.generation)
+    model.generation_config = generation
     model.save_pretrained(folder)
-    plan.processor().save_pretrained(folder)
 
 
 def _version(name: str) -> str:

@@ -100,6 +100,7 @@ SPECS = (
         licence="Apache-2.0",
         blueprint=blueprint,
         vision_end="model.multi_modal_projector",
+        parameters=1_840_123_760,
         default=True,
         limits=("The published checkpoint is remote code; transformers has no class of its own for it.",),
         remarks=(

@@ -124,15 +124,19 @@ def _processor(spec: ModelSpec, vision: Dims, vocabulary: int, ids: dict[str, in
     )
 
 
-def _spec(suffix: str, checkpoint: str, *, default: bool = False, **dims: Any) -> ModelSpec:
+def _spec(
+    suffix: str, checkpoint: str, revision: str, *, parameters: int, default: bool = False, **dims: Any
+) -> ModelSpec:
     return ModelSpec(
         id=f"smolvlm2{suffix}",
         label=f"SmolVLM2{suffix.upper()}",
         checkpoint=checkpoint,
         repo=f"HuggingFaceTB/{checkpoint}",
+        revision=revision,
         licence="Apache-2.0",
         blueprint=blueprint,
         vision_end="model.connector",
+        parameters=parameters,
         dims=dims,
         default=default,
     )
@@ -142,6 +146,8 @@ SPECS = (
     _spec(
         "",
         "SmolVLM2-2.2B-Instruct",
+        "482adb537c021c86670beed01cd58990d01e72e4",
+        parameters=2_246_784_880,
         default=True,
         text=_text(2048, 8192, 24, (32, 32), 130_000.0),
         vision=LARGE_VISION,
@@ -151,6 +157,8 @@ SPECS = (
     _spec(
         "-500m",
         "SmolVLM2-500M-Video-Instruct",
+        "7b375e1b73b11138ff12fe22c8f2822d8fe03467",
+        parameters=507_482_304,
         text=_text(960, 2560, 32, (15, 5), 100_000.0),
         vision=SMALL_VISION,
         scale_factor=4,
@@ -159,6 +167,8 @@ SPECS = (
     _spec(
         "-256m",
         "SmolVLM2-256M-Video-Instruct",
+        "067788b187b95ebe7b2e040b3e4299e342e5b8fd",
+        parameters=256_484_928,
         text=_text(576, 1536, 30, (9, 3), 100_000.0),
         vision=SMALL_VISION,
         scale_factor=4,

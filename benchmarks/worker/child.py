@@ -25,7 +25,7 @@ from benchmarks.worker.protocol import trouble
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-    from benchmarks.worker.protocol import Job, Loaded, RunMarks
+    from benchmarks.worker.protocol import Job, Loaded
 
 PR_SET_PDEATHSIG = 1
 
@@ -38,13 +38,16 @@ class Worker:
         self._generator: Any = None
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Carry out one request: {"do": "load"} or {"do": "run", "request": [...], "check": bool}."""
+        """Carry out one request: "load", "verify" or "run", as `handle.Handle` asks for them."""
         if request["do"] == "load":
             return dict(self._load())
-        return dict(self._run(request))
+        elements = [(image, prompt) for image, prompt in request["request"]]
+        if request["do"] == "verify":
+            return dict(self._generator.verify(elements))
+        return dict(self._generator.run(elements, check_logits=request["check"], keep_text=request["text"]))
 
     def _load(self) -> Loaded:
-        quieten(offline=self._job.weights != "hub")
+        quieten()
         from benchmarks.models import MODELS  # noqa: PLC0415
         from benchmarks.worker import loading  # noqa: PLC0415
 
@@ -53,15 +56,10 @@ class Worker:
 
         self._generator = Generator(loaded, self._job.images, self._job.prompts, self._job.new_tokens)
         self._generator.hook_vision(MODELS[self._job.model].vision_end)
-        return describe(loaded)
-
-    def _run(self, request: dict[str, Any]) -> RunMarks:
-        elements = [(image, prompt) for image, prompt in request["request"]]
-        marks: RunMarks = self._generator.run(elements, check_logits=request["check"])
-        return marks
+        return describe(loaded, self._job)
 
 
-def describe(loaded: Any) -> Loaded:
+def describe(loaded: Any, job: Job) -> Loaded:
     """Return what the Record says about a loaded model."""
     import torch  # noqa: PLC0415
 
@@ -71,6 +69,7 @@ def describe(loaded: Any) -> Loaded:
     return {
         "pid": os.getpid(),
         "gpu_uuid": uuid,
+        "revision": job.revision,
         "model_class": type(loaded.model).__name__,
         "parameters": sum(weight.numel() for weight in loaded.model.parameters()),
         "torch_device_name": name,
@@ -79,6 +78,11 @@ def describe(loaded: Any) -> Loaded:
         "mark_method": mark_method(loaded.device),
         "versions": versions(),
         "load_time_s": loaded.load_time_s,
+        "load_method": loaded.how,
+        "load_peak_ram_bytes": loaded.peak_ram,
+        "load_peak_vram_bytes": loaded.peak_vram,
+        "adapter": loaded.adapter.name,
+        "adapter_reason": loaded.adapter.reason,
         "import_s": loaded.import_s,
         "processor_s": loaded.processor_s,
         "context_s": loaded.context_s,
@@ -118,12 +122,14 @@ def check_torch_device(name: str) -> tuple[str | None, str | None]:
     return device_identity(torch.device(name))
 
 
-def quieten(*, offline: bool) -> None:
-    """Keep libraries from the network (unless the weights come from it), from chatter and progress bars."""
-    settings = {"TRANSFORMERS_VERBOSITY": "error", "TOKENIZERS_PARALLELISM": "false"}
-    if offline:
-        settings |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
-    os.environ.update(settings)
+def quieten() -> None:
+    """Keep libraries from the network, from chatter and progress bars: all that a child loads is on disk."""
+    os.environ.update(
+        TRANSFORMERS_VERBOSITY="error",
+        TOKENIZERS_PARALLELISM="false",
+        HF_HUB_OFFLINE="1",
+        HF_HUB_DISABLE_PROGRESS_BARS="1",
+    )
     if "transformers" in sys.modules:  # imported before this process was forked
         from transformers.utils import logging  # noqa: PLC0415
 

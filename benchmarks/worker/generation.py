@@ -17,12 +17,17 @@ from PIL import Image
 from transformers import LogitsProcessor, LogitsProcessorList
 from transformers.generation.streamers import BaseStreamer
 
+from benchmarks.worker import numerics
 from benchmarks.worker.loading import LoadedModel, synchronise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from benchmarks.worker.protocol import RunMarks
+    from benchmarks.worker.protocol import Numerics, RunMarks
+
+
+# SmolVLM2's published config says use_cache false, Gemma 3n's generation config samples.
+GREEDY: dict[str, Any] = {"do_sample": False, "num_beams": 1, "use_cache": True}
 
 
 class TokenStreamer(BaseStreamer):  # type: ignore[misc]
@@ -98,7 +103,16 @@ class Generator:
 
         self._loaded.model.get_submodule(path).register_forward_hook(mark)
 
-    def run(self, request: Sequence[tuple[int, int]], *, check_logits: bool = False) -> RunMarks:
+    def verify(self, request: Sequence[tuple[int, int]]) -> Numerics:
+        """Look at what every module makes of one request: prefill and one decode step, untimed."""
+        inputs = self._preprocess(request)
+        with numerics.Watch(self._loaded.model) as watch, torch.inference_mode():
+            self._loaded.model.generate(**inputs, **GREEDY, max_new_tokens=2)
+        return watch.result()
+
+    def run(
+        self, request: Sequence[tuple[int, int]], *, check_logits: bool = False, keep_text: bool = False
+    ) -> RunMarks:
         """Generate for one request: an (image index, prompt index) for each sequence.
 
         Raises:
@@ -121,6 +135,7 @@ class Generator:
         if new != self._new_tokens or len(clock.stamps) != new:
             raise WrongTokenCount(self._new_tokens, new, len(clock.stamps))
         image_tokens = self._image_tokens(inputs["input_ids"])
+        said = output[0, -new:] if keep_text else None
         return {
             "start_ns": start_ns,
             "preprocessed_ns": preprocessed_ns,
@@ -133,18 +148,14 @@ class Generator:
             "new_tokens": new * len(request),
             "finite_logits": check.finite if check else None,
             "torch_peak_bytes": torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None,
+            "text": None if said is None else self._loaded.processor.tokenizer.decode(said, skip_special_tokens=True),
         }
 
     def _observers(
         self, *, check_logits: bool
     ) -> tuple[TokenStreamer | TokenProcessor, dict[str, Any], FiniteLogits | None]:
         """Return the token clock, the options of `generate`, and the logits check if asked for."""
-        options: dict[str, Any] = {
-            "max_new_tokens": self._new_tokens,
-            "do_sample": False,
-            "num_beams": 1,
-            "use_cache": True,  # SmolVLM2's published config says false
-        }
+        options: dict[str, Any] = {**GREEDY, "max_new_tokens": self._new_tokens}
         check = FiniteLogits() if check_logits else None
         processors: list[Any] = [check] if check else []
         clock: TokenStreamer | TokenProcessor

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from benchmarks.worker.child import Worker, attempt, main
 from benchmarks.worker.context import context
-from benchmarks.worker.protocol import Job, Loaded, RunMarks, WorkerFailed
+from benchmarks.worker.protocol import Job, Loaded, Numerics, RunMarks, WorkerFailed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,11 +53,20 @@ class Handle(ABC):
         """Have the worker load its model."""
         return cast("Loaded", self.ask({"do": "load"}, timeout_s))
 
+    def verify(self, request: Sequence[tuple[int, int]], timeout_s: float | None = None) -> Numerics:
+        """Have the worker look at what every module makes of one request."""
+        return cast("Numerics", self.ask({"do": "verify", "request": list(request)}, timeout_s))
+
     def run(
-        self, request: Sequence[tuple[int, int]], timeout_s: float | None = None, *, check: bool = False
+        self,
+        request: Sequence[tuple[int, int]],
+        timeout_s: float | None = None,
+        *,
+        check: bool = False,
+        text: bool = False,
     ) -> RunMarks:
-        """Have the worker generate for one request; `check` has it look at the logits too."""
-        asked = {"do": "run", "request": list(request), "check": check}
+        """Have the worker generate for one request; `check` has it look at the logits, `text` tell what it said."""
+        asked = {"do": "run", "request": list(request), "check": check, "text": text}
         return cast("RunMarks", self.ask(asked, timeout_s))
 
 

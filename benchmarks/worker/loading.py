@@ -1,4 +1,4 @@
-"""Load one checkpoint as a Hub checkpoint is loaded, each part of it timed apart."""
+"""Load one checkpoint as a Hub checkpoint is loaded, each part of it timed and sized apart."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.models import PRECISIONS
-from benchmarks.worker import pagecache
+from benchmarks.models import MODELS, PRECISIONS
+from benchmarks.worker import adapter, pagecache, weights
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     import torch
 
     from benchmarks.worker.protocol import Job
-
-PAGE_BYTES = 4096
 
 
 @dataclass
@@ -30,7 +28,11 @@ class LoadedModel:
     processor: Any  # transformers.ProcessorMixin
     device: torch.device
     dtype: torch.dtype
-    load_time_s: float
+    load_time_s: float | None  # None of weights that were made here
+    how: str  # one of the ways in `weights`
+    adapter: adapter.Adapter
+    peak_ram: int | None
+    peak_vram: int | None
     import_s: float | None
     processor_s: float
     context_s: float | None
@@ -39,42 +41,52 @@ class LoadedModel:
 
 
 def load(job: Job) -> LoadedModel:
-    """Load `job`'s checkpoint onto its device in its precision.
+    """Load `job`'s checkpoint onto its device in its precision, or make its weights there.
 
-    The load time is from_pretrained + every weight touched or on the device, synchronised: with
-    safetensors, from_pretrained alone only maps the file, and the first run would pay for it.
+    The load time is from_pretrained (with the adapter, where there is one) + every weight touched or
+    on the device, synchronised: with safetensors, from_pretrained alone only maps the file, and the
+    first run would pay for it.
     """
     imported_before = "transformers" in sys.modules  # by the forkserver, or by an earlier load
     began = time.monotonic()
     import torch  # noqa: PLC0415
-    from transformers import AutoModelForMultimodalLM, AutoProcessor  # noqa: PLC0415
+    from transformers import AutoProcessor  # noqa: PLC0415
 
-    import_classes(job.source)
+    import_classes(job)
     import_s = None if imported_before else time.monotonic() - began
     device = torch.device(job.torch_device)
     dtype = getattr(torch, PRECISIONS[job.precision])
     context_s = _open_context(device)
-    processor, processor_s = _timed(lambda: AutoProcessor.from_pretrained(job.source, trust_remote_code=False))
+    processor, processor_s = _timed(
+        lambda: AutoProcessor.from_pretrained(job.source, trust_remote_code=job.trust_remote_code)
+    )
     if processor.chat_template is None:  # Phi4MultimodalProcessor loses its own, the tokenizer keeps it
         processor.chat_template = processor.tokenizer.chat_template
     files = weight_files(job.source)
     pagecache.drop(files)
     cached = pagecache.share(files)
+    peak = weights.Peak(device)
 
-    def load_model() -> Any:
-        model = AutoModelForMultimodalLM.from_pretrained(job.source, dtype=dtype, trust_remote_code=False)
-        model = model.to(device).eval()
-        touch(model)
+    def load_model() -> tuple[Any, str, adapter.Adapter]:
+        if job.weights == "random":
+            model, how, attached = weights.made(job, device, dtype), weights.MADE, adapter.Adapter(None, adapter.MADE)
+        else:
+            model, how = weights.loaded(job, device, dtype)
+            attached = adapter.attach(model, job.source, MODELS[job.model].adapter)
         synchronise(device)
-        return model
+        return model, how, attached
 
-    model, load_time_s = _timed(load_model)
+    (model, how, attached), seconds = _timed(load_model)
     return LoadedModel(
         model=model,
         processor=processor,
         device=device,
         dtype=dtype,
-        load_time_s=load_time_s,
+        load_time_s=None if job.weights == "random" else seconds,
+        how=how,
+        adapter=attached,
+        peak_ram=peak.ram(),
+        peak_vram=peak.vram(),
         import_s=import_s,
         processor_s=processor_s,
         context_s=context_s,
@@ -83,13 +95,15 @@ def load(job: Job) -> LoadedModel:
     )
 
 
-def import_classes(source: Path) -> None:
+def import_classes(job: Job) -> None:
     """Import the modules of a checkpoint's classes, which the Auto classes would do while the load is timed."""
     import transformers  # noqa: PLC0415
 
-    config = transformers.AutoConfig.from_pretrained(source, trust_remote_code=False)
-    transformers.AutoModelForMultimodalLM._model_mapping[type(config)]  # noqa: SLF001 - looking it up imports it
-    settings = source / "processor_config.json"
+    config = transformers.AutoConfig.from_pretrained(job.source, trust_remote_code=job.trust_remote_code)
+    known = transformers.AutoModelForMultimodalLM._model_mapping  # noqa: SLF001 - looking a class up imports it
+    if type(config) in known:
+        known[type(config)]
+    settings = job.source / "processor_config.json"
     if settings.is_file():
         getattr(transformers, json.loads(settings.read_text()).get("processor_class", ""), None)
     if hasattr(getattr(config, "vision_config", None), "architecture"):  # Gemma 3n's encoder is timm's
@@ -99,13 +113,6 @@ def import_classes(source: Path) -> None:
 def weight_files(source: Path) -> list[Path]:
     """Return the safetensors files of a checkpoint directory."""
     return sorted(source.glob("*.safetensors"))
-
-
-def touch(model: Any) -> None:
-    """Read one element of every page of every weight, so that all of them are in memory."""
-    for weight in model.parameters():
-        if weight.device.type == "cpu" and weight.numel():
-            weight.detach().flatten()[:: max(1, PAGE_BYTES // weight.element_size())].float().sum()
 
 
 def synchronise(device: torch.device) -> None:

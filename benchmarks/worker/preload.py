@@ -5,7 +5,7 @@ Never CUDA: a process that has a CUDA context cannot be forked.
 
 from benchmarks.worker.child import quieten
 
-quieten(offline=True)
+quieten()
 
 import torch  # noqa: E402, F401
 import transformers  # noqa: E402
@@ -13,5 +13,5 @@ from transformers import AutoModelForMultimodalLM, AutoProcessor  # noqa: E402, 
 
 import benchmarks.worker.generation  # noqa: E402, F401
 
-quieten(offline=True)
+quieten()
 del transformers

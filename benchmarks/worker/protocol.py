@@ -23,6 +23,8 @@ class Job:
     images: tuple[bytes, ...]
     prompts: tuple[str, ...]
     new_tokens: int
+    revision: str | None = None  # commit of a published checkpoint
+    trust_remote_code: bool = False
 
 
 class Loaded(TypedDict):
@@ -30,6 +32,7 @@ class Loaded(TypedDict):
 
     pid: int
     gpu_uuid: str | None
+    revision: str | None  # as the job says it
     model_class: str
     parameters: int
     torch_device_name: str | None
@@ -37,7 +40,12 @@ class Loaded(TypedDict):
     threads: int
     mark_method: str
     versions: dict[str, str]
-    load_time_s: float
+    load_time_s: float | None  # null of weights that were made here
+    load_method: str
+    load_peak_ram_bytes: int | None
+    load_peak_vram_bytes: int | None
+    adapter: str | None
+    adapter_reason: str  # why there is none
     import_s: float | None
     processor_s: float
     context_s: float | None
@@ -59,6 +67,15 @@ class RunMarks(TypedDict):
     new_tokens: int
     finite_logits: bool | None  # only where it was asked for
     torch_peak_bytes: int | None
+    text: str | None  # what the first sequence said; only where it was asked for
+
+
+class Numerics(TypedDict):
+    """The child's answer to "verify"."""
+
+    first_nonfinite: str | None  # the first module whose output is not finite; null where all are
+    kind: str | None  # "inf" or "nan"
+    modules: int  # whose outputs were looked at
 
 
 class Trouble(TypedDict):

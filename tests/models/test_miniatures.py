@@ -82,6 +82,7 @@ def test_load_says_what_was_loaded(worker: tuple[str, handle.Handle]) -> None:
 
     assert loaded["model_class"].endswith("ForConditionalGeneration") or loaded["model_class"].endswith("ForCausalLM")
     assert 100_000 < loaded["parameters"] < 10_000_000
+    assert loaded["load_time_s"] is not None
     assert loaded["load_time_s"] > 0
     assert loaded["file_bytes"] > loaded["parameters"]  # two bytes a weight
     assert loaded["processor_s"] > 0

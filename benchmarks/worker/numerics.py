@@ -1,0 +1,71 @@
+"""Where a model's numbers stop being numbers: the first module whose output is not finite."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import torch
+    from typing_extensions import Self
+
+    from benchmarks.worker.protocol import Numerics
+
+
+class Watch:
+    """Looks at the outputs of every innermost module of a model while it is open.
+
+    In fp16 an overflow becomes inf in one module and NaN in those after it, so the first one is the
+    cause. For passes that are not timed: each look waits for the device.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self._hooks: list[Any] = []
+        self._seen: set[str] = set()
+        self._first: tuple[str, str] | None = None
+
+    def __enter__(self) -> Self:
+        for name, module in self._model.named_modules():
+            if not any(True for _ in module.children()):
+                self._hooks.append(module.register_forward_hook(self._look(name)))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for hook in self._hooks:
+            hook.remove()
+
+    def result(self) -> Numerics:
+        """Return what was seen."""
+        name, kind = self._first or (None, None)
+        return {"first_nonfinite": name, "kind": kind, "modules": len(self._seen)}
+
+    def _look(self, name: str) -> Any:
+        def look(_module: object, _inputs: object, output: object) -> None:
+            self._seen.add(name)
+            if self._first is None:
+                kinds = [kind for tensor in tensors(output) if (kind := kind_of(tensor))]
+                self._first = (name, kinds[0]) if kinds else None
+
+        return look
+
+
+def kind_of(tensor: torch.Tensor) -> str | None:
+    """Return "inf" or "nan" of a tensor that holds one, None of a finite one or one of whole numbers."""
+    if not tensor.is_floating_point() or bool(tensor.isfinite().all()):
+        return None
+    return "inf" if bool(tensor.isinf().any()) else "nan"
+
+
+def tensors(output: object) -> Iterator[torch.Tensor]:
+    """Yield the tensors in a module's output."""
+    import torch  # noqa: PLC0415
+
+    if isinstance(output, torch.Tensor):
+        yield output
+    elif isinstance(output, (tuple, list)):
+        for item in output:
+            yield from tensors(item)
+    elif isinstance(output, dict):
+        yield from tensors(list(output.values()))
