@@ -40,6 +40,9 @@ ENERGY_COVERAGE = 0.95
 ENERGY_RUNS = 0.90
 """Least share of the good runs that must have covered energy; below it J/token is null."""
 
+CACHE_FACTOR = 8
+"""Least ratio of the decoder's weights to the last-level cache for a bandwidth utilisation: at most 1/8 stays there."""
+
 TRACE_POINTS = 2000
 """Most points of the stored power trace."""
 
@@ -266,6 +269,20 @@ class Trace(TypedDict):
     max_w: list[float]
 
 
+class Roofline(TypedDict):
+    """What one decode step must read, and what the memory can give: both sides of the utilisation."""
+
+    weight_bytes: int | None  # read whole in every step; tied weights once, adapters too
+    row_bytes: int | None  # rows looked up in embedding tables, for each sequence
+    kv_bytes_per_token: int | None  # K and V of layers with the whole context, for each position of a sequence
+    kv_window_tokens: int | None  # positions that a sliding-window layer attends to; 0 without such layers
+    kv_window_bytes_per_token: int | None  # K and V of all those layers
+    cache_bytes: int | None  # last-level cache of what computes
+    bandwidth_bytes_per_s: float | None  # peak of its memory
+    bandwidth_source: str | None  # a vendor's figure, or how it was measured
+    reasons: dict[str, str]
+
+
 class TokenLatency(TypedDict):
     """Times between tokens (decode steps) over the good runs: order statistics, and a histogram."""
 
@@ -314,6 +331,7 @@ class Record(TypedDict):
     health: Health
     numerics: Numerics
     sample: Sample | None  # null without published weights
+    roofline: Roofline
     trace: Trace | None
     token_latency: TokenLatency | None
     times: Times

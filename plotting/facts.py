@@ -18,7 +18,7 @@ def conditions(table: pd.DataFrame) -> list[str]:
     if "mini" in kinds:
         notes.append(_miniature(measured[measured["weights"] == "mini"]))
     if "random" in kinds:
-        notes.append("Random weights: full size, timing only.")
+        notes.append("Random weights at full size: time, memory and energy are the models', what they say is not.")
     return notes + differences(table)
 
 

@@ -1,7 +1,7 @@
 """What the table says: leaders by category, and observations drawn by stated rules. Pure.
 
-A row takes part in a ranking where its logits are finite, and in one of energy where its sensor
-covers what computed.
+A row takes part in a ranking where its logits are finite and its figures can be right, and in one of
+energy where its sensor covers what computed.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ class Place:
 
 def eligible(table: pd.DataFrame, name: str) -> pd.DataFrame:
     """Return the rows that may be ranked by a metric."""
-    rows = table[(table["status"] == MEASURED) & table[name].notna() & table["finite_logits"].astype(bool)]
+    sound = table["finite_logits"].astype(bool) & (table["invalid"] == "")
+    rows = table[(table["status"] == MEASURED) & table[name].notna() & sound]
     return rows[~rows["scope_mismatch"].astype(bool)] if name in ENERGY else rows
 
 

@@ -9,10 +9,12 @@ import pandas as pd
 
 from benchmarks.record import MEASURED
 from plotting import series
+from plotting.formulas import bandwidth_share, over_one
 from plotting.load import LONGEST_NAME
-from plotting.metrics import METRICS, Record
+from plotting.metrics import METRICS
 
 if TYPE_CHECKING:
+    from plotting.formulas import Record
     from plotting.load import Entry, Saves
 
 STUDY_DEVICES = ("Dell Pro Max GB10", "Jetson Thor", "Jetson AGX Orin")
@@ -146,10 +148,34 @@ def _facts(entry: Entry) -> dict[str, Any]:
         "scope_mismatch": _section(record, "power").get("scope_mismatch") is True,
         "memory_kind": words("memory", "kind"),
         "memory_method": words("memory", "method"),
+        "bandwidth_source": words("roofline", "bandwidth_source"),
         "finite_logits": _section(record, "health").get("finite_logits") is not False,
+        "invalid": _invalid(record),
+        "doubts": _doubts(record),
+        **_sample(record),
         "save": entry.save.name,
         "datetime": entry.datetime,
     }
+
+
+def _sample(record: Record) -> dict[str, str]:
+    """Return what the model said of which photograph, on one line."""
+    found = _section(record, "sample")
+    said = {"sample": "text", "sample_image": "image", "sample_prompt": "prompt"}
+    return {column: " ".join(_text(found.get(key), f"sample.{key}").split()) for column, key in said.items()}
+
+
+def _invalid(record: Record) -> str:
+    """Return why a row cannot be right, "" of one that can."""
+    share = bandwidth_share(record)
+    return over_one(share) if isinstance(share, float) and share > 1 else ""
+
+
+def _doubts(record: Record) -> str:
+    """Return what a reader must know of a row's numbers."""
+    module = _section(record, "numerics").get("first_nonfinite")
+    odd = f"measured although the output of {module} is not finite (--allow-nonfinite)." if module else ""
+    return " ".join(filter(None, [_invalid(record), odd]))
 
 
 def _processor(record: Record, device: Record) -> str:

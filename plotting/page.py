@@ -61,7 +61,8 @@ def markdown(table: pd.DataFrame, files: Sequence[Path], problems: Sequence[str]
         power=facts.power(table) or ["Nothing was measured."],
         unmeasured=unmeasured(table),
         remarks=_sentences(measured, "remarks"),
-        flags=_sentences(measured, "power_flags"),
+        flags=_sentences(measured, "power_flags") + _sentences(measured, "doubts"),
+        samples=_samples(measured),
         problems=problems,
         metrics=METRICS.values(),
     )
@@ -113,6 +114,13 @@ def _row(row: pd.Series) -> list[str]:
     if row["status"] != MEASURED:
         values[0] = str(row["status"])
     return [row["device"], row["model"], row["precision"], *values]
+
+
+def _samples(measured: pd.DataFrame) -> list[dict[str, str]]:
+    """Return what each model said in its first run, where published weights did."""
+    rows = measured[measured["sample"] != ""]
+    columns = ["model", "precision", "device", "sample_image", "sample_prompt", "sample"]
+    return [{str(k): str(v) for k, v in row.items()} for row in rows[columns].to_dict("records")]
 
 
 def _sentences(measured: pd.DataFrame, column: str) -> list[str]:

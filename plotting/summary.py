@@ -23,6 +23,7 @@ BREAKDOWN = {
     "tps_per_watt": "tok/s/W",
     "avg_power_watts": "W",
     "avg_ram_gb": "RAM GB",
+    "mbu": "MBU",
     "load_time_s": "load s",
     "failed_runs": "failed",
 }

@@ -74,9 +74,19 @@ def test_odd_logits_are_not_ranked(tmp_path: Path) -> None:
         assert places(table, name) == [(1, "LLaVA", False)]
 
 
+def test_a_row_that_cannot_be_is_not_ranked(tmp_path: Path) -> None:
+    """A pair that would read more than its memory gives is ranked in no category: its time or its bytes are wrong."""
+    odd = speed("phi", 100)
+    odd["roofline"]["bandwidth_bytes_per_s"] = 1e9
+    table = made.one(tmp_path, odd, speed("llava", 1))
+
+    for name in CATEGORIES:
+        assert places(table, name) == [(1, "LLaVA", False)]
+
+
 def test_a_scope_mismatch_is_kept_out_of_energy_alone(tmp_path: Path) -> None:
     """A pair whose sensor does not cover what computed is ranked by time and memory, and by nothing of energy."""
-    odd = speed("phi", 1000, power_w=1.0)
+    odd = speed("phi", 500, power_w=1.0)
     odd["power"]["scope_mismatch"] = True
     table = made.one(tmp_path, odd, speed("llava", 1))
 

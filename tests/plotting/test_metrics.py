@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plotting.metrics import METRICS, NOT_SAID, shown
+from plotting.formulas import NOT_SAID
+from plotting.metrics import METRICS, shown
 from plotting.stats import quantile
 from tests.factory import NO_SENSOR, record
 
@@ -43,6 +44,11 @@ KNOWN = {
     "vision_s": 0.04,
     "prefill_s": 0.05,
     "decode_s": 0.4,
+    "token_latency_p50_s": 0.01,
+    "token_latency_p95_s": 0.02,
+    "token_latency_p99_s": 0.03,
+    # 15 steps a run at a mean context of 20 + 100 + 16 / 2
+    "mbu": 15 * (27e7 + 4e3 + 128 * 1e4) / 0.4 / 273e9,
     "joules_per_token": 200 / 160,
     "energy_uncertainty": 0.05,
     "avg_power_watts": 40.0,
@@ -72,6 +78,10 @@ NULLS: dict[str, tuple[str, str, str | None]] = {
     "vision_s": ("runs", "vision_s", WHY),
     "prefill_s": ("runs", "prefill_s", WHY),
     "decode_s": ("runs", "decode_s", WHY),
+    "token_latency_p50_s": ("token_latency", "p50_s", WHY),
+    "token_latency_p95_s": ("token_latency", "p95_s", WHY),
+    "token_latency_p99_s": ("token_latency", "p99_s", WHY),
+    "mbu": ("roofline", "bandwidth_bytes_per_s", WHY),
     "energy_uncertainty": ("power", "uncertainty", "the sensor gave too few samples"),
     "net_joules_per_token": ("power", "idle_w", WHY),
     "avg_ram_gb": ("memory", "ram_avg_bytes", WHY),
@@ -237,3 +247,59 @@ def test_runs_are_shown_whole() -> None:
     """Counts of runs have no decimals."""
     assert METRICS["failed_runs"].show(2.0) == "2"
     assert METRICS["failed_runs"].show(math.nan) == "-"
+
+
+def decoding(weights: float, rows: float, kv: float, window: tuple[float, float], batch: int) -> dict[str, Any]:
+    """Return a Record of three unlike runs whose decoder reads these bytes."""
+    made = record(runs=3)
+    made["runs"] |= {
+        "new_tokens": [16 * batch, 32 * batch, 2 * batch],
+        "sequences": [batch] * 3,
+        "prompt_tokens": [20 * batch, 40 * batch, 8 * batch],
+        "image_tokens": [1000 * batch, 0, 256 * batch],
+        "decode_s": [0.5, 0.25, 0.125],
+    }
+    made["roofline"] |= {
+        "weight_bytes": weights,
+        "row_bytes": rows,
+        "kv_bytes_per_token": kv,
+        "kv_window_tokens": window[0],
+        "kv_window_bytes_per_token": window[1],
+    }
+    return made
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_the_utilisation_adds_up_step_by_step(batch: int) -> None:
+    """MBU is what a loop over every decode step of every run adds up to, windows capped, over time and peak."""
+    made = decoding(3e9, 4e3, 1e5, (512, 2e5), batch)
+    total = 0.0
+    for new, prompt in zip((16, 32, 2), (1020, 40, 264), strict=True):
+        context = prompt + new / 2
+        for _step in range(new - 1):
+            total += 3e9 + batch * (4e3 + 1e5 * context + 2e5 * min(context, 512))
+
+    assert value("mbu", made) == pytest.approx(total / 0.875 / 273e9, rel=1e-12)
+
+
+def test_a_decoder_that_fits_the_cache_has_no_utilisation() -> None:
+    """Weights under 8 times the last-level cache give no MBU, and the reason names both sizes."""
+    made = known()
+    made["roofline"] |= {"weight_bytes": 250_000_000, "cache_bytes": 32_000_000}
+    found, reason = METRICS["mbu"].compute(made)
+
+    assert found is None
+    assert "weights (250 MB) are less than 8 times the last-level cache (32 MB)" in reason
+    made["roofline"]["weight_bytes"] = 256_000_000
+    assert value("mbu", made) > 0
+
+
+def test_over_one_is_an_error_of_ours() -> None:
+    """A utilisation over 1 is no value, and says that the row is invalid."""
+    made = known()
+    made["roofline"]["bandwidth_bytes_per_s"] = 9e9
+
+    assert METRICS["mbu"].compute(made) == (
+        None,
+        "MBU would be 1.13: bytes, time or peak are wrong, so this row is invalid",
+    )

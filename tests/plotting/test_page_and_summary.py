@@ -150,7 +150,28 @@ def test_no_sensor_is_said_with_its_reason(powerless: pd.DataFrame) -> None:
     for said in (flat(text), flat(short)):
         assert f"{made.THOR}: not measured, {NO_SENSOR}" in said
         assert f"{made.THOR}, efficiency, energy per token: {NO_SENSOR}." in said
-    assert f"| {made.THOR} | LLaVA | fp16 | 32.0 | 0.100 |  |  |  | 6.00 | 3.00 | 0 |" in text
+    assert f"| {made.THOR} | LLaVA | fp16 | 32.0 | 0.100 |  |  |  | 6.00 | 0.0373 | 3.00 | 0 |" in text
+
+
+def test_rows_in_doubt_are_said(tmp_path: Path) -> None:
+    """The page says of a row that reads more than its memory gives, and of one measured in spite of an overflow."""
+    over, odd = record("phi"), record("gemma3n", "fp16")
+    over["roofline"]["bandwidth_bytes_per_s"] = 5e9
+    odd["numerics"] |= {"first_nonfinite": "model.vision_tower.conv", "nonfinite_kind": "inf", "allowed": True}
+    text = flat(page.markdown(made.one(tmp_path, over, odd), [], []).replace("\\", ""))
+
+    assert "Phi: MBU would be 2.03: bytes, time or peak are wrong, so this row is invalid" in text
+    assert "Gemma3N: measured although the output of model.vision_tower.conv is not finite" in text
+
+
+def test_what_a_model_said_is_shown(tmp_path: Path) -> None:
+    """The page shows what published weights said of which photograph, on one line; without any there is no table."""
+    told = record("phi", weights="hub")
+    told["sample"] = {"image": "rocket.jpg", "prompt": "What is it?", "text": "A rocket\non its | pad."}
+
+    text = page.markdown(made.one(tmp_path, told), [], [])
+    assert "| Phi | bf16 | Jetson Thor | rocket.jpg | What is it? | A rocket on its \\| pad. |" in text
+    assert "What the models said" not in page.markdown(made.one(tmp_path / "b", record("phi")), [], [])
 
 
 def test_doubts_and_remarks_are_shown(tmp_path: Path) -> None:

@@ -1,0 +1,216 @@
+"""The formulas of the metrics: pure functions of one Record, each giving (value, reason).
+
+That is a number and "", or None and why there is none. Windows, energy and tokens are those of the
+good runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.record import CACHE_FACTOR, ENERGY_COVERAGE, ENERGY_RUNS
+from plotting.stats import quantile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Record = dict[str, Any]
+Result = tuple[float | None, str]
+GB = 1e9
+
+NOT_SAID = "the save does not say why"
+
+
+def _section(record: Record, name: str) -> Record:
+    found = record.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _reason(section: Record, *fields: str) -> str:
+    reasons = _section(section, "reasons")
+    return next((str(reasons[name]) for name in fields if reasons.get(name)), NOT_SAID)
+
+
+def _column(record: Record, name: str) -> list[float] | None:
+    """Return a column of the runs; None where it was not measured."""
+    values = _section(record, "runs").get(name)
+    if not isinstance(values, list) or not values or any(v is None for v in values):
+        return None
+    return [float(value) for value in values]
+
+
+def _missing(record: Record, name: str) -> Result:
+    return None, _reason(_section(record, "runs"), name)
+
+
+def rate(counted: str, seconds: str = "latency_s", *, less: str | None = None) -> Callable[[Record], Result]:
+    """Return sum of `counted` (less sum of `less`) / sum of `seconds`."""
+
+    def compute(record: Record) -> Result:
+        counts, spans = _column(record, counted), _column(record, seconds)
+        if counts is None or spans is None:
+            return _missing(record, counted if counts is None else seconds)
+        total = sum(counts) - sum(_column(record, less) or [] if less else [])
+        return (total / sum(spans), "") if sum(spans) > 0 else (None, "the windows have no length")
+
+    return compute
+
+
+def total_rate(record: Record) -> Result:
+    """Return (prompt + image + new tokens) / sum of windows."""
+    parts = [_column(record, name) for name in ("prompt_tokens", "image_tokens", "new_tokens")]
+    spans = _column(record, "latency_s")
+    if spans is None or any(part is None for part in parts):
+        return None, "the save does not count all tokens"
+    total = sum(sum(part) for part in parts if part)
+    return (total / sum(spans), "") if sum(spans) > 0 else (None, "the windows have no length")
+
+
+def quantile_of(name: str, q: float) -> Callable[[Record], Result]:
+    """Return a quantile of a column of the runs, by order statistics."""
+
+    def compute(record: Record) -> Result:
+        values = _column(record, name)
+        return _missing(record, name) if values is None else (quantile(values, q), "")
+
+    return compute
+
+
+@dataclass(frozen=True)
+class Energy:
+    """One total that J/token, watts and tokens/s/W all come from, so that they agree."""
+
+    joules: float
+    seconds: float
+    tokens: float
+    images: float
+
+
+def energy(record: Record) -> Energy | str:
+    """Return the energy of the runs that samples cover, or why there is none.
+
+    A run counts from a coverage of ENERGY_COVERAGE on; fewer than ENERGY_RUNS of the good runs is none.
+    """
+    runs, power = _section(record, "runs"), _section(record, "power")
+    joules, coverage = runs.get("energy_j"), runs.get("energy_coverage")
+    if not isinstance(joules, list) or not isinstance(coverage, list):
+        return _reason(power, "method", "monitor")
+    beside = [_column(record, name) for name in ("latency_s", "new_tokens", "images")]
+    if any(column is None for column in beside):
+        return "the save does not hold time, tokens and photographs of every run"
+    columns = zip(joules, coverage, *(column for column in beside if column), strict=True)
+    good = [(j, s, n, i) for j, share, s, n, i in columns if j is not None and share >= ENERGY_COVERAGE]
+    if len(good) < ENERGY_RUNS * len(joules) or not good:
+        return f"power samples cover {len(good)} of {len(joules)} runs, and {ENERGY_RUNS:.0%} are needed"
+    return Energy(*(float(sum(column)) for column in zip(*good, strict=True)))
+
+
+def from_energy(formula: Callable[[Energy, float], float], *, net: bool = False) -> Callable[[Record], Result]:
+    """Return a metric of (energy, idle watts)."""
+
+    def compute(record: Record) -> Result:
+        found = energy(record)
+        if isinstance(found, str):
+            return None, found
+        power = _section(record, "power")
+        idle = power.get("idle_w") if net else 0.0
+        if idle is None:
+            return None, _reason(power, "idle_w")
+        if found.joules <= 0:
+            return None, "the sensor read no energy"
+        return formula(found, float(idle)), ""
+
+    return compute
+
+
+def gigabytes(name: str) -> Callable[[Record], Result]:
+    """Return a size of the Record's memory in GB."""
+
+    def compute(record: Record) -> Result:
+        memory = _section(record, "memory")
+        value = memory.get(name)
+        return (None, _reason(memory, name)) if value is None else (float(value) / GB, "")
+
+    return compute
+
+
+def field(section: str, name: str) -> Callable[[Record], Result]:
+    """Return a number as it stands in a section of the Record."""
+
+    def compute(record: Record) -> Result:
+        found = _section(record, section)
+        value = found.get(name)
+        return (None, _reason(found, name)) if value is None else (float(value), "")
+
+    return compute
+
+
+def count(name: str) -> Callable[[Record], Result]:
+    """Return one of the Record's counts."""
+
+    def compute(record: Record) -> Result:
+        value = _section(record, "counts").get(name)
+        if value is not None and int(value) != value:
+            raise ValueError(f"counts.{name} is {value}, no whole number")
+        return (None, NOT_SAID) if value is None else (float(value), "")
+
+    return compute
+
+
+def uncertainty(record: Record) -> Result:
+    """Return the relative standard uncertainty of the energy: the root of the sum of squares of its terms."""
+    if isinstance(found := energy(record), str):
+        return None, found
+    terms = _section(record, "power").get("uncertainty")
+    if not isinstance(terms, list) or not terms:
+        return None, "the sensor gave too few samples"
+    return sum(float(term["relative"]) ** 2 for term in terms) ** 0.5, ""
+
+
+def mbu(record: Record) -> Result:
+    """Return the model-bandwidth utilisation of decoding, 0 to 1.
+
+    Formula: sum over runs of decode steps x bytes of a step / sum of decode times / peak bandwidth,
+    where a step reads weights + sequences x (rows + KV x context), sliding windows capped, at the mean
+    context of its run: prompt + image tokens + half of the new ones. It is None where the weights may
+    stay in the last-level cache, and where it is over 1, which is an error of ours.
+    """
+    found = bandwidth_share(record)
+    if isinstance(found, str):
+        return None, found
+    return (found, "") if found <= 1 else (None, over_one(found))
+
+
+def over_one(share: float) -> str:
+    """Return what is said of a utilisation that cannot be."""
+    return f"MBU would be {share:.2f}: bytes, time or peak are wrong, so this row is invalid"
+
+
+def bandwidth_share(record: Record) -> float | str:
+    """Return what `mbu` is before it is judged, or why it cannot be computed."""
+    part = _section(record, "roofline")
+    peak, weights, cache = (part.get(name) for name in ("bandwidth_bytes_per_s", "weight_bytes", "cache_bytes"))
+    if peak is None or weights is None:
+        return _reason(part, "weight_bytes" if weights is None else "bandwidth_bytes_per_s")
+    if cache is not None and weights < CACHE_FACTOR * cache:
+        return (
+            f"the decoder's weights ({weights / 1e6:.0f} MB) are less than {CACHE_FACTOR} times the last-level cache "
+            f"({cache / 1e6:.0f} MB), so decoding says little on memory"
+        )
+    names = ("new_tokens", "sequences", "prompt_tokens", "image_tokens", "decode_s")
+    columns = [_column(record, name) for name in names]
+    known = [column for column in columns if column is not None]
+    if len(known) < len(columns) or sum(known[-1]) <= 0:
+        return _reason(_section(record, "runs"), "decode_s")
+    read = sum(_read(part, *run) for run in zip(*known[:-1], strict=True))
+    return read / sum(known[-1]) / float(peak)
+
+
+def _read(part: Record, new: float, sequences: float, prompt: float, image: float) -> float:
+    """Return the bytes that a run's decode steps read; the first token comes from the prefill."""
+    context = (prompt + image + new / 2) / sequences
+    cached = part["kv_bytes_per_token"] * context
+    cached += part["kv_window_bytes_per_token"] * min(context, part["kv_window_tokens"])
+    a_step = part["weight_bytes"] + sequences * (part["row_bytes"] + cached)
+    return float((new - sequences) / sequences * a_step)

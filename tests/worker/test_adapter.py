@@ -1,0 +1,72 @@
+"""Phi's vision adapter: attached where it and peft are there, and said to be missing where not."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+
+from benchmarks.models import MODELS
+from benchmarks.worker import adapter, handle
+from tests.models.test_miniatures import job
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from benchmarks.worker.protocol import Job
+
+FOLDER = MODELS["phi"].adapter or ""
+TARGETS = r".*layers.*((self_attn\.(qkv_proj|o_proj))|(mlp\.(gate_up_proj|down_proj)))"
+"""As the published adapter_config.json names them: the decoder's four matrices a layer."""
+
+
+def with_adapter(folder: Path, scale: float) -> Job:
+    """Return a job on Phi's miniature beside an adapter as peft saves one; `scale` 0 changes nothing."""
+    peft: Any = pytest.importorskip("peft", reason="peft is not installed: pip install peft")
+    from transformers import AutoModelForMultimodalLM  # noqa: PLC0415
+
+    made = job("phi")
+    source = shutil.copytree(made.source, folder / "phi")
+    base = AutoModelForMultimodalLM.from_pretrained(source, dtype=torch.float32)
+    torch.manual_seed(1)
+    model = peft.get_peft_model(base, peft.LoraConfig(r=4, lora_alpha=8, target_modules=TARGETS))
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if "lora_B" in name:
+                weight.normal_(0, 1).mul_(scale)
+    model.save_pretrained(source / FOLDER)
+    return type(made)(**vars(made) | {"source": source, "weights": "hub"})
+
+
+def spoken(work: Job) -> tuple[str | None, str | None, int]:
+    """Return (adapter, what the first run says, parameters)."""
+    worker = handle.start(work, isolation="process", start_method="forkserver")
+    loaded = worker.load()
+    said = worker.run([(0, 0)], text=True)["text"]
+    worker.close()
+    return loaded["adapter"], said, loaded["parameters"]
+
+
+@pytest.mark.filterwarnings("ignore:.*gradient_checkpointing.*:FutureWarning")  # peft asks by an old name
+def test_the_adapter_is_active(tmp_path: Path) -> None:
+    """An adapter beside the weights is loaded and changes what the model says; one of zeros changes nothing."""
+    bare = spoken(type(work)(**vars(work) | {"weights": "hub"})) if (work := job("phi")) else None
+    zero = spoken(with_adapter(tmp_path / "zero", 0.0))
+    real = spoken(with_adapter(tmp_path / "real", 3.0))
+
+    assert bare is not None
+    assert bare[0] is None
+    assert zero[:2] == (FOLDER, bare[1])
+    assert real[0] == FOLDER
+    assert real[1] != bare[1]
+    assert real[2] == zero[2] > bare[2]
+
+
+def test_a_missing_adapter_is_said() -> None:
+    """A checkpoint without its adapter's files says so, and one that never had any says that."""
+    model = torch.nn.Linear(1, 1)
+
+    assert adapter.attach(model, job("phi").source, FOLDER) == adapter.Adapter(None, adapter.NOT_THERE)
+    assert adapter.attach(model, job("llava").source, None) == adapter.Adapter(None, adapter.NONE_PUBLISHED)

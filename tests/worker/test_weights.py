@@ -1,0 +1,84 @@
+"""Random weights at their real classes: made on the device, finite, normal numbers, and no load time."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+from benchmarks.models import MODELS
+from benchmarks.worker import handle, weights
+from tests.models.test_miniatures import IMAGE_TOKENS, NEW_TOKENS, job
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from benchmarks.worker.protocol import Job
+
+
+def shell(folder: Path, model: str, precision: str) -> Job:
+    """Return a job on the miniature of a model without its weights, as a full-size model is kept on disk."""
+    made = job(model, precision)
+    source = shutil.copytree(made.source, folder / model, ignore=shutil.ignore_patterns("*.safetensors"))
+    return type(made)(**vars(made) | {"source": source, "weights": "random"})
+
+
+@pytest.mark.parametrize("precision", ["fp16", "bf16"])
+@pytest.mark.parametrize("family", IMAGE_TOKENS)
+def test_random_weights_run(tmp_path: Path, family: str, precision: str) -> None:
+    """Random weights of each family are made without a file and run with finite numbers in every module."""
+    worker = handle.start(shell(tmp_path, family, precision), isolation="process", start_method="forkserver")
+    loaded = worker.load()
+    seen = worker.verify([(0, 0)])
+    marks = worker.run([(0, 0)], check=True)
+    worker.close()
+
+    assert loaded["load_method"] == weights.MADE
+    assert loaded["load_time_s"] is None
+    assert loaded["file_bytes"] == 0
+    assert (seen["first_nonfinite"], seen["kind"]) == (None, None)
+    assert seen["modules"] > 20
+    assert marks["finite_logits"] is True
+    assert marks["new_tokens"] == NEW_TOKENS
+
+
+def test_loading_says_how_much_memory_it_took() -> None:
+    """A load tells the peak of its process: more than the weights, and with these small ones under a gigabyte."""
+    worker = handle.start(job("llava"), isolation="process", start_method="forkserver")
+    loaded = worker.load()
+    worker.close()
+
+    assert loaded["load_method"] == weights.MAPPED
+    assert loaded["load_peak_ram_bytes"] is not None
+    assert 2 * loaded["parameters"] < loaded["load_peak_ram_bytes"] < 1_000_000_000
+    assert loaded["load_peak_vram_bytes"] is None
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_no_weight_is_denormal(dtype: torch.dtype) -> None:
+    """Denormal weights become the least normal number of their sign's size; zeros and all others stay as they are."""
+    least = torch.finfo(dtype).smallest_normal
+    model = torch.nn.Linear(1000, 100, dtype=dtype)
+    with torch.no_grad():
+        model.weight.normal_(0, 100 * least)
+        model.weight[0] = 0
+    before = model.weight.detach().clone()
+    weights.lift_denormals(model)
+
+    tiny = (before.abs() < least) & (before != 0)
+    assert tiny.sum() > 100
+    assert not ((model.weight.abs() < least) & (model.weight != 0)).any()
+    assert torch.equal(model.weight[~tiny], before[~tiny])
+    assert (model.weight[0] == 0).all()
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_each_model_says_what_its_stand_ins_lack(model: str) -> None:
+    """Random weights say that there is no load time and that prompts differ; published ones say neither."""
+    spec = MODELS[model]
+
+    assert any("no load time" in sentence for sentence in spec.differences("random"))
+    assert set(spec.differences("hub")) == set(spec.remarks)
+    assert set(spec.remarks) <= set(spec.differences("mini"))
