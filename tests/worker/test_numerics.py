@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from benchmarks.worker.protocol import Job
 
-CONVOLUTION = "model.vision_tower.timm_model.msfa.ffn.pw_proj.conv"
+CONVOLUTION = "model.vision_tower.timm_model.conv_stem.conv"
 
 
 def overflowing(folder: Path, precision: str) -> Job:
