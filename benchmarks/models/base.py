@@ -46,6 +46,8 @@ class ModelSpec:
         limits: what is known not to work, in sentences.
         remarks: in what the model that is built here differs from the published one, in sentences.
         default: whether it is measured when --models is not given.
+        own: the package that teaches transformers' Auto classes this model when it is imported; None
+            where transformers has the classes itself.
     """
 
     id: str
@@ -62,6 +64,7 @@ class ModelSpec:
     aliases: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    own: str | None = None
 
 
 MINI_VOCABULARY = 1024

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.models import PRECISIONS
+from benchmarks.models import MODELS, PRECISIONS
 from benchmarks.worker import pagecache
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def load(job: Job) -> LoadedModel:
     import torch  # noqa: PLC0415
     from transformers import AutoModelForMultimodalLM, AutoProcessor  # noqa: PLC0415
 
+    import_own()
     import_classes(job.source)
     import_s = None if imported_before else time.monotonic() - began
     device = torch.device(job.torch_device)
@@ -81,6 +82,12 @@ def load(job: Job) -> LoadedModel:
         file_bytes=sum(file.stat().st_size for file in files),
         page_cache_share=cached,
     )
+
+
+def import_own() -> None:
+    """Import the models that transformers lacks, which teaches them to its Auto classes."""
+    for name in sorted({spec.own for spec in MODELS.values() if spec.own}):
+        importlib.import_module(name)
 
 
 def import_classes(source: Path) -> None:
