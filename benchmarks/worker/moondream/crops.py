@@ -7,7 +7,7 @@ of h x w crops covers (266 h + 112) x (266 w + 112) pixels, to which the photogr
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from benchmarks.worker.moondream.configuration import VisionDims
+
+SHRINK, ENLARGE = Image.Resampling.LANCZOS, Image.Resampling.BICUBIC
+BORDER = 3
+"""Pixels that are repeated beyond an edge: a bicubic filter reaches two of them, and half a pixel more."""
 
 
 def select_tiling(height: int, width: int, window: int, max_crops: int) -> tuple[int, int]:
@@ -57,13 +61,13 @@ def cut(photograph: Image.Image, dims: VisionDims) -> tuple[NDArray[np.uint8], t
 
 
 def resize(photograph: Image.Image, width: int, height: int) -> Image.Image:
-    """Resize as libvips does, by which the published crops are made: Lanczos to shrink, bicubic to enlarge.
+    """Resize as libvips does, by which the published crops are made: Lanczos to shrink, then bicubic to enlarge.
 
-    Pillow's filters are the same ones; see tests/data/README.md for how far the pixels agree.
+    Where libvips enlarges one side or both, it moves the picture half a pixel right and down; so is it here.
     """
-    across = photograph.resize((width, photograph.height), _filter(photograph.width, width))
-    return across.resize((width, height), _filter(photograph.height, height))
-
-
-def _filter(old: int, new: int) -> Any:
-    return Image.Resampling.BICUBIC if new > old else Image.Resampling.LANCZOS
+    smaller = photograph.resize((min(width, photograph.width), min(height, photograph.height)), SHRINK)
+    if smaller.size == (width, height):
+        return smaller
+    framed = Image.fromarray(np.pad(np.asarray(smaller), [(BORDER, BORDER), (BORDER, BORDER), (0, 0)], mode="edge"))
+    left, top = BORDER - 0.5 * smaller.width / width, BORDER - 0.5 * smaller.height / height
+    return framed.resize((width, height), ENLARGE, (left, top, left + smaller.width, top + smaller.height))
