@@ -65,7 +65,9 @@ SPECS = (
         vision_end="model.vision.proj_mlp",
         default=True,
         own=OWN,
-        limits=("The published checkpoint is remote code, which is not run: its weights are read by the suite's own.",),
-        remarks=("Of the line of 2025-01-09; its later revisions have another tokenizer and further layers.",),
+        limits=(
+            "Revision 2025-01-09 is built here; later ones have the same layers, but another tokenizer and prompt.",
+        ),
+        remarks=("The published checkpoint brings its own code, which is not run: the suite's computes the same.",),
     ),
 )

@@ -254,6 +254,7 @@ def test_a_prompt(processor: Any, tmp_path: Path) -> None:
     asked = conversation(photograph, "What is it?")
     inputs = processor.apply_chat_template(asked, add_generation_prompt=True, tokenize=True, return_dict=True)
     ids = inputs["input_ids"][0].tolist()
+    crops = torch.from_numpy(cut(photograph, VisionDims())[0]).permute(0, 3, 1, 2).float()
     again = tmp_path / "again"
     again.mkdir()
     processor.save_pretrained(again)
@@ -265,8 +266,7 @@ def test_a_prompt(processor: Any, tmp_path: Path) -> None:
     assert formula.IMAGE not in ids[730:]
     assert inputs["tilings"].tolist() == [[2, 4]]
     assert inputs["pixel_values"].shape == (9, 3, 378, 378)
-    assert float(inputs["pixel_values"].min()) >= -1
-    assert float(inputs["pixel_values"].max()) <= 1
+    torch.testing.assert_close(inputs["pixel_values"], crops.div(255).sub(0.5).div(0.5))  # as the reference has it
     assert torch.equal(reloaded["input_ids"], inputs["input_ids"])
     assert torch.equal(reloaded["pixel_values"], inputs["pixel_values"])
 
@@ -293,3 +293,11 @@ def test_what_it_was_not_made_for_is_refused(processor: Any) -> None:
     for parts, found in (((photograph, photograph, "?"), "1 texts and 2 images"), (("?",), "1 texts and 0 images")):
         with pytest.raises(ValueError, match=f"one question on one image in one message; found {found}"):
             processor.apply_chat_template(conversation(*parts))
+
+
+def test_a_checkpoint_without_a_tokenizer(tmp_path: Path) -> None:
+    """A directory without tokenizer.json is refused with the place where it is to be had."""
+    (tmp_path / "config.json").write_text(json.dumps(PUBLISHED_CONFIG))
+
+    with pytest.raises(FileNotFoundError, match=r"has no tokenizer\.json; .* vikhyatk/moondream2, revision 2024-08-26"):
+        MoondreamProcessor.from_pretrained(tmp_path)

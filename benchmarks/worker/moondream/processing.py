@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 END = "<|endoftext|>"
+TOKENIZER = "that of vikhyatk/moondream2, revision 2024-08-26"
 QUESTION = "{question}"
 CHAT_TEMPLATE = f"\n\nQuestion:{QUESTION}\n\nAnswer:"
 """What stands after the image: the published token ids [198, 198, 24361, 25], the question, [198, 198, 33706, 25]."""
@@ -39,10 +40,17 @@ class MoondreamProcessor:
 
     @classmethod
     def from_pretrained(cls, folder: str | Path, **_: Any) -> MoondreamProcessor:
-        """Return the processor of a checkpoint directory."""
-        tokenizer = PreTrainedTokenizerFast(
-            tokenizer_file=str(Path(folder) / "tokenizer.json"), bos_token=END, eos_token=END, pad_token=END
-        )
+        """Return the processor of a checkpoint directory.
+
+        Raises:
+            FileNotFoundError: the directory has no tokenizer.json.
+        """
+        file = Path(folder) / "tokenizer.json"
+        if not file.is_file():
+            raise FileNotFoundError(
+                f"{folder} has no tokenizer.json; the published code reads {TOKENIZER}: copy it there."
+            )
+        tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(file), bos_token=END, eos_token=END, pad_token=END)
         return cls(MoondreamConfig.from_pretrained(folder), tokenizer)
 
     def save_pretrained(self, folder: str | Path) -> None:
