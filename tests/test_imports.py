@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 HEAVY = ("torch", "transformers", "pynvml", "jtop", "matplotlib", "pandas")
 SOURCES = sorted([*(product.ROOT / "benchmarks").rglob("*.py"), *(product.ROOT / "plotting").rglob("*.py")])
-TORCH_MAY_STAND_IN = {"benchmarks/worker/generation.py", "benchmarks/worker/preload.py"}
+TORCH_MAY_STAND_IN = {
+    "benchmarks/worker/generation.py",
+    "benchmarks/worker/preload.py",
+    *(str(path.relative_to(product.ROOT)) for path in SOURCES if path.parent.name == "moondream"),
+}
 
 
 def imported(module: str) -> set[str]:

@@ -51,6 +51,8 @@ class ModelSpec:
         mini_remarks, random_remarks: in what the miniature, and the full-size model with random
             weights, differ from the checkpoint besides, and which metrics that touches.
         default: whether it is measured when --models is not given.
+        own: the package that teaches transformers' Auto classes this model when it is imported; None
+            where transformers has the classes itself.
     """
 
     id: str
@@ -69,6 +71,7 @@ class ModelSpec:
     aliases: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    own: str | None = None
     mini_remarks: tuple[str, ...] = ()
     random_remarks: tuple[str, ...] = ()
 

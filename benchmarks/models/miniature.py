@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import importlib.util
 import inspect
 import os
 import shutil
@@ -39,8 +40,16 @@ def cache_root() -> Path:
 def identity(spec: ModelSpec) -> str:
     """Return 16 hex digits that change with the builders' source and with the libraries' versions."""
     builders = [sys.modules[spec.blueprint.__module__], base, tokenizer, sys.modules[__name__]]
-    parts = [spec.id, *[inspect.getsource(module) for module in builders], *[_version(name) for name in LIBRARIES]]
+    sources = [inspect.getsource(module) for module in builders] + _own_sources(spec)
+    parts = [spec.id, *sources, *[_version(name) for name in LIBRARIES]]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def _own_sources(spec: ModelSpec) -> list[str]:
+    """Return the sources of the spec's own package, which is found without being imported: it imports torch."""
+    found = importlib.util.find_spec(spec.own) if spec.own else None
+    folders = (found.submodule_search_locations or []) if found else []
+    return [file.read_text(encoding="utf-8") for folder in folders for file in sorted(Path(folder).glob("*.py"))]
 
 
 def directory(spec: ModelSpec, cache: Path, size: Size = "mini") -> Path:

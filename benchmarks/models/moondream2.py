@@ -1,94 +1,57 @@
-"""Moondream2: Phi-1.5 decoder, SigLIP-so400m/14 encoder at 378 pixels.
+"""Moondream2 of January 2025: Phi-1.5 decoder, SigLIP-so400m/14 encoder over 2 to 13 crops of 378 pixels.
 
-transformers has no class for it. What is built here is a LLaVA composition of the same two parts:
-the decoder and the token count are the published ones, the vision path is shorter (see `remarks`).
-Dimensions: config_md2.json of the moondream repository.
+transformers has no class for it, so the suite has: see `benchmarks/worker/moondream`.
+Dimensions: config_md2.json of https://github.com/m87-labs/moondream, which are that class's defaults.
 """
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 from benchmarks.models import tokenizer
-from benchmarks.models.base import MINI_TEXT, MINI_VISION, MINI_VOCABULARY, Blueprint, Dims, ModelSpec, Size, packed
+from benchmarks.models.base import MINI_VOCABULARY, Blueprint, Dims, ModelSpec, Size, packed
 
+OWN = "benchmarks.worker.moondream"
 VOCABULARY = 51200
 END = "<|endoftext|>"
 SPECIALS = {END: 50256, "<image>": 51199}  # 50257 to 51199 are unused rows of the embedding
-TEXT: Dims = {
-    "hidden_size": 2048,
-    "intermediate_size": 8192,
-    "num_hidden_layers": 24,
-    "num_attention_heads": 32,
+MINI: Dims = {
+    "text": {"dim": 128, "n_layers": 2, "n_heads": 2, "vocab_size": MINI_VOCABULARY},
+    "vision": {
+        "enc_dim": 32,
+        "enc_ff_dim": 64,
+        "enc_n_layers": 2,
+        "enc_n_heads": 2,
+        "proj_inner_dim": 64,
+        "proj_out_dim": 128,
+    },
+    "region": {
+        "dim": 128,
+        "coord_feat_dim": 16,
+        "coord_out_dim": 32,
+        "size_feat_dim": 32,
+        "size_out_dim": 64,
+        "inner_dim": 64,
+    },
 }
-VISION: Dims = {
-    "hidden_size": 1152,
-    "intermediate_size": 4304,
-    "num_hidden_layers": 27,
-    "num_attention_heads": 16,
-    "image_size": 378,
-    "patch_size": 14,
-}
-IMAGE_TOKENS = (VISION["image_size"] // VISION["patch_size"]) ** 2
-CHAT_TEMPLATE = (
-    "{{ '<|endoftext|>' }}{% for message in messages %}"
-    "{% for part in message['content'] | selectattr('type', 'equalto', 'image') %}{{ '<image>' }}{% endfor %}"
-    "{% for part in message['content'] | selectattr('type', 'equalto', 'text') %}"
-    "{{ '\n\nQuestion: ' + part['text'] }}{% endfor %}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '\n\nAnswer:' }}{% endif %}"
-)
+"""Of a miniature. Crops, patches and the heads' width stay as published, so image tokens and ViT passes are real."""
 
 
 def blueprint(spec: ModelSpec, size: Size) -> Blueprint:  # noqa: ARG001 - there is one variant
-    """Return the composition."""
-    from transformers import (  # noqa: PLC0415
-        LlavaConfig,
-        LlavaForConditionalGeneration,
-        PhiConfig,
-        SiglipVisionConfig,
-    )
-
-    text, vision, vocabulary, ids = dict(TEXT), dict(VISION), VOCABULARY, SPECIALS
+    """Return the suite's own classes."""
+    own: Any = importlib.import_module(OWN)
+    dims, vocabulary, ids = {}, VOCABULARY, SPECIALS
     if size == "mini":
-        text |= MINI_TEXT | {"num_key_value_heads": 4}
-        vision |= MINI_VISION
-        vocabulary, ids = MINI_VOCABULARY, packed(SPECIALS, MINI_VOCABULARY)
+        dims, vocabulary, ids = MINI, MINI_VOCABULARY, packed(SPECIALS, MINI_VOCABULARY)
     ends = dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"), ids[END])
-    config = LlavaConfig(
-        text_config=PhiConfig(
-            **text,
-            **ends,
-            vocab_size=vocabulary,
-            max_position_embeddings=2048,
-            hidden_act="gelu_new",
-            rope_parameters={"rope_type": "default", "rope_theta": 10_000.0, "partial_rotary_factor": 0.5},
-            tie_word_embeddings=False,
-        ),
-        vision_config=SiglipVisionConfig(**vision, vision_use_head=False),
-        # Twice the last layer: the projector's published input is two encoder outputs wide.
-        vision_feature_layer=[-1, -1],
-        vision_feature_select_strategy="full",
-        projector_hidden_act="gelu_pytorch_tanh",
-        image_seq_length=IMAGE_TOKENS,
-        image_token_index=ids["<image>"],
-    )
-    return Blueprint(config, LlavaForConditionalGeneration, lambda: _processor(vocabulary, ids), ends)
+    config = own.MoondreamConfig(config=dims, **ends)
 
+    def processor() -> Any:
+        made = tokenizer.build(vocabulary, ids, {}, bos=END, eos=END, pad=END, max_length=config.text.max_context)
+        return own.MoondreamProcessor(config, made)
 
-def _processor(vocabulary: int, ids: dict[str, int]) -> Any:
-    from transformers import LlavaProcessor, SiglipImageProcessor  # noqa: PLC0415
-
-    side = VISION["image_size"]
-    return LlavaProcessor(
-        SiglipImageProcessor(
-            size={"height": side, "width": side}, resample=3, image_mean=[0.5] * 3, image_std=[0.5] * 3
-        ),
-        tokenizer.build(vocabulary, ids, {"image_token": "<image>"}, bos=END, eos=END, pad=END, max_length=2048),
-        patch_size=VISION["patch_size"],
-        vision_feature_select_strategy="full",
-        num_additional_image_tokens=0,
-        chat_template=CHAT_TEMPLATE,
-    )
+    return Blueprint(config, own.MoondreamForConditionalGeneration, processor, ends)
 
 
 SPECS = (
@@ -97,17 +60,16 @@ SPECS = (
         label="Moondream2",
         checkpoint="moondream2",
         repo="vikhyatk/moondream2",
+        revision="05d640e6da70c37b2473e0db8fef0233c0709ce4",  # the weights of release 2025-01-09
         licence="Apache-2.0",
         blueprint=blueprint,
-        vision_end="model.multi_modal_projector",
-        parameters=1_840_123_760,
+        vision_end="model.vision.proj_mlp",
+        parameters=1_927_237_104,
         default=True,
-        limits=("The published checkpoint is remote code; transformers has no class of its own for it.",),
-        remarks=(
-            (
-                "A LLaVA composition of Moondream2's decoder and encoder: it encodes a 640x480 photograph in 1 pass "
-                "where the published model takes 9 (1 whole, 8 crops), so vision time and TTFT are not that model's."
-            ),
+        own=OWN,
+        limits=(
+            "Revision 2025-01-09 is built here; later ones have the same layers, but another tokenizer and prompt.",
         ),
+        remarks=("The published checkpoint brings its own code, which is not run: the suite's computes the same.",),
     ),
 )

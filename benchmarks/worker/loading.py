@@ -52,6 +52,7 @@ def load(job: Job) -> LoadedModel:
     import torch  # noqa: PLC0415
     from transformers import AutoProcessor  # noqa: PLC0415
 
+    import_own()
     import_classes(job)
     import_s = None if imported_before else time.monotonic() - began
     device = torch.device(job.torch_device)
@@ -93,6 +94,12 @@ def load(job: Job) -> LoadedModel:
         file_bytes=sum(file.stat().st_size for file in files),
         page_cache_share=cached,
     )
+
+
+def import_own() -> None:
+    """Import the models that transformers lacks, which teaches them to its Auto classes."""
+    for name in sorted({spec.own for spec in MODELS.values() if spec.own}):
+        importlib.import_module(name)
 
 
 def import_classes(job: Job) -> None:

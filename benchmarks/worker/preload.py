@@ -12,6 +12,8 @@ import transformers  # noqa: E402
 from transformers import AutoModelForMultimodalLM, AutoProcessor  # noqa: E402, F401
 
 import benchmarks.worker.generation  # noqa: E402, F401
+from benchmarks.worker.loading import import_own  # noqa: E402
 
+import_own()
 quieten()
 del transformers

@@ -64,6 +64,7 @@ def test_each_spec_is_complete(spec: ModelSpec) -> None:
     assert re.fullmatch(r"[\w.-]+/[\w.-]+", spec.repo)
     assert spec.licence
     assert importlib.util.find_spec(spec.blueprint.__module__)
+    assert spec.own is None or importlib.util.find_spec(spec.own)
 
 
 def test_miniatures_are_named_by_what_they_are_made_from() -> None:

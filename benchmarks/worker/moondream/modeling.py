@@ -1,0 +1,151 @@
+"""The whole model, as transformers' `generate` runs it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+from transformers import DynamicCache, GenerationMixin, PreTrainedModel
+from transformers import initialization as init
+from transformers.masking_utils import create_causal_mask
+from transformers.modeling_outputs import CausalLMOutputWithPast
+
+from benchmarks.worker.moondream.configuration import MoondreamConfig
+from benchmarks.worker.moondream.layers import Mlp
+from benchmarks.worker.moondream.text import TextBlock, TextDecoder
+from benchmarks.worker.moondream.vision import VisionBlock, VisionEncoder
+
+if TYPE_CHECKING:
+    from benchmarks.worker.moondream.configuration import RegionDims
+
+
+class RegionHead(nn.Module):  # type: ignore[misc]
+    """The head that points and detects. Loaded, since it is part of the checkpoint and of its memory; never run."""
+
+    def __init__(self, dims: RegionDims) -> None:
+        super().__init__()
+        self.coord_encoder = nn.Linear(dims.coord_feat_dim, dims.dim)
+        self.coord_decoder = Mlp(dims.dim, dims.inner_dim, dims.coord_out_dim)
+        self.size_encoder = nn.Linear(dims.size_feat_dim, dims.dim)
+        self.size_decoder = Mlp(dims.dim, dims.inner_dim, dims.size_out_dim)
+        self.coord_features = nn.Parameter(torch.empty(1, dims.coord_feat_dim // 2))
+        self.size_features = nn.Parameter(torch.empty(2, dims.size_feat_dim // 2))
+
+
+class Moondream(nn.Module):  # type: ignore[misc]
+    """The three parts, under the names that their weights are published by."""
+
+    def __init__(self, config: MoondreamConfig) -> None:
+        super().__init__()
+        self.vision = VisionEncoder(config.vision)
+        self.text = TextDecoder(config.text)
+        self.region = RegionHead(config.region)
+
+
+class MoondreamForConditionalGeneration(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
+    """Moondream2; each sequence begins with BOS and one image, whose 730 positions see each other both ways.
+
+    No buffers: whatever follows from the dimensions is worked out when it is needed, so a model that
+    from_pretrained has built on the meta device lacks nothing.
+    """
+
+    config_class = MoondreamConfig
+    base_model_prefix = "model"
+    main_input_name = "input_ids"
+    _no_split_modules = (TextBlock.__name__, VisionBlock.__name__)
+    _supports_sdpa = True
+    _can_compile_fullgraph = True
+
+    def __init__(self, config: MoondreamConfig) -> None:
+        super().__init__(config)
+        self.model = Moondream(config)
+        self.post_init()
+
+    def forward(  # noqa: PLR0913, PLR0917 - the names are those that `generate` passes
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+        position_ids: torch.Tensor | None = None,
+        past_key_values: Any = None,
+        pixel_values: torch.Tensor | None = None,
+        tilings: torch.Tensor | None = None,
+        use_cache: bool | None = None,
+        logits_to_keep: int = 0,
+        **_: Any,
+    ) -> Any:
+        """Return the logits, (batch, tokens kept, vocabulary), and the cache.
+
+        Args:
+            input_ids: (batch, tokens); image positions bear the id `image_token_id`.
+            attention_mask: (batch, tokens so far), 0 where a shorter sequence is padded on its left.
+            position_ids: (batch, tokens); counted from the mask where it is None.
+            past_key_values: transformers' Cache.
+            pixel_values: (crops of all images, 3, side, side), -1 to 1; None once the images are in the cache.
+            tilings: (batch, 2), rows and columns of each image's crops.
+            use_cache: whether to make a cache where there is none.
+            logits_to_keep: logits of so many last tokens; 0 means of all.
+        """
+        if use_cache and past_key_values is None:
+            past_key_values = DynamicCache(config=self.config)
+        embeddings, blocks = functional.embedding(input_ids, self.model.text.wte), None
+        if pixel_values is not None and tilings is not None:
+            images = self._image_positions(input_ids)
+            features = self.model.vision(pixel_values, tilings)
+            embeddings = embeddings.masked_scatter(images[..., None], features.to(embeddings.dtype))
+            blocks = _prefix_blocks(images)
+        if position_ids is None:
+            position_ids = _positions(input_ids, attention_mask, past_key_values)
+        mask = create_causal_mask(
+            self.config, embeddings, attention_mask, past_key_values, block_sequence_ids=blocks
+        )  # fmt: skip
+        hidden = self.model.text(embeddings, position_ids, mask, past_key_values)
+        logits = self.model.text.lm_head(hidden[:, -logits_to_keep:])
+        return CausalLMOutputWithPast(logits=logits, past_key_values=past_key_values)
+
+    @staticmethod
+    def create_masks_for_generate(
+        config: MoondreamConfig,
+        inputs_embeds: torch.Tensor,
+        attention_mask: torch.Tensor,
+        past_key_values: Any,
+        **_: Any,
+    ) -> Any:
+        """Return a step's mask over a static cache; the first step's is left to `forward`, which sees the image."""
+        if inputs_embeds.shape[1] > 1:
+            return attention_mask
+        return create_causal_mask(config, inputs_embeds, attention_mask, past_key_values)
+
+    def get_input_embeddings(self) -> Any:
+        """Refuse: the embedding is published as a bare weight, not as a layer."""
+        raise NotImplementedError("Moondream2's embedding is a bare weight, model.text.wte, not a layer.")
+
+    def _image_positions(self, input_ids: torch.Tensor) -> torch.Tensor:
+        """Return where an image is, (batch, tokens); the same id made by the model later is an ordinary token."""
+        found = input_ids == self.config.image_token_id
+        return found & (found.cumsum(-1) <= self.config.vision.image_tokens)
+
+    @torch.no_grad()  # type: ignore[untyped-decorator]
+    def _init_weights(self, module: nn.Module) -> None:
+        """Fill what no checkpoint fills; transformers knows of layers only, not of bare weights."""
+        super()._init_weights(module)
+        for weight in module.parameters(recurse=False):
+            if not isinstance(module, (nn.Linear, nn.LayerNorm)):
+                init.normal_(weight, std=self.config.initializer_range)
+
+
+def _prefix_blocks(images: torch.Tensor) -> torch.Tensor:
+    """Return 0 for each image position and for the BOS before it, -1 elsewhere: (batch, tokens)."""
+    prefix = images.clone()
+    prefix[:, :-1] |= images[:, 1:]
+    return torch.where(prefix, 0, -1)
+
+
+def _positions(input_ids: torch.Tensor, attention_mask: torch.Tensor | None, cache: Any) -> torch.Tensor:
+    """Return each token's position in its own sequence, (batch, tokens): padding is not counted."""
+    tokens = input_ids.shape[1]
+    if attention_mask is not None and attention_mask.ndim == 2:
+        return (attention_mask.long().cumsum(-1) - 1).clamp(min=0)[:, -tokens:]
+    past = 0 if cache is None else cache.get_seq_length()
+    return (torch.arange(tokens, device=input_ids.device) + past)[None].expand_as(input_ids)
