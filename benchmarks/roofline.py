@@ -45,8 +45,8 @@ class Probe(TypedDict):
     threads: int | None  # torch's, where the CPU computes
     cache_bytes: int | None  # last-level cache: L3 of a CPU, L2 of a GPU
     copy: Copy
-    gemm_flops: dict[str, float | None]  # precision -> flop/s of a square matrix product
-    gemv_bytes_per_s: dict[str, float | None]  # precision -> rate at which a matrix x vector product reads the matrix
+    gemm_flops: dict[str, float]  # precision -> flop/s of a square matrix product; what a device lacks is left out
+    gemv_bytes_per_s: dict[str, float]  # precision -> rate at which a matrix x vector product reads the matrix
     reasons: dict[str, str]
 
 
@@ -88,7 +88,7 @@ def nearly_cached(weight_bytes: float, cache_bytes: float) -> bool:
     return weight_bytes < CACHE_FACTOR * cache_bytes
 
 
-def fp16_is_hopeless(gemm_flops: Mapping[str, float | None]) -> bool:
+def fp16_is_hopeless(gemm_flops: Mapping[str, float]) -> bool:
     """Whether fp16 runs below SLOW_FP16 of the fp32 rate, as on CPUs without instructions for it.
 
     Such a CPU computes fp16 some 100 times slower than fp32, so that a prefill takes minutes. False

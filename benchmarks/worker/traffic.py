@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
-from benchmarks import roofline
+from benchmarks import roofline  # noqa: TC001 - `fits` reads the annotations
 from benchmarks.models import PRECISIONS
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def _cache(model: Any, element_bytes: int) -> tuple[int, int, int]:
 
 def _modules(path: str) -> list[str]:
     """Return the names of the modules on a path, without those of adapters: Phi-4 has one that is called vision."""
-    return path.split(".lora_")[0].split(".")
+    return path.partition(".lora_")[0].split(".")
 
 
 def _sees(path: list[str]) -> bool:
