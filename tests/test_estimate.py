@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from benchmarks.estimate import Work, estimate, rates
-from benchmarks.roofline import Probe
+
+if TYPE_CHECKING:
+    from benchmarks.roofline import Probe
 
 WORK = Work(
     decoder_parameters=1_100,

@@ -167,9 +167,10 @@ def cache_bytes(device: torch.device) -> int | None:
     """Return the last-level cache of `device`, bytes: a GPU's L2, else the CPU's; None where nothing says."""
     import torch  # noqa: PLC0415
 
-    if device.type == "cuda":
-        return int(getattr(torch.cuda.get_device_properties(device), "L2_cache_size", 0)) or None
-    return last_level_cache_bytes()
+    if device.type != "cuda":
+        return last_level_cache_bytes()
+    size = int(getattr(torch.cuda.get_device_properties(device), "L2_cache_size", 0))
+    return size or None
 
 
 def room_bytes(device: torch.device) -> int | None:
@@ -181,7 +182,7 @@ def room_bytes(device: torch.device) -> int | None:
 
     available = available_bytes()
     if device.type == "cuda":
-        free = torch.cuda.mem_get_info(device)[0]
+        free = int(torch.cuda.mem_get_info(device)[0])
         return free if available is None else min(free, available)
     return available
 

@@ -7,15 +7,12 @@ is held by a test that records the operands of one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
-
-from benchmarks import roofline  # noqa: TC001 - `fits` reads the annotations
-from benchmarks.models import PRECISIONS
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from benchmarks.models.base import ModelSpec
+    from benchmarks.roofline import Traffic
 
 PREFILL_ONLY = frozenset(
     {
@@ -33,8 +30,6 @@ PREFILL_ONLY = frozenset(
     }
 )
 """Names of the modules that no decode step runs."""
-UNSEEING = frozenset({"audio_tower", "audio_embed", "embed_audio", "region"})
-"""Names among them, or below them, that no photograph goes through either."""
 LOOKED_UP = frozenset({"wte"})
 """Tables that are looked up, though no nn.Embedding holds them (moondream)."""
 
@@ -47,17 +42,7 @@ class Counted(NamedTuple):
     size: int
 
 
-class Figures(TypedDict):
-    """What an estimate needs to know of a model, from its architecture alone."""
-
-    parameters: int
-    decoder_parameters: int  # read whole in a decode step, the head included
-    head_parameters: int  # of them, the matrix to the vocabulary: a prefill needs it for one position only
-    vision_parameters: int  # of the encoder and projector that a photograph goes through
-    traffic: roofline.Traffic
-
-
-def traffic(model: Any) -> roofline.Traffic:
+def traffic(model: Any) -> Traffic:
     """Return what one decode step of `model` reads, bytes.
 
     Args:
@@ -72,25 +57,6 @@ def traffic(model: Any) -> roofline.Traffic:
         "kv_bytes_per_token": full,
         "kv_window_tokens": window,
         "kv_window_bytes_per_token": windowed,
-    }
-
-
-def figures(spec: ModelSpec, precision: str) -> Figures:
-    """Return the figures of a published model in `precision`. Nothing is loaded: it is built without weights."""
-    import torch  # noqa: PLC0415
-
-    plan = spec.blueprint(spec, "full")
-    with torch.device("meta"):
-        model = plan.model_class(plan.config).to(getattr(torch, PRECISIONS[precision]))
-    head = model.get_output_embeddings()
-    return {
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "decoder_parameters": sum(found.parameter.numel() for found in read_whole(model)),
-        "head_parameters": head.weight.numel(),
-        "vision_parameters": sum(
-            parameter.numel() for name, parameter in model.named_parameters() if _sees(_modules(name))
-        ),
-        "traffic": traffic(model),
     }
 
 
@@ -114,7 +80,7 @@ def _in_step(model: Any) -> Iterator[tuple[str, Any, Any]]:
     """Yield (name, module that holds it, parameter) of all that a decode step touches; tied ones more than once."""
     idle = tuple(_idle_adapters(model))
     for path, module in model.named_modules():
-        if PREFILL_ONLY.intersection(_modules(path)) or f"{path}.".startswith(idle):
+        if PREFILL_ONLY.intersection(modules(path)) or f"{path}.".startswith(idle):
             continue
         for name, parameter in module.named_parameters(recurse=False):
             yield f"{path}.{name}".lstrip("."), module, parameter
@@ -158,11 +124,6 @@ def _cache(model: Any, element_bytes: int) -> tuple[int, int, int]:
     return (layers - sliding) * layer, window if sliding else 0, sliding * layer
 
 
-def _modules(path: str) -> list[str]:
+def modules(path: str) -> list[str]:
     """Return the names of the modules on a path, without those of adapters: Phi-4 has one that is called vision."""
     return path.partition(".lora_")[0].split(".")
-
-
-def _sees(path: list[str]) -> bool:
-    """Whether a photograph goes through the module at `path`."""
-    return bool(PREFILL_ONLY.intersection(path)) and not UNSEEING.intersection(path)
