@@ -10,7 +10,7 @@ from benchmarks.roofline import Traffic  # noqa: TC001 - `fits` reads the annota
 from benchmarks.worker.traffic import PREFILL_ONLY, modules, read_whole, traffic
 
 if TYPE_CHECKING:
-    from benchmarks.models.base import ModelSpec
+    from benchmarks.models.base import Blueprint, ModelSpec
 
 UNSEEING = frozenset({"audio_tower", "audio_embed", "embed_audio", "region"})
 """Modules of, or below, PREFILL_ONLY that no photograph goes through."""
@@ -46,7 +46,7 @@ def figures(spec: ModelSpec, precision: str) -> Figures:
     return {
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "decoder_parameters": sum(found.parameter.numel() for found in read_whole(model)),
-        "head_parameters": model.get_output_embeddings().weight.numel(),
+        "head_parameters": _head(model),
         "vision_parameters": sum(
             parameter.numel() for name, parameter in model.named_parameters() if _sees(modules(name))
         ),
@@ -64,20 +64,10 @@ def positions(spec: ModelSpec, image: bytes, prompt: str) -> Positions:
         image: an encoded photograph, as `workload.encode` makes it.
         prompt: the text beside it.
     """
-    from PIL import Image  # noqa: PLC0415
-
     from benchmarks.worker.generation import image_token_id  # noqa: PLC0415
 
     plan = spec.blueprint(spec, "full")
-    photograph = Image.open(io.BytesIO(image), formats=("JPEG",)).convert("RGB")
-    parts = [{"type": "image", "image": photograph}, {"type": "text", "text": prompt}]
-    inputs = plan.processor().apply_chat_template(
-        [{"role": "user", "content": parts}],
-        add_generation_prompt=True,
-        tokenize=True,
-        return_dict=True,
-        return_tensors="pt",
-    )
+    inputs = request(plan, image, prompt)
     pixels = next(found for name, found in inputs.items() if name.endswith("pixel_values"))
     return {
         "prompt_tokens": inputs["input_ids"].shape[1],
@@ -86,12 +76,33 @@ def positions(spec: ModelSpec, image: bytes, prompt: str) -> Positions:
     }
 
 
+def request(plan: Blueprint, image: bytes, prompt: str) -> Any:
+    """Return what the processor of `plan` makes of one photograph and prompt: the tensors that a model takes."""
+    from PIL import Image  # noqa: PLC0415
+
+    photograph = Image.open(io.BytesIO(image), formats=("JPEG",)).convert("RGB")
+    parts = [{"type": "image", "image": photograph}, {"type": "text", "text": prompt}]
+    return plan.processor().apply_chat_template(
+        [{"role": "user", "content": parts}],
+        add_generation_prompt=True,
+        tokenize=True,
+        return_dict=True,
+        return_tensors="pt",
+    )
+
+
 def _positions_a_pass(config: Any, height: int, width: int) -> int:
     """Return how many positions the vision encoder makes of one image of so many pixels."""
     vision = getattr(config, "vision_config", None) or config.vision
     side = getattr(vision, "patch_size", None) or getattr(vision, "enc_patch_size", None) or CONVOLUTION_STRIDE
     side = side if isinstance(side, int) else side[0]
     return (height // side) * (width // side)
+
+
+def _head(model: Any) -> int:
+    """Return the parameters of the matrix to the vocabulary; where it is tied, it bears two names."""
+    names = model.named_parameters(remove_duplicate=False)
+    return next(weight.numel() for name, weight in names if name.endswith("lm_head.weight"))
 
 
 def _sees(path: list[str]) -> bool:

@@ -15,8 +15,7 @@ from benchmarks import workload
 from benchmarks.models import MODELS
 from benchmarks.roofline import bytes_per_step
 from benchmarks.worker import traffic as counted
-from benchmarks.worker.generation import Generator
-from benchmarks.worker.loading import LoadedModel
+from benchmarks.worker.figures import request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,9 +93,8 @@ def canonical(model: Any, found: Iterator[counted.Counted]) -> dict[str, int]:
 def test_what_is_counted_is_what_a_step_reads(model_id: str) -> None:
     """Decode steps read each weight that is counted, no other, and just the rows that are counted of each table."""
     model, plan = miniature(model_id)
-    loaded = LoadedModel(model, plan.processor(), torch.device("cpu"), torch.float32, 0, None, 0, None, 0, None)
-    images = [workload.encode(photograph) for photograph in workload.photographs(None)[:1]]
-    inputs = Generator(loaded, images, workload.PROMPTS[:1], STEPS + 1)._preprocess([(0, 0)])
+    model.generation_config.eos_token_id = None
+    inputs = request(plan, workload.encode(workload.photographs(None)[0]), workload.PROMPTS[0])
 
     with torch.inference_mode(), Reads(model) as reads:
         model.generate(**inputs, max_new_tokens=STEPS + 1, do_sample=False, use_cache=True, streamer=Switch(reads))
