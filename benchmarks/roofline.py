@@ -1,0 +1,98 @@
+"""What a decode step must read, what a machine can read, and the ratio of the two. Pure, and imports nothing of ours.
+
+The child fills in the two sections (`worker.traffic`, `worker.probe`); parent and reader only do
+arithmetic on them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypedDict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CACHE_FACTOR = 8
+"""Least ratio of what is read to the last-level cache: then at most 1/8 of it can come from there."""
+SLOW_FP16 = 0.1
+"""fp16 below this share of the fp32 rate is emulated, not computed."""
+
+
+class Traffic(TypedDict):
+    """What one decode step reads, bytes; see `bytes_per_step` for how the parts add up."""
+
+    weight_bytes: int  # read whole in every step, whatever the batch; tied weights once
+    row_bytes: int  # rows looked up in embedding tables, for each sequence
+    kv_bytes_per_token: int  # K and V of all layers that attend to the whole context, one position of one sequence
+    kv_window_tokens: int  # positions that a sliding-window layer attends to; 0 without such layers
+    kv_window_bytes_per_token: int  # as kv_bytes_per_token, of all sliding-window layers
+
+
+class Copy(TypedDict):
+    """The rate of one large copy within the device's memory."""
+
+    bytes_per_s: float | None  # best of the repeats: read + written bytes / time
+    median_bytes_per_s: float | None
+    method: str
+    repeats: int
+    size_bytes: int  # of the source; as much again is written
+    reasons: dict[str, str]
+
+
+class Probe(TypedDict):
+    """What a device can do, measured in about two seconds. Rates are the best of a few."""
+
+    torch_device: str
+    threads: int | None  # torch's, where the CPU computes
+    cache_bytes: int | None  # last-level cache: L3 of a CPU, L2 of a GPU
+    copy: Copy
+    gemm_flops: dict[str, float]  # precision -> flop/s of a square matrix product; what a device lacks is left out
+    gemv_bytes_per_s: dict[str, float]  # precision -> rate at which a matrix x vector product reads the matrix
+    reasons: dict[str, str]
+
+
+def bytes_per_step(traffic: Traffic, batch: int, context_tokens: float) -> float:
+    """Return the bytes that one decode step reads.
+
+    Formula: weights + batch * (rows + KV * context + window KV * min(context, window)).
+
+    Weights are read once for all sequences. `context_tokens` are the positions that the new token
+    attends to, its own and padding included; a mean over steps will do (`mean_context`).
+    What is written, activations, and what an implementation reads twice (transformers' dynamic
+    cache copies itself in each step) are not in it: it is what the step cannot do without.
+    """
+    windowed = min(context_tokens, traffic["kv_window_tokens"])
+    cached = traffic["kv_bytes_per_token"] * context_tokens + traffic["kv_window_bytes_per_token"] * windowed
+    return traffic["weight_bytes"] + batch * (traffic["row_bytes"] + cached)
+
+
+def mean_context(prompt_tokens: float, new_tokens: int) -> float:
+    """Return the mean context of the decode steps of a run, tokens.
+
+    The first token comes from the prefill; step k of the new_tokens - 1 that follow attends to
+    prompt_tokens + k positions (image positions count as prompt). Mean: prompt_tokens + new_tokens / 2.
+    """
+    return prompt_tokens + new_tokens / 2
+
+
+def mbu(bytes_a_step: float, steps: float, decode_s: float, bandwidth: float) -> float:
+    """Return the memory bandwidth utilisation of decoding, 0 to 1; more than 1 is an error of ours.
+
+    Formula: bytes read per step * steps / decode seconds / peak bytes per second. `steps` counts
+    forward passes, not tokens of all sequences: (new tokens - first ones) / sequences of a run.
+    """
+    return bytes_a_step * steps / decode_s / bandwidth
+
+
+def nearly_cached(weight_bytes: float, cache_bytes: float) -> bool:
+    """Whether so much of the weights may stay in the last-level cache that `mbu` says nothing on memory."""
+    return weight_bytes < CACHE_FACTOR * cache_bytes
+
+
+def fp16_is_hopeless(gemm_flops: Mapping[str, float]) -> bool:
+    """Whether fp16 runs below SLOW_FP16 of the fp32 rate, as on CPUs without instructions for it.
+
+    Such a CPU computes fp16 some 100 times slower than fp32, so that a prefill takes minutes. False
+    where either rate is unknown.
+    """
+    half, single = gemm_flops.get("fp16"), gemm_flops.get("fp32")
+    return half is not None and single is not None and half < SLOW_FP16 * single

@@ -1,0 +1,75 @@
+"""The arithmetic of bytes per step, and of its ratio to what the memory can do."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks import roofline
+from tests import product
+from tests.test_imports import imports
+
+TRAFFIC: roofline.Traffic = {
+    "weight_bytes": 1_000_000,
+    "row_bytes": 1_000,
+    "kv_bytes_per_token": 100,
+    "kv_window_tokens": 50,
+    "kv_window_bytes_per_token": 10,
+}
+
+
+@pytest.mark.parametrize(
+    ("batch", "context", "read"),
+    [
+        (1, 40, 1_000_000 + 1_000 + 4_000 + 400),
+        (1, 80, 1_000_000 + 1_000 + 8_000 + 500),
+        (4, 80, 1_000_000 + 4 * (1_000 + 8_000 + 500)),
+    ],
+)
+def test_bytes_per_step(batch: int, context: int, read: int) -> None:
+    """Weights are read once whatever the batch, rows and cache for each sequence, of windowed layers their window."""
+    assert roofline.bytes_per_step(TRAFFIC, batch, context) == read
+
+
+def test_mean_context_is_the_mean() -> None:
+    """With full-context layers alone the bytes at the mean context are the mean of the steps' bytes."""
+    traffic = TRAFFIC | {"kv_window_bytes_per_token": 0}
+    prompt, new = 700, 33
+    steps = [roofline.bytes_per_step(traffic, 2, prompt + k) for k in range(1, new)]
+    mean = roofline.bytes_per_step(traffic, 2, roofline.mean_context(prompt, new))
+
+    assert mean == pytest.approx(sum(steps) / len(steps))
+
+
+def test_mbu_of_a_known_case() -> None:
+    """269.1 MB a step in 62.9 ms on 34.7 GB/s is 12%, as in the hand-made measurement of SmolVLM2-256M."""
+    assert roofline.mbu(269.1e6, 31, 31 * 0.0629, 34.7e9) == pytest.approx(0.123, abs=0.001)
+
+
+def test_small_weights_may_be_cached() -> None:
+    """Weights count as read from memory when at most an eighth of them can be in the last-level cache."""
+    assert roofline.nearly_cached(255 * 2**20, 32 * 2**20)
+    assert not roofline.nearly_cached(256 * 2**20, 32 * 2**20)
+
+
+@pytest.mark.parametrize(
+    ("rates", "hopeless"),
+    [
+        ({"fp16": 1e9, "bf16": 342e9, "fp32": 155e9}, True),
+        ({"fp16": 150e9, "bf16": 100e9, "fp32": 155e9}, False),
+        ({"fp16": 15.4e9, "fp32": 155e9}, True),
+        ({"fp16": 15.6e9, "fp32": 155e9}, False),
+        ({"fp32": 155e9}, False),
+        ({"fp16": 1e9}, False),
+        ({}, False),
+    ],
+)
+def test_hopeless_fp16(rates: dict[str, float], hopeless: bool) -> None:
+    """fp16 below a tenth of the fp32 rate is hopeless; where a rate is unknown nothing is refused."""
+    assert roofline.fp16_is_hopeless(rates) is hopeless
+
+
+def test_it_stands_alone() -> None:
+    """roofline.py imports nothing of ours, so that the meter, the child and the reader can all use it."""
+    found = imports(product.ROOT / "benchmarks/roofline.py")
+
+    assert not [module for module in found if module.startswith(("benchmarks", "plotting"))]
