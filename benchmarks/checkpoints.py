@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmarks.models.base import ModelSpec, Size
-    from benchmarks.options import Plan
+    from benchmarks.plan import Plan
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, cast
 from benchmarks import redact
 from benchmarks.models import miniature
 from benchmarks.record import MEASURED, SCHEMA
+from benchmarks.roofline import Traffic
 
 if TYPE_CHECKING:
-    from benchmarks.record import Checkpoint, Engine, Load, Memory, Numerics, Record, Sample
+    from benchmarks.record import Checkpoint, Engine, Load, Memory, Numerics, Record, Roofline, Sample
     from benchmarks.session import PairSession
 
 NOT_LOADED = "the model was not loaded"
@@ -20,6 +21,8 @@ MADE_HERE = "these weights were made here, not published"
 NOT_FETCHED = "the checkpoint was not found"
 PINNED = "the revision says what the weights are"
 SAYS_NOTHING = "weights that were made here say nothing"
+NOT_SAID = "the system does not say"
+TRAFFIC = tuple(Traffic.__annotations__)
 SAMPLE_CHARACTERS = 2000
 LOAD_FIELDS = {
     "load_time_s": "load_time_s",
@@ -73,6 +76,7 @@ def compose(session: PairSession, status: str, finished: str) -> Record:
         "health": meters.health(finite_logits=tally.finite_logits),
         "numerics": _numerics(session),
         "sample": sample,
+        "roofline": _roofline(session),
         "trace": reading.trace,
         "token_latency": latency,
         "times": {"started": session.started, "finished": finished},
@@ -154,7 +158,7 @@ def _load(session: PairSession) -> Load:
         "load_time_s": "random weights are made in memory, nothing is loaded",
         "import_s": IMPORTED_BEFORE,
         "context_s": NO_CUDA,
-        "peak_ram_bytes": "the system does not say",
+        "peak_ram_bytes": NOT_SAID,
         "peak_vram_bytes": NO_CUDA,
         "page_cache_share": "there are no files" if no_file else "mincore(2) is not to be had here",
     }
@@ -174,6 +178,29 @@ def _numerics(session: PairSession) -> Numerics:
         "allowed": session.plan.allow_nonfinite,
         "reasons": reasons,
     }
+
+
+def _roofline(session: PairSession) -> Roofline:
+    """Return both sides of the bandwidth utilisation."""
+    loaded, ability = session.loaded, session.plan.ability
+    reasons = {}
+    traffic = dict(loaded["traffic"]) if loaded else dict.fromkeys(TRAFFIC)
+    if loaded is None:
+        reasons = dict.fromkeys((*TRAFFIC, "cache_bytes"), NOT_LOADED)
+    elif loaded["cache_bytes"] is None:
+        reasons["cache_bytes"] = NOT_SAID
+    if ability.bytes_per_s is None:
+        reasons |= dict.fromkeys(("bandwidth_bytes_per_s", "bandwidth_source"), ability.source)
+    return cast(
+        "Roofline",
+        {
+            **traffic,
+            "cache_bytes": loaded["cache_bytes"] if loaded else None,
+            "bandwidth_bytes_per_s": ability.bytes_per_s,
+            "bandwidth_source": None if ability.bytes_per_s is None else ability.source,
+            "reasons": reasons,
+        },
+    )
 
 
 def _sample(session: PairSession) -> Sample | None:

@@ -16,8 +16,8 @@ from benchmarks.power.sampler import Sampler
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from benchmarks.options import Plan
     from benchmarks.past import Segment
+    from benchmarks.plan import Plan
     from benchmarks.power.base import PowerSample
     from benchmarks.record import Health, Memory, Power, Trace
     from benchmarks.worker.handle import Handle

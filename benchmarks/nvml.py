@@ -97,6 +97,19 @@ def driver(nvml: Any) -> str | None:
     return None if found is None else _text(found)
 
 
+def memory_bytes(uuid: str | None) -> int | None:
+    """Return the size of a GPU's own memory, bytes; None where there is no such GPU or it does not say (GB10)."""
+    try:
+        nvml, device = opened(uuid)
+    except NoGpu:
+        return None
+    try:
+        found = optional(nvml, nvml.nvmlDeviceGetMemoryInfo, device)
+        return None if found is None else int(found.total)
+    finally:
+        close(nvml)
+
+
 def _text(value: str | bytes) -> str:
     return value.decode() if isinstance(value, bytes) else value
 

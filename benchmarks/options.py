@@ -1,17 +1,14 @@
-"""The command line of `pytest benchmarks`, and the Plan that it becomes."""
+"""The command line of `pytest benchmarks`."""
 
 from __future__ import annotations
 
 import argparse
 import math
-import multiprocessing
-from dataclasses import dataclass
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import aside, device, memory, memory_guard, power, workload
-from benchmarks.errors import BenchmarkError
-from benchmarks.worker.child import check_torch_device
+from benchmarks import power
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,25 +18,6 @@ if TYPE_CHECKING:
 WEIGHTS = ("hub", "random", "mini")
 ISOLATIONS = ("process", "none")
 START_METHODS = ("spawn", "forkserver")
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a measuring session does, the same for each of its pairs."""
-
-    weights: str
-    runs: int
-    warmup_runs: int
-    work: workload.Workload
-    torch_device: str
-    power_monitor: str
-    machine: device.DeviceInfo
-    isolation: str
-    start_method: str | None
-    run_timeout_s: float
-    ram_floor_bytes: int | None
-    resume: bool
-    allow_nonfinite: bool
 
 
 def add(parser: pytest.Parser) -> None:
@@ -88,12 +66,54 @@ def add(parser: pytest.Parser) -> None:
         "(default: 1 where CPU and GPU share one memory, else 0)",
     )
     add_option("--resume", action="store_true", help="go on with the interrupted session of the same save name")
+    _add_questions_of_weights(add_option)
+    add_option(
+        "--measure-bandwidth",
+        action="store_true",
+        help="measure the memory's peak bandwidth by a copy, instead of taking it from the table (a CPU's is "
+        "measured anyway)",
+    )
+    add_option(
+        "--plan",
+        action="store_true",
+        help="measure nothing: say for each pair what it would download, take in memory and time, and whether it fits",
+    )
+    add_option("--prefetch", action="store_true", help="measure nothing: download the checkpoints of the chosen pairs")
+    add_option("--start-method", choices=START_METHODS, help="of the child (default: forkserver for mini, else spawn)")
+
+
+def _add_questions_of_weights(add_option: Callable[..., None]) -> None:
+    add_option(
+        "--revision",
+        action="append",
+        default=[],
+        type=_revision,
+        metavar="MODEL=SHA",
+        help="another commit of a model's repository than the pinned one; may be given for several models",
+    )
+    add_option(
+        "--trust-remote-code",
+        action="store_true",
+        help="let a checkpoint run code of its own; no model here needs it, another revision may",
+    )
     add_option(
         "--allow-nonfinite",
         action="store_true",
         help="measure a pair all the same whose outputs are not finite; it is marked",
     )
-    add_option("--start-method", choices=START_METHODS, help="of the child (default: forkserver for mini, else spawn)")
+    add_option(
+        "--allow-slow-fp16",
+        action="store_true",
+        help="measure fp16 all the same where the processor has no arithmetic for it",
+    )
+
+
+def _revision(text: str) -> tuple[str, str]:
+    """Parse MODEL=SHA."""
+    model, _, revision = text.partition("=")
+    if not model or not re.fullmatch(r"[\w./-]{1,200}", revision):
+        raise argparse.ArgumentTypeError(f"asked for {text!r}, needs MODEL=SHA, e.g. phi=main")
+    return model, revision
 
 
 def _at_least(least: int) -> Callable[[str], int]:
@@ -124,97 +144,3 @@ def _number(what: str, allows: Callable[[float], bool]) -> Callable[[str], float
         return number
 
     return parse
-
-
-def plan(config: pytest.Config) -> Plan:
-    """Check everything that can be checked before the first measurement, and return the Plan.
-
-    Raises:
-        BenchmarkError: one sentence about the first thing that is wrong.
-    """
-    get = config.getoption
-    weights = get("weights")
-    if weights == "hub":
-        raise BenchmarkError(
-            f"--weights={weights} is not in this version yet; type --weights=mini for miniatures of the same classes."
-        )
-    torch_device = device.choose_torch_device(get("torch_device"))
-    power.check_option(get("power_monitor"))
-    start_method = _start_method(get("isolation"), get("start_method"), weights)
-    work = _workload(config)
-    name, uuid = (None, None) if torch_device == "cpu" else aside.call("spawn", check_torch_device, torch_device)
-    machine = device.identify(torch_device, gpu_uuid=uuid, torch_name=name)
-    if get("device_label"):
-        machine["label"] = _clean_label(get("device_label"))
-    return Plan(
-        weights=weights,
-        runs=get("runs"),
-        warmup_runs=get("warmup_runs"),
-        work=work,
-        torch_device=torch_device,
-        power_monitor=get("power_monitor"),
-        machine=machine,
-        isolation=get("isolation"),
-        start_method=start_method,
-        run_timeout_s=get("run_timeout"),
-        ram_floor_bytes=_ram_floor(get("ram_floor"), machine, get("isolation")),
-        resume=get("resume"),
-        allow_nonfinite=get("allow_nonfinite"),
-    )
-
-
-def _ram_floor(asked: float | None, machine: device.DeviceInfo, isolation: str) -> int | None:
-    """Return the bytes that must stay available; None where nothing is guarded."""
-    if asked is None:
-        guarded = machine["memory_kind"] == "unified" and isolation == "process"
-        return memory_guard.UNIFIED_FLOOR_BYTES if guarded else None
-    if asked == 0:
-        return None
-    if isolation == "none":
-        raise BenchmarkError(f"--ram-floor={asked:g}: needs a process to kill; leave --isolation=none out.")
-    if memory.available_bytes() is None:
-        raise BenchmarkError(f"--ram-floor={asked:g}: this system has no /proc/meminfo to watch; leave it out.")
-    total = machine["ram_bytes"]
-    if total is not None and asked * 1e9 >= total:
-        raise BenchmarkError(f"--ram-floor={asked:g}: this machine has {total / 1e9:.1f} GB; ask for less.")
-    return round(asked * 1e9)
-
-
-def _workload(config: pytest.Config) -> workload.Workload:
-    photographs = workload.photographs(config.getoption("images"))
-    prompts = workload.prompts(config.getoption("prompts"))
-    return workload.Workload(
-        photographs=photographs,
-        encoded=aside.call("spawn", encode_all, photographs),
-        prompts=prompts,
-        new_tokens=config.getoption("new_tokens"),
-        batch_size=config.getoption("batch_size"),
-    )
-
-
-def encode_all(photographs: tuple[workload.Photograph, ...]) -> tuple[bytes, ...]:
-    """Apply the recipe to all photographs, in order."""
-    return tuple(workload.encode(photograph) for photograph in photographs)
-
-
-def _start_method(isolation: str, asked: str | None, weights: str) -> str | None:
-    """Return how the child starts; None where there is no child.
-
-    A forkserver that has imported torch has a miniature's child ready in 0.3 s instead of 4;
-    published figures come from a spawned child, which inherits nothing.
-    """
-    if isolation == "none":
-        return None
-    chosen = asked or ("forkserver" if weights == "mini" else "spawn")
-    if chosen not in multiprocessing.get_all_start_methods():
-        if asked:
-            raise BenchmarkError(f"--start-method={asked}: this system cannot do that; type --start-method=spawn.")
-        return "spawn"
-    return chosen
-
-
-def _clean_label(text: str) -> str:
-    label = " ".join(text.split())
-    if not label.isprintable() or not label or len(label) > 60:
-        raise BenchmarkError("--device-label: needs 1 to 60 printable characters, e.g. --device-label='Jetson Thor'.")
-    return label

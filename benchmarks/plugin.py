@@ -12,6 +12,7 @@ import pytest
 from benchmarks import models, options, recovery, signals, storage
 from benchmarks.errors import BenchmarkError
 from benchmarks.journal import PairLog
+from benchmarks.plan import make as make_plan
 from benchmarks.progress import Progress
 from benchmarks.session import PairSession
 from benchmarks.study import Study
@@ -19,6 +20,8 @@ from benchmarks.terminal import write_summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from benchmarks.plan import Plan
 
 STUDY = pytest.StashKey[Study]()
 
@@ -67,7 +70,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     if config.getoption("collectonly") or not any("pair" in getattr(i, "fixturenames", ()) for i in session.items):
         return
     with _usage_errors():
-        plan = options.plan(config)
+        plan = make_plan(config)
     config.stash[STUDY].plan = plan
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None:
@@ -76,7 +79,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     _prepare_saving(session, plan)
 
 
-def _prepare_saving(session: pytest.Session, plan: options.Plan) -> None:
+def _prepare_saving(session: pytest.Session, plan: Plan) -> None:
     """Have the session saved whatever the options say, and open its journal."""
     config, study = session.config, session.config.stash[STUDY]
     bench: Any = config._benchmarksession  # type: ignore[attr-defined]  # noqa: SLF001 - it has no public place

@@ -12,7 +12,7 @@ from benchmarks.versions import versions
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from benchmarks.options import Plan
+    from benchmarks.plan import Plan
 
 
 def open_journal(
@@ -48,6 +48,7 @@ def fingerprint(plan: Plan, pairs: Sequence[str]) -> dict[str, Any]:
     models = sorted({pair.rpartition("-")[0] for pair in pairs})
     return {
         "--allow-nonfinite": plan.allow_nonfinite,
+        "--allow-slow-fp16": plan.allow_slow_fp16,
         "--batch-size": plan.work.batch_size,
         "--isolation": plan.isolation,
         "--new-tokens": plan.work.new_tokens,
@@ -55,15 +56,21 @@ def fingerprint(plan: Plan, pairs: Sequence[str]) -> dict[str, Any]:
         "--runs": plan.runs,
         "--start-method": plan.start_method,
         "--torch-device": plan.torch_device,
+        "--trust-remote-code": plan.trust_remote_code,
         "--warmup-runs": plan.warmup_runs,
         "--weights": plan.weights,
         "device": plan.machine["label"],
         "kind of device": plan.machine["kind"],
         "power mode": plan.machine["power_mode"],
         "workload": plan.work.hash,
-        **{f"weights of {name}": miniature.identity(MODELS[name]) for name in models if plan.weights != "hub"},
+        **{f"weights of {name}": _weights(plan, name) for name in models},
         **versions(),
     }
+
+
+def _weights(plan: Plan, name: str) -> str:
+    spec = MODELS[name]
+    return (plan.revision(spec) or "main") if plan.weights == "hub" else miniature.identity(spec)
 
 
 def folder_of(storage_folder: Any, root: Path) -> Path:

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, TypedDict
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-CACHE_FACTOR = 8
-"""Least ratio of what is read to the last-level cache: then at most 1/8 of it can come from there."""
 SLOW_FP16 = 0.1
 """fp16 below this share of the fp32 rate is emulated, not computed."""
 
@@ -72,20 +70,6 @@ def mean_context(prompt_tokens: float, new_tokens: int) -> float:
     prompt_tokens + k positions (image positions count as prompt). Mean: prompt_tokens + new_tokens / 2.
     """
     return prompt_tokens + new_tokens / 2
-
-
-def mbu(bytes_a_step: float, steps: float, decode_s: float, bandwidth: float) -> float:
-    """Return the memory bandwidth utilisation of decoding, 0 to 1; more than 1 is an error of ours.
-
-    Formula: bytes read per step * steps / decode seconds / peak bytes per second. `steps` counts
-    forward passes, not tokens of all sequences: (new tokens - first ones) / sequences of a run.
-    """
-    return bytes_a_step * steps / decode_s / bandwidth
-
-
-def nearly_cached(weight_bytes: float, cache_bytes: float) -> bool:
-    """Whether so much of the weights may stay in the last-level cache that `mbu` says nothing on memory."""
-    return weight_bytes < CACHE_FACTOR * cache_bytes
 
 
 def fp16_is_hopeless(gemm_flops: Mapping[str, float]) -> bool:

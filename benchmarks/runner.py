@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from benchmarks.models.base import ModelSpec
-    from benchmarks.options import Plan
+    from benchmarks.plan import Plan
     from benchmarks.worker.protocol import Loaded, Numerics, RunMarks
 
 LOAD_TIMES = 20
@@ -108,4 +108,5 @@ class Runner:
             images=plan.work.encoded,
             prompts=plan.work.prompts,
             new_tokens=plan.work.new_tokens,
+            trust_remote_code=plan.trust_remote_code,
         )

@@ -17,7 +17,7 @@ from benchmarks import device, past, progress, signals
 from benchmarks.compose import compose
 from benchmarks.meters import Meters
 from benchmarks.models import MODELS
-from benchmarks.record import DID_NOT_FIT, FAILED, INTERRUPTED, MEASURED
+from benchmarks.record import DID_NOT_FIT, FAILED, INTERRUPTED, MEASURED, SKIPPED
 from benchmarks.runner import Runner
 from benchmarks.tally import AT_RESTART, Tally
 from benchmarks.worker.protocol import WorkerFailed, trouble
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from benchmarks.journal import Line, PairLog
     from benchmarks.memory_guard import MemoryGuard
-    from benchmarks.options import Plan
+    from benchmarks.plan import Plan
     from benchmarks.record import Interruption, Record
     from benchmarks.worker.protocol import Loaded, Numerics
 
@@ -55,6 +55,7 @@ class PairSession:
         self.numerics: Numerics | None = None
         self.started = _now()
         self.interruptions: list[Interruption] = []
+        self.skipped = plan.why_skipped(precision)
         self.stuck: str | None = None  # why an interrupted pair could not go on: it may next time
         self._runner = Runner(self.spec, precision, plan)
         self._show = show
@@ -94,14 +95,15 @@ class PairSession:
                 self._runner.end(at_once=status == INTERRUPTED)
                 self.meters.close()
                 self._conclude(benchmark, status)
-        if status != MEASURED:
-            pytest.fail(self.verdict, pytrace=False)
+        end(status, self.verdict)
 
     @property
     def _status(self) -> str:
         """How a pair ended whose runs have come to their end."""
         if self.stuck is not None:
             return INTERRUPTED
+        if self.skipped:
+            return SKIPPED
         return DID_NOT_FIT if self.tally.did_not_fit else MEASURED if self.tally.marks else FAILED
 
     def _finish(self) -> None:
@@ -115,7 +117,7 @@ class PairSession:
     @property
     def _rounds(self) -> int:
         """Rounds for pytest-benchmark: at least one, so that it still writes a save where nothing can run."""
-        return 1 if self.tally.given_up or self.stuck else max(1, self.plan.runs - self.tally.attempted)
+        return 1 if self.skipped or self.tally.given_up or self.stuck else max(1, self.plan.runs - self.tally.attempted)
 
     @property
     def verdict(self) -> str:
@@ -125,6 +127,8 @@ class PairSession:
         if self.stuck is not None:
             done = f"was interrupted after {tally.attempted} of {tally.planned} runs"
             return f"{where} {done} and could not go on: {self.stuck}"
+        if self.skipped:
+            return f"{where} was skipped: {self.skipped}"
         if tally.misfit is not None:
             after = f" after {len(tally.marks)} good runs of {tally.planned}" if tally.marks else ""
             return f"{where} did not fit{after}: {tally.misfit}"
@@ -147,8 +151,7 @@ class PairSession:
         latencies = record["runs"]["latency_s"] if record["runs"] else []
         benchmark.pedantic(lambda: None, rounds=max(1, len(latencies)))
         self._hand_over(benchmark, record, latencies)
-        if record["status"] != MEASURED:
-            pytest.fail(record["message"] or record["status"], pytrace=False)
+        end(record["status"], record["message"] or record["status"])
 
     def _recover(self) -> None:
         """Go back to where an earlier session was interrupted in this pair."""
@@ -166,7 +169,7 @@ class PairSession:
 
     def _prepare(self) -> None:
         """Have the model loaded and warm, and the meters running; where no run is left, nothing."""
-        if self.tally.attempted >= self.plan.runs:
+        if self.skipped or self.tally.attempted >= self.plan.runs:
             return
         self.meters.note_baseline()
         try:
@@ -222,7 +225,7 @@ class PairSession:
 
     def _run(self) -> None:
         """One round. What fails is counted and never raised: an exception here would end the rounds."""
-        if self.stuck or self.tally.given_up or self.tally.attempted >= self.plan.runs:
+        if self.skipped or self.stuck or self.tally.given_up or self.tally.attempted >= self.plan.runs:
             return
         request = self.tally.attempted % self.plan.work.requests
         try:
@@ -238,7 +241,8 @@ class PairSession:
     def _after_run(self) -> None:
         """Between the windows: replace a dead child, write the journal, show progress."""
         tally = self.tally
-        if self._runner.worker is None and not self.stuck and not tally.given_up and tally.attempted < self.plan.runs:
+        may_go_on = not self.skipped and not self.stuck and not tally.given_up and tally.attempted < self.plan.runs
+        if self._runner.worker is None and may_go_on:
             self._restart()
         if self._news:
             news, self._news = self._news, []
@@ -282,6 +286,14 @@ class PairSession:
         benchmark.has_error = record["status"] != MEASURED  # keeps it out of `benchmarks`
         self._keep(record)
         self._show.say(outcome(record))
+
+
+def end(status: str, verdict: str) -> None:
+    """End the test of a pair that was not measured: it failed, or was skipped."""
+    if status == SKIPPED:
+        pytest.skip(verdict)
+    if status != MEASURED:
+        pytest.fail(verdict, pytrace=False)
 
 
 def outcome(record: Record) -> str:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from benchmarks.journal import Journal
-    from benchmarks.options import Plan
+    from benchmarks.plan import Plan
     from benchmarks.record import Record
 
 

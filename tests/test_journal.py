@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from benchmarks import journal, past, unfinished
 from benchmarks.errors import BenchmarkError
 from benchmarks.past import GAP_NS
+from benchmarks.roofline import Traffic
 from tests.factory import record
 from tests.test_tally import marks
 
@@ -198,7 +199,8 @@ def loaded() -> dict[str, Any]:
     known = ("gpu_uuid", "torch_device_name", "attention", "import_s", "context_s", "page_cache_share")
     nothing = dict.fromkeys((*known, "revision", "adapter", "load_peak_ram_bytes", "load_peak_vram_bytes"))
     numbers = {"pid": 1, "parameters": 1, "threads": 2, "load_time_s": 0.5, "processor_s": 0.5, "file_bytes": 9}
-    return {**texts, **nothing, **numbers, "versions": {"torch": "2"}}
+    traffic = dict.fromkeys(Traffic.__annotations__, 1)
+    return {**texts, **nothing, **numbers, "versions": {"torch": "2"}, "traffic": traffic, "cache_bytes": None}
 
 
 @pytest.mark.parametrize("fault", [None, *RUN_OF_BAD])

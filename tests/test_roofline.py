@@ -40,17 +40,6 @@ def test_mean_context_is_the_mean() -> None:
     assert mean == pytest.approx(sum(steps) / len(steps))
 
 
-def test_mbu_of_a_known_case() -> None:
-    """269.1 MB a step in 62.9 ms on 34.7 GB/s is 12%, as in the hand-made measurement of SmolVLM2-256M."""
-    assert roofline.mbu(269.1e6, 31, 31 * 0.0629, 34.7e9) == pytest.approx(0.123, abs=0.001)
-
-
-def test_small_weights_may_be_cached() -> None:
-    """Weights count as read from memory when at most an eighth of them can be in the last-level cache."""
-    assert roofline.nearly_cached(255 * 2**20, 32 * 2**20)
-    assert not roofline.nearly_cached(256 * 2**20, 32 * 2**20)
-
-
 @pytest.mark.parametrize(
     ("rates", "hopeless"),
     [

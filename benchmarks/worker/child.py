@@ -64,6 +64,8 @@ def describe(loaded: Any, job: Job) -> Loaded:
     import torch  # noqa: PLC0415
 
     from benchmarks.worker.generation import mark_method  # noqa: PLC0415
+    from benchmarks.worker.probe import cache_bytes  # noqa: PLC0415
+    from benchmarks.worker.traffic import traffic  # noqa: PLC0415
 
     name, uuid = device_identity(loaded.device)
     return {
@@ -77,6 +79,8 @@ def describe(loaded: Any, job: Job) -> Loaded:
         "threads": torch.get_num_threads(),
         "mark_method": mark_method(loaded.device),
         "versions": versions(),
+        "traffic": traffic(loaded.model),
+        "cache_bytes": cache_bytes(loaded.device),
         "load_time_s": loaded.load_time_s,
         "load_method": loaded.how,
         "load_peak_ram_bytes": loaded.peak_ram,

@@ -102,7 +102,7 @@ def _positions_a_pass(config: Any, height: int, width: int) -> int:
 def _head(model: Any) -> int:
     """Return the parameters of the matrix to the vocabulary; where it is tied, it bears two names."""
     names = model.named_parameters(remove_duplicate=False)
-    return next(weight.numel() for name, weight in names if name.endswith("lm_head.weight"))
+    return next(int(weight.numel()) for name, weight in names if name.endswith("lm_head.weight"))
 
 
 def _sees(path: list[str]) -> bool:

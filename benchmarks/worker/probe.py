@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.caches import last_level_cache_bytes
 from benchmarks.memory import available_bytes
 from benchmarks.models import PRECISIONS
-from benchmarks.roofline import CACHE_FACTOR, Copy, Probe
+from benchmarks.record import CACHE_FACTOR
 from benchmarks.worker.loading import synchronise
 from benchmarks.worker.protocol import trouble
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import torch
+
+    from benchmarks.roofline import Copy, Probe
 
 SIZE_BYTES = 512 * 2**20
 SHARE_OF_MEMORY = 8

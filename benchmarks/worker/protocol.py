@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
 from benchmarks import redact
+from benchmarks.roofline import Traffic  # noqa: TC001 - `fits` reads the annotations
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,6 +41,8 @@ class Loaded(TypedDict):
     threads: int
     mark_method: str
     versions: dict[str, str]
+    traffic: Traffic
+    cache_bytes: int | None  # last-level cache of what computes
     load_time_s: float | None  # null of weights that were made here
     load_method: str
     load_peak_ram_bytes: int | None

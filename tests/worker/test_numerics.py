@@ -47,7 +47,7 @@ def test_the_module_that_overflows_is_named(
     assert (seen["first_nonfinite"], seen["kind"]) == found
 
 
-class Branches(torch.nn.Module):
+class Branches(torch.nn.Module):  # type: ignore[misc]
     """Two modules side by side, whose outputs come in a dict."""
 
     def __init__(self) -> None:

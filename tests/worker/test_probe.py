@@ -10,7 +10,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmarks import aside, record, shape
-from benchmarks.roofline import CACHE_FACTOR, Copy, Probe
+from benchmarks.record import CACHE_FACTOR
+from benchmarks.roofline import Copy, Probe
 from benchmarks.worker import probe as probing
 
 CPU = torch.device("cpu")

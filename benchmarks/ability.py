@@ -1,0 +1,58 @@
+"""What the device can do, as far as a session must know it beforehand: its memory's peak, and whether it has fp16."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchmarks import aside, bandwidth, nvml
+from benchmarks.roofline import fp16_is_hopeless
+from benchmarks.worker.probe import probe
+
+if TYPE_CHECKING:
+    from benchmarks.device import DeviceInfo
+    from benchmarks.roofline import Probe
+
+MINIATURES = "a miniature's weights lie in the cache; --measure-bandwidth measures the memory all the same"
+UNKNOWN = "no vendor's figure is known for {name}; --measure-bandwidth measures it"
+
+
+@dataclass(frozen=True)
+class Ability:
+    """What a device can do.
+
+    Attributes:
+        bytes_per_s: peak bandwidth of its memory; None where it is not known.
+        source: where that is from; a reason where there is none.
+        slow_fp16: why fp16 is not worth waiting for; None where it is.
+    """
+
+    bytes_per_s: float | None
+    source: str
+    slow_fp16: str | None = None
+
+
+def find(weights: str, machine: DeviceInfo, torch_device: str, gpu_uuid: str | None, *, measure: bool) -> Ability:
+    """Return the ability of what computes: measured on a CPU or if asked for, else as its vendor states it."""
+    on_cpu = torch_device == "cpu"
+    if measure or (on_cpu and weights != "mini"):
+        return measured(aside.call("spawn", probe, torch_device), weights)
+    if weights == "mini":
+        return Ability(None, MINIATURES)
+    name = machine["label"] if machine["kind"] == "jetson" else machine["gpu"]
+    known = bandwidth.peak(machine["kind"], name, nvml.memory_bytes(gpu_uuid))
+    return Ability(None, UNKNOWN.format(name=name or machine["label"])) if known is None else Ability(*known)
+
+
+def measured(found: Probe, weights: str) -> Ability:
+    """Return what a probe says; miniatures are measured in fp16 whatever it takes."""
+    copy, flops = found["copy"], found["gemm_flops"]
+    source, slow = f"measured: {copy['method']} ({copy['repeats']} of {copy['size_bytes'] / 1e6:.0f} MB)", None
+    if copy["bytes_per_s"] is None:
+        source = f"it cannot be measured: {copy['reasons']['bytes_per_s']}"
+    if weights != "mini" and fp16_is_hopeless(flops):
+        rates = ", ".join(f"{name} at {rate / 1e9:.3g}" for name, rate in flops.items() if rate is not None)
+        slow = (
+            f"this processor has no arithmetic for fp16 (Gflop/s: {rates}); --allow-slow-fp16 measures it all the same"
+        )
+    return Ability(copy["bytes_per_s"], source, slow)
