@@ -52,6 +52,7 @@ class Memory:
 
 MEMORIES = (
     # Boards: the device tree's model, or the GPU that is nowhere else
+    # GB10: LPDDR5X-9400 would make 301, as its architects have shown it; the product is sold with 273.
     Memory(r"GB10", 273, "https://github.com/NVIDIA/dgx-spark-playbooks/pull/91"),
     Memory(
         r"(Jetson )?(AGX )?Thor( T5000)?( Developer Kit)?", 273, "https://github.com/NVIDIA/TensorRT-Edge-LLM/issues/24"
@@ -111,17 +112,20 @@ BOARDS = {"gb10": "GB10", "jetson-thor": "Jetson Thor", "jetson-agx-orin": "Jets
 """Kinds of device (`device.DeviceInfo`) that are one board, whatever its GPU is called."""
 
 
-def peak(device_kind: str, name: str | None, memory_bytes: int | None = None) -> tuple[float, str] | None:
+def peak(
+    device_kind: str, gpu_name: str | None, board: str | None = None, memory_bytes: int | None = None
+) -> tuple[float, str] | None:
     """Return (peak memory bandwidth in bytes/s, its source), or None where none is known for sure.
 
     Args:
         device_kind: `kind` of `device.DeviceInfo`; "cpu" has no table: measure it.
-        name: the GPU's name, for a "jetson" the board's.
+        gpu_name: as NVML or torch say it.
+        board: the device tree's model, which tells apart what is simply "jetson".
         memory_bytes: of the GPU, where it is known; some names stand for two cards that differ in it.
     """
     if device_kind == "cpu":
         return None
-    known = _plain(BOARDS.get(device_kind) or name or "")
+    known = _plain(BOARDS.get(device_kind) or (device_kind == "jetson" and board) or gpu_name or "")
     size = None if memory_bytes is None else round(memory_bytes / 2**30)
     for memory in MEMORIES:
         if re.fullmatch(memory.name, known, re.IGNORECASE) and memory.gb in (None, size):

@@ -5,34 +5,43 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
-from benchmarks.roofline import bytes_per_step, mean_context
+from benchmarks.roofline import Traffic, bytes_per_step, mean_context
 
 if TYPE_CHECKING:
-    from benchmarks.roofline import Probe, Traffic
+    from benchmarks.roofline import Probe
+
+
+class Figures(TypedDict):
+    """What an estimate needs to know of a model. `worker.figures` finds it out."""
+
+    parameters: int  # tied ones once
+    decoder_parameters: int  # read whole in a decode step, the head included
+    head_parameters: int  # of them, the matrix to the vocabulary: a prefill needs it for one position only
+    vision_parameters: int  # of the encoder and projector that a photograph goes through
+    traffic: Traffic
+
+
+class Positions(TypedDict):
+    """What one request is to a model's processor, in positions, of one sequence."""
+
+    prompt_tokens: int  # text and image positions together
+    image_tokens: int
+    vision_positions: int  # patches of all passes through the vision encoder
 
 
 @dataclass(frozen=True)
 class Work:
-    """One run of a model, in plain numbers.
+    """One run of a model.
 
     Attributes:
-        decoder_parameters: weights that a decode step reads, the head included.
-        head_parameters: of them, the matrix to the vocabulary.
-        vision_parameters: weights of the vision encoder and its projector.
-        traffic: what a decode step reads, bytes.
-        vision_positions: positions (patches) that go through the vision encoder for one sequence, of all
-            its passes; 0 where it is not known.
-        prompt_tokens: positions of one sequence before the first new token, image positions included.
+        model: its figures.
+        request: what one sequence begins with.
         new_tokens: of one sequence.
         batch: sequences.
     """
 
-    decoder_parameters: int
-    head_parameters: int
-    vision_parameters: int
-    traffic: Traffic
-    vision_positions: int
-    prompt_tokens: int
+    model: Figures
+    request: Positions
     new_tokens: int
     batch: int = 1
 
@@ -53,12 +62,13 @@ def estimate(work: Work, gemm_flops: float, bytes_per_s: float) -> Estimate:
         vision  = 2 * vision parameters * positions * batch / gemm_flops
         prefill = max(2 * (body * prompt tokens + head) * batch / gemm_flops, weight bytes / bytes_per_s)
         decode  = (new tokens - 1) * max(bytes per step / bytes_per_s, 2 * decoder parameters * batch / gemm_flops)
-    where body = decoder - head parameters, and bytes per step are at the mean context.
+    where body = decoder - head parameters, and bytes per step are at the mean context. A step of one
+    sequence has no matrix product, and is not held up by the rate of one (fp16 on a CPU).
 
     It is a lower bound of the right order, for telling minutes from days: it leaves out attention
     between positions, activations, preprocessing, what Python and kernel launches cost a step, and
     that no kernel reaches the rate of a large product throughout. Against a measured run of
-    SmolVLM2-256M on two cores (bf16, 13 tiles): 7.3 s for a prefill of 13.6 s, 16 ms for a step of 63 ms.
+    SmolVLM2-256M on two cores (bf16, 13 tiles): 6.9 s for a first token after 13.6 s, 18 ms for a step of 63 ms.
     A convolutional encoder reuses its weights more often than once a position: its time comes out too low.
 
     Args:
@@ -66,13 +76,14 @@ def estimate(work: Work, gemm_flops: float, bytes_per_s: float) -> Estimate:
         gemm_flops: rate of a matrix product in the run's precision, flop/s.
         bytes_per_s: rate at which a decode step reads (`rates`).
     """
-    body = work.decoder_parameters - work.head_parameters
-    vision_s = 2 * work.vision_parameters * work.vision_positions * work.batch / gemm_flops
-    compute_s = 2 * (body * work.prompt_tokens + work.head_parameters) * work.batch / gemm_flops
-    prefill_s = max(compute_s, work.traffic["weight_bytes"] / bytes_per_s)
-    context = mean_context(work.prompt_tokens, work.new_tokens)
-    read_s = bytes_per_step(work.traffic, work.batch, context) / bytes_per_s
-    step_s = max(read_s, 2 * work.decoder_parameters * work.batch / gemm_flops)
+    model, request, batch = work.model, work.request, work.batch
+    body = model["decoder_parameters"] - model["head_parameters"]
+    vision_s = 2 * model["vision_parameters"] * request["vision_positions"] * batch / gemm_flops
+    compute_s = 2 * (body * request["prompt_tokens"] + model["head_parameters"]) * batch / gemm_flops
+    prefill_s = max(compute_s, model["traffic"]["weight_bytes"] / bytes_per_s)
+    context = mean_context(request["prompt_tokens"], work.new_tokens)
+    read_s = bytes_per_step(model["traffic"], batch, context) / bytes_per_s
+    step_s = max(read_s, 2 * model["decoder_parameters"] * batch / gemm_flops) if batch > 1 else read_s
     decode_s = (work.new_tokens - 1) * step_s
     return {
         "vision_s": vision_s,

@@ -93,9 +93,18 @@ def test_what_is_not_known_for_sure_has_no_figure(kind: str, name: str | None) -
 @pytest.mark.parametrize(("gib", "figure"), [(12, 360e9), (8, 240e9), (6, None), (None, None)])
 def test_one_name_for_two_cards(gib: float | None, figure: float | None) -> None:
     """Where NVML says one name for two cards, the size of the memory tells them apart, and nothing else does."""
-    found = peak("gpu", "NVIDIA GeForce RTX 3060", None if gib is None else int((gib - 0.1) * GIB))
+    found = peak("gpu", "NVIDIA GeForce RTX 3060", memory_bytes=None if gib is None else int((gib - 0.1) * GIB))
 
     assert (found and found[0]) == figure
+
+
+def test_a_board_is_told_by_its_device_tree() -> None:
+    """Of a Jetson whose GPU just says "Orin" the board's name counts; of a GPU no label that somebody typed does."""
+    orin_nx = "Jetson Orin NX Engineering Reference Developer Kit"
+
+    assert peak("jetson", "Orin (nvgpu)", orin_nx) == peak("jetson", orin_nx)
+    assert peak("jetson", "Orin (nvgpu)") is None
+    assert peak("gpu", "NVIDIA GeForce RTX 4090 Laptop GPU", "RTX 4090") is None
 
 
 def test_every_entry_is_tried() -> None:

@@ -8,23 +8,28 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmarks.estimate import Work, estimate, rates
+from tests import product
+from tests.test_imports import imports
 
 if TYPE_CHECKING:
+    from benchmarks.estimate import Positions
     from benchmarks.roofline import Probe
 
 WORK = Work(
-    decoder_parameters=1_100,
-    head_parameters=100,
-    vision_parameters=500,
-    traffic={
-        "weight_bytes": 2_200,
-        "row_bytes": 0,
-        "kv_bytes_per_token": 2,
-        "kv_window_tokens": 0,
-        "kv_window_bytes_per_token": 0,
+    model={
+        "parameters": 2_000,
+        "decoder_parameters": 1_100,
+        "head_parameters": 100,
+        "vision_parameters": 500,
+        "traffic": {
+            "weight_bytes": 2_200,
+            "row_bytes": 0,
+            "kv_bytes_per_token": 2,
+            "kv_window_tokens": 0,
+            "kv_window_bytes_per_token": 0,
+        },
     },
-    vision_positions=20,
-    prompt_tokens=40,
+    request={"prompt_tokens": 40, "image_tokens": 30, "vision_positions": 20},
     new_tokens=11,
 )
 FLOPS, READING = 1e6, 1e5
@@ -66,12 +71,18 @@ def test_a_batch_shares_the_weights() -> None:
 
 
 def test_whichever_takes_longer() -> None:
-    """A step that has more to compute than to read takes the time to compute; a short prefill reads the weights."""
-    slow = estimate(WORK, 1e3, READING)
-    short = estimate(replace(WORK, prompt_tokens=1), FLOPS, READING)
+    """A batch with more to compute than to read takes the time to compute; a short prefill reads the weights."""
+    slow = estimate(replace(WORK, batch=4), 1e3, READING)
+    one: Positions = {"prompt_tokens": 1, "image_tokens": 0, "vision_positions": 0}
+    short = estimate(replace(WORK, request=one), FLOPS, READING)
 
-    assert slow["decode_s"] == pytest.approx(10 * 2 * 1_100 / 1e3)
+    assert slow["decode_s"] == pytest.approx(10 * 2 * 1_100 * 4 / 1e3)
     assert short["prefill_s"] == pytest.approx(2_200 / 1e5)
+
+
+def test_slow_products_hold_up_no_single_sequence() -> None:
+    """A CPU whose fp16 products are hopeless decodes one sequence as fast as it reads."""
+    assert estimate(WORK, 1e3, READING)["decode_s"] == estimate(WORK, FLOPS, READING)["decode_s"]
 
 
 def test_one_new_token_is_all_prefill() -> None:
@@ -82,18 +93,20 @@ def test_one_new_token_is_all_prefill() -> None:
 def test_against_a_measured_run() -> None:
     """For SmolVLM2-256M on two cores the estimate is below what was measured, and no more than five times."""
     run = Work(
-        decoder_parameters=134_588_736,
-        head_parameters=28_385_280,
-        vision_parameters=93_510_912,
-        traffic={
-            "weight_bytes": 269_177_472,
-            "row_bytes": 1_152,
-            "kv_bytes_per_token": 23_040,
-            "kv_window_tokens": 0,
-            "kv_window_bytes_per_token": 0,
+        model={
+            "parameters": 256_484_928,
+            "decoder_parameters": 134_588_736,
+            "head_parameters": 28_385_280,
+            "vision_parameters": 93_510_912,
+            "traffic": {
+                "weight_bytes": 269_177_472,
+                "row_bytes": 1_152,
+                "kv_bytes_per_token": 23_040,
+                "kv_window_tokens": 0,
+                "kv_window_bytes_per_token": 0,
+            },
         },
-        vision_positions=13 * 1024,
-        prompt_tokens=878,
+        request={"prompt_tokens": 878, "image_tokens": 832, "vision_positions": 13 * 1024},
         new_tokens=32,
     )
     found = estimate(run, 388e9, 16e9)
@@ -107,3 +120,10 @@ def test_rates_of_a_probe() -> None:
     assert rates(PROBE, "bf16") == (3e11, 1.6e10)
     assert rates(PROBE, "fp32") == (1e11, 3e10)
     assert rates(PROBE, "fp16") is None
+
+
+def test_it_is_light() -> None:
+    """estimate.py takes nothing of ours but the arithmetic of bytes, so that the meter can use it."""
+    found = imports(product.ROOT / "benchmarks/estimate.py")
+
+    assert all(m.startswith("benchmarks.roofline.") for m in found if m.startswith(("benchmarks", "plotting")))

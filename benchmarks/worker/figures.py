@@ -3,37 +3,19 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.models import PRECISIONS
-from benchmarks.roofline import Traffic  # noqa: TC001 - `fits` reads the annotations
 from benchmarks.worker.traffic import PREFILL_ONLY, modules, read_whole, traffic
 
 if TYPE_CHECKING:
+    from benchmarks.estimate import Figures, Positions
     from benchmarks.models.base import Blueprint, ModelSpec
 
 UNSEEING = frozenset({"audio_tower", "audio_embed", "embed_audio", "region"})
 """Modules of, or below, PREFILL_ONLY that no photograph goes through."""
 CONVOLUTION_STRIDE = 16
 """Pixels to a position of an encoder without patches: of the stages that hold most of MobileNetV5's weights."""
-
-
-class Figures(TypedDict):
-    """What an estimate needs to know of a model. The names are those of `estimate.Work`."""
-
-    parameters: int  # tied ones once
-    decoder_parameters: int  # read whole in a decode step, the head included
-    head_parameters: int  # of them, the matrix to the vocabulary: a prefill needs it for one position only
-    vision_parameters: int  # of the encoder and projector that a photograph goes through
-    traffic: Traffic
-
-
-class Positions(TypedDict):
-    """What one request is to a model's processor, in positions."""
-
-    prompt_tokens: int  # text and image positions together
-    image_tokens: int
-    vision_positions: int  # patches of all passes through the vision encoder
 
 
 def figures(spec: ModelSpec, precision: str) -> Figures:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from benchmarks import aside, shape, workload
+from benchmarks.estimate import Figures, Positions
 from benchmarks.models import MODELS
-from benchmarks.worker.figures import Figures, figures, positions
+from benchmarks.worker.figures import figures, positions
 from tests.models.test_miniatures import IMAGE_TOKENS
 
 GB_A_TOKEN = {
@@ -85,6 +86,7 @@ def test_positions_of_a_request(model_id: str) -> None:
     assert passes == 1 or (model_id, passes) == ("moondream2", MOONDREAM2_PASSES)
     assert found["image_tokens"] == IMAGE_TOKENS[model_id]
     assert 5 < found["prompt_tokens"] - found["image_tokens"] < 60
+    assert shape.fits(found, Positions)
 
 
 def test_a_helper_process_answers_in_the_declared_form() -> None:
