@@ -43,6 +43,7 @@ class ModelSpec:
             the images are encoded.
         dims: the published dimensions of this variant, as the family's file reads them.
         revision: pinned commit of `repo`; None until one is pinned.
+        extra_folders: folders of `repo` that are needed beside the files at its root.
         limits: what is known not to work, in sentences.
         remarks: in what the model that is built here differs from the published one, in sentences.
         default: whether it is measured when --models is not given.
@@ -57,6 +58,7 @@ class ModelSpec:
     vision_end: str
     dims: Dims = field(default_factory=dict)
     revision: str | None = None
+    extra_folders: tuple[str, ...] = ()
     gated: bool = False
     default: bool = False
     aliases: tuple[str, ...] = ()

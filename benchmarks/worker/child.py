@@ -44,7 +44,7 @@ class Worker:
         return dict(self._run(request))
 
     def _load(self) -> Loaded:
-        quieten(offline=self._job.weights != "hub")
+        quieten(offline=multiprocessing.parent_process() is not None)
         from benchmarks.models import MODELS  # noqa: PLC0415
         from benchmarks.worker import loading  # noqa: PLC0415
 
@@ -119,7 +119,11 @@ def check_torch_device(name: str) -> tuple[str | None, str | None]:
 
 
 def quieten(*, offline: bool) -> None:
-    """Keep libraries from the network (unless the weights come from it), from chatter and progress bars."""
+    """Keep libraries from chatter and progress bars, and from the network if `offline`.
+
+    A checkpoint is a local directory by now. The meter itself, with --isolation=none, is not taken
+    offline: the next model may have to be downloaded.
+    """
     settings = {"TRANSFORMERS_VERBOSITY": "error", "TOKENIZERS_PARALLELISM": "false"}
     if offline:
         settings |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
