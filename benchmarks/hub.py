@@ -62,10 +62,10 @@ def obtain(wanted: Checkpoint, say: Callable[[str], None]) -> Snapshot:
     Raises:
         HubTrouble: it could not be had.
     """
-    found = aside.call("spawn", hub_files.find, wanted)
-    if found.complete is not None:
-        return found.complete
-    return download(wanted, aside.call("spawn", hub_files.listing, wanted, found), say)
+    (plan,) = aside.call("spawn", hub_files.survey, [wanted])
+    if isinstance(plan, HubTrouble):
+        raise plan
+    return plan.found.complete or download(wanted, plan, say)
 
 
 def download(wanted: Checkpoint, plan: Listing, say: Callable[[str], None]) -> Snapshot:

@@ -206,10 +206,15 @@ def wanted(names: Iterable[str], checkpoint: Checkpoint) -> list[str]:
 
 
 def cut_short(path: Path, size: int | None) -> bool:
-    """Return whether a file has another size than it should; a safetensors file says its own in its header."""
+    """Return whether a file has another size than it should; a safetensors file says its own in its header.
+
+    An index of weights that cannot be read is cut short too.
+    """
     actual = path.stat().st_size
-    if size is not None:
-        return actual != size
+    if size is not None and actual != size:
+        return True
+    if path.name == INDEX:
+        return not _shards(path)
     if path.suffix != ".safetensors":
         return False
     with path.open("rb") as file:
@@ -327,14 +332,18 @@ def _expected(snapshot: Path, checkpoint: Checkpoint, known: Mapping[str, int]) 
 
 def _weights(snapshot: Path) -> list[str]:
     """Return the weight files that a snapshot should hold: those of its index, if it has one."""
+    if (snapshot / INDEX).is_file():
+        return _shards(snapshot / INDEX) or [INDEX]
+    others = [path.name for path in snapshot.glob("*.safetensors")]
+    return [SINGLE] if SINGLE in others or not others else others
+
+
+def _shards(index: Path) -> list[str]:
+    """Return the weight files that an index names; none where it cannot be read."""
     try:
-        index = json.loads((snapshot / INDEX).read_text(encoding="utf-8"))
-        return sorted({str(name) for name in index["weight_map"].values()})
-    except FileNotFoundError:
-        others = [path.name for path in snapshot.glob("*.safetensors")]
-        return [SINGLE] if SINGLE in others or not others else others
+        return sorted({str(name) for name in json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()})
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return [INDEX]  # unreadable: it is what is missing
+        return []
 
 
 def _lacking(files: Mapping[str, int], checkpoint: Checkpoint) -> list[str]:

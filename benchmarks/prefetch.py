@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from benchmarks import aside, hub, hub_files
+from benchmarks.errors import BenchmarkError
 from benchmarks.hub_trouble import HubTrouble, size
 
 if TYPE_CHECKING:
@@ -23,14 +24,16 @@ class Outcome:
 
     checkpoint: Checkpoint
     snapshot: Snapshot | None = None
-    trouble: HubTrouble | None = None
+    trouble: BenchmarkError | None = None
 
 
-def prefetch(wanted: Sequence[Checkpoint], say: Callable[[str], None], show: Callable[[str], None]) -> list[Outcome]:
+def prefetch(
+    wanted: Sequence[Checkpoint], say: Callable[[str], None], show: Callable[[str], None] | None = None
+) -> list[Outcome]:
     """Download what is missing of each checkpoint, one after another, and return what became of each.
 
     A checkpoint that is wanted twice is fetched once; one that fails does not stop the others.
-    `say` is told lines that stay, `show` the progress, about twice a second.
+    `say` is told lines that stay; `show`, or else `say`, the progress, about twice a second.
     """
     chosen = list(dict.fromkeys(wanted))
     plans = aside.call("spawn", hub_files.survey, chosen)
@@ -38,7 +41,7 @@ def prefetch(wanted: Sequence[Checkpoint], say: Callable[[str], None], show: Cal
         say(line)
     outcomes = []
     for checkpoint, plan in zip(chosen, plans, strict=True):
-        outcomes.append(_had(checkpoint, plan, show))
+        outcomes.append(_had(checkpoint, plan, show or say))
         say(told(outcomes[-1]))
     return outcomes
 
@@ -67,7 +70,7 @@ def _had(checkpoint: Checkpoint, plan: Listing | HubTrouble, show: Callable[[str
         return Outcome(checkpoint, plan.found.complete)
     try:
         return Outcome(checkpoint, hub.download(checkpoint, plan, show))
-    except HubTrouble as trouble:
+    except BenchmarkError as trouble:  # a helper that died, too
         return Outcome(checkpoint, trouble=trouble)
 
 

@@ -17,14 +17,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from tests.hub_layout import weights
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    import pytest
     from typing_extensions import Self
 
-API = "api"
-"""Stands, among the faults, for the questions about the repository itself."""
+TOKEN = "hf_" + "Ab1" * 11
+BIG = weights(24)
+"""More than two of the pieces of 10 MiB in which huggingface_hub writes."""
 
 
 @dataclass
@@ -80,19 +84,17 @@ class File:
 
 @dataclass
 class HubServer:
-    """Serves one repository of which `refs` name the only commit.
+    """Serves one commit of the same files in every repository, except those named "missing".
 
     Attributes:
-        repo: "organisation/name".
         commit: 40 hex digits.
         refs: names of that commit beside "main".
-        faults: path in the repository, or API -> Fault.
+        faults: a repository, or a file's path with its repository before it -> Fault.
         asked: every request so far.
     """
 
-    repo: str
-    commit: str
-    refs: tuple[str, ...] = ()
+    commit: str = "c0ffee" * 6 + "1234"
+    refs: tuple[str, ...] = ("refs/pr/70",)
     files: dict[str, File] = field(default_factory=dict)
     faults: dict[str, Fault] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
@@ -112,10 +114,15 @@ class HubServer:
         """What HF_ENDPOINT is to be."""
         return f"http://127.0.0.1:{self._hub.server_address[1]}"
 
-    def got(self, name: str) -> list[Asked]:
+    def got(self, repo: str, name: str) -> list[Asked]:
         """Return the requests for the body of one file, on either origin."""
-        ends = (f"/resolve/{self.commit}/{name}", f"/cdn/{name}")
-        return [one for one in self.asked if one.method == "GET" and one.path.endswith(ends) and one.sent]
+        paths = (f"/{repo}/resolve/{self.commit}/{name}", f"/cdn/{repo}/{name}")
+        return [one for one in self.asked if one.method == "GET" and one.path in paths and one.sent]
+
+    def size(self, repo: str, name: str) -> int:
+        """Return the size that the Hub promises of a file."""
+        promised = self.faults.get(f"{repo}/{name}", Fault()).size
+        return len(self.files[name].content) if promised is None else promised
 
     def __enter__(self) -> Self:
         handler = type("Bound", (Handler,), {"hub": self})
@@ -164,38 +171,38 @@ class Handler(BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path)
         self.asked = Asked(self.command, path, self.headers.get("Range"), self.headers.get("Authorization"))
         self.hub.asked.append(self.asked)
-        if path.startswith("/api/models/"):
-            self._about(path.removeprefix("/api/models/"))
-        elif path.startswith("/cdn/"):
-            name = path.removeprefix("/cdn/")
-            self._send_file(name, self.hub.fault(name))
+        kind, _, rest = path.lstrip("/").partition("/")
+        if kind == "cdn":
+            self._send_file(*_split(rest))
+        elif path.startswith("/api/models/"):
+            self._about(*_split(path.removeprefix("/api/models/")))
         else:
-            repo, _, rest = path.lstrip("/").partition("/resolve/")
-            self._resolve(repo, rest)
+            self._resolve(*_split(path.lstrip("/")))
 
-    def _about(self, path: str) -> None:
+    def _about(self, repo: str, rest: str) -> None:
         """Answer /api/models/<repo>[/revision/<revision> | /tree/<revision>]."""
-        hub, fault = self.hub, self.hub.fault(API)
-        rest = path.removeprefix(hub.repo)
-        _, kind, revision = rest.split("/", 2) if rest else ("", "revision", "main")
+        kind, _, revision = rest.partition("/")
+        fault = self.hub.fault(repo)
         if fault.status:
             self._refuse(fault.status, fault.code, fault.message)
-        elif not path.startswith(hub.repo):
+        elif repo.endswith("/missing"):
             self._refuse(404, "RepoNotFound", "Repository not found")
-        elif revision not in ("main", hub.commit, *hub.refs):
+        elif revision and not self._has(revision):
             self._refuse(404, "RevisionNotFound", f"Invalid rev id: {revision}")
         else:
-            self._send_json(self._tree() if kind == "tree" else self._info())
+            self._send_json(self._tree(repo) if kind == "tree" else self._info(repo))
 
-    def _info(self) -> dict[str, Any]:
-        siblings = [{"rfilename": e["path"], "size": e["size"], "blobId": e["oid"]} for e in self._tree()]
-        return {"id": self.hub.repo, "modelId": self.hub.repo, "sha": self.hub.commit, "siblings": siblings}
+    def _has(self, revision: str) -> bool:
+        return revision in ("main", self.hub.commit, *self.hub.refs)
 
-    def _tree(self) -> list[dict[str, Any]]:
+    def _info(self, repo: str) -> dict[str, Any]:
+        siblings = [{"rfilename": e["path"], "size": e["size"], "blobId": e["oid"]} for e in self._tree(repo)]
+        return {"id": repo, "modelId": repo, "sha": self.hub.commit, "siblings": siblings}
+
+    def _tree(self, repo: str) -> list[dict[str, Any]]:
         entries = []
         for name, file in sorted(self.hub.files.items()):
-            promised = self.hub.faults.get(name, Fault()).size
-            size = len(file.content) if promised is None else promised
+            size = self.hub.size(repo, name)
             entry: dict[str, Any] = {"type": "file", "path": name, "size": size, "oid": file.etag[:40]}
             if file.large:
                 entry["lfs"] = {"oid": file.etag, "size": size, "pointerSize": 134}
@@ -203,33 +210,29 @@ class Handler(BaseHTTPRequestHandler):
         return entries
 
     def _resolve(self, repo: str, rest: str) -> None:
-        """Answer /<repo>/resolve/<revision>/<file>."""
-        hub = self.hub
-        revision = next((r for r in ("main", hub.commit, *hub.refs) if rest.startswith(f"{r}/")), None)
-        if repo != hub.repo or revision is None:
-            self._refuse(404, "RepoNotFound" if repo != hub.repo else "RevisionNotFound", "not found")
-            return
-        name = rest.removeprefix(f"{revision}/")
-        file = hub.files.get(name)
+        """Answer /<repo>/resolve/<commit>/<file>."""
+        name = rest.removeprefix(f"resolve/{self.hub.commit}/")
+        file = self.hub.files.get(name)
         if file is None:
-            self._refuse(404, "EntryNotFound", "Entry not found")
-        elif file.large and not hub.faults.get(name, Fault()).status:
-            self._redirect(name, file)
+            self._refuse(404, "EntryNotFound", f"Entry not found: {rest}")
+        elif file.large and not self.hub.faults.get(f"{repo}/{name}", Fault()).status:
+            self._redirect(repo, name, file)
         else:
-            self._send_file(name, hub.fault(name))
+            self._send_file(repo, name)
 
-    def _redirect(self, name: str, file: File) -> None:
+    def _redirect(self, repo: str, name: str, file: File) -> None:
         """Send a large file's reader to the store, with what there is to know about it."""
-        promised = self.hub.faults.get(name, Fault()).size
         self.send_response(302)
-        self.send_header("Location", f"{self.hub.store}/cdn/{name}?Signature=abcdef0123456789")
+        self.send_header("Location", f"{self.hub.store}/cdn/{repo}/{name}?Signature=abcdef0123456789")
         self.send_header("X-Repo-Commit", self.hub.commit)
-        self.send_header("X-Linked-Size", str(len(file.content) if promised is None else promised))
+        self.send_header("X-Linked-Size", str(self.hub.size(repo, name)))
         self.send_header("X-Linked-ETag", f'"{file.etag}"')
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    def _send_file(self, name: str, fault: Fault) -> None:
+    def _send_file(self, repo: str, name: str) -> None:
+        path = f"{repo}/{name}"
+        fault = self.hub.fault(path) if self.command == "GET" else self.hub.faults.get(path, Fault())
         if fault.status:
             self._refuse(fault.status, fault.code, fault.message)
             return
@@ -280,3 +283,26 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command == "GET":
             self.wfile.write(body)
+
+
+def _split(path: str) -> tuple[str, str]:
+    """Return (repository, what follows) of "organisation/name/what/follows"."""
+    parts = path.split("/", 2)
+    return "/".join(parts[:2]), "".join(parts[2:])
+
+
+def use(patch: pytest.MonkeyPatch, home: Path, endpoint: str) -> None:
+    """Have helpers keep their cache in `home` and take `endpoint` for the Hub, with a token."""
+    for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HUB_OFFLINE", "HF_TOKEN_PATH", "HF_HUB_DISABLE_XET"):
+        patch.delenv(name, raising=False)
+    for name, value in {"HF_HOME": str(home), "HF_ENDPOINT": endpoint, "HF_TOKEN": TOKEN}.items():
+        patch.setenv(name, value)
+
+
+def stocked() -> HubServer:
+    """Return a Hub with one checkpoint, whatever the repository is called, and files that nobody wants."""
+    found = HubServer()
+    for name in ("config.json", "tokenizer.json", "README.md", "modeling.py", "onnx/model.onnx"):
+        found.add(name, name.encode())
+    found.add("model.safetensors", BIG)
+    return found
