@@ -79,7 +79,7 @@ def row(
         "?" if isinstance(download, HubTrouble) else hub.size(download) if download else "none",
         hub.size(needed),
         "?" if room.available is None else f"{hub.size(room.available)} {room.name}",
-        "?" if seconds is None else f"{seconds:.3g} s",
+        "?" if seconds is None else f"{seconds:.1f} s" if seconds < 90 else duration(seconds),
         "?" if seconds is None else duration(seconds * runs),
     )
     return cells, verdict(plan, pair[1], download, needed, room)

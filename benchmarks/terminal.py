@@ -91,6 +91,9 @@ def notes(records: list[Record]) -> list[str]:
             found[doubt] = None
         for flag in record["power"]["flags"]:
             found[f"{record['pair']['id']}: {flag}"] = None
+        if record["numerics"]["first_nonfinite"] and record["status"] == MEASURED:
+            module = record["numerics"]["first_nonfinite"]
+            found[f"{record['pair']['id']}: measured although the output of {module} is not finite."] = None
         if record["health"]["finite_logits"] is False:
             found[f"{record['pair']['id']}: its logits are not finite, so its tokens mean nothing."] = None
         if record["message"]:

@@ -32,9 +32,9 @@ def command(storage: Path, *options: str) -> list[str]:
     return [*pytest, "--new-tokens=4", f"--benchmark-storage=file://{storage}", *options]
 
 
-def measure(storage: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run a measuring session to its end."""
-    return run(command(storage, *options))
+def measure(storage: Path, *options: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run a measuring session to its end; `settings` join its environment."""
+    return run(command(storage, *options), ROOT, **settings)
 
 
 def plotting(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,146 @@
+"""Sessions with published checkpoints, found in a cache and fetched from a Hub on this machine."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from benchmarks.models import MODELS
+from benchmarks.record import Record, faults
+from benchmarks.shape import fits
+from tests import product
+from tests.hub_layout import COMMIT, files_of, lay_out
+from tests.hub_server import Fault, HubServer
+from tests.models.test_miniatures import job
+from tests.worker.test_numerics import CONVOLUTION, overflowing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+QUICK = ("--weights=hub", "--start-method=forkserver", "--runs=2", "--warmup-runs=1")
+
+
+def published(home: Path, model: str, source: Path | None = None) -> str:
+    """Put the miniature of a model into the cache as its published checkpoint, and return the option that names it."""
+    lay_out(home, MODELS[model].repo, files_of(source or job(model).source))
+    return f"--revision={model}={COMMIT}"
+
+
+@dataclass(frozen=True)
+class Session:
+    """A session with four pairs of published checkpoints."""
+
+    status: int
+    said: str
+    records: dict[str, dict[str, Any]]
+    storage: Path
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
+    """Measure a sound checkpoint, one that overflows in fp16, and one that is not there, without a network."""
+    folder = tmp_path_factory.mktemp("published")
+    home = folder / "home"
+    revisions = [published(home, "llava"), published(home, "gemma3n", overflowing(folder, "fp16").source)]
+    models = "--models=llava,gemma3n,phi"
+    chosen = ("-k", "llava-bf16 or gemma3n or phi-bf16", "--allow-slow-fp16", *revisions)
+    done = product.measure(folder / "results", *QUICK, models, *chosen, HF_HOME=str(home), HF_HUB_OFFLINE="1")
+    (path,) = (folder / "results").rglob("0001_*.json")
+    save = json.loads(path.read_text())
+    found = [bench["extra_info"] for bench in save["benchmarks"]] + save["unmeasured"]
+    return Session(done.returncode, done.stdout, {made["pair"]["id"]: made for made in found}, folder / "results")
+
+
+def test_a_checkpoint_of_the_cache_is_measured(session: Session) -> None:
+    """A checkpoint in the cache is measured without network: its commit, load time and what it said are recorded."""
+    record = session.records["llava-bf16"]
+
+    assert session.status == 1
+    assert record["status"] == "measured"
+    assert record["checkpoint"]["revision"] == COMMIT
+    assert record["checkpoint"]["weights"] == "hub"
+    assert record["load"]["load_time_s"] > 0
+    assert record["load"]["peak_ram_bytes"] > 2 * record["checkpoint"]["parameters"]
+    assert record["numerics"]["modules"] > 20
+    assert record["sample"]["image"] == record["workload"]["images"][0]["name"]
+    assert record["sample"]["prompt"] == record["workload"]["prompts"][0]
+    assert record["sample"]["text"]
+
+
+def test_what_overflows_is_not_measured(session: Session) -> None:
+    """A pair whose convolution exceeds fp16 fails with the module's name and the way round; in bf16 it is measured."""
+    failed, good = session.records["gemma3n-fp16"], session.records["gemma3n-bf16"]
+
+    assert failed["status"] == "failed"
+    assert failed["failures"]["stage"] == "verify"
+    assert failed["numerics"]["first_nonfinite"] == CONVOLUTION
+    assert f"was not measured: NonFinite: the output of {CONVOLUTION} holds inf in fp16" in failed["message"]
+    assert "--allow-nonfinite measures it all the same" in session.said
+    assert good["status"] == "measured"
+    assert good["numerics"]["first_nonfinite"] is None
+
+
+def test_what_is_not_there_stops_nothing(session: Session) -> None:
+    """A checkpoint that is neither in the cache nor to be fetched fails its pair in one sentence, not the others."""
+    record = session.records["phi-bf16"]
+
+    assert record["status"] == "failed"
+    assert record["failures"]["stage"] == "load"
+    assert "phi (microsoft/Phi-4-multimodal-instruct) is not in the cache" in record["message"]
+    assert "or --weights=random measures the same architecture" in record["message"]
+
+
+def test_each_record_keeps_the_rules(session: Session) -> None:
+    """Records of published checkpoints are of the declared type, with a reason beside every null."""
+    for record in session.records.values():
+        assert list(faults(record)) == []
+        assert fits(record, Record)
+
+
+def test_the_report_shows_what_was_said(session: Session, tmp_path: Path) -> None:
+    """The page shows the commit and what the model said, and names the module that overflowed."""
+    done = product.plotting("--results", str(session.storage), "--out", str(tmp_path))
+    page = (tmp_path / "README.md").read_text().replace("\\", "")
+
+    assert done.returncode == 0, done.stderr
+    assert "What the models said in their first run" in page
+    assert COMMIT in page
+    assert f"the output of {CONVOLUTION} holds inf in fp16" in page
+
+
+def test_an_overflow_may_be_measured(tmp_path: Path) -> None:
+    """--allow-nonfinite measures a pair that overflows, and marks it: not ranked, and said."""
+    revision = published(tmp_path / "home", "gemma3n", overflowing(tmp_path, "fp16").source)
+    options = (revision, "--models=gemma3n", "--precisions=fp16", "--allow-slow-fp16", "--allow-nonfinite")
+    done = product.measure(tmp_path / "results", *QUICK, *options, HF_HOME=str(tmp_path / "home"))
+    (path,) = (tmp_path / "results").rglob("0001_*.json")
+    record = json.loads(path.read_text())["benchmarks"][0]["extra_info"]
+
+    assert done.returncode == 0, done.stdout
+    assert record["numerics"] | {"modules": 0} == {
+        "modules": 0,
+        "first_nonfinite": CONVOLUTION,
+        "nonfinite_kind": "inf",
+        "allowed": True,
+        "reasons": {},
+    }
+    assert f"measured although the output of {CONVOLUTION} is not finite" in done.stdout.replace("\n", " ")
+
+
+def test_a_first_session_downloads(tmp_path: Path) -> None:
+    """A session fetches what it lacks from the Hub before it loads it; a gated repository costs its pair alone."""
+    server = HubServer()
+    server.add_folder(job("llava").source)
+    server.faults[MODELS["gemma3n"].repo] = Fault(status=403, code="GatedRepo")
+    with server:
+        settings = {"HF_HOME": str(tmp_path / "home"), "HF_ENDPOINT": server.url}
+        options = ("--models=llava,gemma3n", "--precisions=bf16", "--revision=llava=main")
+        done = product.measure(tmp_path / "results", *QUICK, *options, **settings)
+
+    assert "llava-bf16: measured, 2 of 2 runs good" in done.stdout
+    assert "gemma3n (google/gemma-3n-E2B-it) is gated: accept the licence at" in done.stdout
+    assert done.returncode == 1
+    assert any(ask.path.endswith("model.safetensors") for ask in server.asked)
