@@ -39,9 +39,10 @@ def find(weights: str, machine: DeviceInfo, torch_device: str, gpu_uuid: str | N
         return measured(aside.call("spawn", probe, torch_device), weights)
     if weights == "mini":
         return Ability(None, MINIATURES)
-    name = machine["label"] if machine["kind"] == "jetson" else machine["gpu"]
-    known = bandwidth.peak(machine["kind"], name, nvml.memory_bytes(gpu_uuid))
-    return Ability(None, UNKNOWN.format(name=name or machine["label"])) if known is None else Ability(*known)
+    kind, gpu, label, size = machine["kind"], machine["gpu"], machine["label"], nvml.memory_bytes(gpu_uuid)
+    known = bandwidth.peak(kind, gpu, board=label, memory_bytes=size)
+    name = label if kind == "jetson" or gpu is None else gpu
+    return Ability(None, UNKNOWN.format(name=name)) if known is None else Ability(*known)
 
 
 def measured(found: Probe, weights: str) -> Ability:
