@@ -25,24 +25,30 @@ class Ability:
         bytes_per_s: peak bandwidth of its memory; None where it is not known.
         source: where that is from; a reason where there is none.
         slow_fp16: why fp16 is not worth waiting for; None where it is.
+        probe: what was measured, where something was.
     """
 
     bytes_per_s: float | None
     source: str
     slow_fp16: str | None = None
+    probe: Probe | None = None
 
 
-def find(weights: str, machine: DeviceInfo, torch_device: str, gpu_uuid: str | None, *, measure: bool) -> Ability:
-    """Return the ability of what computes: measured on a CPU or if asked for, else as its vendor states it."""
+def find(
+    weights: str, machine: DeviceInfo, torch_device: str, names: tuple[str, str | None], *, measure: bool
+) -> Ability:
+    """Return the ability of what computes: measured on a CPU or if asked for, else as its vendor states it.
+
+    `names` are the board's and the GPU's UUID: the label may be the user's own.
+    """
     on_cpu = torch_device == "cpu"
     if measure or (on_cpu and weights != "mini"):
         return measured(aside.call("spawn", probe, torch_device), weights)
     if weights == "mini":
         return Ability(None, MINIATURES)
-    kind, gpu, label, size = machine["kind"], machine["gpu"], machine["label"], nvml.memory_bytes(gpu_uuid)
-    known = bandwidth.peak(kind, gpu, board=label, memory_bytes=size)
-    name = label if kind == "jetson" or gpu is None else gpu
-    return Ability(None, UNKNOWN.format(name=name)) if known is None else Ability(*known)
+    board, gpu_uuid = names
+    known = bandwidth.peak(machine["kind"], machine["gpu"], board=board, memory_bytes=nvml.memory_bytes(gpu_uuid))
+    return Ability(None, UNKNOWN.format(name=board)) if known is None else Ability(*known)
 
 
 def measured(found: Probe, weights: str) -> Ability:
@@ -56,4 +62,4 @@ def measured(found: Probe, weights: str) -> Ability:
         slow = (
             f"this processor has no arithmetic for fp16 (Gflop/s: {rates}); --allow-slow-fp16 measures it all the same"
         )
-    return Ability(copy["bytes_per_s"], source, slow)
+    return Ability(copy["bytes_per_s"], source, slow, found)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmarks import aside, memory_guard
+from benchmarks import aside, hub, memory_guard
 from benchmarks.models import miniature
 from benchmarks.worker.loading import weight_files
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from benchmarks.models.base import ModelSpec, Size
@@ -24,12 +25,17 @@ class Source:
     revision: str | None = None
 
 
-def find(plan: Plan, spec: ModelSpec) -> Source:
+def find(plan: Plan, spec: ModelSpec, show: Callable[[str], None]) -> Source:
     """Return where the checkpoint of `spec` is; it is made or fetched where it is missing, which is no part of a load.
+
+    `show` is told how far a download is.
 
     Raises:
         BenchmarkError, OSError: it cannot be had.
     """
+    if plan.weights == "hub":
+        found = hub.obtain(plan.checkpoint(spec), show)
+        return Source(found.path, found.commit)
     size: Size = "mini" if plan.weights == "mini" else "full"
     cache = miniature.cache_root()
     folder = miniature.directory(spec, cache, size)

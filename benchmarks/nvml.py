@@ -99,13 +99,23 @@ def driver(nvml: Any) -> str | None:
 
 def memory_bytes(uuid: str | None) -> int | None:
     """Return the size of a GPU's own memory, bytes; None where there is no such GPU or it does not say (GB10)."""
+    found = _memory(uuid)
+    return None if found is None else int(found.total)
+
+
+def free_bytes(uuid: str | None) -> int | None:
+    """Return how much of a GPU's own memory is free, bytes; None as `memory_bytes`."""
+    found = _memory(uuid)
+    return None if found is None else int(found.free)
+
+
+def _memory(uuid: str | None) -> Any | None:
     try:
         nvml, device = opened(uuid)
     except NoGpu:
         return None
     try:
-        found = optional(nvml, nvml.nvmlDeviceGetMemoryInfo, device)
-        return None if found is None else int(found.total)
+        return optional(nvml, nvml.nvmlDeviceGetMemoryInfo, device)
     finally:
         close(nvml)
 

@@ -6,7 +6,7 @@ import multiprocessing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmarks import ability, aside, device, memory, memory_guard, models, power, workload
+from benchmarks import ability, aside, device, hub, memory, memory_guard, models, power, workload
 from benchmarks.errors import BenchmarkError
 from benchmarks.worker.child import check_torch_device
 
@@ -38,11 +38,16 @@ class Plan:
     allow_slow_fp16: bool
     trust_remote_code: bool
     revisions: Mapping[str, str]  # id in MODELS -> revision, where it is not the pinned one
+    gpu_uuid: str | None
     ability: ability.Ability
 
     def revision(self, spec: ModelSpec) -> str | None:
         """Return which revision of a model's repository is asked for; None is its main branch."""
         return self.revisions.get(spec.id, spec.revision)
+
+    def checkpoint(self, spec: ModelSpec) -> hub.Checkpoint:
+        """Return what of a model is wanted from the Hub."""
+        return hub.checkpoint(spec, revision=self.revision(spec), remote_code=self.trust_remote_code)
 
     def why_skipped(self, precision: str) -> str | None:
         """Return why a precision is not measured on this device; None where it is."""
@@ -65,6 +70,7 @@ def make(config: pytest.Config) -> Plan:
     work = _workload(config)
     name, uuid = (None, None) if torch_device == "cpu" else aside.call("spawn", check_torch_device, torch_device)
     machine = device.identify(torch_device, gpu_uuid=uuid, torch_name=name)
+    board = machine["label"]
     if get("device_label"):
         machine["label"] = _clean_label(get("device_label"))
     return Plan(
@@ -84,7 +90,8 @@ def make(config: pytest.Config) -> Plan:
         allow_slow_fp16=get("allow_slow_fp16"),
         trust_remote_code=get("trust_remote_code"),
         revisions=revisions,
-        ability=ability.find(weights, machine, torch_device, uuid, measure=get("measure_bandwidth")),
+        gpu_uuid=uuid,
+        ability=ability.find(weights, machine, torch_device, (board, uuid), measure=get("measure_bandwidth")),
     )
 
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmarks import models, options, recovery, signals, storage
+from benchmarks import forecast, models, options, recovery, signals, storage
 from benchmarks.errors import BenchmarkError
 from benchmarks.journal import PairLog
 from benchmarks.plan import make as make_plan
+from benchmarks.prefetch import prefetch
 from benchmarks.progress import Progress
 from benchmarks.session import PairSession
 from benchmarks.study import Study
@@ -64,22 +65,42 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_runtestloop(session: pytest.Session) -> None:
-    """Check all that can be checked before the first pair, if there are pairs to measure."""
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """Check all that can be checked before the first pair, if there are pairs to measure; True is all that is done."""
     config = session.config
     if config.getoption("collectonly") or not any("pair" in getattr(i, "fixturenames", ()) for i in session.items):
-        return
+        return None
     with _usage_errors():
         plan = make_plan(config)
+    pairs = [(c.params["model"], c.params["precision"]) for item in session.items if (c := _pair_of(item))]
+    if config.getoption("plan") or config.getoption("prefetch"):
+        return _instead_of_measuring(session, plan, pairs)
     config.stash[STUDY].plan = plan
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None:
         reporter.showfspath = False  # each pair names itself when it closes
     config.stash[STUDY].restore_signals = signals.install()
-    _prepare_saving(session, plan)
+    _prepare_saving(session, plan, ["-".join(pair) for pair in pairs])
+    return None
 
 
-def _prepare_saving(session: pytest.Session, plan: Plan) -> None:
+def _instead_of_measuring(session: pytest.Session, plan: Plan, pairs: list[tuple[str, str]]) -> bool:
+    """Download (--prefetch) or forecast (--plan) what the pairs need; what cannot be had fails the session."""
+    progress = Progress(session.config)
+    with _usage_errors():
+        if plan.weights == "mini":
+            raise BenchmarkError("--plan, --prefetch: a miniature is made here in seconds; leave --weights=mini out.")
+        if session.config.getoption("prefetch"):
+            if plan.weights != "hub":
+                raise BenchmarkError("--prefetch: random weights need no download; leave --weights=random out.")
+            wanted = [plan.checkpoint(models.MODELS[model]) for model, _ in pairs]
+            session.testsfailed += sum(o.snapshot is None for o in prefetch(wanted, progress.say, progress.show))
+        if session.config.getoption("plan"):
+            forecast.show(plan, pairs, progress.say)
+    return True
+
+
+def _prepare_saving(session: pytest.Session, plan: Plan, pairs: list[str]) -> None:
     """Have the session saved whatever the options say, and open its journal."""
     config, study = session.config, session.config.stash[STUDY]
     bench: Any = config._benchmarksession  # type: ignore[attr-defined]  # noqa: SLF001 - it has no public place
@@ -92,7 +113,7 @@ def _prepare_saving(session: pytest.Session, plan: Plan) -> None:
     if not (bench.save or bench.autosave):
         bench.save = storage.slug(plan.machine["label"])
         study.saved_unasked = True
-    study.pairs = [f"{c.params['model']}-{c.params['precision']}" for i in session.items if (c := _pair_of(i))]
+    study.pairs = pairs
     folder = recovery.folder_of(getattr(bench.storage, "path", None), config.rootpath)
     name = bench.save or bench.autosave
     with _usage_errors():
@@ -109,7 +130,7 @@ def _pair_of(item: pytest.Item) -> Any:
 @pytest.hookimpl(tryfirst=True)
 def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -> tuple[str, str, str] | None:
     """Leave out the dot or F of a pair: its closing line has just said how it went."""
-    if config.stash[STUDY].plan is None or report.when != "call" or report.outcome == "skipped":
+    if config.stash[STUDY].plan is None or report.when != "call":
         return None
     return report.outcome, "", report.outcome.upper()
 

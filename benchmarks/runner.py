@@ -11,7 +11,7 @@ from benchmarks.worker import handle
 from benchmarks.worker.protocol import Job, WorkerFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from benchmarks.models.base import ModelSpec
     from benchmarks.plan import Plan
@@ -24,13 +24,14 @@ LOAD_TIMES = 20
 class Runner:
     """Owns the worker of one pair. `worker` is None before the start, after the end and after its death.
 
-    `memory_guard` guards the machine's memory from before the load to the end.
+    `show` is told how far a download is. `memory_guard` guards the machine's memory from before the load to the end.
     """
 
-    def __init__(self, spec: ModelSpec, precision: str, plan: Plan) -> None:
+    def __init__(self, spec: ModelSpec, precision: str, plan: Plan, show: Callable[[str], None]) -> None:
         self._spec = spec
         self._precision = precision
         self._plan = plan
+        self._show = show
         self.worker: handle.Handle | None = None
         self.memory_guard = MemoryGuard(plan.ram_floor_bytes)
 
@@ -40,7 +41,7 @@ class Runner:
         Raises:
             WorkerFailed: it could not, or it does not fit into memory.
         """
-        plan, source = self._plan, checkpoints.find(self._plan, self._spec)
+        plan, source = self._plan, checkpoints.find(self._plan, self._spec, self._show)
         self.memory_guard.admit(checkpoints.predicted_bytes(plan, self._spec, source))
         worker = handle.start(self._job(source), isolation=plan.isolation, start_method=plan.start_method)
         self.worker = worker

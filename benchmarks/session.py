@@ -15,6 +15,7 @@ import pytest
 
 from benchmarks import device, past, progress, signals
 from benchmarks.compose import compose
+from benchmarks.hub_trouble import HubTrouble
 from benchmarks.meters import Meters
 from benchmarks.models import MODELS
 from benchmarks.record import DID_NOT_FIT, FAILED, INTERRUPTED, MEASURED, SKIPPED
@@ -57,7 +58,7 @@ class PairSession:
         self.interruptions: list[Interruption] = []
         self.skipped = plan.why_skipped(precision)
         self.stuck: str | None = None  # why an interrupted pair could not go on: it may next time
-        self._runner = Runner(self.spec, precision, plan)
+        self._runner = Runner(self.spec, precision, plan, show.show)
         self._show = show
         self._keep = keep
         self._log = log
@@ -176,6 +177,9 @@ class PairSession:
             loaded = self._runner.start()
         except WorkerFailed as failure:
             self._failed("load", failure)
+            return
+        except HubTrouble as error:
+            self._failed("load", WorkerFailed("Hub", str(error)))
             return
         except Exception as error:  # noqa: BLE001 - a full disk under the miniature, say: the next pair must go on
             self._failed("load", WorkerFailed(**trouble(error)))

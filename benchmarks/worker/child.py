@@ -47,7 +47,7 @@ class Worker:
         return dict(self._generator.run(elements, check_logits=request["check"], keep_text=request["text"]))
 
     def _load(self) -> Loaded:
-        quieten()
+        quieten(offline=multiprocessing.parent_process() is not None)
         from benchmarks.models import MODELS  # noqa: PLC0415
         from benchmarks.worker import loading  # noqa: PLC0415
 
@@ -126,14 +126,16 @@ def check_torch_device(name: str) -> tuple[str | None, str | None]:
     return device_identity(torch.device(name))
 
 
-def quieten() -> None:
-    """Keep libraries from the network, from chatter and progress bars: all that a child loads is on disk."""
-    os.environ.update(
-        TRANSFORMERS_VERBOSITY="error",
-        TOKENIZERS_PARALLELISM="false",
-        HF_HUB_OFFLINE="1",
-        HF_HUB_DISABLE_PROGRESS_BARS="1",
-    )
+def quieten(*, offline: bool) -> None:
+    """Keep libraries from chatter and progress bars, and from the network if `offline`.
+
+    A checkpoint is a local directory by now. The meter itself, with --isolation=none, is not taken
+    offline: the next model may have to be downloaded.
+    """
+    settings = {"TRANSFORMERS_VERBOSITY": "error", "TOKENIZERS_PARALLELISM": "false"}
+    if offline:
+        settings |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+    os.environ.update(settings)
     if "transformers" in sys.modules:  # imported before this process was forked
         from transformers.utils import logging  # noqa: PLC0415
 

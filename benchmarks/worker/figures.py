@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.models import PRECISIONS
+from benchmarks.models import MODELS, PRECISIONS
+from benchmarks.worker.child import quieten
 from benchmarks.worker.traffic import PREFILL_ONLY, modules, read_whole, traffic
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from benchmarks.estimate import Figures, Positions
     from benchmarks.models.base import Blueprint, ModelSpec
 
@@ -56,6 +59,16 @@ def positions(spec: ModelSpec, image: bytes, prompt: str) -> Positions:
         "image_tokens": int((inputs["input_ids"] == image_token_id(plan.config)).sum()),
         "vision_positions": pixels.shape[:-3].numel() * _positions_a_pass(plan.config, *pixels.shape[-2:]),
     }
+
+
+def survey(pairs: Sequence[tuple[str, str]], image: bytes, prompt: str) -> dict[str, tuple[Figures, Positions]]:
+    """Return {"<model>-<precision>": (figures, positions of a request)} of each pair. For a helper process."""
+    quieten(offline=True)
+    seen: dict[str, Positions] = {}
+    for model, _ in pairs:
+        if model not in seen:
+            seen[model] = positions(MODELS[model], image, prompt)
+    return {f"{model}-{precision}": (figures(MODELS[model], precision), seen[model]) for model, precision in pairs}
 
 
 def request(plan: Blueprint, image: bytes, prompt: str) -> Any:

@@ -5,7 +5,7 @@ Never CUDA: a process that has a CUDA context cannot be forked.
 
 from benchmarks.worker.child import quieten
 
-quieten()
+quieten(offline=True)
 
 import torch  # noqa: E402, F401
 import transformers  # noqa: E402
@@ -15,5 +15,5 @@ import benchmarks.worker.generation  # noqa: E402, F401
 from benchmarks.worker.loading import import_own  # noqa: E402
 
 import_own()
-quieten()
+quieten(offline=True)
 del transformers
