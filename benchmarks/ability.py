@@ -47,7 +47,7 @@ def find(
     if weights == "mini":
         return Ability(None, MINIATURES)
     board, gpu_uuid = names
-    known = bandwidth.peak(machine["kind"], machine["gpu"], board, nvml.memory_bytes(gpu_uuid))
+    known = bandwidth.peak(machine["kind"], machine["gpu"], board=board, memory_bytes=nvml.memory_bytes(gpu_uuid))
     return Ability(None, UNKNOWN.format(name=board)) if known is None else Ability(*known)
 
 

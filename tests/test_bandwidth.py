@@ -102,9 +102,9 @@ def test_a_board_is_told_by_its_device_tree() -> None:
     """Of a Jetson whose GPU just says "Orin" the board's name counts; of a GPU no label that somebody typed does."""
     orin_nx = "Jetson Orin NX Engineering Reference Developer Kit"
 
-    assert peak("jetson", "Orin (nvgpu)", orin_nx) == peak("jetson", orin_nx)
+    assert peak("jetson", "Orin (nvgpu)", board=orin_nx) == peak("jetson", orin_nx)
     assert peak("jetson", "Orin (nvgpu)") is None
-    assert peak("gpu", "NVIDIA GeForce RTX 4090 Laptop GPU", "RTX 4090") is None
+    assert peak("gpu", "NVIDIA GeForce RTX 4090 Laptop GPU", board="RTX 4090") is None
 
 
 def test_every_entry_is_tried() -> None:

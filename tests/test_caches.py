@@ -43,6 +43,14 @@ def test_slices_add_up(tmp_path: Path) -> None:
     assert last_level_cache_bytes(machine(tmp_path, {n: [cache] for n, cache in clusters.items()})) == 32 * 2**20
 
 
+def test_instructions_are_no_weights(tmp_path: Path) -> None:
+    """Of a last level that is split in two only the half for data counts."""
+    halves: list[Cache] = [(1, "Data", "32K", "0"), (1, "Instruction", "64K", "0")]
+
+    assert last_level_cache_bytes(machine(tmp_path / "one", {0: halves})) == 32 * 2**10
+    assert last_level_cache_bytes(machine(tmp_path / "other", {0: halves[::-1]})) == 32 * 2**10
+
+
 @pytest.mark.parametrize("size", ["", "unknown", None])
 def test_what_the_kernel_does_not_say(tmp_path: Path, size: str | None) -> None:
     """Where there is no size to be read there is no figure."""

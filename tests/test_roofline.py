@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks import roofline
+from plotting import formulas
 from tests import product
 from tests.test_imports import imports
 
@@ -38,6 +39,15 @@ def test_mean_context_is_the_mean() -> None:
     mean = roofline.bytes_per_step(traffic, 2, roofline.mean_context(prompt, new))
 
     assert mean == pytest.approx(sum(steps) / len(steps))
+
+
+def test_the_reader_counts_the_same_bytes() -> None:
+    """What plotting charges a run of two sequences is its steps x the bytes of a step at its mean context."""
+    sequences, prompt, image, new = 2, 17, 60, 12  # of one sequence
+    read = formulas._read(dict(TRAFFIC), sequences * new, sequences, sequences * prompt, sequences * image)
+    a_step = roofline.bytes_per_step(TRAFFIC, sequences, roofline.mean_context(prompt + image, new))
+
+    assert read == pytest.approx((new - 1) * a_step)
 
 
 @pytest.mark.parametrize(
