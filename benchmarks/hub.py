@@ -110,7 +110,7 @@ def told(model: str, plan: Listing, came: int, speed: float) -> str:
     """Return the progress in words; `came` bytes of this download, `speed` in bytes/s."""
     total = plan.total_bytes
     unit, per = ("GB", 1e9) if total >= 1e9 else ("MB", 1e6)
-    done = min(plan.here_bytes + came, total)
+    done = min(plan.here_bytes + plan.half_bytes + came, total)
     return f"{model}: {done / per:.1f} of {total / per:.1f} {unit}, {speed / 1e6:.0f} MB/s"
 
 

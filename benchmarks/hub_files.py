@@ -6,9 +6,11 @@ like for itself, as huggingface_hub does when it is imported.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import time
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -24,8 +26,10 @@ PATTERNS = ("*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "*.tiktoke
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
 SHARDS = "model*-of-*.safetensors"
-RESETS = 3
-"""How often a download begins again after a reset connection, which huggingface_hub does not resume from."""
+LOST_HALVES = "blobs/*.*.incomplete"
+"""What version 2 of huggingface_hub leaves of a download; that of version 1, <etag>.incomplete, is taken up again."""
+RETRIES = 5
+RETRY_AFTER_S = 1.0
 CHUNK_BYTES = 1 << 20
 
 
@@ -91,12 +95,14 @@ class Listing:
         files: wanted file -> bytes.
         here: those of them that the cache holds already.
         found: what the cache holds.
+        half_bytes: bytes in the cache of files that are not complete, but will be gone on with.
     """
 
     commit: str
     files: Mapping[str, int] = field(hash=False)
     here: frozenset[str]
     found: Found
+    half_bytes: int = 0
 
     @property
     def total_bytes(self) -> int:
@@ -111,7 +117,7 @@ class Listing:
     @property
     def missing_bytes(self) -> int:
         """Size of the download."""
-        return self.total_bytes - self.here_bytes
+        return max(0, self.total_bytes - self.here_bytes - self.half_bytes)
 
 
 def find(checkpoint: Checkpoint) -> Found:
@@ -164,7 +170,7 @@ def listing(checkpoint: Checkpoint, found: Found | None = None) -> Listing:
     commit = str(info.sha)
     place = found.folder / "snapshots" / commit
     here = frozenset(n for n, size in files.items() if (place / n).is_file() and (place / n).stat().st_size == size)
-    return Listing(commit, files, here, found)
+    return Listing(commit, files, here, found, sum(half.stat().st_size for half in _halves(found)))
 
 
 def fetch(checkpoint: Checkpoint, plan: Listing) -> Snapshot:
@@ -176,7 +182,7 @@ def fetch(checkpoint: Checkpoint, plan: Listing) -> Snapshot:
     hub = _hub()
     snapshot = plan.found.folder / "snapshots" / plan.commit
     try:
-        sweep(plan.found)
+        sweep(hub, plan.found)
         for name in plan.files:
             if name not in plan.here:
                 _drop(snapshot / name)  # huggingface_hub takes a damaged file for the file
@@ -246,20 +252,17 @@ def intact(pointer: Path) -> bool:
     return digest.hexdigest() == name
 
 
-def sweep(found: Found) -> None:
+def sweep(hub: Any, found: Found) -> None:
     """Delete the halves that killed downloads left, which huggingface_hub 2 never takes up again.
 
     A download that is going on, ours or another program's, holds the lock of its file.
     """
-    import filelock  # noqa: PLC0415 - comes with huggingface_hub
-
-    for half in found.folder.glob("blobs/*.*.incomplete"):  # of version 1, "<etag>.incomplete" is taken up again
+    for half in found.folder.glob(LOST_HALVES):
         lock = found.cache / ".locks" / found.folder.name / f"{half.name.partition('.')[0]}.lock"
-        try:
-            with filelock.FileLock(lock, timeout=0):
+        with contextlib.suppress(OSError):  # filelock.Timeout is one
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            with hub.utils.WeakFileLock(lock, timeout=0.1):
                 half.unlink(missing_ok=True)
-        except (OSError, filelock.Timeout):
-            continue
 
 
 def _hub() -> Any:
@@ -268,6 +271,7 @@ def _hub() -> Any:
     os.environ.setdefault("HF_HUB_VERBOSITY", "critical")
     import huggingface_hub  # noqa: PLC0415
     import huggingface_hub.constants  # noqa: PLC0415
+    import huggingface_hub.utils  # noqa: PLC0415
 
     return huggingface_hub
 
@@ -297,16 +301,32 @@ def _surveyed(checkpoint: Checkpoint) -> Listing | HubTrouble:
 
 
 def _download(hub: Any, checkpoint: Checkpoint, plan: Listing) -> None:
-    """Have huggingface_hub download, again where the connection was reset."""
-    for attempt in range(1 + RESETS):
+    """Have huggingface_hub download, again where the connection broke off and it did not try again itself."""
+    for attempt in range(1 + RETRIES):
         try:
             # By its revision, so that the cache remembers what a ref resolved to.
             hub.snapshot_download(checkpoint.repo, revision=checkpoint.revision, allow_patterns=sorted(plan.files))
-        except Exception as error:  # httpx's class has another module in each version of huggingface_hub
-            if type(error).__name__ not in ("ReadError", "WriteError") or attempt == RESETS:
+        except Exception as error:
+            if attempt == RETRIES or not _worth_another(error, plan.found):
                 raise
+            time.sleep(RETRY_AFTER_S)
         else:
             return
+
+
+def _worth_another(error: Exception, found: Found) -> bool:
+    """Return whether a download should be tried again: it was reset, or left a half that is taken up again.
+
+    Version 2 resumes by itself after a closed connection, not after a reset one; version 1 after neither, but
+    takes up its half with the next call. The classes are httpx's, of another package in each version.
+    """
+    name = type(error).__name__
+    return name in ("ReadError", "WriteError") or (name == "RemoteProtocolError" and bool(_halves(found)))
+
+
+def _halves(found: Found) -> list[Path]:
+    """Return the halves of files that the next call goes on with."""
+    return [half for half in found.folder.glob("blobs/*.incomplete") if not half.match(LOST_HALVES)]
 
 
 def _known(hub: Any, repo: str, commit: str) -> dict[str, int]:

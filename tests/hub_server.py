@@ -126,10 +126,9 @@ class HubServer:
 
     def __enter__(self) -> Self:
         handler = type("Bound", (Handler,), {"hub": self})
-        self._hub = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._store = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._hub = Origin(("127.0.0.1", 0), handler)
+        self._store = Origin(("127.0.0.1", 0), handler)
         for server in (self._hub, self._store):
-            server.daemon_threads = True
             threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         return self
 
@@ -148,6 +147,15 @@ class HubServer:
         fault = self.faults.get(name, Fault())
         fault.times -= 1
         return fault if fault.times >= 0 else Fault()
+
+
+class Origin(ThreadingHTTPServer):
+    """One address; clients that go away in the middle are no news."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing."""
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -126,7 +126,7 @@ def test_a_disk_that_fills_up(server: HubServer, small_disk: Path) -> None:
         f"llava (org/name): {small_disk}/hub is full; what is complete stays, and the next try goes on from there: "
         "free some, or set HF_HOME to a larger disk."
     )
-    assert not list(small_disk.rglob("*.incomplete"))
+    assert not list(small_disk.rglob("*.*.incomplete"))
     ballast.unlink()
     server.faults.clear()
     hub.obtain(WANTED, print)

@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks import aside, hub, hub_files
 from benchmarks.hub import Checkpoint
+from benchmarks.locks import take
 from benchmarks.models import MODELS, miniature
 from benchmarks.worker import handle
 from benchmarks.worker.protocol import Job
@@ -132,6 +133,26 @@ def test_wanted_files() -> None:
     assert hub_files.wanted([*single, *others], code) == sorted([*single, "a.py"])
     assert hub_files.wanted([*single, *others, *odd], lora) == [*sorted(single), *adapter]
     assert hub_files.wanted([*SHARDED, "model.safetensors", "consolidated.safetensors"], plain) == sorted(SHARDED)
+
+
+def swept(home: Path) -> None:
+    """Sweep a cache; for a helper process."""
+    hub_files.sweep(hub_files._hub(), hub_files.Found(home / "hub", home / "hub/models--org--whole"))
+
+
+def test_only_lost_halves_are_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Halves that nobody downloads are deleted, not those that are being downloaded or can be taken up again."""
+    home = offline_home(tmp_path, monkeypatch)
+    blobs, locks = home / "hub/models--org--whole/blobs", home / "hub/.locks/models--org--whole"
+    blobs.mkdir(parents=True)
+    locks.mkdir(parents=True)
+    for half in ("lost.0a1b2c3d.incomplete", "busy.0a1b2c3d.incomplete", "kept.incomplete"):
+        (blobs / half).touch()
+    with (locks / "busy.lock").open("w") as busy:
+        assert take(busy.fileno())
+        aside.call("spawn", swept, home)
+
+    assert {path.name for path in blobs.iterdir()} == {"busy.0a1b2c3d.incomplete", "kept.incomplete"}
 
 
 @pytest.fixture(scope="module")
