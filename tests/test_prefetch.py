@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks import aside, hub_files, prefetch
-from benchmarks.hub import Checkpoint, HubTrouble, Listing
+from benchmarks import aside, hub_client, prefetch
+from benchmarks.checkpoint import Checkpoint, Found, Listing
+from benchmarks.hub import HubTrouble
 from tests.hub_server import Fault, HubServer, stocked, use
 
 if TYPE_CHECKING:
@@ -58,14 +59,14 @@ def test_prefetch(server: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert said[-3].startswith("0.0 MB to download into ")
 
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    plans = aside.call("spawn", hub_files.survey, WANTED)
+    plans = aside.call("spawn", hub_client.survey, WANTED)
     assert [isinstance(plan, Listing) for plan in plans] == [True, True, False, False, True]
 
 
 def listing(gigabytes: float, here: frozenset[str] = frozenset()) -> Listing:
     """Return a checkpoint of one big file and a small one."""
     files = {"model.safetensors": round(gigabytes * 1e9), "config.json": 500_000}
-    return Listing("0123456789abcdef" * 2 + "01234567", files, here, hub_files.Found(Path("/"), Path("/none")))
+    return Listing("0123456789abcdef" * 2 + "01234567", files, here, Found(Path("/"), Path("/none")))
 
 
 def test_the_table() -> None:
