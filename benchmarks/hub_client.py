@@ -68,14 +68,14 @@ def listing(checkpoint: Checkpoint, found: Found | None = None) -> Listing:
         )
     except Exception as error:  # noqa: BLE001 - whatever it is, the user reads one sentence
         raise explain(error, checkpoint, found, hub.constants.ENDPOINT) from None
-    sizes = {entry.rfilename: entry.size or 0 for entry in info.siblings or []}
+    entries = info.siblings or []
+    sizes = {entry.rfilename: entry.size or 0 for entry in entries}
     files = {name: sizes[name] for name in wanted(sizes, checkpoint)}
     lacks = lacking(files, checkpoint)
     if lacks:
         raise no_checkpoint(checkpoint, lacks, hub.constants.ENDPOINT)
     commit = str(info.sha)
-    place = found.folder / "snapshots" / commit
-    here = frozenset(n for n, size in files.items() if (place / n).is_file() and (place / n).stat().st_size == size)
+    here = frozenset(e.rfilename for e in entries if e.rfilename in files and _is_here(found.folder, commit, e))
     return Listing(commit, files, here, found, sum(half.stat().st_size for half in _halves(found)))
 
 
@@ -139,6 +139,13 @@ def _inspected(hub: Any, checkpoint: Checkpoint, found: Found) -> Found:
     lacks = [name for name in whole if not (snapshot / name).is_file()]
     damaged = [name for name, size in whole.items() if name not in lacks and cut_short(snapshot / name, size)]
     return replace(found, lacks=tuple(lacks), damaged=tuple(damaged))
+
+
+def _is_here(folder: Path, commit: str, entry: Any) -> bool:
+    """Return whether a file needs no download: this commit's snapshot has it, or another's the same."""
+    blob = entry.lfs.sha256 if entry.lfs else entry.blob_id
+    places = [folder / "snapshots" / commit / entry.rfilename, folder / "blobs" / (blob or "")]
+    return any(place.is_file() and place.stat().st_size == entry.size for place in places)
 
 
 def _surveyed(checkpoint: Checkpoint) -> Listing | HubTrouble:

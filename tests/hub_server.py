@@ -204,7 +204,11 @@ class Handler(BaseHTTPRequestHandler):
         return revision in ("main", self.hub.commit, *self.hub.refs)
 
     def _info(self, repo: str) -> dict[str, Any]:
-        siblings = [{"rfilename": e["path"], "size": e["size"], "blobId": e["oid"]} for e in self._tree(repo)]
+        siblings = [
+            {"rfilename": e["path"], "size": e["size"], "blobId": e["oid"]}
+            | ({"lfs": {"sha256": e["lfs"]["oid"], "size": e["size"], "pointerSize": 134}} if "lfs" in e else {})
+            for e in self._tree(repo)
+        ]
         return {"id": repo, "modelId": repo, "sha": self.hub.commit, "siblings": siblings}
 
     def _tree(self, repo: str) -> list[dict[str, Any]]:

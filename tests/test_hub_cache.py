@@ -183,10 +183,9 @@ def test_every_default_model_loads_from_the_cache(
     """What the cache holds under a model's repository is loaded by the worker without the network, and generates."""
     small = job(model)
     asked = Job(model, "bf16", "hub", located[model].path, "cpu", small.images[:1], small.prompts[:1], 2)
-    method = "spawn" if model == "llava" else "forkserver"  # the product spawns; for all six that would take minutes
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     monkeypatch.setenv("HF_ENDPOINT", server.url)
-    child = handle.start(asked, isolation="process", start_method=method)
+    child = handle.start(asked, isolation="process", start_method="forkserver")
     try:
         loaded = child.load()
         marks = child.run([(0, 0)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,11 @@ def test_prefetch(server: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert said[6:8] == [f"llava: complete at {server.commit[:12]}", f"phi: complete at {server.commit[:12]}"]
     assert said[8].startswith("gemma3n: not fetched. gemma3n (org/gated) is gated: accept the licence at ")
     assert all(" of 24.0 MB, " in line for line in shown)
+
+    shutil.rmtree(tmp_path / "hub/models--org--llava/snapshots")  # as if the commit were another with the same weights
+    prefetch.prefetch(WANTED[:1], said.append)
+    assert said[-3].split()[3:] == ["0.0", "MB", "24.0", "MB"]
+    assert len(server.got("org/llava", "model.safetensors")) == 1
 
     asked = len(server.asked)
     again = prefetch.prefetch(WANTED[:2], said.append)
