@@ -99,6 +99,10 @@ BROKEN = {
             "type the same again to download it anew."
         ),
     ),
+    "down": (
+        Fault(503),
+        f"hub down: llava (org/down): {{url}} answers with HTTP 503; type the same again later: {STAYS}; {OTHERWISE}",
+    ),
     "reset": (Fault(drop_after=1000, reset=True, times=2), "complete"),
 }
 """Repository -> (fault of its weights, reason: message, or that it comes right in the end)."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks import aside, hub_client, prefetch
+from benchmarks import aside, hub, hub_client, prefetch
 from benchmarks.checkpoint import Checkpoint, Found, Listing
 from benchmarks.hub import HubTrouble
 from tests.hub_server import Fault, HubServer, stocked, use
@@ -88,3 +88,11 @@ def test_the_table() -> None:
     ]
     assert total.startswith("1000014.1 GB to download into /, ")
     assert total.endswith(" free: not enough for all, set HF_HOME to a larger disk")
+
+
+def test_the_progress() -> None:
+    """The progress counts what is here already, and never says more than there is."""
+    plan = listing(10.9, frozenset({"config.json"}))
+
+    assert hub.told("gemma3n", plan, 3_200_000_000, 85e6) == "gemma3n: 3.2 of 10.9 GB, 85 MB/s"
+    assert hub.told("gemma3n", plan, 20_000_000_000, 0.0) == "gemma3n: 10.9 of 10.9 GB, 0 MB/s"
