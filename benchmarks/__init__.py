@@ -23,6 +23,7 @@ Where things are:
     runner, meters, tally      its child, its sensors, its runs
     journal, past, unfinished, recovery    what is on disk between runs, and how --resume goes on with it
     models/     MODELS: which models there are, and miniatures of them
+    hub, prefetch      a model's published checkpoint: found in the cache, or downloaded by a helper process
     workload    photographs x prompts x new tokens x batch
     worker/     the process that owns the model; the only importer of torch and transformers
     power/      PowerMonitor, one file a sensor; energy maths

@@ -58,6 +58,7 @@ def watched(method: str, work: Callable[[], T], *, look: Callable[[], None], eve
     finally:
         process.kill()
         process.join()
+        process.close()
         ours.close()
     if error is not None:
         raise error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmarks import aside, hub, hub_files, memory, memory_guard, nvml
+from benchmarks import aside, hub, hub_client, memory, memory_guard, nvml
 from benchmarks.estimate import Work, estimate, rates
 from benchmarks.hub_trouble import HubTrouble
 from benchmarks.models import MODELS
@@ -17,8 +17,8 @@ from benchmarks.worker.probe import probe
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from benchmarks.checkpoint import Listing
     from benchmarks.estimate import Figures, Positions
-    from benchmarks.hub_files import Listing
     from benchmarks.plan import Plan
     from benchmarks.roofline import Probe
 
@@ -115,7 +115,7 @@ def downloads(plan: Plan, models: Sequence[str]) -> tuple[dict[str, Download], l
     if plan.weights != "hub":
         return dict.fromkeys(models, 0), []
     wanted = [plan.checkpoint(MODELS[model]) for model in models]
-    found = aside.call("spawn", hub_files.survey, wanted)
+    found = aside.call("spawn", hub_client.survey, wanted)
     sizes = {model: _missing(listing) for model, listing in zip(models, found, strict=True)}
     known = [listing for listing in found if not isinstance(listing, HubTrouble)]
     return sizes, hub.against_disk(known)

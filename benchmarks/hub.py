@@ -1,6 +1,6 @@
 """From a model to a complete local directory of its published checkpoint: in the cache, or from the Hub.
 
-huggingface_hub and the network are left to a helper process (`hub_files`); this side blocks, and tells
+huggingface_hub and the network are left to a helper process (`hub_client`); this side blocks, and tells
 the progress by looking at the bytes in the cache's folder.
 """
 
@@ -12,8 +12,8 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING
 
-from benchmarks import aside, hub_files
-from benchmarks.hub_files import Checkpoint, Listing, Snapshot
+from benchmarks import aside, hub_client
+from benchmarks.checkpoint import Checkpoint, Listing, Snapshot
 from benchmarks.hub_trouble import HubTrouble, no_room, size
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def locate(wanted: Checkpoint) -> Snapshot | None:
     A snapshot is complete with config.json, every weight file that its index names, none of them cut short,
     the extra folders, and all that huggingface_hub remembers the repository to hold.
     """
-    return aside.call("spawn", hub_files.find, wanted).complete
+    return aside.call("spawn", hub_client.find, wanted).complete
 
 
 def listing(wanted: Checkpoint) -> Listing:
@@ -63,7 +63,7 @@ def listing(wanted: Checkpoint) -> Listing:
     Raises:
         HubTrouble: there is none, or it cannot be asked.
     """
-    return aside.call("spawn", hub_files.listing, wanted)
+    return aside.call("spawn", hub_client.listing, wanted)
 
 
 def obtain(wanted: Checkpoint, say: Callable[[str], None]) -> Snapshot:
@@ -74,7 +74,7 @@ def obtain(wanted: Checkpoint, say: Callable[[str], None]) -> Snapshot:
     Raises:
         HubTrouble: it could not be had.
     """
-    (plan,) = aside.call("spawn", hub_files.survey, [wanted])
+    (plan,) = aside.call("spawn", hub_client.survey, [wanted])
     if isinstance(plan, HubTrouble):
         raise plan
     return plan.found.complete or download(wanted, plan, say)
@@ -91,7 +91,7 @@ def download(wanted: Checkpoint, plan: Listing, say: Callable[[str], None]) -> S
         raise no_room(wanted, needed, free, str(plan.found.cache))
     return aside.watched(
         "spawn",
-        partial(hub_files.fetch, wanted, plan),
+        partial(hub_client.fetch, wanted, plan),
         look=Telling(wanted.model, plan, say).look,
         every_s=LOOK_EVERY_S,
     )
@@ -122,7 +122,7 @@ def told(model: str, plan: Listing, came: int, speed: float) -> str:
     """Return the progress in words; `came` bytes of this download, `speed` in bytes/s."""
     total = plan.total_bytes
     unit, per = ("GB", 1e9) if total >= 1e9 else ("MB", 1e6)
-    done = min(plan.here_bytes + came, total)
+    done = min(plan.here_bytes + plan.half_bytes + came, total)
     return f"{model}: {done / per:.1f} of {total / per:.1f} {unit}, {speed / 1e6:.0f} MB/s"
 
 

@@ -1,196 +1,24 @@
-"""What a helper process does with the Hub and its cache: find, survey, fetch. Imports huggingface_hub late.
-
-Each function here is called through `aside`, in a process that reads HF_HOME, HF_ENDPOINT, HF_TOKEN and the
-like for itself, as huggingface_hub does when it is imported.
-"""
+"""Which files of a repository are a checkpoint, and whether they are whole. No network, no huggingface_hub."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from benchmarks.hub_trouble import HubTrouble, explain, incomplete, mismatch, no_checkpoint
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from benchmarks.checkpoint import Checkpoint
 
 PATTERNS = ("*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "*.tiktoken")
 """The files that transformers loads a checkpoint from: weights, settings, chat template, tokenizer."""
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
 SHARDS = "model*-of-*.safetensors"
-RESETS = 3
-"""How often a download begins again after a reset connection, which huggingface_hub does not resume from."""
 CHUNK_BYTES = 1 << 20
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """A published checkpoint, and which of its files are wanted.
-
-    Attributes:
-        model: id in MODELS, for messages.
-        repo: its repository on the Hub.
-        revision: a commit, or a ref such as refs/pr/70; None means main.
-        extra_folders: folders of the repository that are wanted beside the files at its root.
-        remote_code: whether its *.py are wanted too.
-    """
-
-    model: str
-    repo: str
-    revision: str | None = None
-    extra_folders: tuple[str, ...] = ()
-    remote_code: bool = False
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """A complete local directory of a checkpoint, and the commit that it is of."""
-
-    path: Path
-    commit: str
-
-
-@dataclass(frozen=True)
-class Found:
-    """What the cache holds of a checkpoint.
-
-    Attributes:
-        cache: the cache's folder, which exists or not.
-        folder: the repository's folder in it.
-        snapshot: the snapshot's directory, complete or not; None where there is none.
-        lacks: wanted files that are missing from it, as far as is known offline.
-        damaged: wanted files of it that are cut short.
-    """
-
-    cache: Path
-    folder: Path
-    snapshot: Path | None = None
-    lacks: tuple[str, ...] = ()
-    damaged: tuple[str, ...] = ()
-
-    @property
-    def complete(self) -> Snapshot | None:
-        """The snapshot, if nothing is missing from it."""
-        if self.snapshot is None or self.lacks or self.damaged:
-            return None
-        return Snapshot(self.snapshot, self.snapshot.name)
-
-
-@dataclass(frozen=True)
-class Listing:
-    """What a checkpoint is on the Hub.
-
-    Attributes:
-        commit: what its revision resolves to.
-        files: wanted file -> bytes.
-        here: those of them that the cache holds already.
-        found: what the cache holds.
-    """
-
-    commit: str
-    files: Mapping[str, int] = field(hash=False)
-    here: frozenset[str]
-    found: Found
-
-    @property
-    def total_bytes(self) -> int:
-        """Size of all wanted files."""
-        return sum(self.files.values())
-
-    @property
-    def here_bytes(self) -> int:
-        """Size of those that need no download."""
-        return sum(size for name, size in self.files.items() if name in self.here)
-
-    @property
-    def missing_bytes(self) -> int:
-        """Size of the download."""
-        return self.total_bytes - self.here_bytes
-
-
-def find(checkpoint: Checkpoint) -> Found:
-    """Return what the cache holds of `checkpoint`; asks no network.
-
-    Raises:
-        HubTrouble: the cache cannot be read.
-    """
-    hub = _hub()
-    cache = Path(hub.constants.HF_HUB_CACHE)
-    folder = cache / f"models--{checkpoint.repo.replace('/', '--')}"
-    try:
-        path = hub.snapshot_download(
-            checkpoint.repo, revision=checkpoint.revision, local_files_only=True, allow_patterns=["config.json"]
-        )
-        return _inspected(hub, checkpoint, Found(cache, folder, Path(path)))
-    except FileNotFoundError:  # LocalEntryNotFoundError is one
-        return Found(cache, folder)
-    except (OSError, ValueError) as error:
-        raise explain(error, checkpoint, Found(cache, folder), hub.constants.ENDPOINT) from None
-
-
-def survey(checkpoints: Sequence[Checkpoint]) -> list[Listing | HubTrouble]:
-    """Return what each checkpoint is; the Hub is asked about those that are not complete in the cache."""
-    return [_surveyed(checkpoint) for checkpoint in checkpoints]
-
-
-def listing(checkpoint: Checkpoint, found: Found | None = None) -> Listing:
-    """Ask the Hub for the wanted files of `checkpoint`.
-
-    Raises:
-        HubTrouble: it says no, cannot be reached, or has no checkpoint there.
-    """
-    hub = _hub()
-    found = found or find(checkpoint)
-    try:
-        info = hub.HfApi().model_info(
-            checkpoint.repo,
-            revision=checkpoint.revision,
-            files_metadata=True,
-            timeout=hub.constants.HF_HUB_ETAG_TIMEOUT,
-        )
-    except Exception as error:  # noqa: BLE001 - whatever it is, the user reads one sentence
-        raise explain(error, checkpoint, found, hub.constants.ENDPOINT) from None
-    sizes = {entry.rfilename: entry.size or 0 for entry in info.siblings or []}
-    files = {name: sizes[name] for name in wanted(sizes, checkpoint)}
-    lacks = _lacking(files, checkpoint)
-    if lacks:
-        raise no_checkpoint(checkpoint, lacks, hub.constants.ENDPOINT)
-    commit = str(info.sha)
-    place = found.folder / "snapshots" / commit
-    here = frozenset(n for n, size in files.items() if (place / n).is_file() and (place / n).stat().st_size == size)
-    return Listing(commit, files, here, found)
-
-
-def fetch(checkpoint: Checkpoint, plan: Listing) -> Snapshot:
-    """Download what is missing, and check the bytes of what came.
-
-    Raises:
-        HubTrouble: it failed; what is complete by then stays, and the next try goes on from there.
-    """
-    hub = _hub()
-    snapshot = plan.found.folder / "snapshots" / plan.commit
-    try:
-        sweep(plan.found)
-        for name in plan.files:
-            if name not in plan.here:
-                _drop(snapshot / name)  # huggingface_hub takes a damaged file for the file
-        _download(hub, checkpoint, plan)
-    except Exception as error:  # noqa: BLE001 - as above
-        raise explain(error, checkpoint, plan.found, hub.constants.ENDPOINT) from None
-    for name in plan.files:
-        if name not in plan.here and not intact(snapshot / name):
-            _drop(snapshot / name)
-            raise mismatch(checkpoint, name)
-    found = find(checkpoint)
-    if found.complete is None:
-        raise incomplete(checkpoint, found)
-    return found.complete
 
 
 def wanted(names: Iterable[str], checkpoint: Checkpoint) -> list[str]:
@@ -246,78 +74,7 @@ def intact(pointer: Path) -> bool:
     return digest.hexdigest() == name
 
 
-def sweep(found: Found) -> None:
-    """Delete the halves that killed downloads left, which huggingface_hub 2 never takes up again.
-
-    A download that is going on, ours or another program's, holds the lock of its file.
-    """
-    import filelock  # noqa: PLC0415 - comes with huggingface_hub
-
-    for half in found.folder.glob("blobs/*.*.incomplete"):  # of version 1, "<etag>.incomplete" is taken up again
-        lock = found.cache / ".locks" / found.folder.name / f"{half.name.partition('.')[0]}.lock"
-        try:
-            with filelock.FileLock(lock, timeout=0):
-                half.unlink(missing_ok=True)
-        except (OSError, filelock.Timeout):
-            continue
-
-
-def _hub() -> Any:
-    """Import huggingface_hub, silent: the meter tells the progress, and our errors what went wrong."""
-    os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
-    os.environ.setdefault("HF_HUB_VERBOSITY", "critical")
-    import huggingface_hub  # noqa: PLC0415
-    import huggingface_hub.constants  # noqa: PLC0415
-
-    return huggingface_hub
-
-
-def _inspected(hub: Any, checkpoint: Checkpoint, found: Found) -> Found:
-    """Return what is found with its flaws."""
-    snapshot = found.snapshot
-    if snapshot is None:
-        return found
-    expected = _expected(snapshot, checkpoint, _known(hub, checkpoint.repo, snapshot.name))
-    lacks = [name for name in expected if not (snapshot / name).is_file()]
-    damaged = [name for name, size in expected.items() if name not in lacks and cut_short(snapshot / name, size)]
-    return replace(found, lacks=tuple(lacks), damaged=tuple(damaged))
-
-
-def _surveyed(checkpoint: Checkpoint) -> Listing | HubTrouble:
-    try:
-        found = find(checkpoint)
-        if found.complete is None:
-            return listing(checkpoint, found)
-    except HubTrouble as trouble:
-        return trouble
-    path = found.complete.path
-    names = wanted((str(file.relative_to(path)) for file in path.rglob("*") if file.is_file()), checkpoint)
-    files = {name: (path / name).stat().st_size for name in names}
-    return Listing(found.complete.commit, files, frozenset(files), found)
-
-
-def _download(hub: Any, checkpoint: Checkpoint, plan: Listing) -> None:
-    """Have huggingface_hub download, again where the connection was reset."""
-    for attempt in range(1 + RESETS):
-        try:
-            # By its revision, so that the cache remembers what a ref resolved to.
-            hub.snapshot_download(checkpoint.repo, revision=checkpoint.revision, allow_patterns=sorted(plan.files))
-        except Exception as error:  # httpx's class has another module in each version of huggingface_hub
-            if type(error).__name__ not in ("ReadError", "WriteError") or attempt == RESETS:
-                raise
-        else:
-            return
-
-
-def _known(hub: Any, repo: str, commit: str) -> dict[str, int]:
-    """Return {file: bytes} of the repository if huggingface_hub kept its listing, else nothing."""
-    try:
-        return {entry.path: entry.size for entry in hub.get_cached_repo_tree(repo, revision=commit)}
-    except Exception:  # noqa: BLE001 - older versions keep none, and a broken one is no loss
-        return {}
-
-
-def _expected(snapshot: Path, checkpoint: Checkpoint, known: Mapping[str, int]) -> dict[str, int | None]:
+def expected(snapshot: Path, checkpoint: Checkpoint, known: Mapping[str, int]) -> dict[str, int | None]:
     """Return {file: bytes, or None where unknown} of all that a complete snapshot holds."""
     files: dict[str, int | None] = {name: known[name] for name in wanted(known, checkpoint)}
     files.setdefault("config.json", None)
@@ -346,7 +103,7 @@ def _shards(index: Path) -> list[str]:
         return []
 
 
-def _lacking(files: Mapping[str, int], checkpoint: Checkpoint) -> list[str]:
+def lacking(files: Mapping[str, int], checkpoint: Checkpoint) -> list[str]:
     """Return what a repository lacks to be a checkpoint."""
     lacks = [] if "config.json" in files else ["config.json"]
     held = {name.rpartition("/")[0] for name in files if name.endswith(".safetensors")}
@@ -355,7 +112,7 @@ def _lacking(files: Mapping[str, int], checkpoint: Checkpoint) -> list[str]:
     ]
 
 
-def _drop(pointer: Path) -> None:
+def drop(pointer: Path) -> None:
     """Delete a file of a snapshot and its blob, if they are there."""
     if pointer.is_symlink():
         pointer.resolve().unlink(missing_ok=True)

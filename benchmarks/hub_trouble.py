@@ -11,7 +11,7 @@ from benchmarks.errors import BenchmarkError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from benchmarks.hub_files import Checkpoint, Found
+    from benchmarks.checkpoint import Checkpoint, Found
 
 OTHERWISE = "or --weights=random measures the same architecture without it"
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -41,8 +41,7 @@ def explain(error: Exception, checkpoint: Checkpoint, found: Found, endpoint: st
         told = _told(cause, checkpoint, found, endpoint)
         if told is not None:
             return told
-    text = next(iter(str(error).strip().splitlines()), "")
-    named = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    named = ": ".join(filter(None, [type(error).__name__, _line(error)]))
     return HubTrouble("unexpected", f"{_name(checkpoint)} could not be had ({named}); try again, {OTHERWISE}.")
 
 
@@ -112,7 +111,7 @@ def _offline(checkpoint: Checkpoint, found: Found) -> HubTrouble:
 
 def _cut_off(error: BaseException, checkpoint: Checkpoint, found: Found, endpoint: str) -> HubTrouble:
     """Return what to say where no answer came, or only a part of it."""
-    text = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+    text = _line(error) or type(error).__name__
     if type(error).__name__ in ("ConnectError", "ConnectTimeout", "ProxyError", "UnsupportedProtocol"):
         return HubTrouble(
             "unreachable",
@@ -121,7 +120,7 @@ def _cut_off(error: BaseException, checkpoint: Checkpoint, found: Found, endpoin
         )
     return HubTrouble(
         "dropped",
-        f"{_name(checkpoint)}: the connection to the Hub ({endpoint}) broke off again and again ({text}); {RESUMES}.",
+        f"{_name(checkpoint)}: the connection to the Hub ({endpoint}) broke off ({text}); {RESUMES}; {OTHERWISE}.",
     )
 
 
@@ -198,6 +197,11 @@ def _held(found: Found) -> str:
     flaws = [f"without {_few(found.lacks)}"] if found.lacks else []
     flaws += [f"with {_few(found.damaged)} cut short"] if found.damaged else []
     return " ".join([f"is in the cache {found.cache}", " and ".join(flaws)]).strip()
+
+
+def _line(error: BaseException) -> str:
+    """Return the first line of an error's text."""
+    return next(iter(str(error).strip().splitlines()), "")
 
 
 def _few(names: Sequence[str]) -> str:

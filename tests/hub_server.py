@@ -126,10 +126,9 @@ class HubServer:
 
     def __enter__(self) -> Self:
         handler = type("Bound", (Handler,), {"hub": self})
-        self._hub = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._store = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._hub = Origin(("127.0.0.1", 0), handler)
+        self._store = Origin(("127.0.0.1", 0), handler)
         for server in (self._hub, self._store):
-            server.daemon_threads = True
             threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         return self
 
@@ -148,6 +147,15 @@ class HubServer:
         fault = self.faults.get(name, Fault())
         fault.times -= 1
         return fault if fault.times >= 0 else Fault()
+
+
+class Origin(ThreadingHTTPServer):
+    """One address; clients that go away in the middle are no news."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -196,7 +204,11 @@ class Handler(BaseHTTPRequestHandler):
         return revision in ("main", self.hub.commit, *self.hub.refs)
 
     def _info(self, repo: str) -> dict[str, Any]:
-        siblings = [{"rfilename": e["path"], "size": e["size"], "blobId": e["oid"]} for e in self._tree(repo)]
+        siblings = [
+            {"rfilename": e["path"], "size": e["size"], "blobId": e["oid"]}
+            | ({"lfs": {"sha256": e["lfs"]["oid"], "size": e["size"], "pointerSize": 134}} if "lfs" in e else {})
+            for e in self._tree(repo)
+        ]
         return {"id": repo, "modelId": repo, "sha": self.hub.commit, "siblings": siblings}
 
     def _tree(self, repo: str) -> list[dict[str, Any]]:

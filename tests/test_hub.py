@@ -126,7 +126,7 @@ def test_a_disk_that_fills_up(server: HubServer, small_disk: Path) -> None:
         f"llava (org/name): {small_disk}/hub is full; what is complete stays, and the next try goes on from there: "
         "free some, or set HF_HOME to a larger disk."
     )
-    assert not list(small_disk.rglob("*.incomplete"))
+    assert not list(small_disk.rglob("*.*.incomplete"))
     ballast.unlink()
     server.faults.clear()
     hub.obtain(WANTED, print)
@@ -183,10 +183,10 @@ def test_a_stopped_download(server: HubServer, home: Path, tmp_path: Path, numbe
     assert not list(home.rglob("*.incomplete"))
 
 
-@pytest.mark.usefixtures("home")
-def test_a_damaged_file_is_downloaded_anew(server: HubServer) -> None:
+def test_a_damaged_file_is_downloaded_anew(server: HubServer, home: Path) -> None:
     """A file that was cut short after its download is noticed, and fetched again; the others are not."""
     snapshot = hub.obtain(WANTED, print)
+    assert snapshot.path.is_relative_to(home)
     weight = snapshot.path / "model.safetensors"
     os.truncate(weight.resolve(), 1000)
     assert hub.locate(WANTED) is None

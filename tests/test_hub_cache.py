@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks import aside, hub, hub_files
-from benchmarks.hub import Checkpoint
+from benchmarks import aside, hub, hub_client, hub_files
+from benchmarks.checkpoint import Checkpoint, Found
+from benchmarks.locks import take
 from benchmarks.models import MODELS, miniature
 from benchmarks.worker import handle
 from benchmarks.worker.protocol import Job
 from tests.hub_layout import COMMIT, files_of, lay_out, weights
+from tests.hub_server import HubServer
 from tests.models.test_miniatures import IMAGE_TOKENS, job
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from benchmarks.hub_files import Found
 
 TWO_SHARDS = ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
 INDEX = json.dumps({"weight_map": dict(zip("ab", TWO_SHARDS, strict=True))}).encode()
@@ -47,7 +48,7 @@ CASES = {
 
 def finds(checkpoints: Sequence[Checkpoint]) -> list[Found]:
     """Return what the cache holds of each; for one helper process."""
-    return [hub_files.find(checkpoint) for checkpoint in checkpoints]
+    return [hub_client.find(checkpoint) for checkpoint in checkpoints]
 
 
 def offline_home(folder: Path, patch: pytest.MonkeyPatch) -> Path:
@@ -134,6 +135,26 @@ def test_wanted_files() -> None:
     assert hub_files.wanted([*SHARDED, "model.safetensors", "consolidated.safetensors"], plain) == sorted(SHARDED)
 
 
+def swept(home: Path) -> None:
+    """Sweep a cache; for a helper process."""
+    hub_client.sweep(hub_client._hub(), Found(home / "hub", home / "hub/models--org--whole"))
+
+
+def test_only_lost_halves_are_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Halves that nobody downloads are deleted, not those that are being downloaded or can be taken up again."""
+    home = offline_home(tmp_path, monkeypatch)
+    blobs, locks = home / "hub/models--org--whole/blobs", home / "hub/.locks/models--org--whole"
+    blobs.mkdir(parents=True)
+    locks.mkdir(parents=True)
+    for half in ("lost.0a1b2c3d.incomplete", "busy.0a1b2c3d.incomplete", "kept.incomplete"):
+        (blobs / half).touch()
+    with (locks / "busy.lock").open("w") as busy:
+        assert take(busy.fileno())
+        aside.call("spawn", swept, home)
+
+    assert {path.name for path in blobs.iterdir()} == {"busy.0a1b2c3d.incomplete", "kept.incomplete"}
+
+
 @pytest.fixture(scope="module")
 def located(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, hub.Snapshot]]:
     """The miniature of each default model, in a cache under its repository's name, as the product finds it."""
@@ -143,17 +164,31 @@ def located(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, hub.
         for spec in specs:
             files = files_of(job(spec.id).source)
             files |= {f"{extra}/adapter_model.safetensors": weights() for extra in filter(None, [spec.adapter])}
-            lay_out(home, spec.repo, files, refs=(spec.revision or "main",))
-        found = aside.call("spawn", finds, [hub.checkpoint(spec) for spec in specs])
+            lay_out(home, spec.repo, files)
+        found = aside.call("spawn", finds, [hub.checkpoint(spec, revision=COMMIT) for spec in specs])
         yield {spec.id: one.complete for spec, one in zip(specs, found, strict=True) if one.complete is not None}
 
 
+@pytest.fixture
+def server() -> Iterator[HubServer]:
+    """A Hub that nobody should ask."""
+    with HubServer() as found:
+        yield found
+
+
 @pytest.mark.parametrize("model", IMAGE_TOKENS)
-def test_every_default_model_loads_from_the_cache(located: dict[str, hub.Snapshot], model: str) -> None:
-    """What the cache holds under a model's repository is loaded by the worker, and generates."""
+def test_every_default_model_loads_from_the_cache(
+    located: dict[str, hub.Snapshot], server: HubServer, monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    """What the cache holds under a model's repository is loaded by the worker without the network, and generates.
+
+    The product spawns its worker, which takes seconds: one does here. A forkserver keeps its first environment.
+    """
     small = job(model)
     asked = Job(model, "bf16", "hub", located[model].path, "cpu", small.images[:1], small.prompts[:1], 2)
-    child = handle.start(asked, isolation="process", start_method="forkserver")
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setenv("HF_ENDPOINT", server.url)
+    child = handle.start(asked, isolation="process", start_method="spawn" if model == "llava" else "forkserver")
     try:
         loaded = child.load()
         marks = child.run([(0, 0)])
@@ -162,6 +197,7 @@ def test_every_default_model_loads_from_the_cache(located: dict[str, hub.Snapsho
 
     assert loaded["file_bytes"] == miniature_size(model)
     assert (marks["new_tokens"], marks["image_tokens"]) == (2, IMAGE_TOKENS[model])
+    assert server.asked == []
 
 
 def miniature_size(model: str) -> int:

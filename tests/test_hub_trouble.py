@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmarks import aside, hub, hub_files, hub_trouble
-from benchmarks.hub import Checkpoint, HubTrouble, Listing, Snapshot
+from benchmarks import aside, hub, hub_client, hub_trouble
+from benchmarks.checkpoint import Checkpoint, Found, Listing, Snapshot
+from benchmarks.hub import HubTrouble
 from tests.hub_server import BIG, TOKEN, Fault, HubServer, stocked, use
 
 if TYPE_CHECKING:
@@ -77,8 +80,9 @@ BROKEN = {
     "dropped": (
         Fault(drop_after=0),
         (
-            "dropped: llava (org/dropped): the connection to the Hub ({url}) broke off again and again (peer closed "
-            f"connection without sending complete message body (received 0 bytes, expected {len(BIG)})); {STAYS}."
+            "dropped: llava (org/dropped): the connection to the Hub ({url}) broke off (peer closed "
+            f"connection without sending complete message body (received 0 bytes, expected {len(BIG)})); "
+            f"{STAYS}; {OTHERWISE}"
         ),
     ),
     "garbled": (
@@ -94,6 +98,10 @@ BROKEN = {
             f"damaged: llava (org/short): a file came with another size than the Hub names; {STAYS}: "
             "type the same again to download it anew."
         ),
+    ),
+    "down": (
+        Fault(503),
+        f"hub down: llava (org/down): {{url}} answers with HTTP 503; type the same again later: {STAYS}; {OTHERWISE}",
     ),
     "reset": (Fault(drop_after=1000, reset=True, times=2), "complete"),
 }
@@ -120,7 +128,7 @@ def refused(server: HubServer, tmp_path_factory: pytest.TempPathFactory) -> dict
     with pytest.MonkeyPatch.context() as patch:
         use(patch, tmp_path_factory.mktemp("refused"), server.url)
         asked = [Checkpoint("llava", f"org/{name}", **MORE.get(name, {})) for name in REFUSED]
-        return dict(zip(REFUSED, map(worded, aside.call("spawn", hub_files.survey, asked)), strict=True))
+        return dict(zip(REFUSED, map(worded, aside.call("spawn", hub_client.survey, asked)), strict=True))
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -130,7 +138,12 @@ def test_a_refusal_is_one_sentence(refused: dict[str, str], server: HubServer, n
 
 
 def attempts(checkpoints: Sequence[Checkpoint]) -> list[Snapshot | HubTrouble]:
-    """Download each; for one helper process, where all go wrong at once."""
+    """Download each; for one helper process, where all go wrong at once.
+
+    Between its tries huggingface_hub waits a second, which nobody has to wait for here.
+    """
+    wait = time.sleep
+    time.sleep = lambda seconds: wait(float(seconds) / 20)
     with ThreadPoolExecutor(len(checkpoints)) as pool:
         return list(pool.map(attempt, checkpoints))
 
@@ -138,7 +151,7 @@ def attempts(checkpoints: Sequence[Checkpoint]) -> list[Snapshot | HubTrouble]:
 def attempt(checkpoint: Checkpoint) -> Snapshot | HubTrouble:
     """Download one, or return what went wrong."""
     try:
-        return hub_files.fetch(checkpoint, hub_files.listing(checkpoint))
+        return hub_client.fetch(checkpoint, hub_client.listing(checkpoint))
     except HubTrouble as found:
         return found
 
@@ -161,7 +174,7 @@ def test_a_download_that_breaks(broken: tuple[Path, dict[str, str]], server: Hub
     assert said[name] == message
     left = {path.name for path in (cache / f"models--hurt--{name}").rglob("*.safetensors")}
     assert left == ({"model.safetensors"} if message == "complete" else set())
-    assert not list(cache.rglob("*.incomplete"))
+    assert not list(cache.rglob("*.*.incomplete"))
 
 
 def test_what_is_complete_stays(broken: tuple[Path, dict[str, str]], server: HubServer) -> None:
@@ -187,10 +200,30 @@ def test_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, 
     found = trouble()
 
     assert found.reason == "unreachable"
+    refused = f"[Errno {errno.ECONNREFUSED}] Connection refused"
     assert str(found) == (
-        f"llava (org/name) is not in the cache {tmp_path}/hub and the Hub (http://{shown}{address}) "
-        "cannot be reached ([Errno 111] Connection refused); copy the cache, type --prefetch where there is network, "
-        + OTHERWISE
+        f"llava (org/name) is not in the cache {tmp_path}/hub and the Hub (http://{shown}{address}) cannot be reached "
+        f"({refused}); copy the cache, type --prefetch where there is network, {OTHERWISE}"
+    )
+
+
+def test_no_such_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Hub whose name nobody resolves cannot be reached."""
+    use(monkeypatch, tmp_path, "http://hub.invalid")
+    assert trouble().reason == "unreachable"
+
+
+def test_a_hub_that_never_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Hub that takes the question and says nothing is given up at huggingface_hub's own timeout."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        use(monkeypatch, tmp_path, url)
+        monkeypatch.setenv("HF_HUB_ETAG_TIMEOUT", "1")
+        found = trouble()
+
+    assert found.reason == "dropped"
+    assert (
+        str(found) == f"llava (org/name): the connection to the Hub ({url}) broke off (timed out); {STAYS}; {OTHERWISE}"
     )
 
 
@@ -211,7 +244,7 @@ def test_offline_by_choice(server: HubServer, tmp_path: Path, monkeypatch: pytes
 
 def test_an_error_that_nobody_foresaw(tmp_path: Path) -> None:
     """An error of another kind is told with its name, and what it was raised from comes first."""
-    found = hub_files.Found(tmp_path, tmp_path, tmp_path, lacks=("a", "b", "c", "d"), damaged=("e",))
+    found = Found(tmp_path, tmp_path, tmp_path, lacks=("a", "b", "c", "d"), damaged=("e",))
     told = hub_trouble.explain(RuntimeError(f"xet: {TOKEN}\nmore"), WANTED, found, "https://huggingface.co")
     assert told.reason == "unexpected"
     assert str(told) == f"llava (org/name) could not be had (RuntimeError: xet: [secret]); try again, {OTHERWISE}"

@@ -14,7 +14,7 @@ from tests import product
 if TYPE_CHECKING:
     from pathlib import Path
 
-HEAVY = ("torch", "transformers", "pynvml", "jtop", "matplotlib", "pandas")
+HEAVY = ("torch", "transformers", "huggingface_hub", "pynvml", "jtop", "matplotlib", "pandas")
 SOURCES = sorted([*(product.ROOT / "benchmarks").rglob("*.py"), *(product.ROOT / "plotting").rglob("*.py")])
 TORCH_MAY_STAND_IN = {
     "benchmarks/worker/generation.py",
@@ -31,9 +31,9 @@ def imported(module: str) -> set[str]:
     return set(json.loads(done.stdout))
 
 
-@pytest.mark.parametrize("module", ["conftest", "benchmarks.plugin"])
+@pytest.mark.parametrize("module", ["conftest", "benchmarks.plugin", "benchmarks.prefetch"])
 def test_the_meter_is_light(module: str) -> None:
-    """Importing the plugin brings in no torch, transformers, sensor library, matplotlib or pandas."""
+    """Importing the plugin brings in no torch, transformers, huggingface_hub, sensor library, matplotlib or pandas."""
     assert imported(module) == set()
 
 
@@ -86,7 +86,8 @@ def test_arrows(path: Path) -> None:
         ours = [module for module in found if module.startswith("benchmarks")]
         assert all(module.startswith("benchmarks.record.") for module in ours)
     if name not in TORCH_MAY_STAND_IN:
-        assert not [m for m, top in found.items() if top and m.split(".")[0] in ("torch", "transformers")]
+        late = ("torch", "transformers", "huggingface_hub")
+        assert not [m for m, top in found.items() if top and m.split(".")[0] in late]
 
 
 def test_energy_maths_stands_alone() -> None:

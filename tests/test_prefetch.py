@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks import aside, hub_files, prefetch
-from benchmarks.hub import Checkpoint, HubTrouble, Listing
+from benchmarks import aside, hub, hub_client, prefetch
+from benchmarks.checkpoint import Checkpoint, Found, Listing
+from benchmarks.hub import HubTrouble
 from tests.hub_server import Fault, HubServer, stocked, use
 
 if TYPE_CHECKING:
@@ -51,6 +53,11 @@ def test_prefetch(server: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert said[8].startswith("gemma3n: not fetched. gemma3n (org/gated) is gated: accept the licence at ")
     assert all(" of 24.0 MB, " in line for line in shown)
 
+    shutil.rmtree(tmp_path / "hub/models--org--llava/snapshots")  # as if the commit were another with the same weights
+    prefetch.prefetch(WANTED[:1], said.append)
+    assert said[-3].split()[3:] == ["0.0", "MB", "24.0", "MB"]
+    assert len(server.got("org/llava", "model.safetensors")) == 1
+
     asked = len(server.asked)
     again = prefetch.prefetch(WANTED[:2], said.append)
     assert [one.snapshot for one in again] == [one.snapshot for one in outcomes[:2]]
@@ -58,14 +65,14 @@ def test_prefetch(server: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert said[-3].startswith("0.0 MB to download into ")
 
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    plans = aside.call("spawn", hub_files.survey, WANTED)
+    plans = aside.call("spawn", hub_client.survey, WANTED)
     assert [isinstance(plan, Listing) for plan in plans] == [True, True, False, False, True]
 
 
 def listing(gigabytes: float, here: frozenset[str] = frozenset()) -> Listing:
     """Return a checkpoint of one big file and a small one."""
     files = {"model.safetensors": round(gigabytes * 1e9), "config.json": 500_000}
-    return Listing("0123456789abcdef" * 2 + "01234567", files, here, hub_files.Found(Path("/"), Path("/none")))
+    return Listing("0123456789abcdef" * 2 + "01234567", files, here, Found(Path("/"), Path("/none")))
 
 
 def test_the_table() -> None:
@@ -81,3 +88,11 @@ def test_the_table() -> None:
     ]
     assert total.startswith("1000014.1 GB to download into /, ")
     assert total.endswith(" free: not enough for all, set HF_HOME to a larger disk")
+
+
+def test_the_progress() -> None:
+    """The progress counts what is here already, and never says more than there is."""
+    plan = listing(10.9, frozenset({"config.json"}))
+
+    assert hub.told("gemma3n", plan, 3_200_000_000, 85e6) == "gemma3n: 3.2 of 10.9 GB, 85 MB/s"
+    assert hub.told("gemma3n", plan, 20_000_000_000, 0.0) == "gemma3n: 10.9 of 10.9 GB, 0 MB/s"

@@ -133,9 +133,8 @@ def quieten(*, offline: bool) -> None:
     offline: the next model may have to be downloaded.
     """
     settings = {"TRANSFORMERS_VERBOSITY": "error", "TOKENIZERS_PARALLELISM": "false"}
-    if offline:
-        settings |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
-    os.environ.update(settings)
+    settings["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+    os.environ.update(settings | ({"HF_HUB_OFFLINE": "1"} if offline else {}))
     if "transformers" in sys.modules:  # imported before this process was forked
         from transformers.utils import logging  # noqa: PLC0415
 
