@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmarks import aside, hub, hub_client, memory, memory_guard, nvml
+from benchmarks import aside, hub, memory, memory_guard, nvml
 from benchmarks.estimate import Work, estimate, rates
-from benchmarks.hub_trouble import HubTrouble
+from benchmarks.hub import client
+from benchmarks.hub.trouble import HubTrouble
 from benchmarks.models import MODELS
 from benchmarks.progress import duration
 from benchmarks.terminal import table
@@ -17,8 +18,8 @@ from benchmarks.worker.probe import probe
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from benchmarks.checkpoint import Listing
     from benchmarks.estimate import Figures, Positions
+    from benchmarks.hub.checkpoint import Listing
     from benchmarks.plan import Plan
     from benchmarks.roofline import Probe
 
@@ -115,7 +116,7 @@ def downloads(plan: Plan, models: Sequence[str]) -> tuple[dict[str, Download], l
     if plan.weights != "hub":
         return dict.fromkeys(models, 0), []
     wanted = [plan.checkpoint(MODELS[model]) for model in models]
-    found = aside.call("spawn", hub_client.survey, wanted)
+    found = aside.call("spawn", client.survey, wanted)
     sizes = {model: _missing(listing) for model, listing in zip(models, found, strict=True)}
     known = [listing for listing in found if not isinstance(listing, HubTrouble)]
     return sizes, hub.against_disk(known)

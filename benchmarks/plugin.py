@@ -11,9 +11,9 @@ import pytest
 
 from benchmarks import forecast, models, options, recovery, signals, storage
 from benchmarks.errors import BenchmarkError
+from benchmarks.hub.prefetch import prefetch
 from benchmarks.journal import PairLog
 from benchmarks.plan import make as make_plan
-from benchmarks.prefetch import prefetch
 from benchmarks.progress import Progress
 from benchmarks.session import PairSession
 from benchmarks.study import Study

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from benchmarks import checkpoints
+from benchmarks import source as sources
 from benchmarks.memory_guard import MemoryGuard
 from benchmarks.worker import handle
 from benchmarks.worker.protocol import Job, WorkerFailed
@@ -41,8 +41,8 @@ class Runner:
         Raises:
             WorkerFailed: it could not, or it does not fit into memory.
         """
-        plan, source = self._plan, checkpoints.find(self._plan, self._spec, self._show)
-        self.memory_guard.admit(checkpoints.predicted_bytes(plan, self._spec, source))
+        plan, source = self._plan, sources.find(self._plan, self._spec, self._show)
+        self.memory_guard.admit(sources.predicted_bytes(plan, self._spec, source))
         worker = handle.start(self._job(source), isolation=plan.isolation, start_method=plan.start_method)
         self.worker = worker
         if isinstance(worker, handle.Child):  # in one process the meter would end itself: options refuse a floor there
@@ -97,7 +97,7 @@ class Runner:
         except WorkerFailed as failure:
             raise self.memory_guard.explain(failure) from None
 
-    def _job(self, source: checkpoints.Source) -> Job:
+    def _job(self, source: sources.Source) -> Job:
         plan = self._plan
         return Job(
             model=self._spec.id,

@@ -15,7 +15,7 @@ import pytest
 
 from benchmarks import device, past, progress, signals
 from benchmarks.compose import compose
-from benchmarks.hub_trouble import HubTrouble
+from benchmarks.hub.trouble import HubTrouble
 from benchmarks.meters import Meters
 from benchmarks.models import MODELS
 from benchmarks.record import DID_NOT_FIT, FAILED, INTERRUPTED, MEASURED, SKIPPED

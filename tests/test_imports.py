@@ -31,7 +31,7 @@ def imported(module: str) -> set[str]:
     return set(json.loads(done.stdout))
 
 
-@pytest.mark.parametrize("module", ["conftest", "benchmarks.plugin", "benchmarks.prefetch"])
+@pytest.mark.parametrize("module", ["conftest", "benchmarks.plugin", "benchmarks.hub.prefetch"])
 def test_the_meter_is_light(module: str) -> None:
     """Importing the plugin brings in no torch, transformers, huggingface_hub, sensor library, matplotlib or pandas."""
     assert imported(module) == set()

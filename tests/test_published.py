@@ -12,8 +12,8 @@ from benchmarks.models import MODELS
 from benchmarks.record import Record, faults
 from benchmarks.shape import fits
 from tests import product
-from tests.hub_layout import COMMIT, files_of, lay_out
-from tests.hub_server import Fault, HubServer
+from tests.hub.layout import COMMIT, files_of, lay_out
+from tests.hub.server import Fault, HubServer
 from tests.models.test_miniatures import job
 from tests.worker.test_numerics import CONVOLUTION, overflowing
 

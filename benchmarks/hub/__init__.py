@@ -1,6 +1,6 @@
 """From a model to a complete local directory of its published checkpoint: in the cache, or from the Hub.
 
-huggingface_hub and the network are left to a helper process (`hub_client`); this side blocks, and tells
+huggingface_hub and the network are left to a helper process (`client`); this side blocks, and tells
 the progress by looking at the bytes in the cache's folder.
 """
 
@@ -12,9 +12,10 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING
 
-from benchmarks import aside, hub_client
-from benchmarks.checkpoint import Checkpoint, Listing, Snapshot
-from benchmarks.hub_trouble import HubTrouble, no_room, size
+from benchmarks import aside
+from benchmarks.hub import client
+from benchmarks.hub.checkpoint import Checkpoint, Listing, Snapshot
+from benchmarks.hub.trouble import HubTrouble, no_room, size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -54,7 +55,7 @@ def locate(wanted: Checkpoint) -> Snapshot | None:
     A snapshot is complete with config.json, every weight file that its index names, none of them cut short,
     the extra folders, and all that huggingface_hub remembers the repository to hold.
     """
-    return aside.call("spawn", hub_client.find, wanted).complete
+    return aside.call("spawn", client.find, wanted).complete
 
 
 def listing(wanted: Checkpoint) -> Listing:
@@ -63,7 +64,7 @@ def listing(wanted: Checkpoint) -> Listing:
     Raises:
         HubTrouble: there is none, or it cannot be asked.
     """
-    return aside.call("spawn", hub_client.listing, wanted)
+    return aside.call("spawn", client.listing, wanted)
 
 
 def obtain(wanted: Checkpoint, say: Callable[[str], None]) -> Snapshot:
@@ -74,7 +75,7 @@ def obtain(wanted: Checkpoint, say: Callable[[str], None]) -> Snapshot:
     Raises:
         HubTrouble: it could not be had.
     """
-    (plan,) = aside.call("spawn", hub_client.survey, [wanted])
+    (plan,) = aside.call("spawn", client.survey, [wanted])
     if isinstance(plan, HubTrouble):
         raise plan
     return plan.found.complete or download(wanted, plan, say)
@@ -91,7 +92,7 @@ def download(wanted: Checkpoint, plan: Listing, say: Callable[[str], None]) -> S
         raise no_room(wanted, needed, free, str(plan.found.cache))
     return aside.watched(
         "spawn",
-        partial(hub_client.fetch, wanted, plan),
+        partial(client.fetch, wanted, plan),
         look=Telling(wanted.model, plan, say).look,
         every_s=LOOK_EVERY_S,
     )

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmarks import aside, hub, hub_client, hub_trouble
-from benchmarks.checkpoint import Checkpoint, Found, Listing, Snapshot
-from benchmarks.hub import HubTrouble
-from tests.hub_server import BIG, TOKEN, Fault, HubServer, stocked, use
+from benchmarks import aside, hub
+from benchmarks.hub import HubTrouble, client
+from benchmarks.hub import trouble as hub_trouble
+from benchmarks.hub.checkpoint import Checkpoint, Found, Listing, Snapshot
+from tests.hub.server import BIG, TOKEN, Fault, HubServer, stocked, use
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -128,7 +129,7 @@ def refused(server: HubServer, tmp_path_factory: pytest.TempPathFactory) -> dict
     with pytest.MonkeyPatch.context() as patch:
         use(patch, tmp_path_factory.mktemp("refused"), server.url)
         asked = [Checkpoint("llava", f"org/{name}", **MORE.get(name, {})) for name in REFUSED]
-        return dict(zip(REFUSED, map(worded, aside.call("spawn", hub_client.survey, asked)), strict=True))
+        return dict(zip(REFUSED, map(worded, aside.call("spawn", client.survey, asked)), strict=True))
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -151,7 +152,7 @@ def attempts(checkpoints: Sequence[Checkpoint]) -> list[Snapshot | HubTrouble]:
 def attempt(checkpoint: Checkpoint) -> Snapshot | HubTrouble:
     """Download one, or return what went wrong."""
     try:
-        return hub_client.fetch(checkpoint, hub_client.listing(checkpoint))
+        return client.fetch(checkpoint, client.listing(checkpoint))
     except HubTrouble as found:
         return found
 

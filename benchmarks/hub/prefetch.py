@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmarks import aside, hub, hub_client
+from benchmarks import aside, hub
 from benchmarks.errors import BenchmarkError
-from benchmarks.hub_trouble import HubTrouble, size
+from benchmarks.hub import client
+from benchmarks.hub.trouble import HubTrouble, size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from benchmarks.checkpoint import Checkpoint, Listing, Snapshot
+    from benchmarks.hub.checkpoint import Checkpoint, Listing, Snapshot
 
 SHORT = 12
 """Digits of a commit that are shown."""
@@ -36,7 +37,7 @@ def prefetch(
     `say` is told lines that stay; `show`, or else `say`, the progress, about twice a second.
     """
     chosen = list(dict.fromkeys(wanted))
-    plans = aside.call("spawn", hub_client.survey, chosen)
+    plans = aside.call("spawn", client.survey, chosen)
     for line in table(chosen, plans):
         say(line)
     outcomes = []

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks import aside, hub, hub_client, prefetch
-from benchmarks.checkpoint import Checkpoint, Found, Listing
-from benchmarks.hub import HubTrouble
-from tests.hub_server import Fault, HubServer, stocked, use
+from benchmarks import aside, hub
+from benchmarks.hub import HubTrouble, client, prefetch
+from benchmarks.hub.checkpoint import Checkpoint, Found, Listing
+from tests.hub.server import Fault, HubServer, stocked, use
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +65,7 @@ def test_prefetch(server: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert said[-3].startswith("0.0 MB to download into ")
 
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    plans = aside.call("spawn", hub_client.survey, WANTED)
+    plans = aside.call("spawn", client.survey, WANTED)
     assert [isinstance(plan, Listing) for plan in plans] == [True, True, False, False, True]
 
 

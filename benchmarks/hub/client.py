@@ -13,9 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.checkpoint import Checkpoint, Found, Listing, Snapshot
-from benchmarks.hub_files import cut_short, drop, expected, intact, lacking, wanted
-from benchmarks.hub_trouble import HubTrouble, explain, incomplete, mismatch, no_checkpoint
+from benchmarks.hub.checkpoint import Checkpoint, Found, Listing, Snapshot
+from benchmarks.hub.files import cut_short, drop, expected, intact, lacking, wanted
+from benchmarks.hub.trouble import HubTrouble, explain, incomplete, mismatch, no_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

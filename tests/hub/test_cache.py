@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks import aside, hub, hub_client, hub_files
-from benchmarks.checkpoint import Checkpoint, Found
+from benchmarks import aside, hub
+from benchmarks.hub import client
+from benchmarks.hub import files as hub_files
+from benchmarks.hub.checkpoint import Checkpoint, Found
 from benchmarks.locks import take
 from benchmarks.models import MODELS, miniature
 from benchmarks.worker import handle
 from benchmarks.worker.protocol import Job
-from tests.hub_layout import COMMIT, files_of, lay_out, weights
-from tests.hub_server import HubServer
+from tests.hub.layout import COMMIT, files_of, lay_out, weights
+from tests.hub.server import HubServer
 from tests.models.test_miniatures import IMAGE_TOKENS, job
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ CASES = {
 
 def finds(checkpoints: Sequence[Checkpoint]) -> list[Found]:
     """Return what the cache holds of each; for one helper process."""
-    return [hub_client.find(checkpoint) for checkpoint in checkpoints]
+    return [client.find(checkpoint) for checkpoint in checkpoints]
 
 
 def offline_home(folder: Path, patch: pytest.MonkeyPatch) -> Path:
@@ -137,7 +139,7 @@ def test_wanted_files() -> None:
 
 def swept(home: Path) -> None:
     """Sweep a cache; for a helper process."""
-    hub_client.sweep(hub_client._hub(), Found(home / "hub", home / "hub/models--org--whole"))
+    client.sweep(client._hub(), Found(home / "hub", home / "hub/models--org--whole"))
 
 
 def test_only_lost_halves_are_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from tests.hub_layout import weights
+from tests.hub.layout import weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,7 @@ import pytest
 from benchmarks import hub
 from benchmarks.hub import Checkpoint, HubTrouble, Snapshot
 from tests import product
-from tests.hub_server import BIG, TOKEN, Fault, HubServer, stocked, use
+from tests.hub.server import BIG, TOKEN, Fault, HubServer, stocked, use
 from tests.test_interruptions import children, gone
 
 if TYPE_CHECKING:

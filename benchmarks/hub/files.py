@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from benchmarks.checkpoint import Checkpoint
+    from benchmarks.hub.checkpoint import Checkpoint
 
 PATTERNS = ("*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "*.tiktoken")
 """The files that transformers loads a checkpoint from: weights, settings, chat template, tokenizer."""

@@ -11,7 +11,7 @@ from benchmarks.errors import BenchmarkError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from benchmarks.checkpoint import Checkpoint, Found
+    from benchmarks.hub.checkpoint import Checkpoint, Found
 
 OTHERWISE = "or --weights=random measures the same architecture without it"
 FULL = (errno.ENOSPC, errno.EDQUOT)
