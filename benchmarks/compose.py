@@ -61,7 +61,7 @@ def compose(session: PairSession, status: str, finished: str) -> Record:
         "pair": {
             "id": session.id,
             "model": session.spec.id,
-            "label": session.spec.label,
+            "label": session.spec.label_of(session.plan.weights),
             "precision": session.precision,
         },
         "checkpoint": _checkpoint(session),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from plotting.load import Entry, Saves
 
 STUDY_DEVICES = ("Dell Pro Max GB10", "Jetson Thor", "Jetson AGX Orin")
-STUDY_MODELS = ("Gemma3N", "InternVL2-2B", "LLaVA", "Moondream2", "Phi", "SmolVLM2")
+STUDY_MODELS = ("Gemma3N", "InternVL2-2B", "InternVL2-2B (2.5-MPO)", "LLaVA", "Moondream2", "Phi", "SmolVLM2")
 ALIASES = {"InternVL": "InternVL2-2B"}
 NEVER = "never attempted"
 NEVER_REASON = "no save holds this pair"
@@ -149,7 +149,7 @@ def _facts(entry: Entry) -> dict[str, Any]:
         "memory_kind": words("memory", "kind"),
         "memory_method": words("memory", "method"),
         "bandwidth_source": words("roofline", "bandwidth_source"),
-        "finite_logits": _section(record, "health").get("finite_logits") is not False,
+        "finite_logits": _finite(record),
         "invalid": _invalid(record),
         "doubts": _doubts(record),
         **_sample(record),
@@ -163,6 +163,12 @@ def _sample(record: Record) -> dict[str, str]:
     found = _section(record, "sample")
     said = {"sample": "text", "sample_image": "image", "sample_prompt": "prompt"}
     return {column: " ".join(_text(found.get(key), f"sample.{key}").split()) for column, key in said.items()}
+
+
+def _finite(record: Record) -> bool:
+    """Return whether nothing that was looked at was infinite or NaN: neither logits nor what modules make."""
+    odd = _section(record, "numerics").get("first_nonfinite")
+    return odd is None and _section(record, "health").get("finite_logits") is not False
 
 
 def _invalid(record: Record) -> str:

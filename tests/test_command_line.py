@@ -84,9 +84,9 @@ def test_a_bad_image_among_good_ones(tmp_path: Path) -> None:
     assert "cut.jpg is damaged" in refuse(tmp_path, f"--images={folder}")
 
 
-def test_models_help() -> None:
+def test_models_help(tmp_path: Path) -> None:
     """--models=help lists the models and measures nothing."""
-    done = product.run([*product.command(product.ROOT / "results")[:5], "benchmarks", "--models=help"])
+    done = product.measure(tmp_path, "--models=help")
 
     assert done.returncode == 0
     assert "HuggingFaceTB/SmolVLM2-2.2B-Instruct" in done.stdout

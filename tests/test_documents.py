@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmarks.models import MODELS
+from benchmarks.models.__main__ import COMMAND, make
 from benchmarks.power import MONITORS
 from plotting.figures import FIGURES
 from tests import product
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 README = (product.ROOT / "README.md").read_text()
 CONTRIBUTING = (product.ROOT / "CONTRIBUTING.md").read_text()
 EXAMPLE = product.ROOT / "docs/example"
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/models.md")
 
 
 def test_the_two_commands_come_first() -> None:
@@ -75,6 +76,14 @@ def test_the_example_is_what_its_command_makes(tmp_path: Path) -> None:
         assert committed.exists(), made.name
         if made.suffix != ".png":
             assert committed.read_text() == made.read_text(), made.name
+
+
+def test_the_page_of_models_is_what_its_command_makes() -> None:
+    """The committed page of the models is what the command that it names makes from the registry."""
+    page = (product.ROOT / "docs/models.md").read_text()
+
+    assert f"`{COMMAND}`" in page
+    assert make("forkserver") == page
 
 
 def test_readmes_table_is_the_examples() -> None:

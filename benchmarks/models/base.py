@@ -36,6 +36,7 @@ class ModelSpec:
     Attributes:
         id: what the command line and the tests' ids say.
         label: the name in figures.
+        published_label: the name in figures with published weights, where those are not what `label` says.
         checkpoint: the published checkpoint's name.
         repo: its repository on the Hub.
         blueprint: (spec, size) -> Blueprint. "full" has the published dimensions exactly.
@@ -64,6 +65,7 @@ class ModelSpec:
     vision_end: str
     parameters: int
     dims: Dims = field(default_factory=dict)
+    published_label: str | None = None
     revision: str | None = None
     adapter: str | None = None
     gated: bool = False
@@ -74,6 +76,10 @@ class ModelSpec:
     own: str | None = None
     mini_remarks: tuple[str, ...] = ()
     random_remarks: tuple[str, ...] = ()
+
+    def label_of(self, weights: str) -> str:
+        """Return the name in figures."""
+        return self.published_label or self.label if weights == "hub" else self.label
 
     def differences(self, weights: str) -> list[str]:
         """Return in what `weights` of this model differ from what its name says, in sentences."""

@@ -181,6 +181,7 @@ SPECS = (
     ModelSpec(
         id="internvl2-2b",
         label="InternVL2-2B",
+        published_label="InternVL2-2B (2.5-MPO)",
         checkpoint="InternVL2_5-2B-MPO-hf",
         repo="OpenGVLab/InternVL2_5-2B-MPO-hf",
         licence="MIT",

@@ -54,12 +54,12 @@ def test_prefetch(server: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert all(" of 24.0 MB, " in line for line in shown)
 
     shutil.rmtree(tmp_path / "hub/models--org--llava/snapshots")  # as if the commit were another with the same weights
-    prefetch.prefetch(WANTED[:1], said.append)
+    prefetch.prefetch(WANTED[:1], said.append, shown.append)
     assert said[-3].split()[3:] == ["0.0", "MB", "24.0", "MB"]
     assert len(server.got("org/llava", "model.safetensors")) == 1
 
     asked = len(server.asked)
-    again = prefetch.prefetch(WANTED[:2], said.append)
+    again = prefetch.prefetch(WANTED[:2], said.append, shown.append)
     assert [one.snapshot for one in again] == [one.snapshot for one in outcomes[:2]]
     assert len(server.asked) == asked
     assert said[-3].startswith("0.0 MB to download into ")

@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 LOOK_S = 0.02
 MOST_GROWTH_BYTES = 30_000_000
-MORE = '    *(_spec(f"-{number}", "7b", text=_text(4096, 11008, 32, 32)) for number in range({models})),\n)\n'
+MORE = (
+    '    *(_spec(f"-{number}", "7b", "main", parameters=0, text=_text(4096, 11008, 32, 32))'
+    " for number in range({models})),\n)\n"
+)
 
 
 @dataclass
