@@ -13,13 +13,32 @@ def conditions(table: pd.DataFrame) -> list[str]:
     measured = table[table["status"] == MEASURED]
     if not len(measured):
         return ["Nothing was measured."]
-    notes = [_work(measured), "Power: " + "; ".join(power(table)) + "."]
+    notes = [_work(measured), "Power: " + "; ".join(power(table)) + ".", *_bandwidth(measured)]
     kinds = set(measured["weights"])
     if "mini" in kinds:
         notes.append(_miniature(measured[measured["weights"] == "mini"]))
     if "random" in kinds:
         notes.append("Random weights at full size: time, memory and energy are the models', what they say is not.")
     return notes + differences(table)
+
+
+def _bandwidth(measured: pd.DataFrame) -> list[str]:
+    """Return what MBU is a share of, on each device that has one."""
+    known = measured[measured["mbu"].notna()]
+    parts = []
+    for device, rows in known.groupby("device", sort=False):
+        span = "; ".join(
+            f"{low:.0f} GB/s, {source}" if f"{low:.0f}" == f"{high:.0f}" else f"{low:.0f} to {high:.0f} GB/s, {source}"
+            for source, low, high in _spans(rows)
+        )
+        parts.append(f"{device}: of {span}")
+    return [f"MBU: {'; '.join(parts)}."] if parts else []
+
+
+def _spans(rows: pd.DataFrame) -> list[tuple[str, float, float]]:
+    """Return (source, least, most GB/s) of each source of peak bandwidths: a measured one differs by session."""
+    found = rows.groupby("bandwidth_source", sort=False)["bandwidth_gb_per_s"]
+    return [(str(source), values.min(), values.max()) for source, values in found]
 
 
 def power(table: pd.DataFrame) -> list[str]:

@@ -148,6 +148,7 @@ def _facts(entry: Entry) -> dict[str, Any]:
         "scope_mismatch": _section(record, "power").get("scope_mismatch") is True,
         "memory_kind": words("memory", "kind"),
         "memory_method": words("memory", "method"),
+        "bandwidth_gb_per_s": number("roofline", "bandwidth_bytes_per_s") / 1e9,
         "bandwidth_source": words("roofline", "bandwidth_source"),
         "finite_logits": _finite(record),
         "invalid": _invalid(record),

@@ -35,6 +35,7 @@ CONDITIONS = (
     "power_flags",
     "memory_kind",
     "memory_method",
+    "bandwidth_gb_per_s",
     "bandwidth_source",
     "finite_logits",
     "doubts",

@@ -64,15 +64,15 @@ def _anchor(heading: str) -> str:
     return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
-def test_the_example_is_what_its_command_makes(tmp_path: Path) -> None:
-    """The committed texts of the example are those that the command beside them makes from the committed save."""
-    command = "python -m plotting '*_example' --out docs/example"
-    assert command in CONTRIBUTING
-    done = product.plotting("*_example", "--out", str(tmp_path))
+@pytest.mark.parametrize(("saves", "folder"), [("*_example", "docs/example"), ("*_random", "docs/example/random")])
+def test_the_example_is_what_its_command_makes(tmp_path: Path, saves: str, folder: str) -> None:
+    """The committed texts of the example are those that the command beside them makes from the committed saves."""
+    assert f"python -m plotting '{saves}' --out {folder}" in CONTRIBUTING
+    done = product.plotting(saves, "--out", str(tmp_path))
     assert done.returncode == 0, done.stderr
 
     for made in sorted(tmp_path.iterdir()):
-        committed = EXAMPLE / made.name
+        committed = product.ROOT / folder / made.name
         assert committed.exists(), made.name
         if made.suffix != ".png":
             assert committed.read_text() == made.read_text(), made.name
@@ -88,10 +88,11 @@ def test_the_page_of_models_is_what_its_command_makes() -> None:
 
 def test_readmes_table_is_the_examples() -> None:
     """Each row of README's table, and its line of conditions, stands in the example's page as it was generated."""
-    page = (EXAMPLE / "README.md").read_text().splitlines()
+    pages = [(EXAMPLE / name).read_text().splitlines() for name in ("README.md", "random/README.md")]
+    page = [line for lines in pages for line in lines]
     shown = README.partition("\n## The example\n")[2].partition("\n## ")[0].splitlines()
     rows = [line for line in shown if line.startswith("|")]
 
-    assert len(rows) == 2 + 12
+    assert len(rows) == 2 + 12 + 2 + 1
     assert [row for row in rows if row not in page] == []
     assert [line for line in shown if line.startswith("- ") and line not in page] == []
