@@ -18,18 +18,19 @@ The path of one number:
 Where things are:
 
     plugin      options, hooks and fixtures: what pytest sees
-    options     the command line, and the Plan that it becomes
+    options, plan, forecast    the command line, the Plan that it becomes, and what --plan says of it
     session     one pair's life, from nothing to a Record
     runner, meters, tally      its child, its sensors, its runs
+    compose, record            the Record: put together, and its schema
     journal, past, unfinished, recovery    what is on disk between runs, and how --resume goes on with it
-    models/     MODELS: which models there are, and miniatures of them
-    hub, prefetch      a model's published checkpoint: found in the cache, or downloaded by a helper process
+    models/     MODELS: which models there are, and how to build one like each
+    source, hub/               where a pair's checkpoint is: made here, found in the cache, or downloaded
     workload    photographs x prompts x new tokens x batch
     worker/     the process that owns the model; the only importer of torch and transformers
     power/      PowerMonitor, one file a sensor; energy maths
     storage, signals           a save is written whole, and a session that is stopped is saved
     memory, memory_guard       bytes; whether a model fits, before and while it runs
-    device, health             what machine this is; whether it was itself
+    device, health, ability    what machine this is; whether it was itself; what it can do
+    roofline, estimate, bandwidth, caches    what a decode step reads, and the time and peak that follow
     redact, shape, locks       no secrets; declared types, checked; two sessions told apart
-    record      the Record's schema
 """

@@ -124,13 +124,13 @@ def from_energy(formula: Callable[[Energy, float], float], *, net: bool = False)
     return compute
 
 
-def gigabytes(name: str) -> Callable[[Record], Result]:
-    """Return a size of the Record's memory in GB."""
+def gigabytes(name: str, section: str = "memory") -> Callable[[Record], Result]:
+    """Return a size in a section of the Record in GB."""
 
     def compute(record: Record) -> Result:
-        memory = _section(record, "memory")
-        value = memory.get(name)
-        return (None, _reason(memory, name)) if value is None else (float(value) / GB, "")
+        found = _section(record, section)
+        value = found.get(name)
+        return (None, _reason(found, name)) if value is None else (float(value) / GB, "")
 
     return compute
 

@@ -221,6 +221,14 @@ _ALL = (
         "from_pretrained + every weight touched or on the device",
         field("load", "load_time_s"),
     ),
+    Metric(
+        "load_peak_ram_gb",
+        "Peak RAM while loading",
+        "GB",
+        False,
+        "of the process that loads, file-mapped weights included",
+        gigabytes("peak_ram_bytes", "load"),
+    ),
     Metric("runs", "Good runs", "runs", None, "count", count("good")),
     Metric("failed_runs", "Failed runs", "runs", False, "count", count("failed")),
 )

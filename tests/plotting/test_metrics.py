@@ -61,6 +61,7 @@ KNOWN = {
     "ram_delta_gb": 4.0,
     "avg_vram_gb": 5.0,
     "load_time_s": 3.0,
+    "load_peak_ram_gb": 1.0,
     "runs": 10.0,
     "failed_runs": 2.0,
 }
@@ -90,6 +91,7 @@ NULLS: dict[str, tuple[str, str, str | None]] = {
     "ram_delta_gb": ("memory", "ram_delta_bytes", WHY),
     "avg_vram_gb": ("memory", "vram_avg_bytes", WHY),
     "load_time_s": ("load", "load_time_s", WHY),
+    "load_peak_ram_gb": ("load", "peak_ram_bytes", WHY),
     "runs": ("counts", "good", NOT_SAID),
     "failed_runs": ("counts", "failed", NOT_SAID),
 }

@@ -28,11 +28,12 @@ def shell(folder: Path, model: str, precision: str) -> Job:
 @pytest.mark.parametrize("precision", ["fp16", "bf16"])
 @pytest.mark.parametrize("family", IMAGE_TOKENS)
 def test_random_weights_run(tmp_path: Path, family: str, precision: str) -> None:
-    """Random weights of each family are made without a file and run with finite numbers in every module."""
+    """Random weights of each family are made without a file, and run, alone and in twos, with finite numbers."""
     worker = handle.start(shell(tmp_path, family, precision), isolation="process", start_method="forkserver")
     loaded = worker.load()
     seen = worker.verify([(0, 0)])
     marks = worker.run([(0, 0)], check=True)
+    batch = worker.run([(0, 0), (1, 1)])
     worker.close()
 
     assert loaded["load_method"] == weights.MADE
@@ -42,6 +43,7 @@ def test_random_weights_run(tmp_path: Path, family: str, precision: str) -> None
     assert seen["modules"] > 20
     assert marks["finite_logits"] is True
     assert marks["new_tokens"] == NEW_TOKENS
+    assert (batch["new_tokens"], batch["image_tokens"]) == (2 * NEW_TOKENS, 2 * IMAGE_TOKENS[family])
 
 
 def test_loading_says_how_much_memory_it_took() -> None:
