@@ -1,4 +1,4 @@
-"""--plan: what each pair would download and take, from the architecture alone; and fp16 that is not worth waiting for."""
+"""--plan: what each pair would download and take, from its architecture; and fp16 that is not worth waiting for."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_the_verdict(free: int | None, floor: int, download: forecast.Download, 
 
 
 def test_slow_fp16_is_skipped_unless_it_is_wanted() -> None:
-    """A processor without fp16 arithmetic skips fp16 with the rates; asked for it is measured, and miniatures always."""
+    """A processor without fp16 arithmetic skips fp16 and gives the rates; miniatures, and who asks, measure it."""
     slow = plan(ability=ability.measured(probed(3e9), "random"))
 
     assert (slow.why_skipped("fp16") or "").startswith(
