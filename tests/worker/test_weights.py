@@ -84,3 +84,14 @@ def test_each_model_says_what_its_stand_ins_lack(model: str) -> None:
     assert any("no load time" in sentence for sentence in spec.differences("random"))
     assert set(spec.differences("hub")) == set(spec.remarks)
     assert set(spec.remarks) <= set(spec.differences("mini"))
+
+
+def test_straight_to_a_device_leaves_nothing_on_the_model() -> None:
+    """A device map of one device, as it is used off the CPU, attaches no hook that would cost time at each module."""
+    pytest.importorskip("accelerate", reason="accelerate is not installed: pip install accelerate")
+    from transformers import AutoModelForMultimodalLM  # noqa: PLC0415
+
+    model = AutoModelForMultimodalLM.from_pretrained(job("llava").source, device_map={"": torch.device("cpu")})
+
+    assert not any(hasattr(module, "_hf_hook") for module in model.modules())
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
