@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from benchmarks import redact
+from benchmarks import redact, verdict
 from benchmarks.models import miniature
 from benchmarks.record import MEASURED, SCHEMA
 from benchmarks.roofline import Traffic
@@ -94,7 +94,7 @@ def _memory(session: PairSession, measured: Memory) -> Memory:
 def _message(session: PairSession, status: str) -> str:
     if status == "interrupted" and session.stuck is None:
         return f"{session.id} was interrupted after {session.tally.attempted} of {session.tally.planned} runs"
-    return session.verdict
+    return verdict.of(session)
 
 
 def _checkpoint(session: PairSession) -> Checkpoint:

@@ -11,9 +11,7 @@ import time
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
-from benchmarks import device, past, progress, signals
+from benchmarks import device, past, progress, signals, verdict
 from benchmarks.compose import compose
 from benchmarks.hub.trouble import HubTrouble
 from benchmarks.meters import Meters
@@ -96,7 +94,7 @@ class PairSession:
                 self._runner.end(at_once=status == INTERRUPTED)
                 self.meters.close()
                 self._conclude(benchmark, status)
-        end(status, self.verdict)
+        verdict.end_test(status, verdict.of(self))
 
     @property
     def _status(self) -> str:
@@ -121,28 +119,6 @@ class PairSession:
         return 1 if self.skipped or self.tally.given_up or self.stuck else max(1, self.plan.runs - self.tally.attempted)
 
     @property
-    def verdict(self) -> str:
-        """Why the pair is not measured, in one sentence."""
-        tally = self.tally
-        where = f"{self.id} on {self.plan.machine['label']}"
-        if self.stuck is not None:
-            done = f"was interrupted after {tally.attempted} of {tally.planned} runs"
-            return f"{where} {done} and could not go on: {self.stuck}"
-        if self.skipped:
-            return f"{where} was skipped: {self.skipped}"
-        if tally.misfit is not None:
-            after = f" after {len(tally.marks)} good runs of {tally.planned}" if tally.marks else ""
-            return f"{where} did not fit{after}: {tally.misfit}"
-        if tally.stage == "load":
-            return f"{where} could not be loaded: {tally.first_message}"
-        if tally.stage == "verify":
-            return f"{where} was not measured: {tally.first_message}"
-        if tally.stage == "warmup":
-            return f"{where} failed in a warm-up run: {tally.first_message}"
-        of = "" if tally.attempted == tally.planned else f" of {tally.planned} planned"
-        return f"{where} failed all {tally.attempted} runs{of}: {tally.first_message}"
-
-    @property
     def memory_guard(self) -> MemoryGuard:
         """What guards the machine's memory."""
         return self._runner.memory_guard
@@ -152,7 +128,7 @@ class PairSession:
         latencies = record["runs"]["latency_s"] if record["runs"] else []
         benchmark.pedantic(lambda: None, rounds=max(1, len(latencies)))
         self._hand_over(benchmark, record, latencies)
-        end(record["status"], record["message"] or record["status"])
+        verdict.end_test(record["status"], record["message"] or record["status"])
 
     def _recover(self) -> None:
         """Go back to where an earlier session was interrupted in this pair."""
@@ -202,7 +178,7 @@ class PairSession:
         self.numerics = self.numerics or found
         if found is None or found["first_nonfinite"] is None or self.plan.allow_nonfinite:
             return True
-        self._failed("verify", WorkerFailed("NonFinite", nonfinite(found, self.precision)))
+        self._failed("verify", WorkerFailed("NonFinite", verdict.nonfinite(found, self.precision)))
         return False
 
     def _warm_up(self) -> None:
@@ -289,31 +265,7 @@ class PairSession:
             benchmark.stats.stats.data[:] = latencies_s
         benchmark.has_error = record["status"] != MEASURED  # keeps it out of `benchmarks`
         self._keep(record)
-        self._show.say(outcome(record))
-
-
-def end(status: str, verdict: str) -> None:
-    """End the test of a pair that was not measured: it failed, or was skipped."""
-    if status == SKIPPED:
-        pytest.skip(verdict)
-    if status != MEASURED:
-        pytest.fail(verdict, pytrace=False)
-
-
-def outcome(record: Record) -> str:
-    """Return the line that closes a pair."""
-    counts, runs = record["counts"], record["runs"]
-    good = f"{counts['good']} of {counts['planned']} runs good"
-    speed = f", {sum(runs['new_tokens']) / sum(runs['latency_s']):.1f} tok/s" if runs else ""
-    return f"{record['pair']['id']}: {record['status']}, {good}{speed}"
-
-
-def nonfinite(found: Numerics, precision: str) -> str:
-    """Return what a pair that overflows is reported with."""
-    return (
-        f"the output of {found['first_nonfinite']} holds {found['kind']} in {precision}, so its tokens would mean "
-        "nothing; --allow-nonfinite measures it all the same"
-    )
+        self._show.say(verdict.last_line(record))
 
 
 def _now() -> str:
