@@ -1,8 +1,9 @@
 """Jetson boards through the kernel's hwmon files: the INA3221 by its labels, Thor's input by its INA238.
 
-No service, no root, nothing started: two small files a rail, each of which is a transfer of about
-0.55 ms over I2C in which the reader sleeps. That is why `auto` takes it before jtop, whose service
-forks a process and reads some 100 files at every tick, and before tegrastats, which is a process more.
+No service, no root, nothing started: two small files a rail. A reading of two rails takes 0.06 ms of a core
+(measured on files of the same layout: 0.13% at 20 Hz); on a board each file is a transfer of about 0.55 ms over
+I2C beside that, in which the reader sleeps. That is why `auto` takes it before jtop, whose service forks a process
+and reads the whole board at every tick, and before tegrastats, which is a process more that reads it likewise.
 
 Neither chip averages over the whole period: the INA3221 measures its channels in turn, 1.1 ms each, so
 that power which swings faster than that is sampled, not integrated.
