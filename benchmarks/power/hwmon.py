@@ -16,8 +16,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmarks.power import files, rails
+from benchmarks import smallfiles
+from benchmarks.power import rails
 from benchmarks.power.base import PowerMonitor, PowerSample, PowerTarget, SensorLost, SensorUnavailable
+from benchmarks.power.files import check_number
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +39,7 @@ class Channel:
 
     def watts(self) -> float | None:
         """Return power, negative where current flows back; None where it cannot be read or is no number."""
-        found = [files.number(self.folder / name) for name in self.files]
+        found = [smallfiles.number(self.folder / name) for name in self.files]
         known = [value for value in found if value is not None]
         return math.prod(known) * self.unit if len(known) == len(found) else None
 
@@ -72,7 +74,7 @@ class HwmonMonitor(PowerMonitor):
         for channel, label in zip(self._channels, self.rails, strict=True):
             for name in channel.files:
                 remedy = f"type sudo chmod a+r {channel.folder}/*_input"
-                files.check_number(f"hwmon: {label}", channel.folder / name, remedy)
+                check_number(f"hwmon: {label}", channel.folder / name, remedy)
         self.source = "hwmon of " + ", ".join(dict.fromkeys(_chip(channel.folder) for channel in self._channels))
 
     def read(self) -> list[PowerSample]:  # noqa: D102
@@ -94,10 +96,10 @@ def _channels(root: Path) -> dict[str, Channel]:
     for folder in sorted(folders):
         chip = _chip(folder).partition(" ")[0]
         if chip == "ina3221":
-            found += [(files.text(folder / f"in{n}_label"), _of_ina3221(folder, n)) for n in (1, 2, 3)]
+            found += [(smallfiles.text(folder / f"in{n}_label"), _of_ina3221(folder, n)) for n in (1, 2, 3)]
         elif chip == "ina238":
             # https://docs.kernel.org/hwmon/ina238.html: power1_input is in microwatts
-            found.append((files.text(folder / "in1_label") or INPUT, Channel(folder, ("power1_input",), 1e-6)))
+            found.append((smallfiles.text(folder / "in1_label") or INPUT, Channel(folder, ("power1_input",), 1e-6)))
     labels = [label for label, _ in found]
     return {label: channel for label, channel in found if label and labels.count(label) == 1}
 
@@ -109,10 +111,10 @@ def _of_ina3221(folder: Path, n: int) -> Channel:
 
 def _chip(folder: Path) -> str:
     """Return the chip's name, with how it averages where it says: that decides what its readings are worth."""
-    name = files.text(folder / "name") or files.text(folder.parent.parent / "name")
+    name = smallfiles.text(folder / "name") or smallfiles.text(folder.parent.parent / "name")
     if name not in CHIPS:
         return name
-    settings = [(word, files.text(folder / word)) for word in ("samples", "update_interval")]
+    settings = [(word, smallfiles.text(folder / word)) for word in ("samples", "update_interval")]
     said = [f"{word} {value}" for word, value in settings if value]
     return f"{name} ({', '.join(said)})" if said else name
 

@@ -14,8 +14,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from benchmarks.power import files
+from benchmarks import smallfiles
 from benchmarks.power.base import PowerMonitor, PowerSample, PowerTarget, SensorLost, SensorUnavailable
+from benchmarks.power.files import check_number
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,8 +36,8 @@ class Zone:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.name = files.text(folder / "name")
-        self._range = files.number(folder / "max_energy_range_uj")
+        self.name = smallfiles.text(folder / "name")
+        self._range = smallfiles.number(folder / "max_energy_range_uj")
         self._last: float | None = None
         self._last_ns = 0
         self._total = 0.0
@@ -47,7 +48,7 @@ class Zone:
         With e microjoules now, e' before and range R, the step is e - e', and e - e' + R where e < e':
         a counter of 262 kJ wraps around every 44 minutes at 100 W, so that no more than one lies between.
         """
-        now, now_ns = files.number(self.folder / "energy_uj"), time.monotonic_ns()
+        now, now_ns = smallfiles.number(self.folder / "energy_uj"), time.monotonic_ns()
         if now is None:
             return None
         last, self._last = self._last, now
@@ -73,7 +74,7 @@ class RaplMonitor(PowerMonitor):
     def __init__(self, target: PowerTarget, argument: str | None = None) -> None:  # noqa: ARG002
         self._zones, self.scope = _zones(target.root / "sys/class/powercap")
         for zone in self._zones:
-            files.check_number("rapl", zone.folder / "energy_uj", REMEDY)
+            check_number("rapl", zone.folder / "energy_uj", REMEDY)
         self.rails = tuple(zone.name for zone in self._zones)
         self.source = f"RAPL counters of {', '.join(zone.folder.name for zone in self._zones)}"
         self._before: PowerSample | None = None

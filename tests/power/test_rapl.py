@@ -81,6 +81,7 @@ def test_known_joules(tmp_path: Path) -> None:
     samples = []
     for tick in range(100):  # it wraps around twice
         counter.write_text(str((50_000_000 + tick * 3_250_000) % 100_000_000))
+        time.sleep(0.0005)  # a wrap must take its time: 10 kW are the most
         samples.append(PowerSample(tick * S // 20, 65.0, joules(monitor)))
     found = report.attribute("rapl", SensorFacts.of(monitor), samples, [(S, 3 * S)], [])
 
