@@ -23,7 +23,8 @@ L4T = "# R38 (release), REVISION: 4.0, GCID: 1, BOARD: generic, EABI: aarch64\n"
 MODES = {
     # of an AGX Orin 64GB (L4T 36) and a Thor T5000 (L4T 38); each mode's limits stand below its name
     "orin": "< PM_CONFIG DEFAULT=2 >\n< POWER_MODEL ID=0 NAME=MAXN >\nGPU MAX_FREQ -1\n"
-    "< POWER_MODEL ID=1 NAME=MODE_15W >\n< POWER_MODEL ID=2 NAME=MODE_30W >\nCPU_ONLINE CORE_0 1\n< POWER_MODEL ID=3 NAME=MODE_50W >\n",
+    "< POWER_MODEL ID=1 NAME=MODE_15W >\n"
+    "< POWER_MODEL ID=2 NAME=MODE_30W >\nCPU_ONLINE CORE_0 1\n< POWER_MODEL ID=3 NAME=MODE_50W >\n",
     "thor": "< POWER_MODEL ID=0 NAME=MAXN >\n< POWER_MODEL ID=1 NAME=120W >\n< POWER_MODEL ID=2 NAME=90W >\n",
 }
 MEMINFO = "MemTotal:       128000000 kB\nMemFree: 1000 kB\nMemAvailable:   100000000 kB\n"

@@ -40,6 +40,7 @@ NO_READING = ("", "-", "--", "---", "----", "n/a", "na", "nan", "none", "null", 
 SINCE_START, NOT_SECONDS = 1e8, 1e11  # UNIX seconds lie between: 1973 to 5138
 LARGEST_OFFSET_S = 1e9
 BAD_LINES = 10
+STALE_PERIODS = 60
 EXAMPLE = "2026-11-24T12:00:00+00:00"
 
 
@@ -88,7 +89,7 @@ class WallMeterMonitor(PowerMonitor):
     """Gives each sample of a meter's log when its time has come, once.
 
     Attributes:
-        remarks: lines that could not be read, in a sentence; the stretch around one has no joules.
+        remarks: in sentences, lines that could not be read, which have no joules around them, and a clock in doubt.
     """
 
     scope = "wall"
@@ -109,14 +110,17 @@ class WallMeterMonitor(PowerMonitor):
         ahead = f", its clock {self._asked.offset_ns / NS:+g} s" if self._asked.offset_ns else ""
         self.source = f"log {self._asked.path.name}" + (f" of {meter}" if meter else "") + ahead
         self._last_ns: int | None = None
-        shift = self._shift_ns()
-        while len(self._rows) > 1 and self._rows[1].time_ns - shift <= time.monotonic_ns():
+        now = self._shift_ns() + time.monotonic_ns()
+        while len(self._rows) > 1 and self._rows[1].time_ns <= now:
             self._rows.popleft()  # of what was logged before, only the last sample has a part in what comes
+        self._stale = self._off(now)
 
     def read(self) -> list[PowerSample]:  # noqa: D102
-        self._rows += self._log.more()
-        if self._log.bad:
-            self.remarks = (f"The log has lines that cannot be read, {self._log.bad[-1]}.",)
+        if more := self._log.more():
+            self._rows += more
+            self._stale = ()
+        bad = (f"The log has lines that cannot be read, {self._log.bad[-1]}.",) if self._log.bad else ()
+        self.remarks = self._stale + bad
         shift, now, due = self._shift_ns(), time.monotonic_ns(), []
         while self._rows and self._rows[0].time_ns - shift <= now:
             row = self._rows.popleft()
@@ -124,6 +128,16 @@ class WallMeterMonitor(PowerMonitor):
         if not due and self._log.bad_in_a_row >= BAD_LINES:
             raise SensorLost(f"{self._asked.path.name} has only bad lines by now, {self._log.bad[-1]}")
         return due
+
+    def _off(self, now_ns: int) -> tuple[str, ...]:
+        """Return what there is to say where no sample of the log is of about now, by its own clock."""
+        late_s = (now_ns - self._rows[0].time_ns) / NS
+        if -STALE_PERIODS * self.period_s <= late_s <= STALE_PERIODS * self.period_s or (
+            late_s > 0 and len(self._rows) > 1
+        ):
+            return ()
+        where = "old" if late_s > 0 else "ahead"
+        return (f"The log's nearest sample was {abs(late_s):.0f} s {where} at the start: is its clock right?",)
 
     def _in_order(self, sample: PowerSample) -> PowerSample:
         """Return a sample, or a missing one where this machine's clock was set and it would go back in time."""

@@ -127,6 +127,21 @@ def test_the_logs_clock_is_mapped(tmp_path: Path, ahead_s: float) -> None:
     assert (time.monotonic_ns() - sample.time_ns) / S == pytest.approx(1.0, abs=0.2)
 
 
+@pytest.mark.parametrize(("from_s", "said"), [(-3600, "3599 s old"), (3600, "3600 s ahead"), (-1, ""), (0.5, "")])
+def test_a_clock_in_doubt_is_said(tmp_path: Path, from_s: float, said: str) -> None:
+    """A log without a sample of about now may be an hour off: that is said until it grows."""
+    path = log(tmp_path, HEAD + rows(50, from_s, from_s + 1))
+    monitor = WallMeterMonitor(TARGET, str(path))
+    monitor.read()
+    before = monitor.remarks
+    with path.open("a") as file:
+        file.write(rows(50, from_s + 2, from_s + 2))
+    monitor.read()
+
+    assert before == ((f"The log's nearest sample was {said} at the start: is its clock right?",) if said else ())
+    assert monitor.remarks == ()
+
+
 def test_a_log_that_counts_from_its_start(tmp_path: Path) -> None:
     """Seconds since the start are placed by `start`, as ISO 8601 or UNIX seconds."""
     path = log(tmp_path, "# source: WT310\nelapsed,W\n0,40\n1,41\n")
