@@ -8,30 +8,25 @@ import re
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypedDict
 
-from benchmarks import nvml
+from benchmarks import jetson, nvml, smallfiles
 from benchmarks.errors import BenchmarkError
 
 UNIFIED = frozenset({"gb10", "jetson-thor", "jetson-agx-orin", "jetson"})
 """Kinds whose CPU and GPU share one memory."""
-NOT_READ = "the power mode is not read by this version"
-NOT_JETSON = "no Jetson"
 
 
-class DeviceInfo(TypedDict):
+class DeviceInfo(jetson.JetsonInfo):
     """`machine_info["device"]` of a save."""
 
     label: str  # the name in figures
     kind: str  # "gb10" | "jetson-thor" | "jetson-agx-orin" | "jetson" | "gpu" | "cpu"
     memory_kind: str  # "unified" | "discrete" | "host"
-    power_mode: str | None
     gpu: str | None
     cpu: str | None
     cores: int
     ram_bytes: int | None
     driver: str | None
-    l4t: str | None
     os: str
     kernel: str
     reasons: dict[str, str]
@@ -64,8 +59,7 @@ def choose_torch_device(option: str, root: Path = Path("/")) -> str:
 
 
 def _has_nvidia_gpu(root: Path) -> bool:
-    jetson = _l4t(root) is not None or "Jetson" in _read(root / "proc/device-tree/model")
-    return any(root.glob("dev/nvidia[0-9]*")) or jetson or _ask_gpu(None).name is not None
+    return any(root.glob("dev/nvidia[0-9]*")) or jetson.is_jetson(root) or _ask_gpu(None).name is not None
 
 
 def identify(
@@ -80,52 +74,49 @@ def identify(
     if gpu.name is None and torch_name is not None:
         gpu = replace(gpu, name=torch_name)
     cpu, cores = _cpu_name(root), os.cpu_count() or 1
-    kind = _kind(root, gpu.name, on_gpu=on_gpu)
-    memory_kind = "unified" if kind in UNIFIED else "discrete" if on_gpu else "host"
-    l4t, ram = _l4t(root), ram_bytes(root)
+    ram = ram_bytes(root)
+    board, reasons = jetson.identify(root, ram)
+    kind = _kind(root, gpu.name, board["module"], on_gpu=on_gpu)
     facts = (
         ("gpu", gpu.name, gpu.reason),
         ("driver", gpu.driver, gpu.reason),
         ("cpu", cpu, "/proc/cpuinfo names none"),
-        ("l4t", l4t, NOT_JETSON),
         ("ram_bytes", ram, "/proc/meminfo is not to be read"),
     )
-    reasons = {"power_mode": NOT_READ} | {key: why for key, value, why in facts if value is None}
     return {
+        **board,
         "label": _label(root, kind, gpu.name if on_gpu else None, cpu, cores),
         "kind": kind,
-        "memory_kind": memory_kind,
-        "power_mode": None,
+        "memory_kind": "unified" if kind in UNIFIED else "discrete" if on_gpu else "host",
         "gpu": gpu.name,
         "cpu": cpu,
         "cores": cores,
         "ram_bytes": ram,
         "driver": gpu.driver,
-        "l4t": l4t,
         "os": platform.system(),
         "kernel": platform.release(),
-        "reasons": reasons,
+        "reasons": {key: why for key, value, why in facts if value is None} | reasons,
     }
 
 
 def boot_id(root: Path = Path("/")) -> str:
     """Return what names this boot, "" where nothing does: CLOCK_MONOTONIC means nothing beyond it."""
-    return _read(root / "proc/sys/kernel/random/boot_id").strip()
+    return smallfiles.text(root / "proc/sys/kernel/random/boot_id")
 
 
 def ram_bytes(root: Path = Path("/")) -> int | None:
     """Return MemTotal of /proc/meminfo, bytes."""
-    found = re.search(r"^MemTotal:\s+(\d+) kB", _read(root / "proc/meminfo"), re.MULTILINE)
+    found = re.search(r"^MemTotal:\s+(\d+) kB", smallfiles.text(root / "proc/meminfo"), re.MULTILINE)
     return int(found[1]) * 1024 if found else None
 
 
-def _kind(root: Path, gpu: str | None, *, on_gpu: bool) -> str:
-    model = _read(root / "proc/device-tree/model") + " " + _product(root)
+def _kind(root: Path, gpu: str | None, module: str | None, *, on_gpu: bool) -> str:
+    model = " ".join((jetson.model(root), _product(root), module or ""))  # another's carrier board names itself
     if "Thor" in model:
         return "jetson-thor"
     if "AGX Orin" in model:
         return "jetson-agx-orin"
-    if _l4t(root) is not None:
+    if jetson.is_jetson(root):
         return "jetson"
     if gpu and "GB10" in gpu:
         return "gb10"
@@ -140,27 +131,21 @@ def _label(root: Path, kind: str, gpu: str | None, cpu: str | None, cores: int) 
     if kind in ("jetson-thor", "jetson-agx-orin"):
         return {"jetson-thor": "Jetson Thor", "jetson-agx-orin": "Jetson AGX Orin"}[kind]
     if kind == "jetson":
-        return _read(root / "proc/device-tree/model").removeprefix("NVIDIA ").strip() or "Jetson"
-    cpu = cpu or _read(root / "proc/device-tree/model").strip() or platform.machine()
+        return jetson.model(root).removeprefix("NVIDIA ").strip() or "Jetson"
+    cpu = cpu or jetson.model(root) or platform.machine()
     return gpu or f"{cpu} ({cores} core{'s' if cores > 1 else ''})"
 
 
 def _product(root: Path) -> str:
     """Return vendor and product of the firmware's tables, "" where there are none."""
     folder = root / "sys/class/dmi/id"
-    vendor, product = _read(folder / "sys_vendor").strip(), _read(folder / "product_name").strip()
+    vendor, product = smallfiles.text(folder / "sys_vendor"), smallfiles.text(folder / "product_name")
     vendor = "Dell" if vendor.startswith("Dell") else vendor
     return product if product.startswith(vendor) else f"{vendor} {product}".strip()
 
 
-def _l4t(root: Path) -> str | None:
-    """Return L4T's release, e.g. "38.4.0"; None where the board is no Jetson."""
-    found = re.search(r"R(\d+).*?REVISION:\s*([\d.]+)", _read(root / "etc/nv_tegra_release"))
-    return f"{found[1]}.{found[2]}" if found else None
-
-
 def _cpu_name(root: Path) -> str | None:
-    found = re.search(r"^model name\s*:\s*(.+)$", _read(root / "proc/cpuinfo"), re.MULTILINE)
+    found = re.search(r"^model name\s*:\s*(.+)$", smallfiles.text(root / "proc/cpuinfo"), re.MULTILINE)
     return " ".join(found[1].split()) if found else (platform.processor() or None)
 
 
@@ -174,11 +159,3 @@ def _ask_gpu(uuid: str | None) -> _Gpu:
         return _Gpu(nvml.name(library, device), nvml.driver(library), "NVML does not say")
     finally:
         nvml.close(library)
-
-
-def _read(path: Path) -> str:
-    """Return a small file's text, "" where there is none; device-tree strings end in a NUL."""
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").rstrip("\0\n")
-    except OSError:
-        return ""

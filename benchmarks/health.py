@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from benchmarks import nvml
+from benchmarks import nvml, smallfiles
 
 if TYPE_CHECKING:
     from benchmarks.record import Health
@@ -129,15 +129,10 @@ def _throttles(library: Any, device: Any) -> list[str] | None:
 
 
 def _cpu(root: Path) -> Snapshot:
-    hottest = [_number(file) for file in sorted(root.glob("sys/class/thermal/thermal_zone*/temp"))]
-    clocks = [_number(f) for f in sorted(root.glob("sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq"))]
+    hottest = [smallfiles.number(file) for file in sorted(root.glob("sys/class/thermal/thermal_zone*/temp"))]
+    clocks = [
+        smallfiles.number(f) for f in sorted(root.glob("sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq"))
+    ]
     degrees = [value / 1e3 for value in hottest if value is not None]
     hertz = [value * 1e3 for value in clocks if value is not None]
     return Snapshot(max(degrees, default=None), max(hertz, default=None), "the kernel shows none for this CPU")
-
-
-def _number(file: Path) -> float | None:
-    try:
-        return float(file.read_text())
-    except (OSError, ValueError):
-        return None

@@ -47,7 +47,8 @@ def add(parser: pytest.Parser) -> None:
         "--power-monitor",
         default="auto",
         metavar="NAME",
-        help="auto, none, replay:FILE, or a sensor by name: " + ", ".join(power.MONITORS),
+        help="auto, none, csv:FILE (a wall meter's log), replay:FILE, or a sensor by name: "
+        + ", ".join(power.MONITORS),
     )
     add_option("--device-label", metavar="TEXT", help="the device's name in figures (default: detected)")
     add_option("--isolation", choices=ISOLATIONS, default="process", help="none: same process, for a debugger")

@@ -7,15 +7,26 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from benchmarks import device, health, memory
+from benchmarks import device, health, jetson, memory
 from benchmarks.errors import BenchmarkError
 from benchmarks.memory import MemoryReader, MemorySample
+from tests import factory
+from tests.plotting import made
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 L4T = "# R38 (release), REVISION: 4.0, GCID: 1, BOARD: generic, EABI: aarch64\n"
+MODES = {
+    # of an AGX Orin 64GB (L4T 36) and a Thor T5000 (L4T 38); each mode's limits stand below its name
+    "orin": "< PM_CONFIG DEFAULT=2 >\n< POWER_MODEL ID=0 NAME=MAXN >\nGPU MAX_FREQ -1\n"
+    "< POWER_MODEL ID=1 NAME=MODE_15W >\n"
+    "< POWER_MODEL ID=2 NAME=MODE_30W >\nCPU_ONLINE CORE_0 1\n< POWER_MODEL ID=3 NAME=MODE_50W >\n",
+    "thor": "< POWER_MODEL ID=0 NAME=MAXN >\n< POWER_MODEL ID=1 NAME=120W >\n< POWER_MODEL ID=2 NAME=90W >\n",
+}
 MEMINFO = "MemTotal:       128000000 kB\nMemFree: 1000 kB\nMemAvailable:   100000000 kB\n"
 
 
@@ -46,6 +57,119 @@ def test_jetsons_by_their_device_tree(tmp_path: Path, model: str, label: str, ki
     assert (found["label"], found["kind"], found["memory_kind"]) == (label, kind, "unified")
     assert found["l4t"] == "38.4.0"
     assert found["ram_bytes"] == 128_000_000 * 1024
+
+
+def tree(root: Path, model: str, compatible: str, mode: str, modes: str, l4t: str = L4T) -> Path:
+    """Build a Jetson: strings of its device tree end in a NUL each."""
+    board(root, etc__nv_tegra_release=l4t, proc__meminfo=MEMINFO, var__lib__nvpmodel__status=mode)
+    (root / "proc/device-tree").mkdir(exist_ok=True)
+    for name, text in (("proc/device-tree/model", model), ("proc/device-tree/compatible", compatible)):
+        (root / name).write_text(text)
+    (root / "etc/nvpmodel.conf").write_text(modes)
+    return root
+
+
+def clocks(root: Path, *, locked: bool) -> None:
+    """Give CPU and GPU the limits of their clocks, as they are after jetson_clocks or without it."""
+    low = 1_300_500_000 if locked else 306_000_000
+    board(root, sys__class__devfreq__17000000_gpu__min_freq=f"{low}\n")
+    board(root, sys__class__devfreq__17000000_gpu__max_freq="1300500000\n")
+    for policy in ("policy0", "policy4"):
+        folder = f"sys__devices__system__cpu__cpufreq__{policy}"
+        board(root, **{f"{folder}__scaling_min_freq": "2201600\n" if locked else "729600\n"})
+        board(root, **{f"{folder}__scaling_max_freq": "2201600\n"})
+
+
+@pytest.mark.parametrize(
+    ("model", "compatible", "module", "kind"),
+    [
+        ("NVIDIA Jetson AGX Orin Developer Kit\0", "p3737-0000+p3701-0005", "Jetson AGX Orin 64GB", "jetson-agx-orin"),
+        ("NVIDIA Jetson AGX Orin Developer Kit\0", "p3737-0000+p3701-0000", "Jetson AGX Orin 64GB", "jetson-agx-orin"),
+        ("Somebody's carrier board\0", "p3737-0000+p3701-0004", "Jetson AGX Orin 32GB", "jetson-agx-orin"),
+        ("NVIDIA Jetson AGX Thor Developer Kit\0", "p4071-0000+p3834-0008", "Jetson AGX Thor", "jetson-thor"),
+        ("NVIDIA Jetson Orin NX Engineering Reference\0", "p3768-0000+p3767-0000", "Jetson Orin NX 16GB", "jetson"),
+        ("NVIDIA Jetson Orin Nano Developer Kit\0", "p3768-0000+p3767-0005", "Jetson Orin Nano 8GB", "jetson"),
+        ("NVIDIA Jetson Orin Nano Developer Kit\0", "p3768-0000+p9999-0005", None, "jetson"),
+    ],
+)
+def test_modules_by_their_part_numbers(
+    tmp_path: Path, model: str, compatible: str, module: str | None, kind: str
+) -> None:
+    """The module is known by its part number, also on another maker's carrier board; what is unknown is null."""
+    root = tree(tmp_path, model, f"nvidia,{compatible}\0nvidia,tegra\0", "pmode:0000\n", MODES["orin"])
+    found = device.identify("cuda:0", root)
+
+    assert (found["module"], found["kind"], found["memory_kind"]) == (module, kind, "unified")
+    assert ("module" in found["reasons"]) == (module is None)
+
+
+@pytest.mark.parametrize(
+    ("board_name", "status", "mode", "number"),
+    [
+        ("orin", "pmode:0000\n", "MAXN", 0),
+        ("orin", "pmode:0002 fmode:quiet\n", "MODE_30W", 2),
+        ("thor", "pmode:0001", "120W", 1),
+        ("thor", "pmode:0007", "nvpmodel 7", 7),
+    ],
+)
+def test_power_modes_by_name_and_id(tmp_path: Path, board_name: str, status: str, mode: str, number: int) -> None:
+    """The power mode is the one that nvpmodel keeps, by the name that its configuration has for it."""
+    found = device.identify("cuda:0", tree(tmp_path, "NVIDIA Jetson\0", "", status, MODES[board_name]))
+
+    assert (found["power_mode"], found["power_mode_id"]) == (mode, number)
+    assert found["jetson_clocks"] is None
+    assert "cannot be read" in found["reasons"]["jetson_clocks"]
+
+
+def test_a_power_mode_that_is_hidden(tmp_path: Path) -> None:
+    """Where a container hides nvpmodel's file, the mode is null with what to do, and elsewhere there is none."""
+    found = device.identify("cuda:0", board(tmp_path / "board", etc__nv_tegra_release=L4T))
+    other = device.identify("cpu", tmp_path)
+
+    assert (found["power_mode"], found["jetpack"]) == (None, "7.1")
+    assert "mount it into the container" in found["reasons"]["power_mode"]
+    assert (other["power_mode"], other["reasons"]["power_mode"], other["reasons"]["jetpack"]) == (
+        None,
+        "no Jetson",
+        "no Jetson",
+    )
+
+
+def test_30_w_and_maxn_are_two_series(tmp_path: Path) -> None:
+    """One board in two power modes, and with its clocks locked, is three series, told apart by these words."""
+    for number, (status, locked) in enumerate([("pmode:0000", False), ("pmode:0002", False), ("pmode:0002", True)]):
+        root = tree(tmp_path / f"board{number}", "NVIDIA Jetson AGX Orin Developer Kit\0", "", status, MODES["orin"])
+        clocks(root, locked=locked)
+        found = device.identify("cuda:0", root)
+        factory.save(tmp_path / f"saves/000{number + 1}_orin.json", [factory.record()], **found)
+
+    assert sorted(made.table(tmp_path / "saves")["device"]) == [
+        "Jetson AGX Orin (MAXN)",
+        "Jetson AGX Orin (MODE_30W)",
+        "Jetson AGX Orin (MODE_30W, jetson_clocks)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("release", "jetpack"),
+    [("35.4.1", "5.1.2"), ("36.4.4", "6.2.1"), ("36.4.9", None), ("38.2.1", "7.0"), ("39.2.0", "7.2"), (None, None)],
+)
+def test_jetpack_of_l4t(release: str | None, jetpack: str | None) -> None:
+    """JetPack's version is known by L4T's, where it is known, and is never guessed."""
+    assert jetson.jetpack(release) == jetpack
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@given(st.binary(max_size=60), st.binary(max_size=60), st.binary(max_size=60))
+def test_any_bytes_are_a_machine(tmp_path: Path, first: bytes, second: bytes, third: bytes) -> None:
+    """Whatever stands in a board's files, it is identified, with a reason for what is null."""
+    root = tree(tmp_path, "", "", "", "")
+    files = ("proc/device-tree/model", "proc/device-tree/compatible", "etc/nv_tegra_release", "etc/nvpmodel.conf")
+    for name in (*files, "var/lib/nvpmodel/status", "proc/meminfo"):
+        (root / name).write_bytes(b"pmode:" + first if "status" in name else second + first + third)
+    found = device.identify("cpu", root)
+
+    assert set(found["reasons"]) >= {key for key in ("power_mode", "module", "l4t") if dict(found)[key] is None}
 
 
 def test_a_jetson_computes_on_cuda(tmp_path: Path) -> None:

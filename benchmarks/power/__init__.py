@@ -10,17 +10,31 @@ from dataclasses import dataclass
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.power.base import PowerMonitor, PowerTarget, SensorUnavailable
+from benchmarks.power.hwmon import HwmonMonitor
 from benchmarks.power.nvml import NvmlMonitor
+from benchmarks.power.rapl import RaplMonitor
 from benchmarks.power.replay import ReplayMonitor
+from benchmarks.power.wallmeter import WallMeterMonitor
 
-MONITORS: dict[str, type[PowerMonitor]] = {"nvml": NvmlMonitor, "replay": ReplayMonitor}
+MONITORS: dict[str, type[PowerMonitor]] = {
+    "csv": WallMeterMonitor,
+    "hwmon": HwmonMonitor,
+    "nvml": NvmlMonitor,
+    "rapl": RaplMonitor,
+    "replay": ReplayMonitor,
+}
 """--power-monitor's name -> its class."""
 
-AUTO = ("nvml",)
-"""What `auto` tries, in this order."""
+AUTO = ("hwmon", "nvml", "rapl")
+"""What `auto` tries, in this order.
 
-PLANNED = ("jtop", "tegrastats", "hwmon", "rapl")
-"""Sensors of the Jetson boards and of CPUs, which are not in this version."""
+A Jetson's rails come before NVML: a Thor's NVML shows its GPU alone, and an Orin's initialises and answers nothing.
+Of the sensors of one thing the one that disturbs least comes first (hwmon.py says why that is hwmon). A log of a
+meter and a recorded trace are for whoever names them.
+"""
+
+PLANNED = ("jtop", "tegrastats")
+"""Sensors of the Jetson boards which are not in this version."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +60,7 @@ def check_option(option: str) -> None:
         near = difflib.get_close_matches(name, known, n=2, cutoff=0.4)
         guess = f"did you mean {' or '.join(near)}? " if near else ""
         raise BenchmarkError(f"--power-monitor={option}: there is no {name!r}; {guess}there are {', '.join(known)}.")
-    if argument and name != "replay":
+    if argument and not (name in MONITORS and MONITORS[name].takes_text):
         raise BenchmarkError(f"--power-monitor={option}: {name} takes nothing after it; type --power-monitor={name}.")
     if name in MONITORS:
         MONITORS[name].check(argument or None)
@@ -55,8 +69,8 @@ def check_option(option: str) -> None:
 def select(option: str, target: PowerTarget) -> Selection:
     """Open the sensor that `option` asks for.
 
-    `auto` never pairs a GPU's sensor with computing on the CPU. A sensor asked for by name is
-    opened all the same, and marked as a mismatch.
+    `auto` never pairs a GPU's sensor with computing on the CPU, nor a CPU's with computing on a GPU.
+    A sensor asked for by name is opened all the same, and marked as a mismatch.
 
     Raises:
         SensorUnavailable: the sensor asked for by name is not to be had.
@@ -67,18 +81,35 @@ def select(option: str, target: PowerTarget) -> Selection:
     if name == "auto":
         return _first_that_works(target)
     monitor = MONITORS[name](target, argument or None)
-    return Selection(name, monitor, None, scope_mismatch=monitor.of_gpu and not target.computes_on_gpu)
+    return Selection(name, monitor, None, scope_mismatch=_mismatch(monitor, target) is not None)
 
 
 def _first_that_works(target: PowerTarget) -> Selection:
     refusals = []
     for name in AUTO:
-        kind = MONITORS[name]
-        if kind.of_gpu and not target.computes_on_gpu:
-            refusals.append(f"{name}: a GPU's sensor does not cover computing on the CPU")
-            continue
         try:
-            return Selection(name, kind(target), None)
+            return Selection(name, _covering(name, target), None)
         except SensorUnavailable as refusal:
             refusals.append(str(refusal).rstrip("."))
     return Selection("none", None, "no sensor here (" + "; ".join(refusals) + ")")
+
+
+def _covering(name: str, target: PowerTarget) -> PowerMonitor:
+    """Return the open sensor; raise SensorUnavailable where it is not to be had, or does not cover what computes."""
+    kind = MONITORS[name]
+    if why := _mismatch(kind, target):
+        raise SensorUnavailable(f"{name}: {why}")
+    monitor = kind(target)
+    if why := _mismatch(monitor, target):  # some know only by their rails what they cover
+        monitor.close()
+        raise SensorUnavailable(f"{name}: {why}")
+    return monitor
+
+
+def _mismatch(sensor: PowerMonitor | type[PowerMonitor], target: PowerTarget) -> str | None:
+    """Return why a sensor does not cover what computes; None where it does."""
+    if sensor.of_gpu and not target.computes_on_gpu:
+        return "a GPU's sensor does not cover computing on the CPU"
+    if sensor.of_cpu and target.computes_on_gpu:
+        return "a CPU's sensor does not cover computing on a GPU"
+    return None

@@ -101,6 +101,8 @@ class PowerMonitor(ABC):
         gain_uncertainty: relative standard uncertainty of its gain; None where nobody states it.
         gain_source: who states it.
         of_gpu: whether it covers a GPU alone, so that it says nothing of computing on the CPU.
+        of_cpu: whether it covers a CPU alone, so that it says nothing of computing on a GPU.
+        takes_text: whether there may be text after the colon.
     """
 
     source: str = ""
@@ -110,6 +112,8 @@ class PowerMonitor(ABC):
     gain_uncertainty: float | None = None
     gain_source: str = ""
     of_gpu: bool = False
+    of_cpu: bool = False
+    takes_text: bool = False
 
     @classmethod  # noqa: B027 - most sensors take no argument
     def check(cls, argument: str | None) -> None:

@@ -9,20 +9,20 @@ the recording covers. Time counts from the moment that the monitor is opened.
 
 from __future__ import annotations
 
-import csv
 import itertools
-import math
 import time
 from pathlib import Path
 
+from benchmarks.power import logs
 from benchmarks.power.base import PowerMonitor, PowerSample, PowerTarget, SensorLost, SensorUnavailable
 
 COLUMNS = ("time_s", "watts", "energy_j")
-LARGEST_BYTES = 100_000_000
 
 
 class ReplayMonitor(PowerMonitor):
     """Gives each recorded sample when its time has come, stamped with that time, and once."""
+
+    takes_text = True
 
     @classmethod
     def check(cls, argument: str | None) -> None:  # noqa: D102
@@ -34,7 +34,7 @@ class ReplayMonitor(PowerMonitor):
         self.source = f"recorded trace {self._path.name}" + (f" of {notes['source']}" if "source" in notes else "")
         self.scope = notes.get("scope", "recorded")
         self.rails = tuple(rail.strip() for rail in notes.get("rails", "recorded").split(","))
-        self.period_s = _median_step([row[0] for row in self._rows])
+        self.period_s = logs.median_step([row[0] for row in self._rows])
         self._given = 0
         self._opened_ns = time.monotonic_ns()
 
@@ -57,31 +57,20 @@ def _parse(argument: str | None) -> tuple[dict[str, str], list[Row]]:
     """Return (notes from comments, rows) of a trace file."""
     if not argument:
         raise SensorUnavailable("--power-monitor=replay needs a file; type --power-monitor=replay:FILE.")
-    path = Path(argument)
-    try:
-        if path.stat().st_size > LARGEST_BYTES:
-            raise SensorUnavailable(f"--power-monitor=replay:{path}: larger than 100 MB; cut it down.")
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise SensorUnavailable(f"--power-monitor=replay:{path}: cannot be read ({why}); name a trace file.") from error
-    comments = [line[1:].partition(":") for line in lines if line.startswith("#")]
-    notes = {key.strip(): value.strip() for key, colon, value in comments if colon}
-    numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip() and not line.startswith("#")]
+    path, asked = Path(argument), f"--power-monitor=replay:{argument}"
+    lines = logs.decode(asked, logs.read(asked, path)).splitlines()
+    numbered = [(number, line) for number, line in enumerate(lines, 1) if logs.is_sample(line)]
     if not numbered or tuple(numbered[0][1].replace(" ", "").split(",")) not in (COLUMNS[:2], COLUMNS):
         raise SensorUnavailable(f"--power-monitor=replay:{path}: the first line must be `time_s,watts[,energy_j]`.")
     rows = [_row(path, number, line) for number, line in numbered[1:]]
     _check(path, rows)
-    return notes, rows
+    return logs.notes(lines), rows
 
 
 def _row(path: Path, number: int, line: str) -> Row:
-    cells = next(csv.reader([line]))
-    try:
-        numbers = [float(cell) if cell.strip() else None for cell in cells]
-    except ValueError:
-        numbers = []
-    finite = all(value is None or math.isfinite(value) for value in numbers)
+    cells = logs.cells(line)
+    numbers = [logs.number(cell) for cell in cells]
+    finite = all(value is not None or not cell for value, cell in zip(numbers, cells, strict=True))
     if not 2 <= len(numbers) <= 3 or numbers[0] is None or not finite:
         raise SensorUnavailable(
             f"--power-monitor=replay:{path}: line {number} is {line[:40]!r}, and needs time_s,watts[,energy_j]."
@@ -95,8 +84,3 @@ def _check(path: Path, rows: list[Row]) -> None:
         raise SensorUnavailable(
             f"--power-monitor=replay:{path}: needs at least two samples, each later than the one before."
         )
-
-
-def _median_step(times: list[float]) -> float:
-    steps = sorted(b - a for a, b in itertools.pairwise(times))
-    return steps[len(steps) // 2]

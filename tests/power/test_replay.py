@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from benchmarks.power.base import PowerTarget, SensorLost, SensorUnavailable
 from benchmarks.power.replay import ReplayMonitor
@@ -61,3 +64,14 @@ def test_missing_files_are_refused(tmp_path: Path) -> None:
         ReplayMonitor(TARGET, str(tmp_path / "none.csv"))
     with pytest.raises(SensorUnavailable, match="type --power-monitor=replay:FILE"):
         ReplayMonitor(TARGET, None)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None)
+@given(st.one_of(st.text(max_size=60).map(str.encode), st.binary(max_size=60)))
+def test_any_bytes_are_read_or_refused(tmp_path: Path, content: bytes) -> None:
+    """Whatever stands in a trace, it is played back or refused."""
+    path = tmp_path / "odd.csv"
+    for text in (content, HEAD.encode() + content, HEAD.encode() + b"0,1\n1,1\n" + content):
+        path.write_bytes(text)
+        with suppress(SensorUnavailable):
+            assert len(ReplayMonitor(TARGET, str(path)).read()) <= 1

@@ -9,17 +9,42 @@ import pytest
 from benchmarks import power
 from benchmarks.errors import BenchmarkError
 from benchmarks.power.base import PowerMonitor, PowerTarget
+from tests.power import trees
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_auto_never_pairs_a_gpu_sensor_with_the_cpu() -> None:
-    """Where torch computes on the CPU, `auto` takes no GPU's sensor, and says why."""
-    chosen = power.select("auto", PowerTarget("cpu"))
+def test_auto_never_pairs_a_gpu_sensor_with_the_cpu(tmp_path: Path) -> None:
+    """Where torch computes on the CPU, `auto` takes no GPU's sensor, and says of each sensor why it has none."""
+    chosen = power.select("auto", PowerTarget("cpu", root=tmp_path))
 
     assert chosen.monitor is None
-    assert chosen.reason == "no sensor here (nvml: a GPU's sensor does not cover computing on the CPU)"
+    assert chosen.reason is not None
+    assert chosen.reason.startswith("no sensor here (hwmon: no INA3221 shows the rails of a Jetson board")
+    assert "nvml: a GPU's sensor does not cover computing on the CPU; rapl: the kernel shows no" in chosen.reason
+
+
+def test_auto_takes_what_covers_the_cpu(tmp_path: Path) -> None:
+    """Computing on the CPU is measured by the CPU's counters, and computing on a GPU never is."""
+    trees.rapl(tmp_path, {"intel-rapl:0": "package-0"})
+    on_cpu, on_gpu = (power.select("auto", PowerTarget(where, root=tmp_path)) for where in ("cpu", "cuda:9"))
+
+    assert (on_cpu.name, on_cpu.scope_mismatch) == ("rapl", False)
+    assert on_gpu.name != "rapl"
+    assert "rapl: a CPU's sensor does not cover computing on a GPU" in (on_gpu.reason or "rapl: a CPU's sensor")
+    assert power.select("rapl", PowerTarget("cuda:9", root=tmp_path)).scope_mismatch
+
+
+@pytest.mark.parametrize(("board", "for_cpu"), [("orin", False), ("thor", True), ("nano", True)])
+def test_auto_knows_by_the_rails_what_they_cover(tmp_path: Path, board: str, *, for_cpu: bool) -> None:
+    """A board's rails measure its GPU before NVML does; the CPU only where they feed it, as AGX Orin's do not."""
+    trees.hwmon(tmp_path, board)
+    on_gpu, on_cpu = (power.select("auto", PowerTarget(where, root=tmp_path)) for where in ("cuda:0", "cpu"))
+
+    assert on_gpu.name == "hwmon"
+    assert (on_cpu.name == "hwmon") == for_cpu
+    assert power.select("hwmon", PowerTarget("cpu", root=tmp_path)).scope_mismatch != for_cpu
 
 
 def test_none_is_no_sensor() -> None:
@@ -45,6 +70,9 @@ def test_replay_is_opened_by_name(tmp_path: Path) -> None:
         ("nvlm", "did you mean nvml"),
         ("jtop", "that sensor is not in this version"),
         ("nvml:0", "nvml takes nothing after it"),
+        ("auto:0", "auto takes nothing after it"),
+        ("hwmon:all", "type hwmon for GPU and SoC, or hwmon:whole"),
+        ("csv", "csv needs a file; type --power-monitor=csv:FILE"),
     ],
 )
 def test_unknown_sensors_are_refused(option: str, complaint: str) -> None:

@@ -1,0 +1,310 @@
+"""The log of an external meter, at the wall or between a supply and its board: --power-monitor=csv:FILE.
+
+    time,watts
+    2026-11-24T12:00:00+00:00,51.3
+
+It may grow while the runs are measured, and is followed then; rows that are there beforehand with later
+times count when their time has come. Either way at least two samples stand in it when the session begins.
+
+Columns are found by their names: one of time, timestamp, datetime, date, unix, epoch, seconds or elapsed,
+and one of watts, power, W, mW or kW, in any case and with a unit behind it. Commas, semicolons or tabs
+separate them; with the latter two, numbers may have decimal commas. Times are ISO 8601 with their zone,
+UNIX seconds, or seconds since the log began, for which `,start=TIME` says when that was.
+
+Clocks: the log's times less `,offset=SECONDS`, by which its clock is ahead, are taken for this machine's
+CLOCK_REALTIME, and mapped at each reading to CLOCK_MONOTONIC, which runs are timed by. Where another machine
+writes the log, both clocks must be right (NTP), or their difference given: it is not found by itself, a drift is
+not corrected, and an error of d seconds charges a run with d seconds of what was before or after it. A meter
+that writes its lines late loses the last runs of a session: they have no joules then.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from benchmarks.power import logs
+from benchmarks.power.base import PowerMonitor, PowerSample, PowerTarget, SensorLost, SensorUnavailable
+
+NS = 1_000_000_000
+TIME_NAME = re.compile(r"(date ?)?(time ?stamp|time|date|t|unix|epoch|seconds|elapsed)( (time|s|sec|seconds|utc|iso))*")
+POWER_NAME = re.compile(r"((active|real|total|wall) )?(power|p)( (watts?|w|mw|kw))?|watts?|w|mw|kw")
+FACTORS = {"mw": 1e-3, "kw": 1e3}
+ISO = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d+))? ?(Z|[+-]\d\d(?::?\d\d)?)?", re.ASCII)
+NO_READING = ("", "-", "--", "---", "----", "n/a", "na", "nan", "none", "null", "inf", "ovl")
+SINCE_START, NOT_SECONDS = 1e8, 1e11  # UNIX seconds lie between: 1973 to 5138
+LARGEST_OFFSET_S = 1e9
+BAD_LINES = 10
+STALE_PERIODS = 60
+EXAMPLE = "2026-11-24T12:00:00+00:00"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What `csv:FILE[,offset=SECONDS][,start=TIME]` asks for.
+
+    Attributes:
+        path: the log.
+        offset_ns: how far the log's clock is ahead of this machine's.
+        start_ns: UNIX time of the log's second 0.
+    """
+
+    path: Path
+    offset_ns: int = 0
+    start_ns: int | None = None
+
+    def __str__(self) -> str:
+        return f"--power-monitor=csv:{self.path}"
+
+
+@dataclass(frozen=True)
+class Table:
+    """How a log's lines are laid out: places of time and power, the power's name, and watts of one unit of it."""
+
+    separator: str
+    when: int
+    power: int
+    name: str
+    factor: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """One sample: UNIX time in ns by the log's clock, and watts; None where the meter had no reading."""
+
+    time_ns: int
+    watts: float | None
+
+
+class Unreadable(ValueError):
+    """A cell or line that is none; says why."""
+
+
+class WallMeterMonitor(PowerMonitor):
+    """Gives each sample of a meter's log when its time has come, once.
+
+    Attributes:
+        remarks: in sentences, lines that could not be read, which have no joules around them, and a clock in doubt.
+    """
+
+    scope = "wall"
+    takes_text = True
+    remarks: tuple[str, ...] = ()
+
+    @classmethod
+    def check(cls, argument: str | None) -> None:  # noqa: D102
+        Log(asked_for(argument))
+
+    def __init__(self, target: PowerTarget, argument: str | None = None) -> None:  # noqa: ARG002
+        self._asked = asked_for(argument)
+        self._log = Log(self._asked)
+        self._rows = deque(self._log.rows)
+        self.period_s = logs.median_step([row.time_ns / NS for row in self._rows])
+        self.rails = (self._log.table.name,)
+        meter = self._log.notes.get("source")
+        ahead = f", its clock {self._asked.offset_ns / NS:+g} s" if self._asked.offset_ns else ""
+        self.source = f"log {self._asked.path.name}" + (f" of {meter}" if meter else "") + ahead
+        self._last_ns: int | None = None
+        now = self._shift_ns() + time.monotonic_ns()
+        while len(self._rows) > 1 and self._rows[1].time_ns <= now:
+            self._rows.popleft()  # of what was logged before, only the last sample has a part in what comes
+        self._stale = self._off(now)
+
+    def read(self) -> list[PowerSample]:  # noqa: D102
+        if more := self._log.more():
+            self._rows += more
+            self._stale = ()
+        bad = (f"The log has lines that cannot be read, {self._log.bad[-1]}.",) if self._log.bad else ()
+        self.remarks = self._stale + bad
+        shift, now, due = self._shift_ns(), time.monotonic_ns(), []
+        while self._rows and self._rows[0].time_ns - shift <= now:
+            row = self._rows.popleft()
+            due.append(self._in_order(PowerSample(row.time_ns - shift, row.watts)))
+        if not due and self._log.bad_in_a_row >= BAD_LINES:
+            raise SensorLost(f"{self._asked.path.name} has only bad lines by now, {self._log.bad[-1]}")
+        return due
+
+    def _off(self, now_ns: int) -> tuple[str, ...]:
+        """Return what there is to say where no sample of the log is of about now, by its own clock."""
+        late_s = (now_ns - self._rows[0].time_ns) / NS
+        if -STALE_PERIODS * self.period_s <= late_s <= STALE_PERIODS * self.period_s or (
+            late_s > 0 and len(self._rows) > 1
+        ):
+            return ()
+        where = "old" if late_s > 0 else "ahead"
+        return (f"The log's nearest sample was {abs(late_s):.0f} s {where} at the start: is its clock right?",)
+
+    def _in_order(self, sample: PowerSample) -> PowerSample:
+        """Return a sample, or a missing one where this machine's clock was set and it would go back in time."""
+        if self._last_ns is not None and sample.time_ns <= self._last_ns:
+            sample = PowerSample(self._last_ns + 1, None)
+        self._last_ns = sample.time_ns
+        return sample
+
+    def _shift_ns(self) -> int:
+        """Return the log's clock less CLOCK_MONOTONIC."""
+        before, real = time.monotonic_ns(), time.time_ns()
+        return real + self._asked.offset_ns - (before + time.monotonic_ns()) // 2
+
+
+class Log:
+    """A log that is there, and what is appended to it later.
+
+    Attributes:
+        table: its layout.
+        notes: what its comments say.
+        rows: the samples that it held when it was opened.
+        bad: lines that came later and could not be read, in words.
+        bad_in_a_row: how many of them stand at the end.
+    """
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+        raw = logs.read(str(asked), asked.path)
+        self._size, self._file = len(raw), _identity(asked.path.stat())
+        whole, _, self._rest = raw.rpartition(b"\n")
+        lines = logs.decode(str(asked), whole).split("\n")
+        self.notes = logs.notes(lines)
+        head = next((place for place, line in enumerate(lines) if logs.is_sample(line)), 0)
+        self.table = table_of(asked, lines[head])
+        self._number, self._newest_ns = head + 1, -(10**18)
+        self.bad: list[str] = []
+        self.bad_in_a_row = 0
+        self.rows = self._take(lines[head + 1 :])
+        if self.bad:
+            raise SensorUnavailable(f"{asked}: {self.bad[0]}.")
+        if len(self.rows) < 2:
+            raise SensorUnavailable(f"{asked}: holds {len(self.rows)} samples, and two show its pace; start it first.")
+
+    def more(self) -> list[Row]:
+        """Return the samples of lines that were completed since the last call; a bad line is a missing sample.
+
+        Raises:
+            SensorLost: the file is gone, cut short or another one.
+        """
+        try:
+            with self._asked.path.open("rb") as file:
+                status = os.fstat(file.fileno())
+                if _identity(status) != self._file or status.st_size < self._size:
+                    raise SensorLost(f"{self._asked.path.name} was replaced or cut short; a log must be appended to")
+                file.seek(self._size)
+                raw = file.read()
+        except OSError as error:
+            raise SensorLost(f"{self._asked.path.name} cannot be read any more ({error.strerror})") from error
+        self._size += len(raw)
+        whole, newline, rest = (self._rest + raw).rpartition(b"\n")
+        self._rest = rest
+        return self._take(whole.decode("utf-8", errors="replace").split("\n")) if newline else []
+
+    def _take(self, lines: list[str]) -> list[Row]:
+        rows = []
+        for line in lines:
+            self._number += 1
+            if not logs.is_sample(line):
+                continue
+            try:
+                row = row_of(self._asked, self.table, line, self._newest_ns)
+                self.bad_in_a_row = 0
+            except Unreadable as why:
+                self.bad_in_a_row += 1
+                self.bad.append(f"line {self._number}, {line.strip()[:40]!r}, {why}")
+                row = Row(self._newest_ns + 1, None)  # ends what is covered: nobody knows what the line said
+            self._newest_ns = row.time_ns
+            rows.append(row)
+        return rows
+
+
+def asked_for(argument: str | None) -> Asked:
+    """Return what the text after `csv:` asks for.
+
+    Raises:
+        SensorUnavailable: it cannot be understood.
+    """
+    text, given = argument or "", {}
+    while found := re.fullmatch(r"(.*),(offset|start)=([^,]*)", text, re.DOTALL):
+        text, given[found[2]] = found[1], found[3]
+    if not text:
+        raise SensorUnavailable("--power-monitor=csv needs a file; type --power-monitor=csv:FILE.")
+    asked = Asked(Path(text))
+    offset = logs.number(given.get("offset", "0"))
+    if offset is None or abs(offset) > LARGEST_OFFSET_S:
+        raise SensorUnavailable(f"{asked},offset={given['offset']}: is no number of seconds; type one such as 2.5.")
+    try:
+        start_ns = unix_ns(asked, given["start"]) if "start" in given else None
+    except Unreadable as why:
+        raise SensorUnavailable(f"{asked},start={given['start']}: {why}; type ,start={EXAMPLE} or the like.") from why
+    return Asked(asked.path, round(offset * NS), start_ns)
+
+
+def table_of(asked: Asked, header: str) -> Table:
+    """Return the layout that a log's first line tells.
+
+    Raises:
+        SensorUnavailable: it names no time and no power, or several.
+    """
+    for separator in "\t;,":
+        names = [" ".join(re.findall(r"[a-z0-9]+", cell.lower())) for cell in logs.cells(header, separator)]
+        times = [place for place, name in enumerate(names) if TIME_NAME.fullmatch(name)]
+        powers = [place for place, name in enumerate(names) if POWER_NAME.fullmatch(name)]
+        if len(times) == len(powers) == 1:
+            name = logs.cells(header, separator)[powers[0]]
+            return Table(separator, times[0], powers[0], name, FACTORS.get(names[powers[0]].split()[-1], 1.0))
+    raise SensorUnavailable(
+        f"{asked}: the first line is {header.strip()[:40]!r}, and must name one column time and one watts."
+    )
+
+
+def row_of(asked: Asked, table: Table, line: str, after_ns: int) -> Row:
+    """Return a line's sample; raise Unreadable where it is none, or not later than `after_ns`."""
+    cells = logs.cells(line, table.separator)
+    if len(cells) <= max(table.when, table.power):
+        raise Unreadable("has too few columns")
+    if table.separator != ",":
+        cells = [cell.replace(",", ".") for cell in cells]
+    time_ns = unix_ns(asked, cells[table.when])
+    if time_ns <= after_ns:
+        raise Unreadable("is not later than the one before")
+    if cells[table.power].lower() in NO_READING:
+        return Row(time_ns, None)
+    power = logs.number(cells[table.power])
+    if power is None:
+        raise Unreadable("has no number of watts")
+    return Row(time_ns, power * table.factor)
+
+
+def unix_ns(asked: Asked, cell: str) -> int:
+    """Return a time in ns since 1970; raise Unreadable where it is none."""
+    if found := ISO.fullmatch(cell):
+        return _of_iso(*found.groups())
+    seconds = logs.number(cell)
+    if seconds is None or not -SINCE_START < seconds < NOT_SECONDS:
+        raise Unreadable(f"has no time in seconds, nor one as {EXAMPLE}")
+    if seconds >= SINCE_START:
+        return round(seconds * NS)
+    if asked.start_ns is None:
+        raise Unreadable(f"has its time since the log began; say when that was: {asked},start={EXAMPLE}")
+    return asked.start_ns + round(seconds * NS)
+
+
+def _of_iso(date: str, clock: str, fraction: str | None, zone: str | None) -> int:
+    if zone is None:
+        raise Unreadable(f"has a time without its zone; it must be as {EXAMPLE}")
+    try:
+        local = datetime.fromisoformat(f"{date}T{clock}+00:00")
+    except ValueError as error:
+        raise Unreadable(f"has a time that is none ({error})") from error
+    digits = zone[1:].replace(":", "").ljust(4, "0") if zone != "Z" else "0000"
+    east = timedelta(hours=int(digits[:2]), minutes=int(digits[2:])) * (-1 if zone[0] == "-" else 1)
+    since = local - datetime.fromisoformat("1970-01-01T00:00:00+00:00") - east
+    if since < timedelta(0):
+        raise Unreadable("has a time before 1970")
+    return (since.days * 86_400 + since.seconds) * NS + int((fraction or "0")[:9].ljust(9, "0"))
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino

@@ -1,0 +1,198 @@
+"""A board's rails through hwmon: real files in the kernel's layout, below a folder. Never run on a board."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from benchmarks.power import report
+from benchmarks.power.base import PowerSample, PowerTarget, SensorFacts, SensorLost, SensorUnavailable
+from benchmarks.power.hwmon import HwmonMonitor
+from tests.power import trees
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+S = 1_000_000_000
+
+
+def opened(root: Path, argument: str | None = None) -> HwmonMonitor:
+    """Open the sensor below `root`."""
+    return HwmonMonitor(PowerTarget("cuda:0", root=root), argument)
+
+
+@pytest.mark.parametrize(
+    ("board", "argument", "scope", "rails", "watts"),
+    [
+        ("orin", None, "gpu+soc", ("VDD_GPU_SOC",), 15.2),
+        ("orin", "whole", "module", ("VDD_GPU_SOC", "VDD_CPU_CV", "VIN_SYS_5V0"), 15.2 + 5.7 + 4.5),
+        ("thor", None, "gpu+soc", ("VDD_GPU", "VDD_CPU_SOC_MSS"), 29.4 + 9.8),
+        ("thor", "whole", "system input", ("VIN",), 87.5),
+        ("nano", None, "gpu+soc", ("VDD_CPU_GPU_CV", "VDD_SOC"), 6.0),
+        ("nano", "whole", "module", ("VDD_IN",), 10.0),
+    ],
+)
+def test_each_boards_rails_are_summed_by_name(
+    tmp_path: Path, board: str, argument: str | None, scope: str, rails: tuple[str, ...], watts: float
+) -> None:
+    """Rails are found by their labels and summed as the board's list says: VDDQ, VIN and NC are never added."""
+    trees.hwmon(tmp_path, board)
+    monitor = opened(tmp_path, argument)
+    (sample,) = monitor.read()
+
+    assert sample.watts == pytest.approx(watts)
+    assert sample.energy_j is None
+    assert (monitor.scope, monitor.rails) == (scope, rails)
+    assert monitor.period_s == 0.05
+    assert monitor.source == (
+        "hwmon of ina238" if rails == ("VIN",) else "hwmon of ina3221 (samples 1, update_interval 7)"
+    )
+
+
+def test_known_joules(tmp_path: Path) -> None:
+    """Rails that draw 39.2 W for 2 s make 78.4 J, within 0.5%."""
+    trees.hwmon(tmp_path, "thor")
+    monitor = opened(tmp_path)
+    samples = [PowerSample(tick * S // 20, monitor.read()[0].watts) for tick in range(100)]
+    found = report.attribute("hwmon", SensorFacts.of(monitor), samples, [(S, 3 * S)], [])
+
+    assert found.energy_j == pytest.approx([39.2 * 2], rel=0.005)
+    assert (found.power["method"], found.power["rails"]) == ("integration", ["VDD_GPU", "VDD_CPU_SOC_MSS"])
+
+
+@pytest.mark.parametrize("content", [None, "", "many", "nan", "1e999", "-"])
+def test_a_missing_rail_voids_the_reading(tmp_path: Path, content: str | None) -> None:
+    """While one rail of the sum cannot be read there is no reading, never the sum of the others."""
+    current = trees.hwmon(tmp_path, "thor")["VDD_CPU_SOC_MSS"]
+    monitor = opened(tmp_path)
+    if content is None:
+        current.unlink()
+    else:
+        current.write_text(content)
+    (missing,) = monitor.read()
+    current.write_text("500\n")
+    (there,) = monitor.read()
+
+    assert missing.watts is None
+    assert there.watts == pytest.approx(39.2)
+
+
+def test_missing_rails_cover_nothing(tmp_path: Path) -> None:
+    """A run in which a rail was missing has no joules instead of too few."""
+    rail = trees.hwmon(tmp_path, "thor")["VDD_CPU_SOC_MSS"]
+    monitor = opened(tmp_path)
+    samples = []
+    for tick in range(120):
+        rail.write_text("" if 20 <= tick < 60 else "500")
+        samples.append(PowerSample(tick * S // 20, monitor.read()[0].watts))
+    found = report.attribute("hwmon", SensorFacts.of(monitor), samples, [(S, 3 * S), (4 * S, 5 * S)], [])
+
+    assert found.energy_j == [None, pytest.approx(39.2)]
+    assert found.coverage == [pytest.approx(0.0, abs=0.03), 1.0]
+    assert found.power["energy_runs"] == 1
+
+
+def test_it_costs_little(tmp_path: Path) -> None:
+    """At 20 Hz two rails take under 1% of a core, the chips' own time aside, in which the reader sleeps."""
+    trees.hwmon(tmp_path, "thor")
+    monitor = opened(tmp_path)
+    before = time.process_time()
+    for _ in range(200):
+        monitor.read()
+
+    assert (time.process_time() - before) / 200 / monitor.period_s < 0.01
+
+
+def test_current_that_flows_back_is_kept(tmp_path: Path) -> None:
+    """A negative current, one step of the chip below 0 at idle, is a reading: clipping would bias idle power up."""
+    trees.hwmon(tmp_path, "thor")["VDD_GPU"].write_text("-20\n")
+
+    assert opened(tmp_path).read()[0].watts == pytest.approx(9.8 - 0.392)
+
+
+def test_a_chip_that_goes_is_a_lost_sensor(tmp_path: Path) -> None:
+    """Where the driver is unloaded in the middle the sensor is lost, with its folder."""
+    folder = trees.hwmon(tmp_path, "orin")["VDD_GPU_SOC"].parent
+    monitor = opened(tmp_path)
+    shutil.rmtree(folder)
+
+    with pytest.raises(SensorLost, match=r"hwmon3 is gone"):
+        monitor.read()
+
+
+@pytest.mark.parametrize(
+    ("board", "label", "argument", "complaint"),
+    [
+        ("thor", "VDD_GPU", None, "Jetson Thor lacks VDD_GPU"),
+        ("thor", "VIN", "whole", "Jetson Thor lacks VIN"),
+        ("orin", "VIN_SYS_5V0", "whole", "Jetson AGX Orin lacks VIN_SYS_5V0"),
+        ("orin", "VDD_GPU_SOC", None, "no INA3221 shows the rails of a Jetson board"),
+    ],
+)
+def test_a_board_without_a_rail_is_refused(
+    tmp_path: Path, board: str, label: str, argument: str | None, complaint: str
+) -> None:
+    """A board that lacks a rail of the sum is refused with the rails that there are."""
+    current = trees.hwmon(tmp_path, board)[label]
+    if label == "VIN":
+        shutil.rmtree(current.parent)
+    else:
+        next(file for file in current.parent.glob("in*_label") if file.read_text().strip() == label).unlink()
+
+    with pytest.raises(SensorUnavailable, match=complaint):
+        opened(tmp_path, argument)
+
+
+def test_a_label_that_stands_twice_is_no_rail(tmp_path: Path) -> None:
+    """Where two channels bear a rail's name, nobody can tell which is it, and the board is refused."""
+    trees.hwmon(tmp_path, "orin")
+    twin = trees.chip(tmp_path, "2-0040", 7, "ina3221")
+    trees.write(twin / "in1_label", "VDD_GPU_SOC")
+
+    with pytest.raises(SensorUnavailable, match="no INA3221 shows the rails"):
+        opened(tmp_path)
+
+
+def test_other_machines_have_no_rails(tmp_path: Path) -> None:
+    """A machine with other chips, or none, is refused."""
+    trees.write(trees.chip(tmp_path, "0-0048", 0, "coretemp") / "in1_label", "VDD_GPU_SOC")
+
+    with pytest.raises(SensorUnavailable, match="there are no rails at all"):
+        opened(tmp_path)
+
+
+def test_permissions(tmp_path: Path) -> None:
+    """A file that may not be read is refused at the start with what to type, and what is no file with why."""
+    with trees.readable_by_all() as root:
+        trees.hwmon(root, "thor")["VDD_GPU"].chmod(0)
+        with trees.as_nobody(), pytest.raises(SensorUnavailable, match=r"Permission denied\); type sudo chmod a\+r "):
+            opened(root)
+    odd = trees.hwmon(tmp_path, "thor")["VDD_GPU"]
+    odd.unlink()
+    odd.mkdir()
+    with pytest.raises(SensorUnavailable, match=r"VDD_GPU: .*curr1_input cannot be read"):
+        opened(tmp_path)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
+@given(st.binary(max_size=40), st.binary(max_size=40))
+def test_any_bytes_are_no_crash(tmp_path: Path, label: bytes, current: bytes) -> None:
+    """Whatever stands in the files, the sensor opens, refuses or reads nothing, and never raises."""
+    root = tmp_path / str(time.monotonic_ns())
+    file = trees.hwmon(root, "thor")["VDD_GPU"]
+    monitor = opened(root)
+    file.write_bytes(current)
+    monitor.read()
+    (file.parent / "in2_label").write_bytes(label)
+    (file.parent / "update_interval").write_bytes(label)
+    said = "hwmon: opened"
+    try:
+        opened(root).read()
+    except SensorUnavailable as refusal:
+        said = str(refusal)
+    assert said.startswith("hwmon: ")

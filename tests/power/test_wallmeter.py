@@ -1,0 +1,269 @@
+"""Logs of meters: each format that is read, clocks, files that grow, and a session beside one."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from benchmarks.power import report, wallmeter
+from benchmarks.power.base import PowerTarget, SensorFacts, SensorLost, SensorUnavailable
+from benchmarks.power.wallmeter import WallMeterMonitor
+from tests import product
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+S = 1_000_000_000
+TARGET = PowerTarget("cuda:0")
+HEAD = "time,watts\n"
+
+
+def log(folder: Path, text: str) -> Path:
+    """Write a log."""
+    path = folder / "wall.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def rows(watts: float, since_s: float, until_s: float, step_s: float = 1.0) -> str:
+    """Return lines from so many seconds after now to so many, by UNIX time."""
+    now = time.time()
+    count = round((until_s - since_s) / step_s) + 1
+    return "".join(f"{now + since_s + n * step_s:.6f},{watts}\n" for n in range(count))
+
+
+@pytest.mark.parametrize(
+    ("header", "line", "watts"),
+    [
+        ("time,watts", "2026-11-24T12:00:00+00:00,51.25", 51.25),
+        ("Timestamp;Power (W)", "2026-11-24 13:00:00,000 +01:00;51,25", 51.25),
+        ("Date/Time\tActive Power [W]\tVoltage", "2026-11-24T12:00:00Z\t51,25\t230,1", 51.25),
+        ("unix,voltage,power_w", "1795521600,230.1,51.25", 51.25),
+        ('"Unix Time","P (mW)"', "1795521600.0,51250", 51.25),
+        ("elapsed_s,W", "0,51.25", 51.25),
+        ("date time;kW", "2026-11-24T06:30:00-0530;0,05125", 51.25),
+        ("time,watts", "2026-11-24T12:00:00+00:00,", None),
+        ("time,watts", "2026-11-24T12:00:00+00:00,NaN", None),
+    ],
+)
+def test_formats(tmp_path: Path, header: str, line: str, watts: float | None) -> None:
+    """ISO 8601 with a zone, UNIX seconds and seconds since the start, in any usual layout, are one time and power."""
+    asked = wallmeter.asked_for(f"{tmp_path / 'wall.csv'},start=1795521600")
+    table = wallmeter.table_of(asked, header)
+    found = wallmeter.row_of(asked, table, line, 0)
+
+    assert found.time_ns == 1_795_521_600 * S
+    assert found.watts == (None if watts is None else pytest.approx(watts))
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "the first line is '', and must name one column time and one watts"),
+        ("time,volts\n1795521600,5\n", "must name one column time and one watts"),
+        ("time,watts,power\n", "must name one column time and one watts"),
+        ("time_ms,watts\n", "must name one column time and one watts"),
+        (HEAD + "1795521600,5\n", "holds 1 samples, and two show its pace; start it first"),
+        (HEAD + "2026-11-24T12:00:00,5\n", "line 2, .* has a time without its zone; it must be as 2026-11-24T12:00:00"),
+        (HEAD + "2026-13-24T12:00:00Z,5\n", "line 2, .* has a time that is none"),
+        (HEAD + "1795521600,5\n1795521601,many\n", "line 3, '1795521601,many', has no number of watts"),
+        (HEAD + "1795521600,5\n\n# noon\n1795521600,5\n", "line 5, .* is not later than the one before"),
+        (HEAD + "1795521600000,5\n", "line 2, .* has no time in seconds"),
+        (HEAD + "1795521600\n", "line 2, '1795521600', has too few columns"),
+        (HEAD + "0.0,5\n1.0,5\n", "has its time since the log began; say when that was: .*,start=2026-11-24T12"),
+    ],
+)
+def test_bad_logs_are_refused(tmp_path: Path, text: str, complaint: str) -> None:
+    """A log that cannot be right is refused before anything is measured, in a sentence with its line."""
+    with pytest.raises(SensorUnavailable, match=f"--power-monitor=csv:.*wall.csv: .*{complaint}"):
+        WallMeterMonitor.check(str(log(tmp_path, text)))
+
+
+@pytest.mark.parametrize(
+    ("argument", "complaint"),
+    [
+        (None, "csv needs a file; type --power-monitor=csv:FILE"),
+        (",offset=1", "csv needs a file"),
+        ("wall.csv,offset=much", "offset=much: is no number of seconds; type one such as 2.5"),
+        ("wall.csv,offset=inf", "is no number of seconds"),
+        ("wall.csv,start=noon", "type ,start=2026-11-24T12:00:00"),
+        ("/nonexistent/wall.csv", "cannot be read .No such file or directory.; name a file of samples"),
+        ("/dev/null", "is no regular file"),
+    ],
+)
+def test_what_is_asked_is_checked(argument: str | None, complaint: str) -> None:
+    """A log that is not there, or an offset that is none, is refused with what to type."""
+    with pytest.raises(SensorUnavailable, match=complaint):
+        WallMeterMonitor.check(argument)
+
+
+def test_samples_come_when_their_time_has_come(tmp_path: Path) -> None:
+    """Of what was logged before, the last sample is given; what lies ahead when its time has come, each once."""
+    monitor = WallMeterMonitor(TARGET, str(log(tmp_path, HEAD + rows(50, -1.95, 5.05, 0.1))))
+    first = monitor.read()
+    time.sleep(0.25)
+    then = monitor.read()
+
+    assert len(first) == 1
+    assert 2 <= len(then) <= 4
+    assert then[-1].time_ns <= time.monotonic_ns()
+    assert {sample.watts for sample in first + then} == {50.0}
+    assert monitor.period_s == pytest.approx(0.1, abs=0.001)
+    assert (monitor.scope, monitor.rails, monitor.source) == ("wall", ("watts",), "log wall.csv")
+
+
+@pytest.mark.parametrize("ahead_s", [0.0, 7200.25, -3.5])
+def test_the_logs_clock_is_mapped(tmp_path: Path, ahead_s: float) -> None:
+    """A sample that was logged 1 s ago is 1 s old on the runs' clock, less the offset that was given."""
+    path = log(tmp_path, HEAD + rows(50, ahead_s - 2, ahead_s - 1))
+    (sample,) = WallMeterMonitor(TARGET, f"{path},offset={ahead_s}").read()
+
+    assert (time.monotonic_ns() - sample.time_ns) / S == pytest.approx(1.0, abs=0.2)
+
+
+@pytest.mark.parametrize(("from_s", "said"), [(-3600, "3599 s old"), (3600, "3600 s ahead"), (-1, ""), (0.5, "")])
+def test_a_clock_in_doubt_is_said(tmp_path: Path, from_s: float, said: str) -> None:
+    """A log without a sample of about now may be an hour off: that is said until it grows."""
+    path = log(tmp_path, HEAD + rows(50, from_s, from_s + 1))
+    monitor = WallMeterMonitor(TARGET, str(path))
+    monitor.read()
+    before = monitor.remarks
+    with path.open("a") as file:
+        file.write(rows(50, from_s + 2, from_s + 2))
+    monitor.read()
+
+    assert before == ((f"The log's nearest sample was {said} at the start: is its clock right?",) if said else ())
+    assert monitor.remarks == ()
+
+
+def test_a_log_that_counts_from_its_start(tmp_path: Path) -> None:
+    """Seconds since the start are placed by `start`, as ISO 8601 or UNIX seconds."""
+    path = log(tmp_path, "# source: WT310\nelapsed,W\n0,40\n1,41\n")
+    began = datetime.now(timezone.utc) - timedelta(seconds=5)
+    for start in (began.isoformat(), str(began.timestamp())):
+        monitor = WallMeterMonitor(TARGET, f"{path},start={start}")
+        (sample,) = monitor.read()
+
+        assert (time.monotonic_ns() - sample.time_ns) / S == pytest.approx(4.0, abs=0.5)
+        assert (sample.watts, monitor.source) == (41.0, "log wall.csv of WT310")
+
+
+def test_a_log_is_followed(tmp_path: Path) -> None:
+    """Lines that are appended are read once they are complete, and a line that is torn waits for its end."""
+    path = log(tmp_path, HEAD + rows(50, -3, -2))
+    monitor = WallMeterMonitor(TARGET, str(path))
+    monitor.read()
+    line = rows(60, -0.5, -0.5)
+    found = []
+    for part in (line[:-4], line[-4:]):
+        with path.open("a") as file:
+            file.write(part)
+        found.append([sample.watts for sample in monitor.read()])
+
+    assert found == [[], [60.0]]
+    assert monitor.read() == []
+
+
+def test_bad_lines_are_gaps_and_named(tmp_path: Path) -> None:
+    """A line that cannot be read is a missing sample, never a bridge between its neighbours, and is named."""
+    path = log(tmp_path, HEAD + rows(50, -5, -4))
+    monitor = WallMeterMonitor(TARGET, str(path))
+    samples = monitor.read()
+    with path.open("a") as file:
+        file.write(rows(50, -3, -3) + "garbage\n" + rows(50, -2, -1))
+    samples += monitor.read()
+    times = [sample.time_ns for sample in samples]
+    found = report.attribute(
+        "csv", SensorFacts.of(monitor), samples, [(times[1], times[-2]), (times[-2], times[-1])], []
+    )
+
+    assert [sample.watts for sample in samples] == [50.0, 50.0, None, 50.0, 50.0]
+    assert times == sorted(times)
+    assert found.energy_j == [None, pytest.approx(50.0, rel=1e-3)]
+    assert monitor.remarks == ("The log has lines that cannot be read, line 5, 'garbage', has too few columns.",)
+
+
+def test_gaps_are_gaps(tmp_path: Path) -> None:
+    """Where the meter paused for longer than three of its periods, nothing is known, and nothing is charged."""
+    path = log(tmp_path, HEAD + rows(50, -30, -29))
+    monitor = WallMeterMonitor(TARGET, str(path))
+    with path.open("a") as file:
+        file.write(rows(50, -28, -20) + rows(50, -10, -1))
+    samples = monitor.read()
+    zero = time.monotonic_ns()
+    windows = [(zero - 27 * S, zero - 22 * S), (zero - 18 * S, zero - 12 * S), (zero - 9 * S, zero - 2 * S)]
+    found = report.attribute("csv", SensorFacts.of(monitor), samples, windows, [])
+
+    assert found.energy_j == [pytest.approx(250, rel=0.005), None, pytest.approx(350, rel=0.005)]
+
+
+@pytest.mark.parametrize("what", ["gone", "cut short", "replaced", "only bad lines"])
+def test_a_log_that_ends_is_a_lost_sensor(tmp_path: Path, what: str) -> None:
+    """A log that is deleted, cut short, replaced or full of what is no sample is lost, with why."""
+    path = log(tmp_path, HEAD + rows(50, -3, -2))
+    monitor = WallMeterMonitor(TARGET, str(path))
+    monitor.read()
+    if what == "gone":
+        path.unlink()
+    elif what == "cut short":
+        path.write_text(HEAD)
+    elif what == "replaced":
+        path.rename(tmp_path / "old.csv")
+        log(tmp_path, HEAD + rows(50, -3, 3))
+    else:
+        with path.open("a") as file:
+            file.write("ERR 17\n" * 10)
+        assert [sample.watts for sample in monitor.read()] == [None] * 10
+
+    complaint = {"gone": "cannot be read any more", "only bad lines": "only bad lines by now, line 13, 'ERR 17'"}
+    with pytest.raises(SensorLost, match=complaint.get(what, "was replaced or cut short; a log must be appended to")):
+        monitor.read()
+
+
+ODD = st.one_of(st.text(max_size=60), st.from_regex(r"[\d;,:.TZ+ \-]{0,40}", fullmatch=True))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
+@given(header=st.sampled_from(["time,watts", "t;W", "unix\tp"]), lines=st.lists(ODD, max_size=5), more=st.binary())
+def test_any_text_is_no_crash(tmp_path: Path, header: str, lines: list[str], more: bytes) -> None:
+    """Whatever stands in a log or its arguments, it is read or refused, and whatever is appended never raises."""
+    path = tmp_path / "odd.csv"
+    separator = next(mark for mark in ",;\t" if mark in header)
+    good = [header, f"1795521600{separator}5", f"1795521601{separator}5"]
+    for text in ([header, *lines], [*good, *lines], lines):
+        path.write_text("\n".join(text) + "\n", encoding="utf-8", errors="replace")
+        for argument in (str(path), f"{path},start={lines[0] if lines else 0}", f"{path},offset={''.join(lines)}"):
+            try:
+                monitor = WallMeterMonitor(TARGET, argument)
+            except SensorUnavailable:
+                continue
+            with path.open("ab") as file:
+                file.write(more + b"\n")
+            times = [sample.time_ns for sample in monitor.read()]
+            assert times == sorted(times)
+
+
+def test_a_session_beside_a_meter(tmp_path: Path) -> None:
+    """A meter that shows 50 W once a second makes 50 W x the windows of a session, and its Record says wall."""
+    path = log(tmp_path, HEAD + rows(50, -5, 240))
+    done = product.measure(
+        tmp_path / "results", "--models=llava", "--precisions=bf16", "--runs=3", "--warmup-runs=1",
+        f"--power-monitor=csv:{path}",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    (save,) = (tmp_path / "results").rglob("*.json")
+    (benchmark,) = json.loads(save.read_text())["benchmarks"]
+    record = benchmark["extra_info"]
+    tokens = sum(record["runs"]["new_tokens"])
+
+    joules_per_token = sum(record["runs"]["energy_j"]) / tokens
+    assert joules_per_token == pytest.approx(50 * benchmark["stats"]["total"] / tokens, rel=0.005)
+    assert (record["power"]["monitor"], record["power"]["scope"]) == ("csv", "wall")
+    assert (record["power"]["method"], record["power"]["scope_mismatch"]) == ("integration", False)
+    assert record["power"]["idle_w"] == pytest.approx(50)
