@@ -10,16 +10,30 @@ from dataclasses import dataclass
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.power.base import PowerMonitor, PowerTarget, SensorUnavailable
+from benchmarks.power.jtop import JtopMonitor
 from benchmarks.power.nvml import NvmlMonitor
 from benchmarks.power.replay import ReplayMonitor
+from benchmarks.power.tegrastats import TegrastatsMonitor
 
-MONITORS: dict[str, type[PowerMonitor]] = {"nvml": NvmlMonitor, "replay": ReplayMonitor}
+MONITORS: dict[str, type[PowerMonitor]] = {
+    "jtop": JtopMonitor,
+    "nvml": NvmlMonitor,
+    "replay": ReplayMonitor,
+    "tegrastats": TegrastatsMonitor,
+}
 """--power-monitor's name -> its class."""
 
-AUTO = ("nvml",)
-"""What `auto` tries, in this order."""
+AUTO = ("tegrastats", "jtop", "nvml")
+"""What `auto` tries, in this order.
 
-PLANNED = ("jtop", "tegrastats", "hwmon", "rapl")
+A Jetson's rails come before NVML: a Thor's NVML shows its GPU alone, and an Orin's initialises and answers nothing.
+Among the sensors of the same rails, what disturbs the measured work least comes first (hwmon, which reads three
+files, will stand before both): tegrastats is one process, and each line that it prints is a reading; jtop's service
+forks a process and reads the whole board at each tick, its pace is the first client's choice, and its client gives
+out old readings as if they were new.
+"""
+
+PLANNED = ("hwmon", "rapl")
 """Sensors of the Jetson boards and of CPUs, which are not in this version."""
 
 

@@ -101,6 +101,7 @@ class PowerMonitor(ABC):
         gain_uncertainty: relative standard uncertainty of its gain; None where nobody states it.
         gain_source: who states it.
         of_gpu: whether it covers a GPU alone, so that it says nothing of computing on the CPU.
+        remarks: what happened to it meanwhile that a reader must know, in sentences; flags of the Record.
     """
 
     source: str = ""
@@ -110,6 +111,7 @@ class PowerMonitor(ABC):
     gain_uncertainty: float | None = None
     gain_source: str = ""
     of_gpu: bool = False
+    remarks: tuple[str, ...] = ()
 
     @classmethod  # noqa: B027 - most sensors take no argument
     def check(cls, argument: str | None) -> None:
