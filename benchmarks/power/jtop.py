@@ -53,7 +53,7 @@ class JtopMonitor(PowerMonitor):
     def __init__(self, target: PowerTarget, argument: str | None = None) -> None:  # noqa: ARG002
         self._lost_ns: int | None = None  # since when the service has been away
         self._retry_ns: int | None = None  # when to try to connect again; None while connected
-        self._why = ""
+        self._why = self._absence = ""
         self._package = _imported()
         self._connection = _Connection(self._package, self.interval_s, self.patience_s)
         try:
@@ -112,28 +112,31 @@ class JtopMonitor(PowerMonitor):
     def _tell_loss(self, now: int, why: str) -> list[PowerSample]:
         """Begin to wait for the service, once; the stretch until it is back holds no energy."""
         self._connection.close()
-        if self._lost_ns is not None or self.remarks:
+        if self.remarks:
             raise SensorLost(f"the jtop service was lost a second time: {why}")
-        self._lost_ns = self._retry_ns = now
-        self._why = why
+        self._retry_ns = now + RETRY_NS
+        if self._lost_ns is not None:  # a service that is going takes connections for a while yet
+            self._absence = why
+            return []
+        self._lost_ns, self._why = now, why
         return [PowerSample(now, None)]
 
     def _reconnect(self, now: int) -> list[PowerSample]:
         """Try to connect anew, now and then: each try costs a client with threads and processes of its own."""
         if self._retry_ns is None or self._lost_ns is None or now < self._retry_ns:
             return []
+        if now - self._lost_ns > self.return_s * 1e9:
+            away = f"after {self.return_s:g} s {self._absence}"
+            raise SensorLost(f"the jtop service was lost ({self._why}), and {away}")
         self._retry_ns = now + RETRY_NS
-        why = "its socket has not come back"
+        self._absence = "its socket has not come back"
         if Path(self._package.service.JTOP_PIPE).exists():
             try:
                 self._connection = _Connection(self._package, self.interval_s, min(2.0, self.patience_s))
             except SensorUnavailable as refusal:
-                why = str(refusal)
+                self._absence = str(refusal)
             else:
                 self._retry_ns, self._heard_ns = None, now
-                return []
-        if now - self._lost_ns > self.return_s * 1e9:
-            raise SensorLost(f"the jtop service was lost ({self._why}), and after {self.return_s:g} s {why}")
         return []
 
     def _tell_return(self, now: int) -> None:
@@ -156,11 +159,13 @@ class _Connection:
     def __init__(self, package: Any, interval_s: float, patience_s: float) -> None:
         self._readings: deque[tuple[int, Rails]] = deque()
         self._uptime: Any = None
+        self._given_up = False
         self._client = package.jtop(interval=interval_s)
         self._client.attach(self._take)
         try:
-            _within(patience_s, self._client.start)
+            _within(patience_s, lambda: self._start(time.monotonic() + patience_s))
         except TimeoutError:
+            self._given_up = True
             raise SensorUnavailable(
                 f"jtop: the service takes connections and does not answer within {patience_s:g} s; "
                 "type `sudo systemctl restart jtop`."
@@ -173,6 +178,23 @@ class _Connection:
         # anything is measured, and `board` waits for it.
         with suppress(TimeoutError, AttributeError, KeyError):
             self.l4t = _within(patience_s, lambda: self._client.board)["hardware"].get("L4T") or None
+
+    def _start(self, deadline: float) -> None:
+        """Start the client, again where the service's first reading takes longer than three intervals.
+
+        It reports "Error connection" then; on a Thor with NVIDIA's pylibjetsonpower a reading takes a second.
+        """
+        while True:
+            try:
+                self._client.start()
+            except Exception as error:
+                if "Error connection" not in str(error) or time.monotonic() > deadline - 0.5:
+                    raise
+                time.sleep(0.2)
+            else:
+                if self._given_up:  # nobody waits for it any more
+                    self._client.close()
+                return
 
     def new_readings(self) -> list[tuple[int, Rails]]:
         """Return what has arrived since the last call: (ns of CLOCK_MONOTONIC, {rail: mW})."""
