@@ -210,7 +210,7 @@ class Meters:
             return report.without_sensor(chosen.name, f"the sensor gave nothing: {self._lost or 'no sample'}")
         idle = [window for segment in self._earlier for window in segment.idle] + self._idle
         changed = OTHER_SENSOR if self._earlier and self._reader is not None and self._power is None else None
-        return report.attribute(
+        found = report.attribute(
             chosen.name,
             self._sensor,
             samples,
@@ -219,6 +219,8 @@ class Meters:
             scope_mismatch=chosen.scope_mismatch,
             lost=self._lost or changed,
         )
+        found.power["flags"] += [] if chosen.monitor is None else chosen.monitor.remarks
+        return found
 
     def _memory_of(self, windows: Sequence[tuple[int, int]], torch_peak: int | None) -> Memory:
         kind = self._plan.machine["memory_kind"]

@@ -11,30 +11,33 @@ from dataclasses import dataclass
 from benchmarks.errors import BenchmarkError
 from benchmarks.power.base import PowerMonitor, PowerTarget, SensorUnavailable
 from benchmarks.power.hwmon import HwmonMonitor
+from benchmarks.power.jtop import JtopMonitor
 from benchmarks.power.nvml import NvmlMonitor
 from benchmarks.power.rapl import RaplMonitor
 from benchmarks.power.replay import ReplayMonitor
+from benchmarks.power.tegrastats import TegrastatsMonitor
 from benchmarks.power.wallmeter import WallMeterMonitor
 
 MONITORS: dict[str, type[PowerMonitor]] = {
     "csv": WallMeterMonitor,
     "hwmon": HwmonMonitor,
+    "jtop": JtopMonitor,
     "nvml": NvmlMonitor,
     "rapl": RaplMonitor,
     "replay": ReplayMonitor,
+    "tegrastats": TegrastatsMonitor,
 }
 """--power-monitor's name -> its class."""
 
-AUTO = ("hwmon", "nvml", "rapl")
+AUTO = ("hwmon", "tegrastats", "jtop", "nvml", "rapl")
 """What `auto` tries, in this order.
 
 A Jetson's rails come before NVML: a Thor's NVML shows its GPU alone, and an Orin's initialises and answers nothing.
-Of the sensors of one thing the one that disturbs least comes first (hwmon.py says why that is hwmon). A log of a
-meter and a recorded trace are for whoever names them.
+Among the sensors of the same rails, what disturbs the measured work least comes first: hwmon reads three files
+(hwmon.py says what that costs); tegrastats is one process, and each line that it prints is a reading; jtop's service
+forks a process and reads the whole board at each tick, its pace is the first client's choice, and its client gives
+out old readings as if they were new. A log of a meter and a recorded trace are for whoever names them.
 """
-
-PLANNED = ("jtop", "tegrastats")
-"""Sensors of the Jetson boards which are not in this version."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +54,6 @@ def check_option(option: str) -> None:
     """Raise BenchmarkError where --power-monitor names what there is not."""
     name, _, argument = option.partition(":")
     known = ("auto", "none", *MONITORS)
-    if name in PLANNED:
-        raise BenchmarkError(
-            f"--power-monitor={name}: that sensor is not in this version; there are {', '.join(known)}. "
-            "Type --power-monitor=none to measure without joules."
-        )
     if name not in known:
         near = difflib.get_close_matches(name, known, n=2, cutoff=0.4)
         guess = f"did you mean {' or '.join(near)}? " if near else ""

@@ -103,6 +103,7 @@ class PowerMonitor(ABC):
         of_gpu: whether it covers a GPU alone, so that it says nothing of computing on the CPU.
         of_cpu: whether it covers a CPU alone, so that it says nothing of computing on a GPU.
         takes_text: whether there may be text after the colon.
+        remarks: what happened to it meanwhile that a reader must know, in sentences; flags of the Record.
     """
 
     source: str = ""
@@ -114,6 +115,7 @@ class PowerMonitor(ABC):
     of_gpu: bool = False
     of_cpu: bool = False
     takes_text: bool = False
+    remarks: tuple[str, ...] = ()
 
     @classmethod  # noqa: B027 - most sensors take no argument
     def check(cls, argument: str | None) -> None:

@@ -68,7 +68,7 @@ def test_replay_is_opened_by_name(tmp_path: Path) -> None:
     ("option", "complaint"),
     [
         ("nvlm", "did you mean nvml"),
-        ("jtop", "that sensor is not in this version"),
+        ("tegrastat", "did you mean tegrastats"),
         ("nvml:0", "nvml takes nothing after it"),
         ("auto:0", "auto takes nothing after it"),
         ("hwmon:all", "type hwmon for GPU and SoC, or hwmon:whole"),
@@ -76,7 +76,7 @@ def test_replay_is_opened_by_name(tmp_path: Path) -> None:
     ],
 )
 def test_unknown_sensors_are_refused(option: str, complaint: str) -> None:
-    """An unknown sensor is refused with the nearest name, a planned one with what there is instead."""
+    """An unknown sensor is refused with the nearest name, and text after one that takes none."""
     with pytest.raises(BenchmarkError, match=complaint):
         power.check_option(option)
 

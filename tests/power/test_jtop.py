@@ -1,0 +1,285 @@
+"""The jtop monitor over a package in jetson-stats' place, so that what a service does can be told to it.
+
+test_jtop_service.py tries the same against the real one, where it can be installed and run.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.power.base import PowerSample, PowerTarget, SensorLost, SensorUnavailable
+from benchmarks.power.jtop import JtopMonitor, milliwatts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+STAND_IN = Path(__file__).with_name("jtop_stand_in.py")
+ORIN = {"VDD_GPU_SOC": 7600, "VDD_CPU_CV": 2280, "VIN_SYS_5V0": 4500}
+THOR = {"VDD_GPU": 36000, "VDD_CPU_SOC_MSS": 18000, "VIN_SYS_5V0": 18000}
+
+
+class Brisk(JtopMonitor):
+    """The monitor as it is, at 50 Hz and with less patience."""
+
+    interval_s = 0.02
+    patience_s = 1.0
+    silence_s = 0.2
+    return_s = 2.5
+
+
+def power_of(rails: dict[str, int]) -> dict[str, Any]:
+    """Return jtop's `power`, with averages and a total that are wrong."""
+    shown = {name: {"volt": 5000, "curr": 1, "power": now, "online": True, "avg": 1} for name, now in rails.items()}
+    return {"rail": shown, "tot": {"power": 99_999, "avg": 99_999}}
+
+
+@pytest.fixture
+def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Put a package in jetson-stats' place; yield what its service is told to do."""
+    for name in [name for name in sys.modules if name.split(".")[0] == "jtop"]:
+        monkeypatch.delitem(sys.modules, name)
+    (tmp_path / "jtop").mkdir()
+    (tmp_path / "jtop/__init__.py").write_text(STAND_IN.read_text() + "\nfrom . import service\n")
+    (tmp_path / "jtop/service.py").write_text(f"JTOP_PIPE = {str(tmp_path / 'jtop.sock')!r}")
+    (tmp_path / "jtop.sock").touch()
+    folder = tmp_path / "jetson_stats-7.2.2.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Name: jetson-stats\nVersion: 7.2.2\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    before = multiprocessing.get_start_method(allow_none=True)
+    told: Any = __import__("jtop").told
+    multiprocessing.set_start_method(before, force=True)
+    told.socket, told.power = tmp_path / "jtop.sock", power_of(ORIN)
+    yield told
+    for name in ("jtop", "jtop.service"):
+        sys.modules.pop(name, None)
+
+
+def opened() -> JtopMonitor:
+    """Open the monitor."""
+    return Brisk(PowerTarget("cuda:0"))
+
+
+def reading(monitor: JtopMonitor, seconds: float = 0.2) -> list[PowerSample]:
+    """Read for some time, as a Sampler does."""
+    samples: list[PowerSample] = []
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        samples += monitor.read()
+        time.sleep(0.01)
+    return samples
+
+
+def watts(monitor: JtopMonitor) -> set[float | None]:
+    """Return the watts that come once what was under way has been read."""
+    reading(monitor, 0.06)
+    return {sample.watts for sample in reading(monitor)}
+
+
+def loss(monitor: JtopMonitor, seconds: float = 5.0) -> str:
+    """Read until the sensor is lost, and return why."""
+    with pytest.raises(SensorLost) as lost:
+        reading(monitor, seconds)
+    monitor.close()
+    return str(lost.value)
+
+
+@pytest.mark.parametrize(
+    ("rails", "summed", "expected"),
+    [
+        (ORIN, ("VDD_GPU_SOC",), 7.6),
+        (THOR, ("VDD_GPU", "VDD_CPU_SOC_MSS"), 54.0),
+        ({"VDD_CPU_GPU_CV": 486, "VDD_SOC": 1012}, ("VDD_CPU_GPU_CV", "VDD_SOC"), 1.498),
+    ],
+    ids=["AGX Orin", "Thor", "Orin NX and Nano"],
+)
+def test_each_board_has_its_rails(told: Any, rails: dict[str, int], summed: tuple[str, ...], expected: float) -> None:
+    """GPU+SOC is the sum of the board's rails as they are now, whatever the service's total and averages say."""
+    told.power = power_of(rails)
+    monitor = opened()
+
+    assert (monitor.rails, monitor.scope, monitor.of_gpu) == (summed, "gpu+soc", True)
+    assert watts(monitor) == {expected}
+    assert monitor.source.startswith("jtop service, jetson-stats 7.2.2, L4T 36.4.4, rails of ")
+    monitor.close()
+    monitor.close()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda rail: rail.pop("VDD_CPU_SOC_MSS"),
+        lambda rail: rail["VDD_CPU_SOC_MSS"].update(online=False),
+        lambda rail: rail["VDD_CPU_SOC_MSS"].update(power=None),
+        lambda rail: rail.clear(),
+    ],
+    ids=["missing", "offline", "without a figure", "none at all"],
+)
+def test_a_missing_rail_voids_the_reading(told: Any, change: Callable[[Any], object]) -> None:
+    """A reading that lacks a rail is one without watts, never the sum of the others."""
+    told.power = power_of(THOR)
+    monitor = opened()
+    changed = power_of(THOR)
+    change(changed["rail"])
+    told.power = changed
+
+    assert watts(monitor) == {None}
+    monitor.close()
+
+
+def test_a_service_that_goes_again_at_once(told: Any) -> None:
+    """A service that takes a connection while it ends, and gives nothing, has not come back yet."""
+    monitor = opened()
+    told.alive = False
+    reading(monitor, 1.1)  # the first try finds it still going
+    told.alive = True
+
+    assert {sample.watts for sample in reading(monitor, 1.2)} == {7.6}
+    assert len(monitor.remarks) == 1
+    monitor.close()
+
+
+def test_an_old_reading_is_no_new_one(told: Any) -> None:
+    """What the client gives out twice, told by the board's uptime, counts once, and in the end the sensor is lost."""
+    monitor = opened()
+    reading(monitor)
+    told.uptime = 1234.5
+
+    assert len(reading(monitor, 0.15)) <= 8
+    assert "nothing new has come for 0.2 s" in loss(monitor)
+
+
+def test_a_service_that_comes_back(told: Any) -> None:
+    """A service that goes is connected to again, once: the gap has no watts and is said, a second loss is the last."""
+    monitor = opened()
+    told.alive = False
+    gap = reading(monitor, 0.3)
+    told.alive = True
+    back = reading(monitor, 1.2)
+
+    assert [sample.watts for sample in gap][-1] is None
+    assert {sample.watts for sample in back} == {7.6}
+    (remark,) = monitor.remarks
+    assert remark.startswith(
+        "The jtop service was lost (RuntimeError: Lost connection with jtop server) and was connected to again after "
+    )
+    told.alive = False
+    assert loss(monitor) == ("the jtop service was lost a second time: RuntimeError: Lost connection with jtop server")
+
+
+def test_a_service_that_stays_away(told: Any) -> None:
+    """A service that does not come back is a lost sensor, and no client is made meanwhile for a socket that is gone."""
+    monitor = opened()
+    told.alive, before = False, told.clients
+    told.socket.unlink()
+
+    assert "and after 2.5 s its socket has not come back" in loss(monitor)
+    assert told.clients == before
+
+
+def test_the_first_reading_may_be_slow(told: Any) -> None:
+    """A service whose first reading takes longer than the client waits is tried again, not refused."""
+    told.start = ["Error connection"] * 2
+    monitor = opened()
+
+    assert watts(monitor) == {7.6}
+    monitor.close()
+
+
+def test_the_services_pace(told: Any) -> None:
+    """The first client's interval holds for all, so the period is the one that readings come in."""
+    told.interval = 0.1
+    monitor = opened()
+    monitor.close()
+
+    assert monitor.period_s == pytest.approx(0.1, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("error", "complaint"),
+    [
+        ("The jtop.service is not active. Please run:\nsudo jtop", "type `sudo systemctl start jtop`"),
+        ("I can't access jtop.service.\nPlease logout or reboot", "type `sudo usermod -aG jtop $USER`, log out"),
+        (
+            "Mismatch version jtop service: [4.3.2] and client: [7.2.2]. Please run:\n\nsudo jtop --install-service",
+            "jetson-stats 4.3.2 and this environment has 7.2.2; type `python -m pip install 'jetson-stats==4.3.*'`",
+        ),
+        ("Mismatch version jtop service: [unknown] and client: [7.2.2].", "'jetson-stats==unknown'"),
+        ("Mismatch of Python versions between library and service", "cannot be used (Mismatch of Python versions"),
+        ("Authentication with jetson-stats server failed", "type `sudo systemctl restart jtop`"),
+        ("hang", "the service takes connections and does not answer within 1 s; type `sudo systemctl restart jtop`"),
+    ],
+)
+def test_what_is_no_sensor_is_refused(told: Any, error: str, complaint: str) -> None:
+    """Whatever the client says is told in a sentence, with what to type next."""
+    told.start = [error]
+
+    with pytest.raises(SensorUnavailable) as refusal:
+        opened()
+    assert complaint in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("power", [{}, power_of({"VIN": 1}), {"rail": None}, None, ["tot"]])
+def test_without_the_rails_of_a_board(told: Any, power: Any) -> None:
+    """A service without the GPU's rails is refused with the rails that it shows."""
+    told.power = power
+
+    with pytest.raises(SensorUnavailable, match="and not the GPU's rails of a known board; type --power-monitor="):
+        opened()
+
+
+def test_a_service_that_falls_silent_at_once(told: Any) -> None:
+    """A service that answers and then gives no readings is refused."""
+    told.uptime = 1.0
+
+    with pytest.raises(SensorUnavailable, match="the service gave 1 readings in 1 s; type `sudo systemctl restart"):
+        opened()
+
+
+def test_without_jetson_stats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without jetson-stats the monitor is refused, and names the version to install by the board's own."""
+    for name in [name for name in sys.modules if name.split(".")[0] == "jtop"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+
+    with pytest.raises(SensorUnavailable, match="jetson-stats is not installed here; type `jtop --version` on the boa"):
+        opened()
+
+
+def test_the_start_method_is_ours(told: Any) -> None:
+    """Importing jetson-stats makes `fork` the start method of the process; it is put back."""
+    before = multiprocessing.get_start_method(allow_none=True)
+    del sys.modules["jtop"]
+    with pytest.raises(SensorUnavailable):  # the package is imported anew, and its service not told of any rail
+        opened()
+
+    assert sys.modules["jtop"].told is not told
+    assert multiprocessing.get_start_method(allow_none=True) == before
+
+
+json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["rail", "power", "online", "VDD_GPU"]), inner),
+)
+
+
+@given(json)
+def test_anything_for_power(power: Any) -> None:
+    """Whatever stands for `power`, nothing is raised, and rails are whole numbers of mW."""
+    assert all(type(now) is int for now in milliwatts(power).values())
+
+
+def test_power_as_documented() -> None:
+    """A rail is what it draws now; `tot` and `avg` are no rails."""
+    assert milliwatts(power_of(THOR)) == THOR
+    assert milliwatts({"rail": {"A": {"power": True}, "B": {"power": 1.5}, "C": SimpleNamespace()}}) == {}
