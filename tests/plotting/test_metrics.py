@@ -29,6 +29,7 @@ def known() -> dict[str, Any]:
         {"name": "statistical", "relative": 0.03, "source": "spread of the samples"},
         {"name": "gain", "relative": 0.04, "source": "data sheet"},
     ]
+    made["power"] |= {"idle_before_w": 9.5, "idle_after_w": 10.5}
     return made
 
 
@@ -50,11 +51,19 @@ KNOWN = {
     # 15 steps a run at a mean context of 20 + 100 + 16 / 2
     "mbu": 15 * (27e7 + 4e3 + 128 * 1e4) / 0.4 / 273e9,
     "joules_per_token": 200 / 160,
+    "joules_per_token_uncertainty": 0.05 * 200 / 160,
     "energy_uncertainty": 0.05,
     "avg_power_watts": 40.0,
     "tps_per_watt": 160 / 200,
     "joules_per_image": 200 / 20,
     "net_joules_per_token": (200 - 10 * 5) / 160,
+    # statistics of the gross energy, gain of the net one, half of 1 W of drift over 5 s
+    "net_joules_per_token_uncertainty": ((0.03 * 200) ** 2 + (0.04 * 150) ** 2 + (0.5 * 5) ** 2) ** 0.5 / 160,
+    "preprocess_joules": 40 * 0.01,
+    "vision_joules": 40 * 0.04,
+    "prefill_joules": 40 * 0.05,
+    "decode_joules": 40 * 0.4,
+    "decode_joules_per_token": 40 * 4 / (160 - 10),
     "avg_ram_gb": 6.0,
     "peak_ram_gb": 7.0,
     "ram_baseline_gb": 2.0,
@@ -83,7 +92,14 @@ NULLS: dict[str, tuple[str, str, str | None]] = {
     "token_latency_p99_s": ("token_latency", "p99_s", WHY),
     "mbu": ("roofline", "bandwidth_bytes_per_s", WHY),
     "energy_uncertainty": ("power", "uncertainty", "the sensor gave too few samples"),
+    "joules_per_token_uncertainty": ("power", "uncertainty", "the sensor gave too few samples"),
     "net_joules_per_token": ("power", "idle_w", WHY),
+    "net_joules_per_token_uncertainty": ("power", "idle_w", WHY),
+    "preprocess_joules": ("power", "phases", NOT_SAID),
+    "vision_joules": ("power", "phases", NOT_SAID),
+    "prefill_joules": ("power", "phases", NOT_SAID),
+    "decode_joules": ("power", "phases", NOT_SAID),
+    "decode_joules_per_token": ("power", "phases", NOT_SAID),
     "avg_ram_gb": ("memory", "ram_avg_bytes", WHY),
     "peak_ram_gb": ("memory", "ram_peak_bytes", WHY),
     "ram_baseline_gb": ("memory", "ram_baseline_bytes", WHY),
@@ -96,7 +112,8 @@ NULLS: dict[str, tuple[str, str, str | None]] = {
 """Metric -> section and field whose null takes it away, and what is said then."""
 
 ENERGY = ("joules_per_token", "energy_uncertainty", "avg_power_watts", "tps_per_watt", "joules_per_image")
-ENERGY_METRICS = (*ENERGY, "net_joules_per_token")
+ENERGY_METRICS = tuple(name for name in METRICS if "joules" in name or name in ENERGY)
+PHASES = ("preprocess", "vision", "prefill", "decode")
 
 
 def value(name: str, made: dict[str, Any]) -> float:

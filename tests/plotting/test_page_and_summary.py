@@ -150,7 +150,7 @@ def test_no_sensor_is_said_with_its_reason(powerless: pd.DataFrame) -> None:
     for said in (flat(text), flat(short)):
         assert f"{made.THOR}: not measured, {NO_SENSOR}" in said
         assert f"{made.THOR}, efficiency, energy per token: {NO_SENSOR}." in said
-    assert f"| {made.THOR} | LLaVA | fp16 | 32.0 | 0.100 |  |  |  | 6.00 | 0.0373 | 3.00 | 0 |" in text
+    assert f"| {made.THOR} | LLaVA | fp16 | 32.0 | 0.100 |  |  |  |  |  | 6.00 | 0.0373 | 3.00 | 0 |" in text
 
 
 def test_rows_in_doubt_are_said(tmp_path: Path) -> None:

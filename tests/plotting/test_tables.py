@@ -58,7 +58,8 @@ def test_not_measured_is_empty_and_never_zero(tmp_path: Path) -> None:
     for name in ("joules_per_token", "avg_power_watts", "tps_per_watt", "net_joules_per_token", "load_time_s"):
         assert row[name] == ""
     assert "the clock was not read (load_time_s)" in row["not_measured"]
-    assert f"{NO_SENSOR} (joules_per_token, energy_uncertainty, avg_power_watts, tps_per_watt," in row["not_measured"]
+    energy = "joules_per_token, joules_per_token_uncertainty, energy_uncertainty, avg_power_watts, tps_per_watt"
+    assert f"{NO_SENSOR} ({energy}," in row["not_measured"]
     assert row["power_source"] == ""
 
 

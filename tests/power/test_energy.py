@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.power.energy import Curve, downsample, mean_power, statistical_uncertainty
+from benchmarks.power.energy import Curve, downsample, mean_power
 
 S = 1_000_000_000
 steps = st.lists(st.integers(1_000_000, 3 * S), min_size=1, max_size=40)
@@ -120,20 +120,6 @@ def test_mean_power_needs_half_the_time() -> None:
     assert mean_power(times, watts, 1.0, (0, 2 * S)) == pytest.approx(11.0)
     assert mean_power(times, watts, 1.0, (0, 3 * S)) == pytest.approx(11.0)
     assert mean_power(times, watts, 1.0, (0, 5 * S)) is None
-
-
-def test_statistical_uncertainty_of_independent_samples() -> None:
-    """For independent samples it is s / (mean sqrt(n)); for samples that drift together it is larger."""
-    rng = np.random.default_rng(1)
-    independent = rng.normal(100, 5, 4000)
-    drifting = 100 + 5 * np.sin(np.linspace(0, 20, 4000))
-
-    found, correlated = statistical_uncertainty(independent), statistical_uncertainty(drifting)
-    assert found is not None
-    assert correlated is not None
-    assert found == pytest.approx(5 / 100 / np.sqrt(4000), rel=0.1)
-    assert correlated > 5 * found
-    assert statistical_uncertainty([1.0, 2.0]) is None
 
 
 @given(traces(), st.integers(1, 20))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 S = 1_000_000_000
 WINDOWS = [(10 * S, 12 * S), (13 * S, 15 * S)]
+MARKED = report.Marked(WINDOWS, {"preprocess": None, "vision": None, "prefill": None, "decode": WINDOWS})
 IDLE = [("before", (2 * S, 5 * S)), ("after", (17 * S, 20 * S))]
 
 
@@ -50,7 +51,7 @@ def samples(watts: float = 30.0, idle_w: float = 10.0, *, counter_factor: float 
 
 def attribute(taken: Sequence[PowerSample], **options: object) -> report.Attribution:
     """Charge samples to WINDOWS."""
-    return report.attribute("bench", SENSOR, taken, WINDOWS, IDLE, **options)  # type: ignore[arg-type]
+    return report.attribute("bench", SENSOR, taken, MARKED, IDLE, **options)  # type: ignore[arg-type]
 
 
 def test_known_joules() -> None:
@@ -61,7 +62,7 @@ def test_known_joules() -> None:
     assert found.coverage == [1.0, 1.0]
     assert found.power["idle_w"] == pytest.approx(10.0)
     assert (found.power["method"], found.power["energy_runs"], found.power["flags"]) == ("integration", 2, [])
-    assert [term["name"] for term in found.power["uncertainty"]] == ["statistical", "gain"]
+    assert [term["name"] for term in found.power["uncertainty"]] == ["statistical", "edges", "gain"]
     assert list(faults(found.power, "power")) == []
 
 
@@ -107,7 +108,7 @@ def test_doubts_are_said() -> None:
 def test_the_trace_is_bounded() -> None:
     """A day of samples is kept as at most TRACE_POINTS points of min, mean and max."""
     taken = [PowerSample(i * S // 1000, float(i % 7)) for i in range(20_000)]
-    found = report.attribute("bench", SENSOR, taken, [(0, 19 * S)], IDLE)
+    found = report.attribute("bench", SENSOR, taken, report.Marked([(0, 19 * S)], {}), IDLE)
 
     assert found.trace is not None
     assert len(found.trace["time_s"]) <= TRACE_POINTS
@@ -140,6 +141,6 @@ def test_a_sensor_that_reads_nothing_is_no_sensor() -> None:
 
 def test_replayed_joules_say_so() -> None:
     """Joules of a recorded trace are flagged as such, whatever the trace says of itself."""
-    found = report.attribute("replay", SENSOR, samples(), WINDOWS, IDLE)
+    found = report.attribute("replay", SENSOR, samples(), MARKED, IDLE)
 
     assert found.power["flags"][0] == "The joules are those of a recorded trace, not measured beside these runs."
