@@ -145,6 +145,8 @@ def _facts(entry: Entry) -> dict[str, Any]:
         "power_rails": "+".join(map(str, listed("power", "rails"))),
         "power_method": words("power", "method"),
         "power_samples": number("power", "sample_count"),
+        "idle_before_w": number("power", "idle_before_w"),
+        "idle_after_w": number("power", "idle_after_w"),
         "energy_budget": _budget(record),
         "uncertainty_kind": _uncertainty_kind(record),
         "phase_uncertainty": _phase_uncertainty(record),

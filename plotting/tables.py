@@ -31,6 +31,8 @@ CONDITIONS = (
     "power_rails",
     "power_method",
     "power_samples",
+    "idle_before_w",
+    "idle_after_w",
     "uncertainty_kind",
     "energy_budget",
     "phase_uncertainty",

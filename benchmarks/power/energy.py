@@ -19,8 +19,10 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.floating[Any]]
 GAP_PERIODS = 3.0
-FEW_CHANGES = 8
-"""Fewer changes of value say nothing of a period or a step."""
+FEW_CHANGES = 20
+"""Fewer changes of value say nothing of a period."""
+FEW_LEVELS = 8
+"""Fewer different values say nothing of a scale: they may be the load's."""
 NS = 1e-9
 
 
@@ -47,7 +49,8 @@ class Curve:
         self._counter = counter
         steps = np.diff(self._t)
         energies = np.diff(self._v) if counter else 0.5 * (self._v[1:] + self._v[:-1]) * steps
-        covered = np.isfinite(energies) & (steps <= GAP_PERIODS * period_s) & (steps > 0)
+        longest = GAP_PERIODS * period_s * (1 + 1e-9)  # as seconds, a gap of just so many periods is rounded
+        covered = np.isfinite(energies) & (steps <= longest) & (steps > 0)
         if counter:
             covered &= energies >= 0  # a counter that went back was reset: nothing is known of that stretch
         self._covered: NDArray[np.bool_] = covered
@@ -93,23 +96,27 @@ def lagged(times_ns: ArrayLike, lag_s: float | None) -> NDArray[np.int64]:
 def update_period_s(times_ns: ArrayLike, values: ArrayLike) -> float | None:
     """Return how often a sensor updates, seconds, from readings: it repeats a value until it does.
 
-    It is the lower quartile of the times between changes of value: a value that stays the same
-    because nothing changed makes a time longer, never shorter. Error: up to the time between two
-    readings, which is also the least that it can be. None with fewer than FEW_CHANGES changes.
+    It is the 5th percentile of the times between changes of value. A value that stays the same
+    because nothing changed makes a time longer, never shorter, so that the shortest times are the
+    sensor's; not the very shortest, because a reading that came late makes one. Error: up to the
+    time between two readings, which is also the least that it can be; too long where the load's
+    own steps are all that the sensor sees. None with fewer than FEW_CHANGES changes.
     """
     times, readings = _valid(times_ns, values)
     changed = times[1:][readings[1:] != readings[:-1]]
-    return float(np.quantile(np.diff(changed), 0.25)) * NS if changed.size >= FEW_CHANGES else None
+    return float(np.quantile(np.diff(changed), 0.05)) * NS if changed.size >= FEW_CHANGES else None
 
 
 def step_size(values: ArrayLike) -> float | None:
-    """Return the smallest step between readings, at most that of the sensor's own scale times a whole number.
+    """Return the smallest step between readings: that of the sensor's scale, or more where it uses few of its values.
 
-    None with fewer than FEW_CHANGES different values: two levels of the load would pass for a scale.
+    None with fewer than FEW_LEVELS different values, where two levels of the load would pass for a
+    scale, and where over half of the readings differ from each other: its scale is too fine to show.
     """
     readings = np.asarray(values, dtype=np.float64)
-    levels = np.unique(readings[np.isfinite(readings)])
-    return float(np.diff(levels).min()) if levels.size >= FEW_CHANGES else None
+    readings = readings[np.isfinite(readings)]
+    levels = np.unique(readings)
+    return float(np.diff(levels).min()) if FEW_LEVELS <= levels.size <= readings.size / 2 else None
 
 
 def at_ticks(times_ns: ArrayLike, counter: ArrayLike) -> tuple[NDArray[np.int64], Floats, float]:

@@ -204,6 +204,44 @@ def test_too_few_covered_runs_are_no_energy(name: str, lost: str) -> None:
     assert METRICS[name].compute(made) == (None, "power samples cover 8 of 10 runs, and 90% are needed")
 
 
+@pytest.mark.parametrize("name", PHASES)
+def test_a_phase_below_resolution_is_no_value(name: str) -> None:
+    """A phase that the sensor cannot tell is None with the reason that stands in the Record, never 0."""
+    made = known()
+    made["power"]["phases"][name] |= {"energy_j": None, "reasons": {"energy_j": "below resolution: too short"}}
+
+    assert METRICS[f"{name}_joules"].compute(made) == (None, "below resolution: too short")
+    if name == "decode":
+        assert METRICS["decode_joules_per_token"].compute(made) == (None, "below resolution: too short")
+
+
+def test_the_phases_add_up_to_a_run() -> None:
+    """The energies of the four phases, J a run, add up to the energy of a run."""
+    made = known()
+
+    assert sum(value(f"{name}_joules", made) for name in PHASES) == pytest.approx(200 / 10)
+
+
+def test_one_token_a_run_has_no_energy_of_a_step() -> None:
+    """Where no run has a second token, decode has no J/token, and says why."""
+    made = known()
+    made["runs"]["new_tokens"] = [1] * 10
+
+    assert METRICS["decode_joules_per_token"].compute(made) == (None, "no run has a second token")
+
+
+def test_an_offset_is_in_the_gross_uncertainty_and_not_in_the_net_one() -> None:
+    """Less idle power an offset of the sensor cancels; its gain acts on the difference."""
+    made = known()
+    made["power"] |= {"idle_before_w": 10.0, "idle_after_w": 10.0}
+    made["power"]["uncertainty"] = [{"name": "offset", "relative": 0.1, "source": "data sheet"}]
+    assert value("joules_per_token_uncertainty", made) == pytest.approx(0.1 * 200 / 160)
+    assert value("net_joules_per_token_uncertainty", made) == 0.0
+
+    made["power"]["uncertainty"] = [{"name": "gain", "relative": 0.1, "source": "data sheet"}]
+    assert value("net_joules_per_token_uncertainty", made) == pytest.approx(0.1 * 150 / 160)
+
+
 def test_a_sensor_that_reads_nothing_is_no_free_energy() -> None:
     """A sensor that read 0 J throughout gives no J/token and no infinite efficiency, but words."""
     made = record(power_w=0.0)
