@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from benchmarks import redact, verdict
 from benchmarks.models import miniature
+from benchmarks.power.report import Marked
 from benchmarks.record import MEASURED, SCHEMA
 from benchmarks.roofline import Traffic
 
@@ -41,7 +42,7 @@ LOAD_FIELDS = {
 def compose(session: PairSession, status: str, finished: str) -> Record:
     """Return the Record of a pair that ended as `status`, without secrets."""
     tally, meters = session.tally, session.meters
-    reading = meters.read(tally.windows, tally.torch_peak_bytes)
+    reading = meters.read(Marked(tally.windows, tally.phases), tally.torch_peak_bytes)
     runs = tally.runs(
         session.plan.work.batch_size, reading.energy_j, reading.coverage, reading.power["reasons"].get("method")
     )

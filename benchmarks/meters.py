@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from benchmarks.past import Segment
     from benchmarks.plan import Plan
     from benchmarks.power.base import PowerSample
+    from benchmarks.power.report import Marked
     from benchmarks.record import Health, Memory, Power, Trace
     from benchmarks.worker.handle import Handle
     from benchmarks.worker.protocol import Loaded
@@ -151,10 +152,11 @@ class Meters:
             )
         return lines
 
-    def read(self, windows: Sequence[tuple[int, int]], torch_peak: int | None) -> Reading:
-        """Return what was measured in `windows`, ns of CLOCK_MONOTONIC."""
-        found = self._attribution(windows)
-        return Reading(found.power, found.energy_j, found.coverage, found.trace, self._memory_of(windows, torch_peak))
+    def read(self, marked: Marked, torch_peak: int | None) -> Reading:
+        """Return what was measured in the runs, whose windows are in ns of CLOCK_MONOTONIC."""
+        found = self._attribution(marked)
+        sizes = self._memory_of(marked.windows, torch_peak)
+        return Reading(found.power, found.energy_j, found.coverage, found.trace, sizes)
 
     def health(self, *, finite_logits: bool | None) -> Health:
         """Return the Record's health."""
@@ -201,7 +203,7 @@ class Meters:
             time.sleep(IDLE_S)
             self._idle.append((when, (begun, time.monotonic_ns())))
 
-    def _attribution(self, windows: Sequence[tuple[int, int]]) -> report.Attribution:
+    def _attribution(self, marked: Marked) -> report.Attribution:
         chosen = self._selection
         if self._sensor is None:
             return report.without_sensor(chosen.name, chosen.reason or NEVER_BEGAN)
@@ -214,7 +216,7 @@ class Meters:
             chosen.name,
             self._sensor,
             samples,
-            windows,
+            marked,
             idle,
             scope_mismatch=chosen.scope_mismatch,
             lost=self._lost or changed,

@@ -185,6 +185,32 @@ class UncertaintyTerm(TypedDict):
     source: str
 
 
+class Phase(TypedDict):
+    """Energy of one phase, pooled over the runs of `Phases`."""
+
+    energy_j: float | None  # of all those runs together; null where the sensor cannot tell the phase apart
+    length_s: float | None  # of all those runs together
+    sample_count: int | None  # samples, or ticks of the counter, inside the phase
+    uncertainty: list[UncertaintyTerm]
+    reasons: dict[str, str]
+
+
+class Phases(TypedDict):
+    """Energy between the marks, pooled over the good runs with at least ENERGY_COVERAGE.
+
+    Where all four are there, they add up to the energy of those runs.
+    """
+
+    run_count: int | None
+    resolution_s: float | None  # the shortest time that the sensor tells apart
+    resolution_source: str | None  # which of its times that is
+    preprocess: Phase  # start -> preprocessed
+    vision: Phase  # preprocessed -> vision encoded
+    prefill: Phase  # vision encoded -> first token
+    decode: Phase  # first token -> end
+    reasons: dict[str, str]
+
+
 class Power(TypedDict):
     """Where the joules come from."""
 
@@ -200,7 +226,9 @@ class Power(TypedDict):
     idle_w: float | None  # with the model loaded, mean of before and after
     idle_before_w: float | None
     idle_after_w: float | None
-    uncertainty: list[UncertaintyTerm]
+    update_s: float | None  # how often the sensor updates, as its readings show
+    uncertainty: list[UncertaintyTerm]  # of the energy of the good runs with at least ENERGY_COVERAGE
+    phases: Phases
     flags: list[str]  # sentences about doubts, e.g. counter and integration 7% apart
     reasons: dict[str, str]
 

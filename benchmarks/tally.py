@@ -114,6 +114,19 @@ class Tally:
         return [(marks["start_ns"], marks["end_ns"]) for marks in self.marks]
 
     @property
+    def phases(self) -> dict[str, list[tuple[int, int]] | None]:
+        """(start, end) of each phase in each good run, ns of CLOCK_MONOTONIC; None where a run lacks the mark."""
+        marks = self.marks
+        encoded = [vision for m in marks if (vision := m["vision_ns"]) is not None]
+        seen = len(encoded) == len(marks)
+        return {
+            "preprocess": [(m["start_ns"], m["preprocessed_ns"]) for m in marks],
+            "vision": [(m["preprocessed_ns"], e) for m, e in zip(marks, encoded, strict=True)] if seen else None,
+            "prefill": [(e, m["first_token_ns"]) for m, e in zip(marks, encoded, strict=True)] if seen else None,
+            "decode": [(m["first_token_ns"], m["end_ns"]) for m in marks],
+        }
+
+    @property
     def latencies_s(self) -> list[float]:
         """Window lengths of the good runs, seconds."""
         return [(end - start) * SECONDS for start, end in self.windows]

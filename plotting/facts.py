@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from benchmarks.record import MEASURED
-from plotting.frame import differences
+from plotting.frame import STATISTICAL_ONLY, differences
 
 
 def conditions(table: pd.DataFrame) -> list[str]:
@@ -56,6 +56,19 @@ def power(table: pd.DataFrame) -> list[str]:
         else:
             parts.append(f"{device}: not measured, {rows.iloc[0]['power_reason']}")
     return parts
+
+
+def uncertainty(table: pd.DataFrame) -> list[str]:
+    """Return how uncertain the energy is on each device, in a sentence each; none without energy."""
+    sentences = []
+    measured = table[(table["status"] == MEASURED) & table["energy_uncertainty"].notna()]
+    for device, rows in measured.groupby("device", sort=False):
+        low, high = (f"{share:.1%}" for share in (rows["energy_uncertainty"].min(), rows["energy_uncertainty"].max()))
+        kinds = set(rows["uncertainty_kind"])
+        known = f"{STATISTICAL_ONLY}: nobody states the sensor's gain" if STATISTICAL_ONLY in kinds else kinds.pop()
+        span = low if low == high else f"{low} to {high}"
+        sentences.append(f"{device}: energy is uncertain by ± {span} (standard uncertainty, k=1; {known}).")
+    return sentences
 
 
 def missing(table: pd.DataFrame) -> list[str]:

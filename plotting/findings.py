@@ -28,7 +28,7 @@ CATEGORIES = (
     "load_time_s",
 )
 HEADLINES = ("tokens_per_sec", "tps_per_watt", "joules_per_token")
-ENERGY = frozenset({"joules_per_token", "avg_power_watts", "tps_per_watt", "joules_per_image", "net_joules_per_token"})
+ENERGY = frozenset(name for name in METRICS if "joules" in name) | {"avg_power_watts", "tps_per_watt"}
 EQUAL = 0.05
 """fp16 and bf16 whose ratio is so close to 1 for every pair are called nearly equal."""
 

@@ -13,7 +13,7 @@ from benchmarks.record import CACHE_FACTOR, ENERGY_COVERAGE, ENERGY_RUNS
 from plotting.stats import quantile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 Record = dict[str, Any]
 Result = tuple[float | None, str]
@@ -85,6 +85,7 @@ class Energy:
     seconds: float
     tokens: float
     images: float
+    sequences: float
 
 
 def energy(record: Record) -> Energy | str:
@@ -96,11 +97,11 @@ def energy(record: Record) -> Energy | str:
     joules, coverage = runs.get("energy_j"), runs.get("energy_coverage")
     if not isinstance(joules, list) or not isinstance(coverage, list):
         return _reason(power, "method", "monitor")
-    beside = [_column(record, name) for name in ("latency_s", "new_tokens", "images")]
+    beside = [_column(record, name) for name in ("latency_s", "new_tokens", "images", "sequences")]
     if any(column is None for column in beside):
         return "the save does not hold time, tokens and photographs of every run"
     columns = zip(joules, coverage, *(column for column in beside if column), strict=True)
-    good = [(j, s, n, i) for j, share, s, n, i in columns if j is not None and share >= ENERGY_COVERAGE]
+    good = [(j, *others) for j, share, *others in columns if j is not None and share >= ENERGY_COVERAGE]
     if len(good) < ENERGY_RUNS * len(joules) or not good:
         return f"power samples cover {len(good)} of {len(joules)} runs, and {ENERGY_RUNS:.0%} are needed"
     return Energy(*(float(sum(column)) for column in zip(*good, strict=True)))
@@ -160,12 +161,82 @@ def count(name: str) -> Callable[[Record], Result]:
 
 def uncertainty(record: Record) -> Result:
     """Return the relative standard uncertainty of the energy: the root of the sum of squares of its terms."""
+    terms = _budget(record)
+    return (None, terms) if isinstance(terms, str) else (_root(terms.values()), "")
+
+
+def uncertainty_per_token(record: Record) -> Result:
+    """Return the standard uncertainty (k=1) of energy / new tokens, J/token: u = relative x energy / tokens."""
+    found, terms = energy(record), _budget(record)
+    if isinstance(found, str) or isinstance(terms, str):
+        return None, str(found if isinstance(found, str) else terms)
+    return _root(terms.values()) * found.joules / found.tokens, ""
+
+
+def net_uncertainty_per_token(record: Record) -> Result:
+    """Return the standard uncertainty (k=1) of (energy - idle power x windows) / new tokens, J/token.
+
+    E_net = g (P - P_idle) T, so the offset cancels and the gain acts on the difference:
+    u^2 = (u_gain E_net)^2 + sum of other terms (u E)^2 + (u_idle T)^2, where u_idle is half the
+    difference of idle power before and after the runs.
+    """
+    found, terms, power = energy(record), _budget(record), _section(record, "power")
+    if isinstance(found, str) or isinstance(terms, str):
+        return None, str(found if isinstance(found, str) else terms)
+    idle = [power.get(name) for name in ("idle_w", "idle_before_w", "idle_after_w")]
+    if None in idle:
+        return None, _reason(power, "idle_w", "idle_before_w", "idle_after_w")
+    mean, before, after = (float(watts) for watts in idle if watts is not None)
+    net = found.joules - mean * found.seconds
+    parts = [share * (net if name == "gain" else found.joules) for name, share in terms.items() if name != "offset"]
+    return _root([*parts, (before - after) / 2 * found.seconds]) / found.tokens, ""
+
+
+def _budget(record: Record) -> dict[str, float] | str:
+    """Return the terms of the energy's uncertainty, relative, by name; or why there are none."""
     if isinstance(found := energy(record), str):
-        return None, found
+        return found
     terms = _section(record, "power").get("uncertainty")
     if not isinstance(terms, list) or not terms:
-        return None, "the sensor gave too few samples"
-    return sum(float(term["relative"]) ** 2 for term in terms) ** 0.5, ""
+        return "the sensor gave too few samples"
+    if found.joules <= 0:
+        return "the sensor read no energy"
+    return {str(term["name"]): float(term["relative"]) for term in terms}
+
+
+def _root(terms: Iterable[float]) -> float:
+    return float(sum(term * term for term in terms) ** 0.5)
+
+
+def phase_energy(name: str) -> Callable[[Record], Result]:
+    """Return the energy of a phase, J a run: pooled over the runs that have energy, / their number."""
+
+    def compute(record: Record) -> Result:
+        found = _phase(record, name)
+        if isinstance(found, str):
+            return None, found
+        runs = _section(_section(record, "power"), "phases").get("run_count")
+        return (found / float(runs), "") if runs else (None, NOT_SAID)
+
+    return compute
+
+
+def decode_energy_per_token(record: Record) -> Result:
+    """Return the energy of decoding / (new tokens - first ones), J/token: what one more token costs."""
+    found, beside = _phase(record, "decode"), energy(record)
+    if isinstance(found, str) or isinstance(beside, str):
+        return None, str(found if isinstance(found, str) else beside)
+    steps = beside.tokens - beside.sequences
+    return (found / steps, "") if steps > 0 else (None, "no run has a second token")
+
+
+def _phase(record: Record, name: str) -> float | str:
+    """Return the energy of a phase in joules, or why there is none."""
+    if isinstance(found := energy(record), str):
+        return found
+    phase = _section(_section(_section(record, "power"), "phases"), name)
+    joules = phase.get("energy_j")
+    return _reason(phase, "energy_j") if joules is None else float(joules)
 
 
 def mbu(record: Record) -> Result:

@@ -22,6 +22,8 @@ STUDY_MODELS = ("Gemma3N", "InternVL2-2B", "InternVL2-2B (2.5-MPO)", "LLaVA", "M
 ALIASES = {"InternVL": "InternVL2-2B"}
 NEVER = "never attempted"
 NEVER_REASON = "no save holds this pair"
+STATISTICAL_ONLY = "statistical only"
+PHASES = ("preprocess", "vision", "prefill", "decode")
 DIFFERENCES = {
     "weights": "weights",
     "new_tokens": "new tokens",
@@ -143,6 +145,11 @@ def _facts(entry: Entry) -> dict[str, Any]:
         "power_rails": "+".join(map(str, listed("power", "rails"))),
         "power_method": words("power", "method"),
         "power_samples": number("power", "sample_count"),
+        "idle_before_w": number("power", "idle_before_w"),
+        "idle_after_w": number("power", "idle_after_w"),
+        "energy_budget": _budget(record),
+        "uncertainty_kind": _uncertainty_kind(record),
+        "phase_uncertainty": _phase_uncertainty(record),
         "power_reason": reason("power", "method"),
         "power_flags": " ".join(map(str, listed("power", "flags"))),
         "scope_mismatch": _section(record, "power").get("scope_mismatch") is True,
@@ -157,6 +164,28 @@ def _facts(entry: Entry) -> dict[str, Any]:
         "save": entry.save.name,
         "datetime": entry.datetime,
     }
+
+
+def _budget(record: Record) -> str:
+    """Return each term of the energy's uncertainty (k=1) with its source, in words; "" without energy."""
+    terms = _section(record, "power").get("uncertainty") or []
+    return "; ".join(f"{term['name']} {float(term['relative']):.2%}: {term['source']}" for term in terms)
+
+
+def _uncertainty_kind(record: Record) -> str:
+    """Return whether the budget knows the sensor's gain; "" without energy."""
+    names = {term["name"] for term in _section(record, "power").get("uncertainty") or []}
+    return "" if not names else "with the sensor's gain" if "gain" in names else STATISTICAL_ONLY
+
+
+def _phase_uncertainty(record: Record) -> str:
+    """Return the relative standard uncertainty (k=1) of the energy of each phase that has one, in words."""
+    phases = _section(_section(record, "power"), "phases")
+    found = {name: _section(phases, name) for name in PHASES}
+    known = {name: phase.get("uncertainty") or [] for name, phase in found.items() if phase.get("energy_j") is not None}
+    return "; ".join(
+        f"{name} {sum(float(term['relative']) ** 2 for term in terms) ** 0.5:.1%}" for name, terms in known.items()
+    )
 
 
 def _sample(record: Record) -> dict[str, str]:

@@ -11,14 +11,18 @@ from typing import TYPE_CHECKING
 
 from plotting.formulas import (
     count,
+    decode_energy_per_token,
     field,
     from_energy,
     gigabytes,
     mbu,
+    net_uncertainty_per_token,
+    phase_energy,
     quantile_of,
     rate,
     total_rate,
     uncertainty,
+    uncertainty_per_token,
 )
 
 if TYPE_CHECKING:
@@ -168,7 +172,22 @@ _ALL = (
         "energy of the windows / new tokens",
         from_energy(lambda e, _: e.joules / e.tokens),
     ),
-    Metric("energy_uncertainty", "Energy uncertainty (k=1)", "", None, "root of the sum of squares", uncertainty),
+    Metric(
+        "joules_per_token_uncertainty",
+        "Energy per token, ± (k=1)",
+        "J/token",
+        None,
+        "standard uncertainty: energy_uncertainty x joules_per_token; statistical only where nobody states the gain",
+        uncertainty_per_token,
+    ),
+    Metric(
+        "energy_uncertainty",
+        "Energy uncertainty (k=1)",
+        "",
+        None,
+        "root of the sum of squares of its terms, relative: statistics, edges, quantisation, offset, gain",
+        uncertainty,
+    ),
     Metric(
         "avg_power_watts",
         "Average power",
@@ -200,6 +219,38 @@ _ALL = (
         False,
         "(energy - idle power x windows) / new tokens",
         from_energy(lambda e, idle: (e.joules - idle * e.seconds) / e.tokens, net=True),
+    ),
+    Metric(
+        "net_joules_per_token_uncertainty",
+        "Net energy per token, ± (k=1)",
+        "J/token",
+        None,
+        "standard uncertainty: as of the gross one, less the offset, which cancels, with half the drift of idle power",
+        net_uncertainty_per_token,
+    ),
+    *(
+        Metric(
+            f"{phase}_joules",
+            f"Energy of {words}",
+            "J/run",
+            False,
+            f"energy from {marks}, pooled over the runs / their number; only where the sensor resolves it",
+            phase_energy(phase),
+        )
+        for phase, words, marks in (
+            ("preprocess", "preprocessing", "start to preprocessed"),
+            ("vision", "vision encoding", "preprocessed to encoded"),
+            ("prefill", "prefill", "encoded to first token"),
+            ("decode", "decode", "first token to end"),
+        )
+    ),
+    Metric(
+        "decode_joules_per_token",
+        "Energy of decode per token",
+        "J/token",
+        False,
+        "energy from first token to end / (new tokens - first ones)",
+        decode_energy_per_token,
     ),
     Metric("avg_ram_gb", "Average RAM", "GB", False, "mean over the runs", gigabytes("ram_avg_bytes")),
     Metric("peak_ram_gb", "Peak RAM", "GB", False, "highest", gigabytes("ram_peak_bytes")),

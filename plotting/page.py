@@ -13,7 +13,7 @@ from plotting import facts
 from plotting.figures import FIGURES
 from plotting.findings import HEADLINES, observations, ranking
 from plotting.metrics import METRICS
-from plotting.summary import BREAKDOWN, dates, place, unmeasured, why_none
+from plotting.summary import BREAKDOWN, cell, dates, place, unmeasured, why_none
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +58,7 @@ def markdown(table: pd.DataFrame, files: Sequence[Path], problems: Sequence[str]
         rule=Verbatim("|" + "---|" * (3 + len(BREAKDOWN))),
         figures=FIGURES,
         verbatim=Verbatim,
-        power=facts.power(table) or ["Nothing was measured."],
+        power=[*facts.power(table), *facts.uncertainty(table)] or ["Nothing was measured."],
         unmeasured=unmeasured(table),
         remarks=_sentences(measured, "remarks"),
         flags=_sentences(measured, "power_flags") + _sentences(measured, "doubts"),
@@ -110,7 +110,7 @@ def _finding(table: pd.DataFrame, name: str) -> dict[str, Any]:
 
 def _row(row: pd.Series) -> list[str]:
     """Return the cells of one pair; a cell is empty where nothing was measured."""
-    values = ["" if (text := METRICS[name].show(row[name])) == "-" else text for name in BREAKDOWN]
+    values = ["" if (text := cell(row, name)) == "-" else text for name in BREAKDOWN]
     if row["status"] != MEASURED:
         values[0] = str(row["status"])
     return [row["device"], row["model"], row["precision"], *values]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from benchmarks.record import MEASURED
 from plotting import facts
 from plotting.findings import CATEGORIES, Place, eligible, observations, ranking
+from plotting.frame import STATISTICAL_ONLY
 from plotting.metrics import METRICS, shown
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ BREAKDOWN = {
     "tokens_per_sec": "tokens/s",
     "ttft_p50_s": "TTFT s",
     "joules_per_token": "J/token",
+    "joules_per_token_uncertainty": "± (k=1)",
+    "net_joules_per_token": "net J/token",
     "tps_per_watt": "tok/s/W",
     "avg_power_watts": "W",
     "avg_ram_gb": "RAM GB",
@@ -34,7 +37,7 @@ def text(table: pd.DataFrame, problems: Sequence[str]) -> str:
     """Return the report. `problems` are the sentences of the reader about files that it left out."""
     parts = [
         _heading("edge-vlm-bench: summary", "="),
-        *_sentences([f"Measured: {dates(table)}.", *facts.conditions(table)]),
+        *_sentences([f"Measured: {dates(table)}.", *facts.conditions(table), *facts.uncertainty(table)]),
         *_top(table),
         *_breakdown(table),
         *_statistics(table),
@@ -81,12 +84,19 @@ def _breakdown(table: pd.DataFrame) -> list[str]:
     ):
         cells = [("device", "precision", *BREAKDOWN.values())]
         for _, row in rows.iterrows():
-            values = [METRICS[name].show(row[name]) for name in BREAKDOWN]
+            values = [cell(row, name) for name in BREAKDOWN]
             if row["status"] != MEASURED:
                 values[0] = row["status"]
             cells.append((row["device"], row["precision"], *values))
         lines += [str(model), *(f"  {line}" for line in aligned(cells)), ""]
     return lines[:-1]
+
+
+def cell(row: pd.Series, name: str) -> str:
+    """Return a value of a breakdown; an uncertainty that leaves the sensor's gain out says so."""
+    text = METRICS[name].show(row[name])
+    alone = name.endswith("_uncertainty") and text != "-" and row["uncertainty_kind"] == STATISTICAL_ONLY
+    return f"{text} stat." if alone else text
 
 
 def aligned(cells: Sequence[Sequence[str]], left: int = 2, *, notes: bool = False) -> list[str]:

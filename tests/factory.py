@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 NO_SENSOR = "no sensor here"
 NEW_TOKENS = 16
+SHARES = {"preprocess": 0.02, "vision": 0.08, "prefill": 0.10, "decode": 0.80}
+"""Phase -> share of the window."""
 
 
 class Made(TypedDict, total=False):
@@ -215,11 +217,11 @@ def _runs(made: Made) -> dict[str, Any]:
         "request": [0] * count,
         "start_s": [index * latency for index in range(count)],
         "latency_s": [latency] * count,
-        "preprocess_s": [0.02 * latency] * count,
-        "vision_s": [0.08 * latency] * count,
-        "prefill_s": [0.10 * latency] * count,
+        "preprocess_s": [SHARES["preprocess"] * latency] * count,
+        "vision_s": [SHARES["vision"] * latency] * count,
+        "prefill_s": [SHARES["prefill"] * latency] * count,
         "ttft_s": [0.20 * latency] * count,
-        "decode_s": [0.80 * latency] * count,
+        "decode_s": [SHARES["decode"] * latency] * count,
         "prompt_tokens": [20] * count,
         "image_tokens": [100] * count,
         "new_tokens": [made["new_tokens"]] * count,
@@ -229,11 +231,12 @@ def _runs(made: Made) -> dict[str, Any]:
 
 
 def _power(made: Made) -> dict[str, Any]:
-    fields = ("source", "scope", "rails", "method", "period_s", "sample_count", "energy_runs")
+    fields = ("source", "scope", "rails", "method", "period_s", "sample_count", "energy_runs", "update_s")
     idle = ("idle_w", "idle_before_w", "idle_after_w")
     base: dict[str, Any] = {"monitor": "none", "scope_mismatch": False, "uncertainty": [], "flags": []}
     if made["power_w"] is None:
-        return base | dict.fromkeys(fields + idle) | {"reasons": dict.fromkeys(fields + idle, NO_SENSOR)}
+        nothing = {"phases": _no_phases(NO_SENSOR), "reasons": dict.fromkeys(fields + idle, NO_SENSOR)}
+        return base | dict.fromkeys(fields + idle) | nothing
     return base | {
         "monitor": "nvml",
         "source": "NVML, driver 580.1",
@@ -246,9 +249,38 @@ def _power(made: Made) -> dict[str, Any]:
         "idle_w": 10.0,
         "idle_before_w": 10.0,
         "idle_after_w": 10.0,
+        "update_s": 0.1,
         "uncertainty": [{"name": "statistical", "relative": 0.01, "source": "spread of the samples"}],
+        "phases": _phases(made["runs"], made["latency_s"], made["power_w"]),
         "reasons": {},
     }
+
+
+def _phases(runs: int, latency_s: float, watts: float) -> dict[str, Any]:
+    """Return phases of SHARES of each window, at the same power."""
+    shares = {name: share * latency_s * runs for name, share in SHARES.items()}
+    made = {
+        name: {
+            "energy_j": seconds * watts,
+            "length_s": seconds,
+            "sample_count": 40,
+            "uncertainty": [{"name": "edges", "relative": 0.05, "source": "the sensor's resolution"}],
+            "reasons": {},
+        }
+        for name, seconds in shares.items()
+    }
+    about = {"run_count": runs, "resolution_s": 0.001, "resolution_source": "the time between samples"}
+    return about | made | {"reasons": {}}
+
+
+def _no_phases(reason: str) -> dict[str, Any]:
+    about, of_phase = ("run_count", "resolution_s", "resolution_source"), ("energy_j", "length_s", "sample_count")
+    empty = {"uncertainty": [], "reasons": dict.fromkeys(of_phase, reason)}
+    return (
+        dict.fromkeys(about)
+        | {name: dict.fromkeys(of_phase) | empty for name in SHARES}
+        | {"reasons": dict.fromkeys(about, reason)}
+    )
 
 
 def _memory(made: Made) -> dict[str, Any]:

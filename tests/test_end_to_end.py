@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks import record
 from benchmarks.record import Record, faults
+from benchmarks.shape import fits
 from tests import product
 
 if TYPE_CHECKING:
@@ -99,6 +100,29 @@ def test_known_energy_arrives_in_the_csv(study: Study) -> None:
     assert sum(study.benchmark["extra_info"]["runs"]["energy_j"]) == pytest.approx(WATTS * seconds, rel=1e-4)
 
 
+def test_phases_that_are_too_short_are_no_joules(study: Study) -> None:
+    """A miniature's phases of milliseconds are null at 20 Hz, in the Record and the CSV, and both say why."""
+    phases = study.benchmark["extra_info"]["power"]["phases"]
+
+    assert phases["run_count"] == RUNS
+    for name in ("preprocess", "vision", "prefill", "decode"):
+        assert phases[name]["energy_j"] is None
+        assert phases[name]["reasons"]["energy_j"].startswith("below resolution")
+        assert pd.isna(study.row[f"{name}_joules"])
+    assert phases["decode"]["length_s"] == pytest.approx(sum(study.benchmark["extra_info"]["runs"]["decode_s"]))
+    assert "below resolution" in study.row["not_measured"]
+
+
+def test_the_uncertainty_arrives_in_the_csv(study: Study) -> None:
+    """J/token has its standard uncertainty, of the counter's ticks alone: a replayed sensor states no gain."""
+    row = study.row
+
+    assert row["joules_per_token_uncertainty"] == pytest.approx(row["joules_per_token"] * row["energy_uncertainty"])
+    assert row["uncertainty_kind"] == "statistical only"
+    assert row["energy_budget"].startswith("edges ")
+    assert [row[name] for name in ("idle_before_w", "idle_after_w")] == [pytest.approx(WATTS, rel=1e-3)] * 2
+
+
 def test_provenance_arrives_in_the_csv(study: Study) -> None:
     """Beside the joules stand the sensor, its scope and the method, and what was not measured has its reason."""
     row = study.row
@@ -133,6 +157,7 @@ def test_the_record_keeps_its_rules(study: Study) -> None:
     for name in ("Pair", "Checkpoint", "Engine", "Load", "Counts", "Runs", "Failures", "Power", "Memory", "Health"):
         assert set(saved[name.lower()]) == set(get_type_hints(getattr(record, name))), name
     assert set(saved["workload"]) == set(get_type_hints(record.WorkloadInfo))
+    assert fits(saved, Record)
 
 
 def test_the_save_names_the_device_and_no_host(study: Study) -> None:

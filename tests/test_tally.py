@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from benchmarks.power.phases import PHASES
 from benchmarks.record import DID_NOT_FIT, LATENCY_BINS, LATENCY_HIGH_S, LATENCY_LOW_S
 from benchmarks.tally import MAX_FAILURES_IN_A_ROW, MAX_RESTARTS, Tally
 from benchmarks.worker.protocol import RunMarks, WorkerFailed
@@ -75,6 +79,24 @@ def test_a_missing_vision_mark_voids_its_columns() -> None:
     assert runs is not None
     assert (runs["vision_s"], runs["prefill_s"]) == (None, None)
     assert {"vision_s", "prefill_s"} <= set(runs["reasons"])
+
+
+@given(st.lists(st.tuples(st.floats(0.01, 10), st.booleans()), max_size=6))
+def test_phases_partition_the_windows(runs: list[tuple[float, bool]]) -> None:
+    """Phases follow each other from a run's start to its end; without a vision mark the two beside it are none."""
+    tally = Tally(planned=len(runs), warmup=0)
+    for index, (latency, seen) in enumerate(runs):
+        tally.good(0, marks(20.0 * index, latency, vision=0.3 if seen else None))
+    phases = tally.phases
+
+    assert tuple(phases) == PHASES
+    assert (phases["vision"] is None) == (phases["prefill"] is None) == (not all(seen for _, seen in runs))
+    known = [found for found in phases.values() if found is not None]
+    assert [found[index][0] for index in range(len(runs)) for found in known[:1]] == [w[0] for w in tally.windows]
+    assert [found[index][1] for index in range(len(runs)) for found in known[-1:]] == [w[1] for w in tally.windows]
+    if len(known) == 4:
+        for earlier, later in itertools.pairwise(known):
+            assert [end for _, end in earlier] == [start for start, _ in later]
 
 
 @pytest.mark.parametrize("stage", ["load", "warmup"])

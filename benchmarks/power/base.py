@@ -70,6 +70,11 @@ class SensorFacts:
     period_s: float
     gain_uncertainty: float | None
     gain_source: str
+    offset_uncertainty_w: float | None = None
+    offset_source: str = ""
+    resolution_w: float | None = None
+    averaging_s: float | None = None
+    lag_s: float | None = None
 
     @classmethod
     def of(cls, monitor: PowerMonitor) -> SensorFacts:
@@ -100,6 +105,13 @@ class PowerMonitor(ABC):
         period_s: time from one reading to the next, seconds.
         gain_uncertainty: relative standard uncertainty of its gain; None where nobody states it.
         gain_source: who states it.
+        offset_uncertainty_w: standard uncertainty of what it reads where nothing is drawn, watts; None where
+            nobody states it.
+        offset_source: who states it.
+        resolution_w: its scale's step, watts; None where it is to be told from the readings.
+        averaging_s: the time that one reading averages over, seconds; None where nobody knows.
+        lag_s: how long after the fact a reading comes, seconds: half the time that it averages over; None where
+            nobody knows. Samples are moved back by a known one.
         of_gpu: whether it covers a GPU alone, so that it says nothing of computing on the CPU.
         of_cpu: whether it covers a CPU alone, so that it says nothing of computing on a GPU.
         takes_text: whether there may be text after the colon.
@@ -112,6 +124,11 @@ class PowerMonitor(ABC):
     period_s: float = 0.1
     gain_uncertainty: float | None = None
     gain_source: str = ""
+    offset_uncertainty_w: float | None = None
+    offset_source: str = ""
+    resolution_w: float | None = None
+    averaging_s: float | None = None
+    lag_s: float | None = None
     of_gpu: bool = False
     of_cpu: bool = False
     takes_text: bool = False

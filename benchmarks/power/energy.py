@@ -5,6 +5,9 @@ Times are ns of one clock, power is in watts, energy in joules. A window is (sta
 A *segment* is the stretch between two neighbouring samples. It is *covered* when both samples are
 valid and no more than GAP_PERIODS nominal periods lie between them. What is not covered adds no
 energy and lowers the coverage: a missing sample never passes for a low one.
+
+`at_ticks` and `update_period_s` read out of a series how often its sensor really updates;
+`lagged` moves samples back to what they tell of, where the sensor's delay is known.
 """
 
 from __future__ import annotations
@@ -16,6 +19,10 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.floating[Any]]
 GAP_PERIODS = 3.0
+FEW_CHANGES = 20
+"""Fewer changes of value say nothing of a period."""
+FEW_LEVELS = 8
+"""Fewer different values say nothing of a scale: they may be the load's."""
 NS = 1e-9
 
 
@@ -42,7 +49,8 @@ class Curve:
         self._counter = counter
         steps = np.diff(self._t)
         energies = np.diff(self._v) if counter else 0.5 * (self._v[1:] + self._v[:-1]) * steps
-        covered = np.isfinite(energies) & (steps <= GAP_PERIODS * period_s) & (steps > 0)
+        longest = GAP_PERIODS * period_s * (1 + 1e-9)  # as seconds, a gap of just so many periods is rounded
+        covered = np.isfinite(energies) & (steps <= longest) & (steps > 0)
         if counter:
             covered &= energies >= 0  # a counter that went back was reset: nothing is known of that stretch
         self._covered: NDArray[np.bool_] = covered
@@ -77,27 +85,83 @@ class Curve:
         return joules, self._seconds[k] + np.where(self._covered[k], x * step, 0.0)
 
 
+def lagged(times_ns: ArrayLike, lag_s: float | None) -> NDArray[np.int64]:
+    """Return the moments that samples tell of: t - lag, ns; where the lag is not known, none is made up.
+
+    A sensor that averages over the last W seconds lags by W / 2.
+    """
+    return np.asarray(times_ns, dtype=np.int64) - round((lag_s or 0.0) / NS)
+
+
+def update_period_s(times_ns: ArrayLike, values: ArrayLike) -> float | None:
+    """Return how often a sensor updates, seconds, from readings: it repeats a value until it does.
+
+    It is the 5th percentile of the times between changes of value. A value that stays the same
+    because nothing changed makes a time longer, never shorter, so that the shortest times are the
+    sensor's; not the very shortest, because a reading that came late makes one. Error: up to the
+    time between two readings, which is also the least that it can be; too long where the load's
+    own steps are all that the sensor sees. None with fewer than FEW_CHANGES changes.
+    """
+    times, readings = _valid(times_ns, values)
+    changed = times[1:][readings[1:] != readings[:-1]]
+    return float(np.quantile(np.diff(changed), 0.05)) * NS if changed.size >= FEW_CHANGES else None
+
+
+def step_size(values: ArrayLike) -> float | None:
+    """Return the smallest step between readings: that of the sensor's scale, or more where it uses few of its values.
+
+    None with fewer than FEW_LEVELS different values, where two levels of the load would pass for a
+    scale, and where over half of the readings differ from each other: its scale is too fine to show.
+    """
+    readings = np.asarray(values, dtype=np.float64)
+    readings = readings[np.isfinite(readings)]
+    levels = np.unique(readings)
+    return float(np.diff(levels).min()) if FEW_LEVELS <= levels.size <= readings.size / 2 else None
+
+
+def at_ticks(times_ns: ArrayLike, counter: ArrayLike) -> tuple[NDArray[np.int64], Floats, float]:
+    """Return (times, values, seconds between ticks) of a counter where it moved.
+
+    A counter that updates every 100 ms, read more often, repeats itself: its energy belongs to the
+    stretch between two ticks, where `Curve` interpolates it, not to the last reading before the
+    next tick. Kept are the readings at which it moved, and missing ones. The first of a stretch is
+    left out where it is repeated, for then nobody knows when it ticked. Error: a tick is seen up to
+    one reading late.
+
+    The seconds are the 90th percentile between ticks, so that a slow one is no gap; 0 without any.
+    """
+    times, values = np.asarray(times_ns, dtype=np.int64), np.asarray(counter, dtype=np.float64)
+    if values.size < 2:
+        return times, values, 0.0
+    same = values[1:] == values[:-1]  # a missing reading (NaN) equals none
+    repeats = np.concatenate([[False], same])
+    first = np.concatenate([[True], ~np.isfinite(values[:-1])])
+    keep = ~repeats & ~(first & np.concatenate([same, [False]]))
+    ticks = times[keep & np.isfinite(values)]
+    return times[keep], values[keep], float(np.quantile(np.diff(ticks), 0.9)) * NS if ticks.size > 1 else 0.0
+
+
+def inside(times_ns: ArrayLike, windows: ArrayLike) -> NDArray[np.bool_]:
+    """Return which samples fall into one of `windows`, which are in order and apart, shape (n,)."""
+    times, edges = np.asarray(times_ns, dtype=np.int64), np.asarray(windows, dtype=np.int64).reshape(-1, 2)
+    if not len(edges):
+        return np.zeros(times.shape, dtype=np.bool_)
+    place = np.searchsorted(edges[:, 0], times, side="right") - 1
+    within: NDArray[np.bool_] = (place >= 0) & (times <= edges[place, 1])
+    return within
+
+
+def _valid(times_ns: ArrayLike, values: ArrayLike) -> tuple[NDArray[np.int64], Floats]:
+    times, readings = np.asarray(times_ns, dtype=np.int64), np.asarray(values, dtype=np.float64)
+    there = np.isfinite(readings)
+    return times[there], readings[there]
+
+
 def mean_power(times_ns: ArrayLike, watts: ArrayLike, period_s: float, window: tuple[int, int]) -> float | None:
     """Return energy / covered time of one window, watts; None where under half of it is covered."""
     joules, coverage = Curve(times_ns, watts, period_s, counter=False).energy([window])
     seconds = (window[1] - window[0]) * NS * float(coverage[0])
     return float(joules[0]) / seconds if coverage[0] >= 0.5 else None
-
-
-def statistical_uncertainty(watts: ArrayLike) -> float | None:
-    """Return the relative standard uncertainty of the mean of sampled power; None where it is not defined.
-
-    u = s / (mean sqrt(n_eff)), n_eff = n (1 - r) / (1 + r) with r the lag-1 autocorrelation, not below 0.
-    """
-    values = np.asarray(watts, dtype=np.float64)
-    values = values[np.isfinite(values)]
-    if values.size < 3 or values.mean() == 0:
-        return None
-    spread = values - values.mean()
-    variance = float(spread @ spread)
-    r = float(spread[1:] @ spread[:-1]) / variance if variance > 0 else 0.0
-    effective = values.size * (1 - max(r, 0.0)) / (1 + max(r, 0.0))
-    return float(values.std(ddof=1) / abs(values.mean()) / np.sqrt(max(effective, 1.0)))
 
 
 def downsample(

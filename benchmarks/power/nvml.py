@@ -34,6 +34,10 @@ class NvmlMonitor(PowerMonitor):
         if self._watts() is None:
             nvml.close(self._nvml)
             raise SensorUnavailable("nvml: the library starts, but this GPU answers no power call (as Jetson Orin's).")
+        if self._field_scope is None:
+            # An average over 1 s on Ampere (but GA100) and newer, instantaneous before, and NVML does not say which:
+            # phases are judged by the longer time, and no lag is made up.
+            self.averaging_s = 1.0
         self.scope = SCOPES[self._field_scope or 0]
         self._counts = self._joules() is not None
         how = "instantaneous power field" if self._field_scope is not None else "nvmlDeviceGetPowerUsage"

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.power import energy
+from benchmarks.power import budget, energy, phases
+from benchmarks.power.budget import Series
 from benchmarks.record import ENERGY_COVERAGE, TRACE_POINTS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from benchmarks.power.base import PowerSample, SensorFacts
     from benchmarks.record import Power, Trace, UncertaintyTerm
@@ -23,8 +24,21 @@ FEW_SAMPLES = 30
 DISAGREEMENT = 0.05
 """Counter and integration further apart than this, relative, are a flag."""
 NO_RUN = "no run was good"
-NOT_CALLED_FOR = ("source", "scope", "rails", "method", "period_s", "sample_count", "energy_runs")
-IDLE = ("idle_w", "idle_before_w", "idle_after_w")
+OF_SENSOR = ("source", "scope", "rails", "method", "period_s", "sample_count", "energy_runs")
+IDLE = ("idle_w", "idle_before_w", "idle_after_w", "update_s")
+
+
+@dataclass(frozen=True)
+class Marked:
+    """The good runs, as their marks divide them.
+
+    Attributes:
+        windows: (start, end) in ns of each, in order.
+        phases: phases.PHASES -> (start, end) in ns in each run; None where a run lacks the mark.
+    """
+
+    windows: Sequence[Window]
+    phases: Mapping[str, Sequence[Window] | None]
 
 
 @dataclass(frozen=True)
@@ -52,9 +66,11 @@ def without_sensor(name: str, reason: str) -> Attribution:
         "idle_w": None,
         "idle_before_w": None,
         "idle_after_w": None,
+        "update_s": None,
         "uncertainty": [],
+        "phases": phases.without_energy(reason),
         "flags": [],
-        "reasons": dict.fromkeys((*NOT_CALLED_FOR, *IDLE), reason),
+        "reasons": dict.fromkeys((*OF_SENSOR, *IDLE), reason),
     }
     return Attribution(power, None, None, None)
 
@@ -63,19 +79,19 @@ def attribute(
     name: str,
     sensor: SensorFacts,
     samples: Sequence[PowerSample],
-    windows: Sequence[Window],
+    marked: Marked,
     idle: Sequence[IdleWindow],
     *,
     scope_mismatch: bool = False,
     lost: str | None = None,
 ) -> Attribution:
-    """Charge the sampled energy to `windows` and describe the measurement.
+    """Charge the sampled energy to the runs and their phases, and describe the measurement.
 
     Args:
         name: the monitor's name in MONITORS.
         sensor: what took the samples.
         samples: in order of time.
-        windows: (start, end) in ns of each good run.
+        marked: windows of the good runs, and of each of their phases.
         idle: ("before" or "after", (start, end)) of each window of idle power.
         scope_mismatch: the sensor does not cover what computed.
         lost: why the sensor stopped in the middle.
@@ -83,44 +99,83 @@ def attribute(
     times = [sample.time_ns for sample in samples]
     watts = [math.nan if sample.watts is None else sample.watts for sample in samples]
     counter = [math.nan if sample.energy_j is None else sample.energy_j for sample in samples]
-    by_power = energy.Curve(times, watts, sensor.period_s, counter=False).energy(windows)
-    by_counter = energy.Curve(times, counter, sensor.period_s, counter=True).energy(windows)
+    power, counted = Series.of_power(sensor, times, watts), Series.of_counter(sensor, times, counter)
+    by_power, by_counter = power.curve.energy(marked.windows), counted.curve.energy(marked.windows)
     counts = bool(by_counter[0].sum() > 0) and by_counter[1].mean() >= by_power[1].mean()
-    joules, coverage = by_counter if counts else by_power
     if not any(w > 0 for w in watts) and not counts:
         return without_sensor(name, "the sensor read 0 W throughout, which nothing draws")
-    inside = [w for t, w in zip(times, watts, strict=True) if windows and windows[0][0] <= t <= windows[-1][1]]
+    joules, coverage = by_counter if counts else by_power
+    charged = _Charged(counted if counts else power, marked, joules, coverage)
+    inside = int(power.within(marked.windows).sum())
     recorded = ["The joules are those of a recorded trace, not measured beside these runs."] if name == "replay" else []
-    flags = recorded + _flags(
-        joules, by_power[0] if counts else None, len(inside), sensor, lost, mismatch=scope_mismatch
+    flags = recorded + _flags(joules, by_power[0] if counts else None, inside, sensor, lost, mismatch=scope_mismatch)
+    return Attribution(
+        _described(name, charged, inside, flags, _idle(power, idle), scope_mismatch=scope_mismatch),
+        [float(j) if c > 0 else None for j, c in zip(joules, coverage, strict=True)],
+        [float(c) for c in coverage],
+        _trace(power, marked.windows),
     )
-    reasons, idle_w = _idle(times, watts, sensor.period_s, idle)
-    before, after = idle_w
-    power: Power = {
+
+
+@dataclass(frozen=True)
+class _Charged:
+    """The series that the energy comes from, and what it gives each run."""
+
+    series: Series
+    marked: Marked
+    joules: energy.Floats
+    coverage: energy.Floats
+
+    @property
+    def good(self) -> list[bool]:
+        """Which runs have energy."""
+        return [bool(share >= ENERGY_COVERAGE) for share in self.coverage]
+
+    def uncertainty(self) -> list[UncertaintyTerm]:
+        """Return the budget of the energy of the runs that have it."""
+        good = np.array(self.good, dtype=np.bool_)
+        windows = [window for window, counts in zip(self.marked.windows, good, strict=True) if counts]
+        lengths = np.array([end - start for start, end in windows], dtype=np.float64)
+        if not lengths.sum() > 0:
+            return []
+        gap_share = 1 - float((self.coverage[good] * lengths).sum() / lengths.sum())
+        return budget.of_runs(self.series, windows, float(self.joules[good].sum()), gap_share)
+
+
+def _described(
+    name: str,
+    charged: _Charged,
+    inside: int,
+    flags: list[str],
+    idle: tuple[dict[str, str], tuple[float | None, float | None]],
+    *,
+    scope_mismatch: bool,
+) -> Power:
+    """Return the Record's power."""
+    series, (reasons, (before, after)) = charged.series, idle
+    if not series.sampled_s:
+        reasons["period_s"] = "fewer than two samples came"
+    if series.update_s is None:
+        reasons["update_s"] = f"the readings changed fewer than {energy.FEW_CHANGES} times"
+    return {
         "monitor": name,
-        "source": sensor.source,
-        "scope": sensor.scope,
+        "source": series.sensor.source,
+        "scope": series.sensor.scope,
         "scope_mismatch": scope_mismatch,
-        "rails": list(sensor.rails),
-        "method": "counter" if counts else "integration",
-        "period_s": _period(times),
-        "sample_count": len(inside),
-        "energy_runs": int((coverage >= ENERGY_COVERAGE).sum()),
+        "rails": list(series.sensor.rails),
+        "method": series.method,
+        "period_s": series.sampled_s or None,
+        "sample_count": inside,
+        "energy_runs": sum(charged.good),
         "idle_w": None if before is None or after is None else (before + after) / 2,
         "idle_before_w": before,
         "idle_after_w": after,
-        "uncertainty": _uncertainty(inside, sensor, edges=_edges(times, windows) if counts else None),
+        "update_s": series.update_s,
+        "uncertainty": charged.uncertainty(),
+        "phases": phases.pooled(series, charged.marked.phases, charged.good),
         "flags": flags,
         "reasons": reasons,
     }
-    if power["period_s"] is None:
-        reasons["period_s"] = "fewer than two samples came"
-    return Attribution(
-        power,
-        [float(j) if c > 0 else None for j, c in zip(joules, coverage, strict=True)],
-        [float(c) for c in coverage],
-        _trace(times, watts, windows),
-    )
 
 
 def _flags(
@@ -149,13 +204,12 @@ def _flags(
     return flags
 
 
-def _idle(
-    times: list[int], watts: list[float], period_s: float, idle: Sequence[IdleWindow]
-) -> tuple[dict[str, str], tuple[float | None, float | None]]:
+def _idle(power: Series, idle: Sequence[IdleWindow]) -> tuple[dict[str, str], tuple[float | None, float | None]]:
     """Return (reasons, (watts before, watts after))."""
 
     def mean(asked: str) -> float | None:
-        found = [energy.mean_power(times, watts, period_s, window) for when, window in idle if when == asked]
+        windows = [window for when, window in idle if when == asked]
+        found = [energy.mean_power(power.times_ns, power.values, power.sensor.period_s, w) for w in windows]
         known = [value for value in found if value is not None]
         return sum(known) / len(known) if known else None
 
@@ -170,41 +224,15 @@ def _idle(
     return reasons, (before, after)
 
 
-def _edges(times: list[int], windows: Sequence[Window]) -> float | None:
-    """Return the relative standard uncertainty of a counter's ticks at the edges of n windows of total length T.
-
-    Each window is off by a tick tau at most, tau / sqrt(6) in standard deviation: sqrt(n) tau / (sqrt(6) T).
-    """
-    tick, total = _period(times), sum(end - start for start, end in windows) * energy.NS
-    return math.sqrt(len(windows) / 6) * tick / total if tick is not None and total > 0 else None
-
-
-def _uncertainty(inside: list[float], sensor: SensorFacts, *, edges: float | None) -> list[UncertaintyTerm]:
-    """Return the terms; what is sampled has a statistical one, a counter (`edges`) that of its ticks."""
-    terms: list[UncertaintyTerm] = []
-    statistical = None if edges is not None else energy.statistical_uncertainty(inside)
-    if edges is not None:
-        terms.append({"name": "edges", "relative": edges, "source": "the counter's ticks at each window's edges"})
-    if statistical is not None:
-        source = f"spread of {len(inside)} samples, corrected for their autocorrelation"
-        terms.append({"name": "statistical", "relative": statistical, "source": source})
-    if sensor.gain_uncertainty is not None:
-        terms.append({"name": "gain", "relative": sensor.gain_uncertainty, "source": sensor.gain_source})
-    return terms
-
-
-def _period(times: list[int]) -> float | None:
-    return float(np.median(np.diff(times))) * energy.NS if len(times) > 1 else None
-
-
-def _trace(times: list[int], watts: list[float], windows: Sequence[Window]) -> Trace | None:
+def _trace(power: Series, windows: Sequence[Window]) -> Trace | None:
     """Return the power from the first run's start to the last one's end; None where there is none."""
     if not windows:
         return None
-    picked = [(t, w) for t, w in zip(times, watts, strict=True) if windows[0][0] <= t <= windows[-1][1]]
-    if not any(math.isfinite(w) for _, w in picked):
+    picked = energy.inside(power.times_ns, [(windows[0][0], windows[-1][1])])
+    times, watts = power.times_ns[picked], power.values[picked]
+    if not np.isfinite(watts).any():
         return None
-    t, low, mean, high = energy.downsample([t for t, _ in picked], [w for _, w in picked], windows[0][0], TRACE_POINTS)
+    t, low, mean, high = energy.downsample(times, watts, windows[0][0], TRACE_POINTS)
     return {
         "time_s": t.round(6).tolist(),
         "min_w": low.round(4).tolist(),

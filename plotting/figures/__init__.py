@@ -48,7 +48,7 @@ FIGURES: dict[str, FigureSpec] = {
     ),
     "plot_15_joules_per_token.png": FigureSpec(
         "Plot 15: joules per token",
-        "Energy of the runs divided by the tokens that they made.",
+        "Energy of the runs divided by the tokens that they made; whiskers are the standard uncertainty (k=1).",
         partial(metric_bars, name="joules_per_token"),
     ),
     "plot_16_load_time.png": FigureSpec(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from matplotlib.patches import Patch
 
 from benchmarks.record import MEASURED
+from plotting import facts
 from plotting.figures import style
 from plotting.metrics import METRICS, shown
 
@@ -50,8 +51,30 @@ def metric_bars(table: pd.DataFrame, name: str) -> Figure:
             edgecolor="white",
             linewidth=0.5,
         )
+        _whiskers(axes, bars, name)
         _finish(axes, bars, models, name, metric.axis)
     return _close(figure, rows, table, name, f"{metric.label}, {metric.direction}")
+
+
+def uncertain(row: pd.Series, name: str) -> float:
+    """Return the standard uncertainty (k=1) of a metric, 0 where it has none."""
+    found = row.get(f"{name}_uncertainty", math.nan)
+    return 0.0 if math.isnan(found) else float(found)
+
+
+def _whiskers(axes: Axes, bars: list[Bar], name: str) -> None:
+    """Draw what the uncertainty of the bars leaves open, where the metric has one."""
+    known = [bar for bar in bars if uncertain(bar.row, name) and not math.isnan(bar.row[name])]
+    if known:
+        axes.errorbar(
+            [bar.x for bar in known],
+            [bar.row[name] for bar in known],
+            [uncertain(bar.row, name) for bar in known],
+            fmt="none",
+            ecolor=style.INK,
+            elinewidth=1.0,
+            capsize=2.5,
+        )
 
 
 def ram_bars(table: pd.DataFrame) -> Figure:
@@ -142,10 +165,11 @@ def _finish(axes: Axes, bars: list[Bar], models: list[str], name: str, label: st
     axes.margins(y=0.16)
     for bar in bars:
         value = sum(stack(bar.row)) if total else bar.row[name]
+        top = value if total else value + uncertain(bar.row, name)
         if bar.row["status"] != MEASURED or math.isnan(bar.row[name]):
             _word(axes, bar, style.SHORT.get(bar.row["status"], "not measured"))
         elif len(bars) <= VALUES:
-            _value(axes, bar, value, len(bars))
+            _value(axes, bar, (value, top), len(bars))
 
 
 def _word(axes: Axes, bar: Bar, word: str) -> None:
@@ -164,10 +188,12 @@ def _word(axes: Axes, bar: Bar, word: str) -> None:
     )
 
 
-def _value(axes: Axes, bar: Bar, value: float, bars: int) -> None:
+def _value(axes: Axes, bar: Bar, at: tuple[float, float], bars: int) -> None:
+    """Write a bar's value above it: `at` is (value, height)."""
+    value, height = at
     axes.annotate(
         shown(value),
-        (bar.x, value),
+        (bar.x, height),
         xytext=(0, 3),
         textcoords="offset points",
         rotation=90 if bars > 14 else 0,
@@ -187,7 +213,7 @@ def _close(
     extra: list[Patch] | None = None,
 ) -> Figure:
     """Add title, footnote and legend; where no bar has a value, say so instead."""
-    style.title(figure, heading, table)
+    style.title(figure, heading, table, facts.uncertainty(table) if f"{name}_uncertainty" in METRICS else ())
     if table[name].notna().any():
         style.legend(figure, table, extra)
         return figure

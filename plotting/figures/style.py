@@ -14,6 +14,8 @@ from benchmarks.record import MEASURED
 from plotting import facts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     from matplotlib.axes import Axes
 
@@ -66,11 +68,11 @@ def lighter(colour: str, share: float) -> tuple[float, float, float]:
     return (red + (1 - red) * share, green + (1 - green) * share, blue + (1 - blue) * share)
 
 
-def title(figure: Figure, text: str, table: pd.DataFrame) -> None:
-    """Put title and footnote on a figure."""
+def title(figure: Figure, text: str, table: pd.DataFrame, notes: Sequence[str] = ()) -> None:
+    """Put title and footnote on a figure, `notes` last in it."""
     figure.suptitle(plain(text), x=0.01, ha="left", fontsize=16, fontweight="bold", color=INK)
     width = int(figure.get_figwidth() * 15.5)
-    lines = [line for sentence in _footnote(table) for line in textwrap.wrap(plain(sentence), width)]
+    lines = [line for sentence in [*_footnote(table), *notes] for line in textwrap.wrap(plain(sentence), width)]
     figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=8.5, color=GREY)
 
 

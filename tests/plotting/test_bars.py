@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
 
 from plotting.figures import style
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
     import pandas as pd
     from matplotlib.figure import Figure
+
+
+JOULES = "plot_15_joules_per_token.png"
 
 
 @pytest.mark.parametrize("name", BARS)
@@ -130,3 +134,32 @@ def test_the_value_above_a_stack_is_its_sum(tmp_path: Path) -> None:
     table = made.one(tmp_path, record(memory_kind="discrete", ram_gb=6.0, vram_gb=5.5))
 
     assert "11.5" in words(draw(RAM, table))
+
+
+def test_whiskers_are_the_uncertainty(drawn: dict[str, Figure], study: pd.DataFrame) -> None:
+    """On each bar of J/token stands its standard uncertainty; figures of metrics that have none have no whiskers."""
+    found = {
+        (round(segment[0, 1], 9), round(segment[1, 1], 9))
+        for axes in drawn[JOULES].axes
+        for lines in axes.collections
+        if isinstance(lines, LineCollection)
+        for segment in lines.get_segments()
+    }
+    measured = study[study["joules_per_token"].notna()]
+    spans = zip(measured["joules_per_token"], measured["joules_per_token_uncertainty"], strict=True)
+
+    assert found == {(round(value - u, 9), round(value + u, 9)) for value, u in spans}
+    assert not any(axes.collections for name in BARS if name != JOULES for axes in drawn[name].axes)
+
+
+def test_the_figure_says_how_uncertain_and_of_what(drawn: dict[str, Figure], tmp_path: Path) -> None:
+    """The footnote of J/token says the uncertainty with its k, and "statistical only" where no gain is known."""
+    footnote = " ".join(drawn[JOULES].get_supxlabel().split())
+    for device in made.DEVICES:
+        unknown = "(standard uncertainty, k=1; statistical only: nobody states the sensor's gain)"
+        assert f"{device}: energy is uncertain by ± 1.0% {unknown}." in footnote
+
+    stated = record()
+    stated["power"]["uncertainty"].append({"name": "gain", "relative": 0.05, "source": "data sheet"})
+    footnote = " ".join(draw(JOULES, made.one(tmp_path, stated)).get_supxlabel().split())
+    assert "uncertain by ± 5.1% (standard uncertainty, k=1; with the sensor's gain)." in footnote

@@ -183,7 +183,7 @@ def test_infinite_values_have_a_reason(tmp_path: Path) -> None:
     row = made.row(made.one(tmp_path, endless))
 
     assert row[["net_joules_per_token"]].isna().all()
-    assert row.filter(like="net_joules_per_token_").tolist() == ["its value is not a finite number"]
+    assert row.filter(like="net_joules_per_token_reason").tolist() == ["its value is not a finite number"]
 
 
 def test_what_was_not_recorded_is_said_in_words(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ def known() -> dict[str, Any]:
         {"name": "statistical", "relative": 0.03, "source": "spread of the samples"},
         {"name": "gain", "relative": 0.04, "source": "data sheet"},
     ]
+    made["power"] |= {"idle_before_w": 9.5, "idle_after_w": 10.5}
     return made
 
 
@@ -50,11 +51,19 @@ KNOWN = {
     # 15 steps a run at a mean context of 20 + 100 + 16 / 2
     "mbu": 15 * (27e7 + 4e3 + 128 * 1e4) / 0.4 / 273e9,
     "joules_per_token": 200 / 160,
+    "joules_per_token_uncertainty": 0.05 * 200 / 160,
     "energy_uncertainty": 0.05,
     "avg_power_watts": 40.0,
     "tps_per_watt": 160 / 200,
     "joules_per_image": 200 / 20,
     "net_joules_per_token": (200 - 10 * 5) / 160,
+    # statistics of the gross energy, gain of the net one, half of 1 W of drift over 5 s
+    "net_joules_per_token_uncertainty": ((0.03 * 200) ** 2 + (0.04 * 150) ** 2 + (0.5 * 5) ** 2) ** 0.5 / 160,
+    "preprocess_joules": 40 * 0.01,
+    "vision_joules": 40 * 0.04,
+    "prefill_joules": 40 * 0.05,
+    "decode_joules": 40 * 0.4,
+    "decode_joules_per_token": 40 * 4 / (160 - 10),
     "avg_ram_gb": 6.0,
     "peak_ram_gb": 7.0,
     "ram_baseline_gb": 2.0,
@@ -84,7 +93,14 @@ NULLS: dict[str, tuple[str, str, str | None]] = {
     "token_latency_p99_s": ("token_latency", "p99_s", WHY),
     "mbu": ("roofline", "bandwidth_bytes_per_s", WHY),
     "energy_uncertainty": ("power", "uncertainty", "the sensor gave too few samples"),
+    "joules_per_token_uncertainty": ("power", "uncertainty", "the sensor gave too few samples"),
     "net_joules_per_token": ("power", "idle_w", WHY),
+    "net_joules_per_token_uncertainty": ("power", "idle_w", WHY),
+    "preprocess_joules": ("power", "phases", NOT_SAID),
+    "vision_joules": ("power", "phases", NOT_SAID),
+    "prefill_joules": ("power", "phases", NOT_SAID),
+    "decode_joules": ("power", "phases", NOT_SAID),
+    "decode_joules_per_token": ("power", "phases", NOT_SAID),
     "avg_ram_gb": ("memory", "ram_avg_bytes", WHY),
     "peak_ram_gb": ("memory", "ram_peak_bytes", WHY),
     "ram_baseline_gb": ("memory", "ram_baseline_bytes", WHY),
@@ -98,7 +114,8 @@ NULLS: dict[str, tuple[str, str, str | None]] = {
 """Metric -> section and field whose null takes it away, and what is said then."""
 
 ENERGY = ("joules_per_token", "energy_uncertainty", "avg_power_watts", "tps_per_watt", "joules_per_image")
-ENERGY_METRICS = (*ENERGY, "net_joules_per_token")
+ENERGY_METRICS = tuple(name for name in METRICS if "joules" in name or name in ENERGY)
+PHASES = ("preprocess", "vision", "prefill", "decode")
 
 
 def value(name: str, made: dict[str, Any]) -> float:
@@ -187,6 +204,44 @@ def test_too_few_covered_runs_are_no_energy(name: str, lost: str) -> None:
             made["runs"]["energy_coverage"][index] = 0.5
 
     assert METRICS[name].compute(made) == (None, "power samples cover 8 of 10 runs, and 90% are needed")
+
+
+@pytest.mark.parametrize("name", PHASES)
+def test_a_phase_below_resolution_is_no_value(name: str) -> None:
+    """A phase that the sensor cannot tell is None with the reason that stands in the Record, never 0."""
+    made = known()
+    made["power"]["phases"][name] |= {"energy_j": None, "reasons": {"energy_j": "below resolution: too short"}}
+
+    assert METRICS[f"{name}_joules"].compute(made) == (None, "below resolution: too short")
+    if name == "decode":
+        assert METRICS["decode_joules_per_token"].compute(made) == (None, "below resolution: too short")
+
+
+def test_the_phases_add_up_to_a_run() -> None:
+    """The energies of the four phases, J a run, add up to the energy of a run."""
+    made = known()
+
+    assert sum(value(f"{name}_joules", made) for name in PHASES) == pytest.approx(200 / 10)
+
+
+def test_one_token_a_run_has_no_energy_of_a_step() -> None:
+    """Where no run has a second token, decode has no J/token, and says why."""
+    made = known()
+    made["runs"]["new_tokens"] = [1] * 10
+
+    assert METRICS["decode_joules_per_token"].compute(made) == (None, "no run has a second token")
+
+
+def test_an_offset_is_in_the_gross_uncertainty_and_not_in_the_net_one() -> None:
+    """Less idle power an offset of the sensor cancels; its gain acts on the difference."""
+    made = known()
+    made["power"] |= {"idle_before_w": 10.0, "idle_after_w": 10.0}
+    made["power"]["uncertainty"] = [{"name": "offset", "relative": 0.1, "source": "data sheet"}]
+    assert value("joules_per_token_uncertainty", made) == pytest.approx(0.1 * 200 / 160)
+    assert value("net_joules_per_token_uncertainty", made) == 0.0
+
+    made["power"]["uncertainty"] = [{"name": "gain", "relative": 0.1, "source": "data sheet"}]
+    assert value("net_joules_per_token_uncertainty", made) == pytest.approx(0.1 * 150 / 160)
 
 
 def test_a_sensor_that_reads_nothing_is_no_free_energy() -> None:

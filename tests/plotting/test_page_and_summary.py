@@ -150,7 +150,25 @@ def test_no_sensor_is_said_with_its_reason(powerless: pd.DataFrame) -> None:
     for said in (flat(text), flat(short)):
         assert f"{made.THOR}: not measured, {NO_SENSOR}" in said
         assert f"{made.THOR}, efficiency, energy per token: {NO_SENSOR}." in said
-    assert f"| {made.THOR} | LLaVA | fp16 | 32.0 | 0.100 |  |  |  | 6.00 | 0.0373 | 3.00 | 0 |" in text
+    assert f"| {made.THOR} | LLaVA | fp16 | 32.0 | 0.100 |  |  |  |  |  | 6.00 | 0.0373 | 3.00 | 0 |" in text
+
+
+def test_gross_net_and_uncertainty_stand_side_by_side(tmp_path: Path) -> None:
+    """Page and summary have J/token, its uncertainty with the word where it is statistical only, and net J/token."""
+    stated = record("phi")
+    stated["power"]["uncertainty"].append({"name": "gain", "relative": 0.05, "source": "data sheet"})
+    table = made.one(tmp_path, record(), stated)
+    text, short = page.markdown(table, [], []), summary.text(table, [])
+
+    assert "| J/token | ± (k=1) | net J/token |" in text
+    assert "| 1.25 | 0.0125 stat. | 0.938 |" in text
+    assert "| 1.25 | 0.0637 | 0.938 |" in text
+    (unknown,) = [line for line in short.splitlines() if "0.0125 stat." in line]
+    assert " ".join(unknown.split()[-10:-4]) == "1.25 0.0125 stat. 0.938 0.800 40.0"
+    for said in (flat(text), flat(short)):
+        assert (
+            f"{made.THOR}: energy is uncertain by ± 1.0% to 5.1% (standard uncertainty, k=1; statistical only" in said
+        )
 
 
 def test_rows_in_doubt_are_said(tmp_path: Path) -> None:

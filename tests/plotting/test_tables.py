@@ -58,8 +58,23 @@ def test_not_measured_is_empty_and_never_zero(tmp_path: Path) -> None:
     for name in ("joules_per_token", "avg_power_watts", "tps_per_watt", "net_joules_per_token", "load_time_s"):
         assert row[name] == ""
     assert "the clock was not read (load_time_s)" in row["not_measured"]
-    assert f"{NO_SENSOR} (joules_per_token, energy_uncertainty, avg_power_watts, tps_per_watt," in row["not_measured"]
+    energy = "joules_per_token, joules_per_token_uncertainty, energy_uncertainty, avg_power_watts, tps_per_watt"
+    assert f"{NO_SENSOR} ({energy}," in row["not_measured"]
     assert row["power_source"] == ""
+
+
+def test_the_uncertainty_is_in_the_csv_with_its_terms(tmp_path: Path) -> None:
+    """Beside J/token stand its standard uncertainty, each term with its source, and whether the gain is among them."""
+    stated = record("phi")
+    stated["power"]["uncertainty"].append({"name": "gain", "relative": 0.05, "source": "data sheet"})
+    table = made.one(tmp_path, record(), stated)
+    known, alone = csv.DictReader(io.StringIO(tables.metrics_csv(table)))
+
+    assert float(alone["joules_per_token_uncertainty"]) == pytest.approx(0.0125)
+    assert alone["uncertainty_kind"] == "statistical only"
+    assert known["uncertainty_kind"] == "with the sensor's gain"
+    assert known["energy_budget"] == "statistical 1.00%: spread of the samples; gain 5.00%: data sheet"
+    assert known["phase_uncertainty"] == "preprocess 5.0%; vision 5.0%; prefill 5.0%; decode 5.0%"
 
 
 def test_every_empty_cell_is_explained(study: pd.DataFrame) -> None:

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.power.energy import Curve, downsample, mean_power, statistical_uncertainty
+from benchmarks.power.energy import (
+    FEW_CHANGES,
+    GAP_PERIODS,
+    Curve,
+    at_ticks,
+    downsample,
+    inside,
+    lagged,
+    mean_power,
+    step_size,
+    update_period_s,
+)
 
 S = 1_000_000_000
 steps = st.lists(st.integers(1_000_000, 3 * S), min_size=1, max_size=40)
@@ -122,20 +134,6 @@ def test_mean_power_needs_half_the_time() -> None:
     assert mean_power(times, watts, 1.0, (0, 5 * S)) is None
 
 
-def test_statistical_uncertainty_of_independent_samples() -> None:
-    """For independent samples it is s / (mean sqrt(n)); for samples that drift together it is larger."""
-    rng = np.random.default_rng(1)
-    independent = rng.normal(100, 5, 4000)
-    drifting = 100 + 5 * np.sin(np.linspace(0, 20, 4000))
-
-    found, correlated = statistical_uncertainty(independent), statistical_uncertainty(drifting)
-    assert found is not None
-    assert correlated is not None
-    assert found == pytest.approx(5 / 100 / np.sqrt(4000), rel=0.1)
-    assert correlated > 5 * found
-    assert statistical_uncertainty([1.0, 2.0]) is None
-
-
 @given(traces(), st.integers(1, 20))
 def test_a_trace_is_bounded_and_keeps_its_extremes(trace: tuple[list[int], list[float]], bins: int) -> None:
     """At most `bins` points come out; their lowest and highest are the trace's."""
@@ -146,3 +144,209 @@ def test_a_trace_is_bounded_and_keeps_its_extremes(trace: tuple[list[int], list[
     assert len(t) == len(low) == len(mean) == len(high) <= bins
     if finite:
         assert (low.min(), high.max()) == (min(finite), max(finite))
+
+
+@st.composite
+def lines(draw: st.DrawFn) -> tuple[list[int], list[float], list[float]]:
+    """Return (times in ns, watts, joules since the first) of power that goes in straight lines between samples."""
+    between = draw(st.lists(st.integers(1_000_000, 3 * S), min_size=1, max_size=40))
+    watts = draw(st.lists(st.floats(-50, 1000, width=32), min_size=len(between) + 1, max_size=len(between) + 1))
+    joules = [0.0]
+    for step, (a, b) in zip(between, itertools.pairwise(watts), strict=True):
+        joules.append(joules[-1] + (a + b) / 2 * step / S)
+    return np.cumsum([0, *between]).tolist(), watts, joules
+
+
+@given(lines(), st.data())
+def test_any_series_whose_integral_is_known(
+    line: tuple[list[int], list[float], list[float]], data: st.DataObject
+) -> None:
+    """Between any two samples of power in straight lines the energy is the known integral, negative power too."""
+    times, watts, joules = line
+    first, last = sorted(data.draw(st.tuples(*[st.integers(0, len(times) - 1)] * 2)))
+
+    (found,), (coverage,) = Curve(times, watts, 3.0, counter=False).energy([(times[first], times[last])])
+    assert found == pytest.approx(joules[last] - joules[first], rel=1e-9, abs=1e-6)
+    assert coverage == pytest.approx(1.0) or first == last
+
+
+@given(lines(), st.lists(st.integers(0, 120 * S), min_size=2, max_size=8))
+def test_any_split_of_windows_sums_to_the_whole(
+    line: tuple[list[int], list[float], list[float]], cuts: list[int]
+) -> None:
+    """Windows that divide a span hold together its energy and its covered time, of a power and of its counter."""
+    times, watts, joules = line
+    edges = sorted(cuts)
+    lengths = np.diff(edges) / S
+    for curve in (Curve(times, watts, 3.0, counter=False), Curve(times, joules, 3.0, counter=True)):
+        parts, shares = curve.energy(list(itertools.pairwise(edges)))
+        (whole,), (share,) = curve.energy([(edges[0], edges[-1])])
+        assert parts.sum() == pytest.approx(whole, rel=1e-9, abs=1e-4)
+        assert (shares * lengths).sum() == pytest.approx(share * lengths.sum(), rel=1e-9, abs=1e-6)
+
+
+@given(lines(), st.floats(0.01, 100), st.integers(-(10**15), 10**15))
+def test_energy_scales_and_does_not_move(
+    line: tuple[list[int], list[float], list[float]], factor: float, shift: int
+) -> None:
+    """Power times a factor is energy times that factor; the same samples and window later are the same energy."""
+    times, watts, _ = line
+    window = (times[0] + 1, times[-1])
+    base = Curve(times, watts, 1.0, counter=False).energy([window])
+    scaled = Curve(times, [factor * w for w in watts], 1.0, counter=False).energy([window])
+    moved = Curve([t + shift for t in times], watts, 1.0, counter=False).energy(
+        [(window[0] + shift, window[1] + shift)]
+    )
+
+    assert scaled[0] == pytest.approx(factor * base[0], rel=1e-9, abs=1e-6)
+    assert scaled[1] == pytest.approx(base[1])
+    assert moved[0] == pytest.approx(base[0], rel=1e-9, abs=1e-6)
+    assert moved[1] == pytest.approx(base[1])
+
+
+@given(traces(), st.floats(0, 100))
+def test_more_watts_throughout_are_more_joules_of_what_is_covered(
+    trace: tuple[list[int], list[float]], more: float
+) -> None:
+    """A constant added to every reading adds that constant x covered seconds."""
+    times, watts = trace
+    window = [(times[0], times[-1])]
+    low, coverage = Curve(times, watts, 1.0, counter=False).energy(window)
+    high, _ = Curve(times, [w + more for w in watts], 1.0, counter=False).energy(window)
+
+    seconds = (times[-1] - times[0]) / S * coverage[0]
+    assert high[0] - low[0] == pytest.approx(more * seconds, rel=1e-6, abs=1e-4)
+
+
+@given(traces(), st.data())
+def test_missing_samples_never_lower_the_energy_silently(
+    trace: tuple[list[int], list[float]], data: st.DataObject
+) -> None:
+    """Whichever readings are void, energy that falls falls with the coverage; of constant power none is lost unsaid."""
+    times, watts = trace
+    window = [(times[0], times[-1])]
+    before = Curve(times, watts, 1.0, counter=False).energy(window)
+    void = data.draw(st.sets(st.integers(0, len(times) - 1)))
+    left = [float("nan") if i in void else w for i, w in enumerate(watts)]
+    flat = [float("nan") if i in void else 50.0 for i in range(len(times))]
+
+    after = Curve(times, left, 1.0, counter=False).energy(window)
+    assert after[0][0] >= before[0][0] - 1e-6 or after[1][0] < before[1][0]
+    (joules,), (coverage,) = Curve(times, flat, 1.0, counter=False).energy(window)
+    assert joules == pytest.approx(50.0 * coverage * (times[-1] - times[0]) / S, rel=1e-9, abs=1e-6)
+
+
+@given(st.lists(st.integers(1, 400), min_size=2, max_size=60), st.floats(1, 500))
+def test_samples_that_never_came_are_a_gap(between: list[int], watts: float) -> None:
+    """Where samples did not come at all, constant power is whole up to the gap allowed, and uncovered beyond."""
+    times = (np.cumsum([0, *between]) * (S // 100)).tolist()
+    (joules,), (coverage,) = Curve(times, [watts] * len(times), 1.0, counter=False).energy([(0, times[-1])])
+
+    bridged = sum(step for step in between if step <= GAP_PERIODS * 100) / 100
+    assert joules == pytest.approx(watts * bridged)
+    assert coverage == pytest.approx(bridged / (times[-1] / S))
+
+
+def held(period_s: float, every_s: float, count: int) -> tuple[list[int], list[float]]:
+    """Return (times, joules) of a counter of 30 W that moves every `period_s`, read every `every_s`."""
+    times = [round(i * every_s * S) for i in range(count)]
+    return times, [30.0 * period_s * math.floor(t / S / period_s + 1e-9) for t in times]
+
+
+@pytest.mark.parametrize("every_s", [0.011, 0.02, 0.05, 0.1])
+def test_a_counter_is_aligned_to_its_ticks(every_s: float) -> None:
+    """A counter that moves every 100 ms is off by a reading x power at each edge at most, not by a tick."""
+    times, joules = held(0.1, every_s, round(12 / every_s))
+    windows = [(round(t * S), round((t + 0.35) * S)) for t in np.arange(1.0, 10.0, 0.0371)]
+    ticks, values, tick_s = at_ticks(times, joules)
+    found, coverage = Curve(ticks, values, max(every_s, tick_s), counter=True).energy(windows)
+
+    assert np.abs(found - 30 * 0.35).max() <= 30 * every_s + 1e-6
+    assert coverage.min() == 1.0
+    assert tick_s == pytest.approx(0.1, abs=every_s)
+
+
+def test_a_counter_read_unaligned_is_off_by_a_tick() -> None:
+    """The same readings, taken as they come, are off by most of a tick where a window is shorter than one."""
+    times, joules = held(0.1, 0.01, 1200)
+    windows = [(round(t * S), round((t + 0.05) * S)) for t in np.arange(1.0, 10.0, 0.0371)]
+
+    raw, _ = Curve(times, joules, 0.1, counter=True).energy(windows)
+    ticks, values, _ = at_ticks(times, joules)
+    aligned, _ = Curve(ticks, values, 0.1, counter=True).energy(windows)
+    assert np.abs(raw - 1.5).max() > 1.0
+    assert np.abs(aligned - 1.5).max() < 0.31
+
+
+def test_a_counter_that_stands_still_covers_nothing() -> None:
+    """A counter that stopped moving is no 0 J: from its last tick on nothing is covered."""
+    times, joules = held(0.1, 0.05, 400)
+    stuck = [min(j, 300.0) for j in joules]
+
+    ticks, values, tick_s = at_ticks(times, stuck)
+    _, coverage = Curve(ticks, values, max(0.05, tick_s), counter=True).energy([(9 * S, 10 * S), (11 * S, 12 * S)])
+    assert coverage.tolist() == [pytest.approx(1.0), 0.0]
+
+
+def test_what_nobody_knows_when_it_ticked_is_left_out() -> None:
+    """The first reading of a stretch, where it is repeated, is no tick; one that is missing stays missing."""
+    nan = float("nan")
+    times, values, _ = at_ticks([0, 1, 2, 3, 4, 5, 6, 7], [5.0, 5.0, 6.0, 6.0, nan, 8.0, 8.0, 9.0])
+
+    assert times.tolist() == [2, 4, 7]
+    assert values.tolist() == [6.0, pytest.approx(nan, nan_ok=True), 9.0]
+    assert at_ticks([], [])[0].tolist() == []
+    assert at_ticks([1, 2, 3], [1.0, 2.0, 3.0])[0].tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("update_s", [0.02, 0.1, 0.25])
+@pytest.mark.parametrize("share", [0.2, 0.5, 1.0])
+def test_the_update_period_is_read_from_repeats(update_s: float, share: float) -> None:
+    """A sensor read at least as often as it updates shows how often that is, within one reading, jitter or not."""
+    rng = np.random.default_rng(5)
+    every = update_s * share
+    times = np.cumsum(rng.normal(every, every / 50, 4000))
+    levels = rng.normal(100, 5, math.ceil(times[-1] / update_s) + 2)
+
+    found = update_period_s((times * S).astype(int), levels[(times / update_s).astype(int)])
+    assert found == pytest.approx(update_s, abs=1.1 * every)
+
+
+def test_a_period_needs_changes() -> None:
+    """A value that hardly changes says nothing of how often its sensor updates."""
+    assert update_period_s(range(0, 100 * S, S), [1.0] * 100) is None
+    assert update_period_s(range(FEW_CHANGES), [float(i) for i in range(FEW_CHANGES)]) is None
+    assert update_period_s(range(0, 30 * S, S), [float(i % 7) for i in range(30)]) == pytest.approx(1.0)
+
+
+def test_a_known_lag_moves_samples_and_an_unknown_one_is_not_made_up() -> None:
+    """A sensor that averages over the last second, moved back by half of it, finds a pulse where it was."""
+    times = np.arange(0, 20 * S, S // 10)
+    pulse = np.where((times >= 8 * S) & (times < 12 * S), 100.0, 0.0)
+    averaged = np.convolve(pulse, np.full(10, 0.1))[: times.size]
+    windows = [(6 * S, 10 * S), (10 * S, 14 * S)]
+
+    assert lagged([5], None).tolist() == [5]
+    late, _ = Curve(lagged(times, None), averaged, 0.1, counter=False).energy(windows)
+    right, _ = Curve(lagged(times, 0.5), averaged, 0.1, counter=False).energy(windows)
+    assert right == pytest.approx([200.0, 200.0], rel=0.06)
+    assert late[0] == pytest.approx(160.0)
+
+
+def test_a_scale_shows_where_readings_share_its_steps() -> None:
+    """The step of a scale is read from readings on it; of readings that are all different there is none."""
+    rng = np.random.default_rng(6)
+
+    assert step_size(np.round(rng.normal(50, 3, 500) / 0.392) * 0.392) == pytest.approx(0.392)
+    assert step_size(rng.normal(50, 3, 500)) is None
+    assert step_size([10.0, 30.0] * 100) is None
+
+
+@given(st.lists(st.integers(0, 300), max_size=30), st.lists(st.integers(1, 40), max_size=12))
+def test_samples_inside_are_those_in_a_window(times: list[int], steps: list[int]) -> None:
+    """A sample is inside where one of the windows holds it, its edges with it."""
+    edges = np.cumsum(steps).tolist()
+    windows = list(zip(edges[::2], edges[1::2], strict=False))
+
+    found = inside(times, windows)
+    assert found.tolist() == [any(start <= t <= end for start, end in windows) for t in times]

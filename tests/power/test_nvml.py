@@ -29,6 +29,7 @@ first, = monitor.read()
 time.sleep(0.2)
 last, = monitor.read()
 seen = {"watts": last.watts, "scope": monitor.scope, "source": monitor.source, "joules": None, "lost": None}
+seen |= {"averaging_s": monitor.averaging_s, "lag_s": monitor.lag_s}
 if last.energy_j is not None:
     seen["joules"] = (last.energy_j - first.energy_j) / (last.time_ns - first.time_ns) * 1e9
 pathlib.Path(gone).touch()
@@ -78,6 +79,15 @@ def test_power_and_counter(library: Path, tmp_path: Path) -> None:
     assert seen["scope"] == "gpu"
     assert "instantaneous power field" in seen["source"]
     assert "580.95.05" in seen["source"]
+
+
+@pytest.mark.parametrize(("off", "averaging_s"), [("", None), ("I", 1.0)], ids=["instantaneous", "power usage"])
+def test_what_a_reading_averages_over(library: Path, tmp_path: Path, off: str, averaging_s: float | None) -> None:
+    """PowerUsage may average over 1 s and is judged by it; of the other field, and of the lag, nothing is made up."""
+    seen = probe(library, tmp_path, FAKE_OFF=off)
+
+    assert seen["averaging_s"] == averaging_s
+    assert seen["lag_s"] is None
 
 
 def test_a_lost_gpu_is_a_lost_sensor(library: Path, tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_known_joules(tmp_path: Path) -> None:
         counter.write_text(str((50_000_000 + tick * 3_250_000) % 100_000_000))
         time.sleep(0.0005)  # a wrap must take its time: 10 kW are the most
         samples.append(PowerSample(tick * S // 20, 65.0, joules(monitor)))
-    found = report.attribute("rapl", SensorFacts.of(monitor), samples, [(S, 3 * S)], [])
+    found = report.attribute("rapl", SensorFacts.of(monitor), samples, report.Marked([(S, 3 * S)], {}), [])
 
     assert found.energy_j == pytest.approx([130], rel=0.005)
     assert (found.power["method"], found.power["scope"]) == ("counter", "package")
@@ -153,7 +153,8 @@ def test_missing_readings_cover_nothing(tmp_path: Path) -> None:
     for tick in range(120):
         counter.write_text("" if 20 <= tick < 60 else str(tick * 500_000))
         samples.append(PowerSample(tick * S // 20, None, joules(monitor)))
-    found = report.attribute("rapl", SensorFacts.of(monitor), samples, [(S, 3 * S), (4 * S, 5 * S)], [])
+    two = report.Marked([(S, 3 * S), (4 * S, 5 * S)], {})
+    found = report.attribute("rapl", SensorFacts.of(monitor), samples, two, [])
 
     assert found.energy_j == [None, pytest.approx(10.0)]
     assert found.power["energy_runs"] == 1

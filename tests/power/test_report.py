@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 S = 1_000_000_000
 WINDOWS = [(10 * S, 12 * S), (13 * S, 15 * S)]
+MARKED = report.Marked(WINDOWS, {"preprocess": None, "vision": None, "prefill": None, "decode": WINDOWS})
 IDLE = [("before", (2 * S, 5 * S)), ("after", (17 * S, 20 * S))]
 
 
@@ -50,7 +52,7 @@ def samples(watts: float = 30.0, idle_w: float = 10.0, *, counter_factor: float 
 
 def attribute(taken: Sequence[PowerSample], **options: object) -> report.Attribution:
     """Charge samples to WINDOWS."""
-    return report.attribute("bench", SENSOR, taken, WINDOWS, IDLE, **options)  # type: ignore[arg-type]
+    return report.attribute("bench", SENSOR, taken, MARKED, IDLE, **options)  # type: ignore[arg-type]
 
 
 def test_known_joules() -> None:
@@ -61,7 +63,7 @@ def test_known_joules() -> None:
     assert found.coverage == [1.0, 1.0]
     assert found.power["idle_w"] == pytest.approx(10.0)
     assert (found.power["method"], found.power["energy_runs"], found.power["flags"]) == ("integration", 2, [])
-    assert [term["name"] for term in found.power["uncertainty"]] == ["statistical", "gain"]
+    assert [term["name"] for term in found.power["uncertainty"]] == ["statistical", "edges", "gain"]
     assert list(faults(found.power, "power")) == []
 
 
@@ -107,7 +109,7 @@ def test_doubts_are_said() -> None:
 def test_the_trace_is_bounded() -> None:
     """A day of samples is kept as at most TRACE_POINTS points of min, mean and max."""
     taken = [PowerSample(i * S // 1000, float(i % 7)) for i in range(20_000)]
-    found = report.attribute("bench", SENSOR, taken, [(0, 19 * S)], IDLE)
+    found = report.attribute("bench", SENSOR, taken, report.Marked([(0, 19 * S)], {}), IDLE)
 
     assert found.trace is not None
     assert len(found.trace["time_s"]) <= TRACE_POINTS
@@ -140,6 +142,60 @@ def test_a_sensor_that_reads_nothing_is_no_sensor() -> None:
 
 def test_replayed_joules_say_so() -> None:
     """Joules of a recorded trace are flagged as such, whatever the trace says of itself."""
-    found = report.attribute("replay", SENSOR, samples(), WINDOWS, IDLE)
+    found = report.attribute("replay", SENSOR, samples(), MARKED, IDLE)
 
     assert found.power["flags"][0] == "The joules are those of a recorded trace, not measured beside these runs."
+
+
+def test_the_budget_is_of_the_runs_alone() -> None:
+    """What a sensor reads between two sessions, idle or loading, is in no term and in no count of samples."""
+    calm, wild = samples(), samples()
+    for index in range(121, 130):  # between the two runs
+        wild[index] = PowerSample(wild[index].time_ns, 30.0 if index == 121 else 500.0)
+
+    found = attribute(wild)
+    assert found.energy_j == pytest.approx([60.0, 60.0])
+    assert found.power["sample_count"] == attribute(calm).power["sample_count"] == 42
+    assert found.power["uncertainty"][0]["relative"] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_a_known_lag_moves_the_samples() -> None:
+    """Samples of a sensor that lags by half a second are moved back by that, where the lag is known."""
+    late = [PowerSample(s.time_ns + S // 2, s.watts) for s in samples()]
+    edge = report.Marked([(9 * S, 10 * S)], {})
+    known = SensorFacts.of(Bench(PowerTarget("cuda:0")))
+    lagging = SensorFacts(**{**vars_of(known), "averaging_s": 1.0, "lag_s": 0.5})
+
+    moved, as_they_came = (report.attribute("bench", sensor, late, edge, []) for sensor in (lagging, known))
+    assert moved.energy_j == pytest.approx([30.0])
+    assert as_they_came.energy_j is not None
+    assert as_they_came.energy_j[0] is not None
+    assert as_they_came.energy_j[0] < 22
+
+
+def vars_of(facts: SensorFacts) -> dict[str, Any]:
+    """Return the fields of a sensor's facts."""
+    return {field.name: getattr(facts, field.name) for field in fields(SensorFacts)}
+
+
+def test_a_journal_of_before_is_read() -> None:
+    """A sensor in a journal that knows nothing of lag and offset is read, with nothing made up for them."""
+    old = {name: value for name, value in vars_of(SENSOR).items() if name not in ("lag_s", "offset_uncertainty_w")}
+
+    assert SensorFacts.from_json(old) == SENSOR
+    assert SensorFacts.from_json(old).lag_s is None
+
+
+def test_sessions_laid_out_apart_are_pooled() -> None:
+    """Runs of two sessions, a minute apart, are pooled into one energy and one phase, and the minute is in neither."""
+    first, gap = samples(), 80 * S
+    second = [PowerSample(s.time_ns + gap, s.watts) for s in first]
+    both = [*WINDOWS, *((start + gap, end + gap) for start, end in WINDOWS)]
+    found = report.attribute("bench", SENSOR, first + second, report.Marked(both, {"decode": both}), IDLE)
+
+    assert found.energy_j == pytest.approx([60.0] * 4)
+    assert found.power["phases"]["decode"]["energy_j"] == pytest.approx(240.0)
+    assert found.power["phases"]["run_count"] == 4
+    assert found.power["sample_count"] == 84
+    assert found.power["phases"]["vision"]["reasons"]["energy_j"] == "the vision path gave no mark in at least one run"
+    assert list(faults(found.power, "power")) == []

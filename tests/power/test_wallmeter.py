@@ -198,7 +198,7 @@ def test_gaps_are_gaps(tmp_path: Path) -> None:
     samples = monitor.read()
     zero = time.monotonic_ns()
     windows = [(zero - 27 * S, zero - 22 * S), (zero - 18 * S, zero - 12 * S), (zero - 9 * S, zero - 2 * S)]
-    found = report.attribute("csv", SensorFacts.of(monitor), samples, windows, [])
+    found = report.attribute("csv", SensorFacts.of(monitor), samples, report.Marked(windows, {}), [])
 
     assert found.energy_j == [pytest.approx(250, rel=0.005), None, pytest.approx(350, rel=0.005)]
 
