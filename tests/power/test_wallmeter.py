@@ -179,9 +179,8 @@ def test_bad_lines_are_gaps_and_named(tmp_path: Path) -> None:
         file.write(rows(50, -3, -3) + "garbage\n" + rows(50, -2, -1))
     samples += monitor.read()
     times = [sample.time_ns for sample in samples]
-    found = report.attribute(
-        "csv", SensorFacts.of(monitor), samples, [(times[1], times[-2]), (times[-2], times[-1])], []
-    )
+    two = report.Marked([(times[1], times[-2]), (times[-2], times[-1])], {})
+    found = report.attribute("csv", SensorFacts.of(monitor), samples, two, [])
 
     assert [sample.watts for sample in samples] == [50.0, 50.0, None, 50.0, 50.0]
     assert times == sorted(times)
