@@ -37,11 +37,11 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="te
 
 
 class Brisk(TegrastatsMonitor):
-    """The monitor as it is, at 50 Hz and with less patience, so that the tests take less time."""
+    """The monitor as it is, at 20 Hz and with less patience, so that the tests take less time."""
 
-    interval_ms = 20
+    interval_ms = 50
     patience_s = 1.0
-    silence_s = 0.3
+    silence_s = 1.0
 
 
 @pytest.fixture
@@ -170,10 +170,10 @@ def test_it_is_killed_by_somebody(fake: Path, tmp_path: Path) -> None:
 def test_it_stops_printing(fake: Path) -> None:
     """A tegrastats that lives and prints nothing any more is a lost sensor, not one that reads the same."""
     script(fake, once(THOR) + "; exec sleep 60")
-    sampler, _ = sampled(0.8)
+    sampler, _ = sampled(1.5)
 
     assert sampler.lost is not None
-    assert "tegrastats has printed nothing for 0.3 s; its last line was " in sampler.lost
+    assert "tegrastats has printed nothing for 1 s; its last line was " in sampler.lost
 
 
 def test_nothing_is_left_behind(fake: Path) -> None:
@@ -261,7 +261,7 @@ def test_l4t_is_in_the_source(fake: Path, tmp_path: Path) -> None:
     told.close()
     untold.close()
 
-    assert "tegrastats every 20 ms, L4T 38.4.0" in told.source
+    assert "tegrastats every 50 ms, L4T 38.4.0" in told.source
     assert "L4T's release could not be read" in untold.source
 
 
