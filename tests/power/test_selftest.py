@@ -1,0 +1,107 @@
+"""`python -m benchmarks.power`: what a machine's sensors are good for, over made-up boards and drivers."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from benchmarks.power import selftest
+from benchmarks.power.base import PowerSample, PowerTarget
+from tests import product
+from tests.power import trees
+from tests.power.test_nvml import library as library  # noqa: PLC0414 - a fixture
+
+if TYPE_CHECKING:
+    import subprocess
+    from pathlib import Path
+
+S = 1_000_000_000
+
+
+def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run the self-test as a user does."""
+    return product.run(
+        [sys.executable, "-m", "benchmarks.power", "--seconds=0.5", *arguments], product.ROOT, **settings
+    )
+
+
+def test_a_board_s_sensor(tmp_path: Path) -> None:
+    """On a Thor's files hwmon works, with its rails, watts and rate; sensors that are not there say why."""
+    trees.hwmon(tmp_path, "thor")
+    found = {verdict["name"]: verdict for verdict in selftest.examine(PowerTarget("cuda:0", root=tmp_path), 0.3)}
+    hwmon = found["hwmon"]
+
+    assert set(found) == {"hwmon", "jtop", "nvml", "rapl", "tegrastats"}
+    assert hwmon["works"]
+    assert hwmon["sensor"] is not None
+    assert hwmon["sensor"]["rails"] == ["VDD_GPU", "VDD_CPU_SOC_MSS"]
+    assert hwmon["seen"] is not None
+    assert hwmon["seen"]["mean_w"] == pytest.approx(39.2)
+    assert 10 < (hwmon["seen"]["rate_hz"] or 0) < 25
+    assert hwmon["seen"]["reasons"]["counter_mean_w"] == "it has no energy counter"
+    assert not found["rapl"]["works"]
+    assert found["rapl"]["why_not"]
+    assert selftest.chosen(PowerTarget("cuda:0", root=tmp_path)) == ("hwmon", None)
+
+
+def test_what_a_series_tells() -> None:
+    """Rate, renewal, step and counter come from the readings alone; what they do not tell is null with a reason."""
+    samples = [PowerSample(tick * S // 20, 10.0 + (tick // 4 % 20) * 0.5, tick / 20 * 12.0) for tick in range(200)]
+    seen = selftest.summary(samples, None)
+
+    assert seen["rate_hz"] == pytest.approx(20.0)
+    assert seen["update_period_s"] == pytest.approx(0.2)
+    assert seen["resolution_w"] == pytest.approx(0.5)
+    assert (seen["min_w"], seen["max_w"]) == (10.0, 19.5)
+    assert seen["counter_mean_w"] == pytest.approx(12.0)
+    assert seen["void_samples"] == 0
+
+
+def test_a_sensor_that_gives_nothing() -> None:
+    """Readings without a number are void, and no value is made of them."""
+    seen = selftest.summary([PowerSample(tick * S, None) for tick in range(5)], "the chip is gone")
+
+    assert (seen["mean_w"], seen["counter_mean_w"], seen["void_samples"]) == (None, None, 5)
+    assert seen["lost"] == "the chip is gone"
+    assert set(seen["reasons"]) >= {"mean_w", "resolution_w", "update_period_s", "counter_mean_w"}
+
+
+def test_its_json(library: Path) -> None:
+    """The JSON form names device and sensors, every null with a reason, though torch has no CUDA."""
+    done = run("--json", LD_LIBRARY_PATH=str(library), FAKE_MW="42500")
+    found: dict[str, Any] = json.loads(done.stdout)
+    nvml = next(verdict for verdict in found["sensors"] if verdict["name"] == "nvml")
+
+    assert done.returncode == 0, done.stderr
+    assert found["auto"] == {"sensor": "nvml", "why_none": None}
+    assert "sees no CUDA device" in found["torch_says"]
+    assert nvml["seen"]["mean_w"] == pytest.approx(42.5)
+    assert nvml["seen"]["counter_mean_w"] == pytest.approx(42.5, rel=0.05)
+    assert nvml["sensor"]["scope"] == "gpu"
+    for name, value in nvml["seen"].items():
+        assert value is not None or name in nvml["seen"]["reasons"]
+
+
+def test_its_words(library: Path) -> None:
+    """The report says of each sensor whether it works, and which one auto takes."""
+    done = run(LD_LIBRARY_PATH=str(library))
+
+    assert "nvml: works. NVML driver 580.95.05" in done.stdout
+    assert "hwmon: no. no INA3221 shows the rails" in done.stdout
+    assert done.stdout.rstrip().endswith("--power-monitor=auto takes nvml.")
+
+
+@pytest.mark.parametrize(
+    ("option", "complaint"),
+    [("--seconds=0", "needs seconds above 0 and below 3600"), ("--torch-device=gpu", "there is no 'gpu'")],
+)
+def test_bad_usage(option: str, complaint: str) -> None:
+    """Bad usage is exit code 2 and one sentence."""
+    done = run(option)
+
+    assert done.returncode == 2
+    assert complaint in done.stderr
+    assert "Traceback" not in done.stderr
