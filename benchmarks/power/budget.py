@@ -95,12 +95,16 @@ class Series:
 
 
 def of_runs(series: Series, windows: Sequence[Window], joules: float, gap_share: float) -> list[UncertaintyTerm]:
-    """Return the budget of the `joules` of all `windows`, of whose time a `gap_share` has no samples."""
+    """Return the budget of the `joules` of all `windows`, of whose time a `gap_share` has no samples.
+
+    Power of which too few samples fell into the runs has none: the other terms alone would pass for all.
+    """
     seconds = sum(end - start for start, end in windows) * energy.NS
-    if joules <= 0 or seconds <= 0:
+    statistics = spread(series, windows, "the runs")
+    if joules <= 0 or seconds <= 0 or not (series.counts or statistics):
         return []
     return [
-        *spread(series, windows, "the runs"),
+        *statistics,
         _edges(series, windows, joules, seconds),
         *gaps(gap_share, "the runs"),
         *of_sensor(series, joules / seconds),

@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.power import budget, energy, phases
 from benchmarks.power.budget import Series
-from benchmarks.record import ENERGY_COVERAGE, TRACE_POINTS
+from benchmarks.record import ENERGY_COVERAGE, ENERGY_RUNS, TRACE_POINTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -101,14 +101,15 @@ def attribute(
     counter = [math.nan if sample.energy_j is None else sample.energy_j for sample in samples]
     power, counted = Series.of_power(sensor, times, watts), Series.of_counter(sensor, times, counter)
     by_power, by_counter = power.curve.energy(marked.windows), counted.curve.energy(marked.windows)
-    counts = bool(by_counter[0].sum() > 0) and by_counter[1].mean() >= by_power[1].mean()
+    counts = bool(by_counter[0].sum() > 0) and _covers_as_much(by_counter[1], by_power[1])
     if not any(w > 0 for w in watts) and not counts:
         return without_sensor(name, "the sensor read 0 W throughout, which nothing draws")
     joules, coverage = by_counter if counts else by_power
     charged = _Charged(counted if counts else power, marked, joules, coverage)
-    inside = int(power.within(marked.windows).sum())
+    inside = int(charged.series.within(marked.windows).sum())
     recorded = ["The joules are those of a recorded trace, not measured beside these runs."] if name == "replay" else []
-    flags = recorded + _flags(joules, by_power[0] if counts else None, inside, sensor, lost, mismatch=scope_mismatch)
+    gap = _disagreement(by_counter, by_power) if counts else 0.0
+    flags = recorded + _flags(len(marked.windows), gap, inside, sensor, lost, mismatch=scope_mismatch)
     return Attribution(
         _described(name, charged, inside, flags, _idle(power, idle), scope_mismatch=scope_mismatch),
         [float(j) if c > 0 else None for j, c in zip(joules, coverage, strict=True)],
@@ -178,9 +179,23 @@ def _described(
     }
 
 
+def _covers_as_much(counter: energy.Floats, power: energy.Floats) -> bool:
+    """Return whether a counter covers about the runs that power does: its last tick lies before the last sample."""
+    return bool((counter >= ENERGY_COVERAGE).sum() >= ENERGY_RUNS * (power >= ENERGY_COVERAGE).sum())
+
+
+def _disagreement(
+    by_counter: tuple[energy.Floats, energy.Floats], by_power: tuple[energy.Floats, energy.Floats]
+) -> float:
+    """Return integrated power / counted energy - 1 over the runs that both cover; 0 without any."""
+    both = (by_counter[1] >= ENERGY_COVERAGE) & (by_power[1] >= ENERGY_COVERAGE)
+    counted = float(by_counter[0][both].sum())
+    return float(by_power[0][both].sum()) / counted - 1 if counted > 0 else 0.0
+
+
 def _flags(
-    joules: energy.Floats,
-    integrated: energy.Floats | None,
+    runs: int,
+    gap: float,
     inside: int,
     sensor: SensorFacts,
     lost: str | None,
@@ -193,12 +208,10 @@ def _flags(
         flags.append(f"The sensor stopped in the middle: {lost}.")
     if mismatch:
         flags.append(f"Scope mismatch: a {sensor.scope} sensor while the model ran elsewhere; kept out of rankings.")
-    if inside < FEW_SAMPLES and len(joules):
+    if inside < FEW_SAMPLES and runs:
         flags.append(f"Only {inside} power samples fell into the runs; {FEW_SAMPLES} are the least to trust.")
-    if integrated is not None and joules.sum() > 0:
-        gap = float(integrated.sum() / joules.sum() - 1)
-        if abs(gap) > DISAGREEMENT:
-            flags.append(f"Integrated power differs from the energy counter by {gap:+.1%}.")
+    if abs(gap) > DISAGREEMENT:
+        flags.append(f"Integrated power differs from the energy counter by {gap:+.1%}.")
     if sensor.gain_uncertainty is None:
         flags.append("The uncertainty is statistical only: nobody states this sensor's gain.")
     return flags

@@ -76,6 +76,35 @@ def test_the_counter_is_preferred_and_compared() -> None:
     assert apart.power["flags"] == ["Integrated power differs from the energy counter by +11.1%."]
 
 
+def test_a_counter_whose_last_tick_is_missing_is_still_preferred() -> None:
+    """Where a journal ends with the last run, the counter, whose last tick came before it, still gives the others."""
+    runs = report.Marked([(i * S, i * S + 9 * S // 10) for i in range(1, 15)], {})
+    taken = [PowerSample(i * S // 20, 30.0, 3.0 * (i // 2)) for i in range(20 * 15 - 1)]
+    found = report.attribute("bench", SENSOR, taken, runs, [])
+
+    assert found.power["method"] == "counter"
+    assert found.power["energy_runs"] == 14
+    assert found.power["flags"] == []
+    half = [PowerSample(s.time_ns, s.watts, s.energy_j if s.time_ns < 7 * S else None) for s in taken]
+    assert report.attribute("bench", SENSOR, half, runs, []).power["method"] == "integration"
+
+
+def test_a_counter_alone_is_enough() -> None:
+    """A sensor that counts and gives no watts has its joules, its ticks as samples, and no flag for few of them."""
+    found = attribute([PowerSample(s.time_ns, None, s.energy_j) for s in samples(counter_factor=1.0)])
+
+    assert found.energy_j == pytest.approx([60.0, 60.0])
+    assert found.power["sample_count"] == 42
+    assert found.power["flags"] == []
+
+
+def test_two_samples_are_no_budget() -> None:
+    """Where too few samples fell into the runs there is no uncertainty, rather than one of the edges alone."""
+    short = report.Marked([(10 * S, 10 * S + S // 20), (13 * S, 13 * S + S // 20)], {})
+
+    assert report.attribute("bench", SENSOR, samples(), short, IDLE).power["uncertainty"] == []
+
+
 def test_a_sensor_lost_in_the_middle() -> None:
     """Runs after the loss have no joules and no coverage; the loss is said, and so is the missing idle time."""
     found = attribute([s for s in samples() if s.time_ns < 12.5 * S], lost="unplugged")
