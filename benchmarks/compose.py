@@ -47,7 +47,7 @@ def compose(session: PairSession, status: str, finished: str) -> Record:
         session.plan.work.batch_size, reading.energy_j, reading.coverage, reading.power["reasons"].get("method")
     )
     latency = tally.token_latency()
-    reasons = {"message": "measured"}
+    reasons = {"message": "measured"} if status == MEASURED else {}
     if runs is None:
         reasons |= {"runs": NO_GOOD_RUN, "token_latency": NO_GOOD_RUN}
     if reading.trace is None:
@@ -120,9 +120,23 @@ def _checkpoint(session: PairSession) -> Checkpoint:
         "licence": spec.licence,
         "model_class": loaded["model_class"] if loaded else None,
         "parameters": loaded["parameters"] if loaded else None,
-        "remarks": spec.differences(weights),
+        "remote_code": published and session.plan.trust_remote_code,
+        "remarks": [*spec.differences(weights), *_doubts(session)],
         "reasons": reasons,
     }
+
+
+def _doubts(session: PairSession) -> list[str]:
+    """Return in what the published checkpoint that was loaded is not what its name says."""
+    spec, loaded = session.spec, session.loaded
+    if session.plan.weights != "hub" or loaded is None:
+        return []
+    found = []
+    if spec.adapter and loaded["adapter"] is None:
+        found.append(f"Without its adapter {spec.adapter} ({loaded['adapter_reason']}).")
+    if loaded["adapter"] is None and loaded["parameters"] != spec.parameters:
+        found.append(f"It has {loaded['parameters']:,} parameters; the published model has {spec.parameters:,}.")
+    return found
 
 
 def _engine(session: PairSession) -> Engine:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from benchmarks import aside, hub, memory, memory_guard, nvml
@@ -33,11 +33,12 @@ Download = int | HubTrouble  # bytes, or why they are not known
 
 @dataclass(frozen=True)
 class Room:
-    """What memory there is for a model; `total` is what it was said of, "VRAM" or "RAM"."""
+    """What room there is for a model, bytes: memory ("VRAM" or "RAM"), and disk for its download."""
 
     name: str
     available: int | None
     floor: int
+    disk: int | None = None
 
 
 def lines(plan: Plan, pairs: Sequence[tuple[str, str]]) -> list[str]:
@@ -50,8 +51,8 @@ def lines(plan: Plan, pairs: Sequence[tuple[str, str]]) -> list[str]:
     image, prompt = plan.work.request(0)[0]
     known = aside.call("spawn", survey, list(pairs), plan.work.encoded[image], plan.work.prompts[prompt])
     found = plan.ability.probe or aside.call("spawn", probe, plan.torch_device)
-    sizes, disk = downloads(plan, models)
-    room = room_of(plan)
+    sizes, disk, free = downloads(plan, models)
+    room = replace(room_of(plan), disk=free)
     rows = [row(plan, pair, sizes[pair[0]], known["-".join(pair)], found, room) for pair in pairs]
     verdicts = [verdict for _, verdict in rows]
     widths = table([HEADER, *(cells for cells, _ in rows)])
@@ -98,7 +99,11 @@ def verdict(plan: Plan, precision: str, download: Download, needed: int, room: R
     """Return in a word or two whether a pair can be measured."""
     if plan.why_skipped(precision):
         return "skipped"
-    if room.available is not None and room.available - needed < room.floor:
+    if isinstance(download, int) and room.disk is not None and download * (1 + hub.MARGIN) > room.disk:
+        return "no room on the disk"
+    if room.available is None:
+        return f"{room.name} not known" if not isinstance(download, HubTrouble) else download.reason
+    if room.available - needed < room.floor:
         kept = f" ({hub.size(room.floor)} must stay free)" if room.floor else ""
         return f"does not fit{kept}"
     return download.reason if isinstance(download, HubTrouble) else "fits"
@@ -111,15 +116,15 @@ def room_of(plan: Plan) -> Room:
     return Room("RAM", memory.available_bytes(), plan.ram_floor_bytes or 0)
 
 
-def downloads(plan: Plan, models: Sequence[str]) -> tuple[dict[str, Download], list[str]]:
-    """Return ({model: bytes to download, or why that is not known}, what is said of the disk)."""
+def downloads(plan: Plan, models: Sequence[str]) -> tuple[dict[str, Download], list[str], int | None]:
+    """Return ({model: bytes to download, or why that is not known}, what is said of the disk, its free bytes)."""
     if plan.weights != "hub":
-        return dict.fromkeys(models, 0), []
+        return dict.fromkeys(models, 0), [], None
     wanted = [plan.checkpoint(MODELS[model]) for model in models]
     found = aside.call("spawn", client.survey, wanted)
     sizes = {model: _missing(listing) for model, listing in zip(models, found, strict=True)}
     known = [listing for listing in found if not isinstance(listing, HubTrouble)]
-    return sizes, hub.against_disk(known)
+    return sizes, hub.against_disk(known), hub.free_bytes(known[0].found.cache) if known else None
 
 
 def _missing(listing: Listing | HubTrouble) -> Download:

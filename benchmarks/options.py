@@ -112,7 +112,7 @@ def _add_questions_of_weights(add_option: Callable[..., None]) -> None:
 def _revision(text: str) -> tuple[str, str]:
     """Parse MODEL=SHA."""
     model, _, revision = text.partition("=")
-    if not model or not re.fullmatch(r"[\w./-]{1,200}", revision):
+    if not model or not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)*", revision) or len(revision) > 200:
         raise argparse.ArgumentTypeError(f"asked for {text!r}, needs MODEL=SHA, e.g. phi=main")
     return model, revision
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -62,8 +63,9 @@ def make(config: pytest.Config) -> Plan:
     """
     get = config.getoption
     weights = get("weights")
-    revisions = _revisions(get("revision"), weights)
-    _check_remote_code(get("trust_remote_code"), weights)
+    chosen = models.select(get("models"))
+    revisions = _revisions(get("revision"), weights, chosen)
+    _check_remote_code(weights, chosen, revisions, trusted=get("trust_remote_code"))
     torch_device = device.choose_torch_device(get("torch_device"))
     power.check_option(get("power_monitor"))
     start_method = _start_method(get("isolation"), get("start_method"), weights)
@@ -95,21 +97,35 @@ def make(config: pytest.Config) -> Plan:
     )
 
 
-def _revisions(asked: list[tuple[str, str]], weights: str) -> dict[str, str]:
+def _revisions(asked: list[tuple[str, str]], weights: str, chosen: list[ModelSpec]) -> dict[str, str]:
     """Return {model: revision} of the --revision options."""
     if asked and weights != "hub":
         raise BenchmarkError(f"--revision: --weights={weights} loads no published checkpoint; leave one of them out.")
     found: dict[str, str] = {}
     for name, revision in asked:
-        (spec,) = models.select(name)
+        try:
+            (spec,) = models.select(name)
+        except BenchmarkError as error:
+            raise BenchmarkError(str(error).replace("--models=", "--revision=", 1)) from None
+        if spec not in chosen:
+            raise BenchmarkError(f"--revision={name}={revision}: {spec.id} is not among the models of this session.")
         if found.setdefault(spec.id, revision) != revision:
             raise BenchmarkError(f"--revision: {spec.id} is given twice; a session measures one revision of a model.")
     return found
 
 
-def _check_remote_code(trusted: bool, weights: str) -> None:
-    if trusted and weights != "hub":
+def _check_remote_code(weights: str, chosen: list[ModelSpec], revisions: Mapping[str, str], *, trusted: bool) -> None:
+    """Check that code of others runs only where it is pinned to a commit, which cannot change."""
+    if not trusted:
+        return
+    if weights != "hub":
         raise BenchmarkError(f"--trust-remote-code: --weights={weights} brings no code of its own; leave it out.")
+    for spec in chosen:
+        if not re.fullmatch(r"[0-9a-f]{40}", revisions.get(spec.id) or spec.revision or "main"):
+            raise BenchmarkError(
+                f"--trust-remote-code: {spec.id} is not pinned to a commit; type --revision={spec.id}=SHA with its "
+                "40 digits, or leave --trust-remote-code out."
+            )
 
 
 def _ram_floor(asked: float | None, machine: device.DeviceInfo, isolation: str) -> int | None:

@@ -85,9 +85,9 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
 
 
 def _instead_of_measuring(session: pytest.Session, plan: Plan, pairs: list[tuple[str, str]]) -> bool:
-    """Download (--prefetch) or forecast (--plan) what the pairs need; what cannot be had fails the session."""
+    """Download (--prefetch) or forecast (--plan) what the pairs need; what cannot be downloaded fails it."""
     progress = Progress(session.config)
-    with _usage_errors():
+    with _usage_errors(), _sentences("--plan, --prefetch"):
         if plan.weights == "mini":
             raise BenchmarkError("--plan, --prefetch: a miniature is made here in seconds; leave --weights=mini out.")
         if session.config.getoption("prefetch"):
@@ -187,6 +187,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if study.records:
         bench: Any = config._benchmarksession  # type: ignore[attr-defined]  # noqa: SLF001
         write_summary(terminalreporter, study, getattr(bench.storage, "saved", None))
+
+
+@contextmanager
+def _sentences(options: str) -> Iterator[None]:
+    """Turn whatever went wrong in a helper process into a sentence."""
+    try:
+        yield
+    except BenchmarkError:
+        raise
+    except Exception as error:
+        first = next(iter(str(error).strip().splitlines()), "")
+        raise BenchmarkError(f"{options}: {type(error).__name__}: {first[:300]}") from error
 
 
 @contextmanager

@@ -75,6 +75,7 @@ class Checkpoint(TypedDict):
     licence: str
     model_class: str | None  # transformers class that loaded
     parameters: int | None
+    remote_code: bool  # whether it was allowed to run code of its own
     remarks: list[str]  # in what this differs from the published model, in sentences
     reasons: dict[str, str]
 

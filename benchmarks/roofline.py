@@ -54,7 +54,7 @@ def bytes_per_step(traffic: Traffic, batch: int, context_tokens: float) -> float
     Formula: weights + batch * (rows + KV * context + window KV * min(context, window)).
 
     Weights are read once for all sequences. `context_tokens` are the positions that the new token
-    attends to, its own and padding included; a mean over steps will do (`mean_context`).
+    attends to, its own included; a mean over steps will do (`mean_context`).
     What is written, activations, and what an implementation reads twice (transformers' dynamic
     cache copies itself in each step) are not in it: it is what the step cannot do without.
     """

@@ -160,6 +160,10 @@ class PairSession:
         except Exception as error:  # noqa: BLE001 - a full disk under the miniature, say: the next pair must go on
             self._failed("load", WorkerFailed(**trouble(error)))
             return
+        if self.loaded is not None and (odd := changed(self.loaded, loaded)):
+            self.stuck = f"{odd}: its runs cannot be joined; begin anew without --resume"
+            self._runner.end()
+            return
         self.loaded = self.loaded or loaded
         if self._runner.worker is not None:
             self.meters.start(self._runner.worker, loaded)
@@ -266,6 +270,13 @@ class PairSession:
         benchmark.has_error = record["status"] != MEASURED  # keeps it out of `benchmarks`
         self._keep(record)
         self._show.say(verdict.last_line(record))
+
+
+def changed(before: Loaded, now: Loaded) -> str:
+    """Return in what a model is not the one that an interrupted session had loaded, "" where it is the same."""
+    names = ("revision", "adapter", "model_class", "parameters", "load_method")
+    values: dict[str, tuple[object, object]] = {name: (before[name], now[name]) for name in names}  # type: ignore[literal-required]
+    return "; ".join(f"its {name} was {a} and is {b}" for name, (a, b) in values.items() if a != b)
 
 
 def _now() -> str:

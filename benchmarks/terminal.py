@@ -98,6 +98,8 @@ def notes(records: list[Record]) -> list[str]:
             found[f"{record['pair']['id']}: its logits are not finite, so its tokens mean nothing."] = None
         if record["message"]:
             found[record["message"]] = None
+        if record["checkpoint"]["weights"] == "hub":
+            found |= {f"{record['pair']['id']}: {remark}": None for remark in record["checkpoint"]["remarks"]}
     return list(found)
 
 

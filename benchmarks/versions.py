@@ -5,7 +5,19 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 
-DISTRIBUTIONS = ("torch", "torchvision", "transformers", "tokenizers", "timm", "numpy", "pillow")
+DISTRIBUTIONS = (
+    "torch",
+    "torchvision",
+    "transformers",
+    "tokenizers",
+    "timm",
+    "accelerate",
+    "peft",
+    "safetensors",
+    "huggingface_hub",
+    "numpy",
+    "pillow",
+)
 
 
 def versions() -> dict[str, str]:

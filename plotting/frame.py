@@ -26,6 +26,7 @@ STATISTICAL_ONLY = "statistical only"
 PHASES = ("preprocess", "vision", "prefill", "decode")
 DIFFERENCES = {
     "weights": "weights",
+    "adapter": "adapter",
     "new_tokens": "new tokens",
     "batch_size": "batch size",
     "workload_hash": "workload",
@@ -126,6 +127,7 @@ def _facts(entry: Entry) -> dict[str, Any]:
         "checkpoint": words("checkpoint", "name"),
         "revision": words("checkpoint", "revision"),
         "weights_id": words("checkpoint", "weights_id"),
+        "adapter": words("checkpoint", "adapter"),
         "parameters": number("checkpoint", "parameters"),
         "remarks": " ".join(map(str, listed("checkpoint", "remarks"))),
         "engine": words("engine", "name"),

@@ -253,7 +253,7 @@ _ALL = (
         decode_energy_per_token,
     ),
     Metric("avg_ram_gb", "Average RAM", "GB", False, "mean over the runs", gigabytes("ram_avg_bytes")),
-    Metric("peak_ram_gb", "Peak RAM", "GB", False, "highest", gigabytes("ram_peak_bytes")),
+    Metric("peak_ram_gb", "Peak RAM", "GB", False, "highest since the load began", gigabytes("ram_peak_bytes")),
     Metric(
         "ram_baseline_gb",
         "RAM before loading",

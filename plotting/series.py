@@ -29,7 +29,7 @@ OF_DEVICE = (
     "power_scope",
 )
 """Conditions that a session shares: they tell apart a device's series as a whole."""
-OF_MODEL = ("checkpoint", "revision")
+OF_MODEL = ("checkpoint", "revision", "adapter")
 """Conditions that each model has of its own: they tell apart only what would stand on one bar."""
 CONDITIONS = (*OF_DEVICE, *OF_MODEL)
 
@@ -103,6 +103,8 @@ def _in_words(condition: str, row: Row, among: Sequence[Row]) -> str:
         return f"GPU {value.removeprefix('GPU-')[: _digits(bare)]}" if value else ""
     if condition == "revision":
         return value[: _digits(other["revision"] for other in among)] if value else "no revision"
+    if condition == "adapter":
+        return f"with {value}" if value else "without adapter"
     return f"{value} weights" if condition == "weights" else value
 
 

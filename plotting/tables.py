@@ -15,6 +15,7 @@ CONDITIONS = (
     "weights",
     "revision",
     "weights_id",
+    "adapter",
     "parameters",
     "engine",
     "torch_device",

@@ -149,6 +149,7 @@ def _checkpoint(model: str, weights: str) -> dict[str, Any]:
         "weights": weights,
         "weights_id": "made by hand",
         "adapter": None,
+        "remote_code": False,
         "licence": spec.licence,
         "model_class": "Model",
         "parameters": 1_500_000,

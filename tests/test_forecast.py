@@ -106,7 +106,9 @@ def test_the_footprint() -> None:
         (6 * GB, 0, 0, "fits"),
         (4 * GB, 0, 0, "does not fit"),
         (6 * GB, 2 * GB, 0, "does not fit (2.0 GB must stay free)"),
-        (None, 0, 0, "fits"),
+        (None, 0, 0, "RAM not known"),
+        (None, 0, HubTrouble("gated", "no"), "gated"),
+        (6 * GB, 0, 10 * GB, "no room on the disk"),
         (6 * GB, 0, HubTrouble("gated", "no"), "gated"),
         (4 * GB, 0, HubTrouble("gated", "no"), "does not fit"),
     ],
@@ -115,7 +117,7 @@ def test_the_verdict(free: int | None, floor: int, download: forecast.Download, 
     """A pair fits where its least footprint leaves the floor free; memory is judged before the Hub."""
     needed = forecast.footprint(WORK)
 
-    assert forecast.verdict(plan(), "bf16", download, needed, forecast.Room("RAM", free, floor)) == said
+    assert forecast.verdict(plan(), "bf16", download, needed, forecast.Room("RAM", free, floor, disk=8 * GB)) == said
 
 
 def test_slow_fp16_is_skipped_unless_it_is_wanted() -> None:

@@ -91,7 +91,7 @@ def fetch(checkpoint: Checkpoint, plan: Listing) -> Snapshot:
         sweep(hub, plan.found)
         for name in plan.files:
             if name not in plan.here:
-                drop(snapshot / name)  # huggingface_hub takes a damaged file for the file
+                _drop_damaged(snapshot / name, plan.files[name])
         _download(hub, checkpoint, plan)
     except Exception as error:  # noqa: BLE001 - as above
         raise explain(error, checkpoint, plan.found, hub.constants.ENDPOINT) from None
@@ -196,3 +196,10 @@ def _known(hub: Any, repo: str, commit: str) -> dict[str, int]:
         return {entry.path: entry.size for entry in hub.get_cached_repo_tree(repo, revision=commit)}
     except Exception:  # noqa: BLE001 - older versions keep none, and a broken one is no loss
         return {}
+
+
+def _drop_damaged(path: Path, size: int) -> None:
+    """Delete a file that huggingface_hub would take for whole; another program may have completed it meanwhile."""
+    if path.is_file() and not cut_short(path, size):
+        return
+    drop(path)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 OTHERWISE = "or --weights=random measures the same architecture without it"
 FULL = (errno.ENOSPC, errno.EDQUOT)
-FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
 RESUMES = "what is complete stays, and the next try goes on from there"
 
 

@@ -116,6 +116,7 @@ class Generator:
         """Generate for one request: an (image index, prompt index) for each sequence.
 
         Raises:
+            ContextExceeded: the model has not so many positions.
             WrongTokenCount: not exactly `new_tokens` came out of each sequence.
         """
         device, model = self._loaded.device, self._loaded.model
@@ -127,6 +128,7 @@ class Generator:
         inputs = self._preprocess(request)
         synchronise(device)
         preprocessed_ns = time.monotonic_ns()
+        self._check_context(inputs["input_ids"].shape[1])
         with torch.inference_mode():
             output = model.generate(**inputs, **options)
         synchronise(device)
@@ -150,6 +152,11 @@ class Generator:
             "torch_peak_bytes": torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None,
             "text": None if said is None else self._loaded.processor.tokenizer.decode(said, skip_special_tokens=True),
         }
+
+    def _check_context(self, prompt: int) -> None:
+        limit = getattr(self._loaded.model.config.get_text_config(), "max_position_embeddings", None)
+        if limit is not None and prompt + self._new_tokens > limit:
+            raise ContextExceeded(prompt, self._new_tokens, limit)
 
     def _observers(
         self, *, check_logits: bool
@@ -189,6 +196,15 @@ class Generator:
     def _image_tokens(self, input_ids: torch.Tensor) -> int:
         """Count the positions that hold image embeddings, over all sequences."""
         return int((input_ids == image_token_id(self._loaded.model.config)).sum())
+
+
+class ContextExceeded(RuntimeError):
+    """A run that would go beyond the positions that the model has; what it makes there would be no work of its kind."""
+
+    def __init__(self, prompt: int, new: int, limit: int) -> None:
+        super().__init__(
+            f"the prompt takes {prompt} positions and --new-tokens asks for {new} more, but the model has {limit}"
+        )
 
 
 class WrongTokenCount(RuntimeError):

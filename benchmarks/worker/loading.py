@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import sys
@@ -118,8 +119,13 @@ def import_classes(job: Job) -> None:
 
 
 def weight_files(source: Path) -> list[Path]:
-    """Return the safetensors files of a checkpoint directory."""
-    return sorted(source.glob("*.safetensors"))
+    """Return the safetensors files that a checkpoint is loaded from: its index's, or the one, never a duplicate."""
+    index, single = source / "model.safetensors.index.json", source / "model.safetensors"
+    if index.is_file():
+        with contextlib.suppress(ValueError, KeyError, AttributeError):  # a damaged one is the loader's to refuse
+            names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+            return [source / name for name in sorted(names) if (source / name).is_file()]
+    return [single] if single.is_file() else sorted(source.glob("*.safetensors"))
 
 
 def synchronise(device: torch.device) -> None:

@@ -29,6 +29,9 @@ def loaded(job: Job, device: torch.device, dtype: torch.dtype) -> tuple[Any, str
     """Return (model, how) from the files of `job.source`; every weight is in memory or on the device.
 
     Without accelerate transformers cannot load straight to a device, and a copy is on the CPU meanwhile.
+
+    Raises:
+        IncompleteCheckpoint: the files lack weights, which transformers would make up without a word.
     """
     from transformers import AutoModelForMultimodalLM  # noqa: PLC0415
 
@@ -36,10 +39,23 @@ def loaded(job: Job, device: torch.device, dtype: torch.dtype) -> tuple[Any, str
     how = MAPPED if device.type == "cpu" else THROUGH_CPU
     if device.type != "cpu" and importlib.util.find_spec("accelerate") is not None:
         options["device_map"], how = {"": device}, STRAIGHT
-    model = AutoModelForMultimodalLM.from_pretrained(job.source, **options)
+    model, found = AutoModelForMultimodalLM.from_pretrained(job.source, output_loading_info=True, **options)
+    lacks = sorted([*found["missing_keys"], *(str(odd[0]) for odd in found["mismatched_keys"])])
+    if lacks:
+        raise IncompleteCheckpoint(lacks)
     model = model.to(device).eval()
     touch(model)
     return model, how
+
+
+class IncompleteCheckpoint(RuntimeError):
+    """A checkpoint that lacks weights of its model, or has them in another shape."""
+
+    def __init__(self, lacks: list[str]) -> None:
+        super().__init__(
+            f"its files lack {len(lacks)} of the model's weights, the first is {lacks[0]}; they are damaged or of "
+            "another model: delete them and type --prefetch, or --revision=MODEL=SHA for other ones"
+        )
 
 
 def made(job: Job, device: torch.device, dtype: torch.dtype) -> Any:
@@ -60,10 +76,10 @@ def made(job: Job, device: torch.device, dtype: torch.dtype) -> Any:
 
 
 def lift_denormals(model: Any) -> None:
-    """Move every weight that is denormal in its dtype to the least normal number: a trained one has hardly any.
+    """Move every weight that is denormal in its dtype to the least normal number.
 
     Some processors are far slower on denormals. In fp16 they begin at 6.1e-5, and 0.24% of weights
-    of standard deviation 0.02 are below.
+    of standard deviation 0.02 are below: so may be those of a checkpoint that was trained in bf16.
     """
     import torch  # noqa: PLC0415
 

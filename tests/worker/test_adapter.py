@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from benchmarks.models import MODELS
 from benchmarks.worker import adapter, handle
+from benchmarks.worker.protocol import WorkerFailed
 from tests.models.test_miniatures import job
 
 if TYPE_CHECKING:
@@ -62,6 +64,28 @@ def test_the_adapter_is_active(tmp_path: Path) -> None:
     assert real[0] == FOLDER
     assert real[1] != bare[1]
     assert real[2] == zero[2] > bare[2]
+
+
+@pytest.mark.filterwarnings("ignore:.*gradient_checkpointing.*:FutureWarning")
+@pytest.mark.parametrize("fault", ["other names", "cut config", "empty config"])
+def test_a_broken_adapter_is_no_adapter(tmp_path: Path, fault: str) -> None:
+    """An adapter that cannot be read, or whose weights are not this model's, fails the load with its folder's name."""
+    work = with_adapter(tmp_path, 1.0)
+    folder = work.source / FOLDER
+    if fault == "other names":
+        tensors = load_file(folder / "adapter_model.safetensors")
+        save_file(
+            {f"not.{name}": value for name, value in tensors.items() if "layers.1" in name},
+            folder / "adapter_model.safetensors",
+        )
+    else:
+        (folder / "adapter_config.json").write_text("{}" if fault == "empty config" else '{"r": 4, "tar')
+    worker = handle.start(work, isolation="process", start_method="forkserver")
+
+    with pytest.raises(WorkerFailed, match=f"the adapter in {FOLDER}/ cannot be used") as caught:
+        worker.load()
+    worker.close()
+    assert "delete that folder and type --prefetch" in str(caught.value)
 
 
 def test_a_missing_adapter_is_said() -> None:

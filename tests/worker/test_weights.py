@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from benchmarks.models import MODELS
-from benchmarks.worker import handle, weights
+from benchmarks.worker import handle, loading, weights
+from benchmarks.worker.protocol import WorkerFailed
 from tests.models.test_miniatures import IMAGE_TOKENS, NEW_TOKENS, job
 
 if TYPE_CHECKING:
@@ -44,6 +46,46 @@ def test_random_weights_run(tmp_path: Path, family: str, precision: str) -> None
     assert marks["finite_logits"] is True
     assert marks["new_tokens"] == NEW_TOKENS
     assert (batch["new_tokens"], batch["image_tokens"]) == (2 * NEW_TOKENS, 2 * IMAGE_TOKENS[family])
+
+
+def test_a_checkpoint_without_some_of_its_weights_is_refused(tmp_path: Path) -> None:
+    """Files that lack weights of their model are refused with the first one's name: transformers would make them up."""
+    made = job("llava")
+    source = shutil.copytree(made.source, tmp_path / "llava")
+    tensors = load_file(source / "model.safetensors")
+    kept = {name: value for name, value in tensors.items() if not ("language_model" in name and "layers.1." in name)}
+    assert len(kept) < len(tensors)
+    save_file(kept, source / "model.safetensors", metadata={"format": "pt"})
+    worker = handle.start(type(made)(**vars(made) | {"source": source}), isolation="process", start_method="forkserver")
+
+    with pytest.raises(WorkerFailed, match=r"its files lack \d+ of the model's weights, the first is .*layers\.1\."):
+        worker.load()
+    worker.close()
+
+
+def test_a_run_beyond_the_context_is_refused() -> None:
+    """A run that asks for more positions than the model has fails with both numbers, and is not measured."""
+    made = job("moondream2")
+    asked = type(made)(**vars(made) | {"new_tokens": 2000})
+    worker = handle.start(asked, isolation="process", start_method="forkserver")
+    worker.load()
+
+    with pytest.raises(
+        WorkerFailed, match=r"takes \d+ positions and --new-tokens asks for 2000 more, but the model has 2048"
+    ):
+        worker.run([(0, 0)])
+    worker.close()
+
+
+def test_only_what_is_loaded_counts_as_weights(tmp_path: Path) -> None:
+    """A duplicate of the weights beside them is no weight file; of shards those that the index names are."""
+    for name in ("model.safetensors", "consolidated.safetensors"):
+        (tmp_path / name).touch()
+    assert [file.name for file in loading.weight_files(tmp_path)] == ["model.safetensors"]
+
+    (tmp_path / "model-1.safetensors").touch()
+    (tmp_path / "model.safetensors.index.json").write_text('{"weight_map": {"a": "model-1.safetensors"}}')
+    assert [file.name for file in loading.weight_files(tmp_path)] == ["model-1.safetensors"]
 
 
 def test_loading_says_how_much_memory_it_took() -> None:
