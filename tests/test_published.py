@@ -11,10 +11,12 @@ import pytest
 from benchmarks.models import MODELS
 from benchmarks.record import Record, faults
 from benchmarks.shape import fits
+from benchmarks.session import changed
 from tests import product
 from tests.hub.layout import COMMIT, files_of, lay_out
 from tests.hub.server import Fault, HubServer
 from tests.models.test_miniatures import job
+from tests.test_journal import loaded
 from tests.worker.test_numerics import CONVOLUTION, overflowing
 
 if TYPE_CHECKING:
@@ -128,6 +130,16 @@ def test_an_overflow_may_be_measured(tmp_path: Path) -> None:
         "reasons": {},
     }
     assert f"measured although the output of {CONVOLUTION} is not finite" in done.stdout.replace("\n", " ")
+
+
+def test_another_commit_is_another_model() -> None:
+    """Runs of a model are not joined with those of another commit, adapter or way of loading; the sentence says which."""
+    before = loaded() | {"revision": "aaa"}
+
+    assert changed(before, before) == ""
+    assert changed(before, before | {"pid": 7, "load_time_s": 9.0}) == ""
+    assert changed(before, before | {"revision": "bbb"}) == "its revision was aaa and is bbb"
+    assert changed(before, before | {"adapter": "vision-lora"}) == "its adapter was None and is vision-lora"
 
 
 def test_a_first_session_downloads(tmp_path: Path) -> None:

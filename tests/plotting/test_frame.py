@@ -211,6 +211,16 @@ def test_the_order_is_the_studys(tmp_path: Path) -> None:
     assert list(built["precision"]) == ["fp16", "bf16"] * 40
 
 
+def test_an_adapter_makes_another_series(tmp_path: Path) -> None:
+    """A model with its adapter and without it are two series of one device, each labelled."""
+    with_it, without = record("phi", weights="hub"), record("phi", weights="hub")
+    with_it["checkpoint"]["adapter"] = "vision-lora"
+    made.on(tmp_path, [with_it], label="Jetson Thor")
+    made.on(tmp_path, [without], label="Jetson Thor")
+
+    assert set(made.table(tmp_path)["device"]) == {"Jetson Thor (with vision-lora)", "Jetson Thor (without adapter)"}
+
+
 def test_series_of_a_device_stand_together(tmp_path: Path) -> None:
     """Series of one device stand side by side, before the next device of the study."""
     made.on(tmp_path, [record()], label="Jetson AGX Orin")
