@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from benchmarks.models import MODELS
 from benchmarks.record import Record, faults
-from benchmarks.shape import fits
 from benchmarks.session import changed
+from benchmarks.shape import fits
 from tests import product
 from tests.hub.layout import COMMIT, files_of, lay_out
 from tests.hub.server import Fault, HubServer
@@ -21,6 +21,8 @@ from tests.worker.test_numerics import CONVOLUTION, overflowing
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from benchmarks.worker.protocol import Loaded
 
 QUICK = ("--weights=hub", "--start-method=forkserver", "--runs=2", "--warmup-runs=1")
 
@@ -133,13 +135,16 @@ def test_an_overflow_may_be_measured(tmp_path: Path) -> None:
 
 
 def test_another_commit_is_another_model() -> None:
-    """Runs of a model are not joined with those of another commit, adapter or way of loading; the sentence says which."""
-    before = loaded() | {"revision": "aaa"}
+    """Runs of a model are not joined with those of another commit, adapter or way of loading; it says which."""
 
-    assert changed(before, before) == ""
-    assert changed(before, before | {"pid": 7, "load_time_s": 9.0}) == ""
-    assert changed(before, before | {"revision": "bbb"}) == "its revision was aaa and is bbb"
-    assert changed(before, before | {"adapter": "vision-lora"}) == "its adapter was None and is vision-lora"
+    def difference(**now: Any) -> str:
+        before = loaded() | {"revision": "aaa"}
+        return changed(cast("Loaded", before), cast("Loaded", before | now))
+
+    assert difference() == ""
+    assert difference(pid=7, load_time_s=9.0) == ""
+    assert difference(revision="bbb") == "its revision was aaa and is bbb"
+    assert difference(adapter="vision-lora") == "its adapter was None and is vision-lora"
 
 
 def test_a_first_session_downloads(tmp_path: Path) -> None:

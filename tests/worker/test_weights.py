@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from benchmarks.models import MODELS
 from benchmarks.worker import handle, loading, weights
@@ -98,6 +99,22 @@ def test_loading_says_how_much_memory_it_took() -> None:
     assert loaded["load_peak_ram_bytes"] is not None
     assert 2 * loaded["parameters"] < loaded["load_peak_ram_bytes"] < 1_000_000_000
     assert loaded["load_peak_vram_bytes"] is None
+
+
+def test_a_tied_head_is_made_once() -> None:
+    """A model that is laid out without memory gets each weight once, its ties kept and all of them finite."""
+    config = LlamaConfig(
+        vocab_size=1000, hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2,
+        tie_word_embeddings=True,
+    )  # fmt: skip
+    with torch.device("meta"):
+        model = LlamaForCausalLM(config)
+    weights.materialise(model, torch.device("cpu"))
+
+    assert model.lm_head.weight is model.model.embed_tokens.weight
+    assert all(bool(weight.isfinite().all()) for weight in model.parameters())
+    assert float(model.lm_head.weight.std()) == pytest.approx(config.initializer_range, rel=0.1)
+    assert torch.equal(model.model.norm.weight, torch.ones(32))
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
