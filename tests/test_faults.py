@@ -10,7 +10,7 @@ import pytest
 
 from tests import product
 
-HARMLESS = {"parametrize", "skipif"}  # a condition of the machine is said in the test's reason
+HARMLESS = {"filterwarnings", "parametrize", "skipif"}  # a condition of the machine is said in the test's reason
 PAGE = (product.ROOT / "docs/faults.md").read_text()
 ROW = re.compile(
     r"^\| (?!\*\*|Fault )(?P<fault>[^|]+) \| (?P<said>[^|]+) \| [^|]* ?\| `(?P<file>[^:`]+)::(?P<test>\w+)` \|$"

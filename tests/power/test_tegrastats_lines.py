@@ -73,14 +73,18 @@ def test_any_text(text: str) -> None:
 
 @given(st.sampled_from(sorted(LINES)), st.data())
 def test_a_line_that_lacks_something_is_no_smaller_sum(name: str, data: st.DataObject) -> None:
-    """Wherever a line is cut, and whichever of its words are lost, it gives the whole sum or none."""
+    """Wherever a line is cut, and whichever of its values, or of its other words, are lost, it gives all or nothing.
+
+    A value that is lost together with the next label leaves a line as tegrastats might print it: nobody can tell.
+    """
     line = LINES[name]
     layout = jetson.layout_of(milliwatts(line))
     assert layout is not None
     whole = jetson.watts_of(milliwatts(line), layout.rails)
 
     start, end = sorted(data.draw(st.tuples(st.integers(0, len(line)), st.integers(0, len(line)))))
-    lost = data.draw(st.sets(st.sampled_from(line.split())))
+    values = data.draw(st.booleans())
+    lost = data.draw(st.sets(st.sampled_from([word for word in line.split() if ("mW" in word) == values])))
     holes = " ".join(word for word in line.split() if word not in lost)
     for text in (line[start:end], line[:end], holes):
         assert jetson.watts_of(milliwatts(text), layout.rails) in (None, whole)
