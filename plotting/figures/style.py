@@ -68,9 +68,14 @@ def lighter(colour: str, share: float) -> tuple[float, float, float]:
     return (red + (1 - red) * share, green + (1 - green) * share, blue + (1 - blue) * share)
 
 
+LETTERS_AN_INCH = 8.0
+"""Of a title in 16 points, bold."""
+
+
 def title(figure: Figure, text: str, table: pd.DataFrame, notes: Sequence[str] = ()) -> None:
-    """Put title and footnote on a figure, `notes` last in it."""
-    figure.suptitle(plain(text), x=0.01, ha="left", fontsize=16, fontweight="bold", color=INK)
+    """Put title and footnote on a figure, `notes` last in it; both are wrapped at its width."""
+    heading = textwrap.fill(plain(text), int(figure.get_figwidth() * LETTERS_AN_INCH))
+    figure.suptitle(heading, x=0.01, ha="left", fontsize=16, fontweight="bold", color=INK)
     width = int(figure.get_figwidth() * 15.5)
     lines = [line for sentence in [*_footnote(table), *notes] for line in textwrap.wrap(plain(sentence), width)]
     figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=8.5, color=GREY)

@@ -117,10 +117,6 @@ class MoondreamForConditionalGeneration(PreTrainedModel, GenerationMixin):  # ty
             return attention_mask
         return create_causal_mask(config, inputs_embeds, attention_mask, past_key_values)
 
-    def get_input_embeddings(self) -> Any:
-        """Refuse: the embedding is published as a bare weight, not as a layer."""
-        raise NotImplementedError("Moondream2's embedding is a bare weight, model.text.wte, not a layer.")
-
     def _image_positions(self, input_ids: torch.Tensor) -> torch.Tensor:
         """Return where an image is, (batch, tokens); the same id made by the model later is an ordinary token."""
         found = input_ids == self.config.image_token_id
