@@ -68,7 +68,7 @@ def lighter(colour: str, share: float) -> tuple[float, float, float]:
     return (red + (1 - red) * share, green + (1 - green) * share, blue + (1 - blue) * share)
 
 
-LETTERS_AN_INCH = 8.0
+LETTERS_AN_INCH = 7.0
 """Of a title in 16 points, bold."""
 
 
