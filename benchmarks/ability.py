@@ -34,6 +34,9 @@ class Ability:
     probe: Probe | None = None
 
 
+NOT_ASKED = Ability(None, "nothing is measured")
+
+
 def find(
     weights: str, machine: DeviceInfo, torch_device: str, names: tuple[str, str | None], *, measure: bool
 ) -> Ability:

@@ -66,7 +66,8 @@ def make(config: pytest.Config) -> Plan:
     chosen = models.select(get("models"))
     revisions = _revisions(get("revision"), weights, chosen)
     _check_remote_code(weights, chosen, revisions, trusted=get("trust_remote_code"))
-    torch_device = device.choose_torch_device(get("torch_device"))
+    only_downloads = get("prefetch") and not get("plan")  # perhaps for another machine: this one is not looked at
+    torch_device = "cpu" if only_downloads else device.choose_torch_device(get("torch_device"))
     power.check_option(get("power_monitor"))
     start_method = _start_method(get("isolation"), get("start_method"), weights)
     work = _workload(config)
@@ -75,6 +76,9 @@ def make(config: pytest.Config) -> Plan:
     board = machine["label"]
     if get("device_label"):
         machine["label"] = _clean_label(get("device_label"))
+    able = ability.NOT_ASKED
+    if not only_downloads:
+        able = ability.find(weights, machine, torch_device, (board, uuid), measure=get("measure_bandwidth"))
     return Plan(
         weights=weights,
         runs=get("runs"),
@@ -93,7 +97,7 @@ def make(config: pytest.Config) -> Plan:
         trust_remote_code=get("trust_remote_code"),
         revisions=revisions,
         gpu_uuid=uuid,
-        ability=ability.find(weights, machine, torch_device, (board, uuid), measure=get("measure_bandwidth")),
+        ability=able,
     )
 
 

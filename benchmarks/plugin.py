@@ -87,6 +87,8 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
 def _instead_of_measuring(session: pytest.Session, plan: Plan, pairs: list[tuple[str, str]]) -> bool:
     """Download (--prefetch) or forecast (--plan) what the pairs need; what cannot be downloaded fails it."""
     progress = Progress(session.config)
+    bench: Any = session.config._benchmarksession  # type: ignore[attr-defined]  # noqa: SLF001 - it has no public place
+    bench.save = bench.autosave = bench.json = None  # or it would say that nothing is saved, and write an empty file
     with _usage_errors(), _sentences("--plan, --prefetch"):
         if plan.weights == "mini":
             raise BenchmarkError("--plan, --prefetch: a miniature is made here in seconds; leave --weights=mini out.")

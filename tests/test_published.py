@@ -161,3 +161,20 @@ def test_a_first_session_downloads(tmp_path: Path) -> None:
     assert "gemma3n (google/gemma-3n-E2B-it) is gated: accept the licence at" in done.stdout
     assert done.returncode == 1
     assert any(ask.path.endswith("model.safetensors") for ask in server.asked)
+
+
+def test_a_board_s_checkpoints_may_be_fetched_elsewhere(tmp_path: Path) -> None:
+    """--prefetch asks nothing of the device, measures nothing and saves nothing."""
+    server = HubServer()
+    server.add_folder(job("llava").source)
+    with server:
+        settings = {"HF_HOME": str(tmp_path / "home"), "HF_ENDPOINT": server.url}
+        options = ("--prefetch", "--torch-device=cuda:7", "--benchmark-save=x", f"--benchmark-json={tmp_path}/x.json")
+        wanted = ("--weights=hub", "--models=llava", "--revision=llava=main")
+        done = product.measure(tmp_path / "results", *wanted, *options, **settings)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"llava: complete at {server.commit[:12]}" in done.stdout
+    assert "saving" not in done.stdout.lower() + done.stderr.lower()
+    assert not list(tmp_path.rglob("*.json.tmp")) and not (tmp_path / "x.json").exists()
+    assert not list((tmp_path / "results").rglob("*.json"))
