@@ -30,9 +30,15 @@ bytes each, without the KV cache: peak memory bandwidth divided by it bounds the
 WEIGHTS = """
 **Revisions** of 40 digits are commits; `--weights=hub` loads exactly that one. A ref (`refs/pr/70`) or `main` is
 resolved when it is downloaded. The Record holds the commit that was loaded either way. `--revision=MODEL=SHA` asks for
-another. The commits were found in public code that pins them; none of them was compared with the Hub itself.
+another. The commits were found in public code that pins them; none of them was compared with the Hub itself. For
+InternVL2_5-2B-MPO-hf no code was found that names a whole commit, so two boards may load two of them: their Records
+then differ in `checkpoint.revision`, and `python -m plotting compare` says so.
 
 **Gated** models ask you to accept their licence on the Hub first: open the repository's page, then `hf auth login`.
+"""
+DENORMALS = """
+No weight of theirs is a denormal number, and few of a published checkpoint are in bf16; cast to fp16, where denormals
+begin at 6.1e-5, it may hold many, on which some processors (not GPUs) are slower than random weights show.
 """
 MOONDREAM = """
 transformers has no class for it. Three ways were tried, in this order:
@@ -64,6 +70,7 @@ def page(known: Mapping[str, tuple[Figures, Positions]]) -> str:
     lines.insert(1, "|" + "---|" * len(HEADER))
     texts = ["# The models", INTRODUCTION, "\n".join(lines), WEIGHTS, "## What is not like the published model"]
     texts.append(textwrap.fill(RANDOM_WEIGHTS, WIDTH, break_on_hyphens=False))
+    texts.append(DENORMALS)
     texts += [block for spec in MODELS.values() if (block := differences(spec))]
     texts += [f"## {title}\n{text}" for title, text in SECTIONS.values()]
     return re.sub(r"\n{3,}", "\n\n", "\n\n".join(texts)).rstrip() + "\n"
