@@ -83,13 +83,14 @@ def select(option: str, target: PowerTarget) -> Selection:
 
 
 def _first_that_works(target: PowerTarget) -> Selection:
-    refusals = []
+    refused: dict[str, list[str]] = {}  # reason -> whose it is: each is said once
     for name in AUTO:
         try:
             return Selection(name, _covering(name, target), None)
         except SensorUnavailable as refusal:
-            refusals.append(str(refusal).rstrip("."))
-    return Selection("none", None, "no sensor here (" + "; ".join(refusals) + ")")
+            refused.setdefault(str(refusal).removeprefix(f"{name}: ").rstrip("."), []).append(name)
+    told = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in refused.items())
+    return Selection("none", None, f"no sensor here ({told})")
 
 
 def _covering(name: str, target: PowerTarget) -> PowerMonitor:
