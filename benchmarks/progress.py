@@ -64,9 +64,14 @@ class Progress:
 def line(pair: str, done: int, planned: int, failed: int, tokens_per_sec: float | None, elapsed_s: float) -> str:
     """Return one progress line; the time left assumes that runs go on as they went."""
     left = elapsed_s / done * (planned - done) if done else None
-    speed = "" if tokens_per_sec is None else f"  {tokens_per_sec:.1f} tok/s"
+    speed = "" if tokens_per_sec is None else f"  {figure(tokens_per_sec)} tok/s"
     rest = "" if left is None else f"  {duration(left)} left"
     return f"{pair}  run {done}/{planned}  failed {failed}{speed}{rest}"
+
+
+def figure(value: float) -> str:
+    """Return a value in three significant digits, so that a small one is not shown as nothing: 0.0428, 12.3, 796."""
+    return f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
 
 
 def duration(seconds: float) -> str:

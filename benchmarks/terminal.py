@@ -7,6 +7,7 @@ import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.progress import figure
 from benchmarks.record import ENERGY_COVERAGE, ENERGY_RUNS, MEASURED
 
 if TYPE_CHECKING:
@@ -44,10 +45,10 @@ def row(record: Record) -> tuple[str, ...]:
     ram = record["memory"]["ram_avg_bytes"]
     return (
         record["pair"]["id"],
-        _number(tokens_per_sec(runs), 1),
-        _number(_median(runs["ttft_s"]), 3),
-        _number(joules_per_token(runs), 3),
-        _number(None if ram is None else ram / 1e9, 2),
+        _number(tokens_per_sec(runs)),
+        _number(_median(runs["ttft_s"])),
+        _number(joules_per_token(runs)),
+        _number(None if ram is None else ram / 1e9),
         failed,
     )
 
@@ -141,8 +142,8 @@ def _short(path: Path) -> str:
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
-def _number(value: float | None, digits: int) -> str:
-    return UNKNOWN if value is None else f"{value:.{digits}f}"
+def _number(value: float | None) -> str:
+    return UNKNOWN if value is None else figure(value)
 
 
 def _median(values: list[float] | None) -> float | None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmarks.progress import figure
 from benchmarks.record import MEASURED, SKIPPED
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def last_line(record: Record) -> str:
     """Return the line that closes a pair."""
     counts, runs = record["counts"], record["runs"]
     good = f"{counts['good']} of {counts['planned']} runs good"
-    speed = f", {sum(runs['new_tokens']) / sum(runs['latency_s']):.1f} tok/s" if runs else ""
+    speed = f", {figure(sum(runs['new_tokens']) / sum(runs['latency_s']))} tok/s" if runs else ""
     return f"{record['pair']['id']}: {record['status']}, {good}{speed}"
 
 
