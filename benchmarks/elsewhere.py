@@ -68,8 +68,8 @@ class Backed:
             self._write(kept, save)
             return
         self.stored = [
-            f"Stored in {self}: {pairs} measured pairs, a document each, with the Record in extra_info.",
-            *([f"The Records of {others} other pairs stand in `unmeasured` of each document."] if others else []),
+            f"Stored in {self}: {pairs} of {pairs + others} pairs, a document each, with the Record in extra_info.",
+            *(["The Records of the others stand in `unmeasured` of each document."] if others else []),
             "python -m plotting reads files: add --benchmark-json=results/NAME.json to have one beside it.",
         ]
 

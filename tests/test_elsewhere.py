@@ -162,8 +162,8 @@ def test_documents_arrive_whole(checkout: Path, cluster: Cluster, tmp_path: Path
     assert {call[0] for call in cluster.calls} == {"GET", "PUT"}
 
     port = cluster.url.partition("@")[2].partition("/")[0]
-    assert f"Stored in ['http://[secret]@{port}']: 1 measured pairs, a document each" in done.stdout
-    assert "The Records of 1 other pairs stand in `unmeasured` of each document." in done.stdout
+    assert f"Stored in ['http://[secret]@{port}']: 1 of 2 pairs, a document each" in done.stdout
+    assert "The Records of the others stand in `unmeasured` of each document." in done.stdout
     assert "Nothing was saved" not in done.stdout
     assert "pass-word" not in done.stdout + done.stderr
     assert saves(checkout) == journals(checkout) == []

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 STOPPED, NOTHING, OTHER = "0001_thor", "0002_small", "0001_orin"
+RUNS = 15
 PAGE = (product.ROOT / "docs/other-tools.md").read_text()
 ELSEWHERE = "Linux-CPython-3.13-64bit"
 """The folder of a machine with another Python."""
@@ -33,10 +34,10 @@ ELSEWHERE = "Linux-CPython-3.13-64bit"
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the three saves."""
     folder = tmp_path_factory.mktemp("others") / "results"
-    options = ["--models=moondream2,smolvlm2", "--precisions=bf16", "--runs=40", "--power-monitor=none"]
+    options = ["--models=moondream2,smolvlm2", "--precisions=bf16", f"--runs={RUNS}", "--power-monitor=none"]
     command = product.command(folder, *options, "--benchmark-save=thor")
     with product.Terminal(command) as terminal:
-        terminal.wait_for("moondream2-bf16: measured, 40 of 40 runs good")
+        terminal.wait_for(f"moondream2-bf16: measured, {RUNS} of {RUNS} runs good")
         terminal.wait_for("smolvlm2-bf16  run ")
         terminal.process.send_signal(signal.SIGINT)
         assert terminal.finish() == 2
@@ -169,5 +170,5 @@ def test_the_action_reads_a_save(results: Path) -> None:
 
     assert chart["name"] == "benchmarks/test_generate.py::test_generate[moondream2-bf16]"
     assert chart["value"] == pytest.approx(len(latencies) / sum(latencies))
-    assert chart["rounds"] == len(latencies) == 40
+    assert chart["rounds"] == len(latencies) == RUNS
     assert charts(save(results, NOTHING)) == []  # which it says itself: No benchmark result was found
