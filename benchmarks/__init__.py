@@ -28,7 +28,7 @@ Where things are:
     workload    photographs x prompts x new tokens x batch
     worker/     the process that owns the model; the only importer of torch and transformers
     power/      PowerMonitor, one file a sensor; energy maths
-    storage, signals           a save is written whole, and a session that is stopped is saved
+    storage, elsewhere, signals    a save is written whole, in a file or in elasticsearch; a stopped session is saved
     memory, memory_guard       bytes; whether a model fits, before and while it runs
     device, health, ability    what machine this is; whether it was itself; what it can do
     roofline, estimate, bandwidth, caches    what a decode step reads, and the time and peak that follow

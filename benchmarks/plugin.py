@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmarks import forecast, models, options, recovery, signals, storage
+from benchmarks import elsewhere, forecast, models, options, recovery, signals, storage
 from benchmarks.errors import BenchmarkError
 from benchmarks.hub.prefetch import prefetch
 from benchmarks.journal import PairLog
@@ -43,6 +43,8 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 def pytest_configure(config: pytest.Config) -> None:
     """Prepare before pytest-benchmark configures itself, which it does last."""
     storage.anchor(config)
+    with _usage_errors():
+        elsewhere.check(config.option.benchmark_storage)
     config.stash[STUDY] = Study()
 
 
@@ -111,7 +113,7 @@ def _prepare_saving(session: pytest.Session, plan: Plan, pairs: list[str]) -> No
         return
     if bench.skip or config.getoption("setuponly") or config.getoption("setupplan"):
         return  # nothing is measured
-    storage.install(bench, study.troubles)
+    storage.install(bench, study.troubles, config.rootpath)
     if not (bench.save or bench.autosave):
         bench.save = storage.slug(plan.machine["label"])
         study.saved_unasked = True
@@ -170,7 +172,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if study.journal is None:
         return
     bench: Any = session.config._benchmarksession  # type: ignore[attr-defined]  # noqa: SLF001
-    saved = getattr(bench.storage, "saved", True) or bench.json
+    saved = getattr(bench.storage, "saved", True) or getattr(bench.storage, "stored", None) or bench.json
     if study.complete and saved and not study.troubles:
         study.journal.remove()
     else:
@@ -188,7 +190,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     study = config.stash[STUDY]
     if study.records:
         bench: Any = config._benchmarksession  # type: ignore[attr-defined]  # noqa: SLF001
-        write_summary(terminalreporter, study, getattr(bench.storage, "saved", None))
+        place = bench.storage
+        write_summary(terminalreporter, study, getattr(place, "saved", None), getattr(place, "stored", ()))
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from pytest_benchmark.storage.file import FileStorage
 from pytest_benchmark.utils import safe_dumps
 
 from benchmarks import locks
+from benchmarks.elsewhere import Backed
 from benchmarks.errors import BenchmarkError
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import pytest
 
 LONGEST_NAME = 100
+RESULTS = "results"
 
 
 class AtomicFileStorage(FileStorage):
@@ -119,8 +121,11 @@ def check_compare(config: pytest.Config) -> None:
         raise BenchmarkError(f"--benchmark-compare works in the checkout only; type cd {config.rootpath} first.")
 
 
-def install(session: Any, troubles: list[str]) -> None:
-    """Put AtomicFileStorage in place of a stock file storage (elasticsearch stays), and guard --benchmark-json."""
+def install(session: Any, troubles: list[str], root: Path) -> None:
+    """Put AtomicFileStorage in place of a stock file storage, back any other, and guard --benchmark-json.
+
+    `root` is the checkout: what another storage does not take goes into its results/.
+    """
     write = session.save_json
 
     def save_json(output_json: dict[str, Any]) -> None:
@@ -131,11 +136,16 @@ def install(session: Any, troubles: list[str]) -> None:
 
     session.save_json = save_json
     stock = session.storage
+
+    def files(folder: Path) -> AtomicFileStorage:
+        made = AtomicFileStorage(str(folder), stock.logger, stock.default_machine_id)  # type: ignore[no-untyped-call]
+        made.troubles = troubles
+        return made
+
     if type(stock) is FileStorage:
-        session.storage = AtomicFileStorage(  # type: ignore[no-untyped-call]
-            str(stock.path), stock.logger, stock.default_machine_id
-        )
-        session.storage.troubles = troubles
+        session.storage = files(stock.path)
+    elif not isinstance(stock, FileStorage):
+        session.storage = Backed(stock, lambda: files(root / RESULTS), troubles)
 
 
 def slug(label: str) -> str:

@@ -11,7 +11,7 @@ from benchmarks.progress import figure
 from benchmarks.record import ENERGY_COVERAGE, ENERGY_RUNS, MEASURED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import pytest
 
@@ -24,7 +24,9 @@ RESULTS = "results"
 """Where `python -m plotting` looks by itself."""
 
 
-def write_summary(reporter: pytest.TerminalReporter, study: Study, saved: Path | None) -> None:
+def write_summary(
+    reporter: pytest.TerminalReporter, study: Study, saved: Path | None, stored: Sequence[str] = ()
+) -> None:
     """Write the study's table, its notes, and the next commands."""
     reporter.section("edge-vlm-bench", sep="=")
     for text in table([HEADER, *(row(record) for record in study.records)]):
@@ -32,7 +34,7 @@ def write_summary(reporter: pytest.TerminalReporter, study: Study, saved: Path |
     for note in notes(study.records):
         reporter.write_line(note)
     reporter.write_line("")
-    for text in directions(study, saved):
+    for text in directions(study, saved, stored):
         reporter.write_line(text)
 
 
@@ -120,17 +122,20 @@ def _doubts(record: Record) -> Iterator[str]:
         yield f"{pair}: no J/token, because the power samples cover too few of its runs."
 
 
-def directions(study: Study, saved: Path | None) -> list[str]:
-    """Return where the save went and the commands that follow."""
+def directions(study: Study, saved: Path | None, stored: Sequence[str] = ()) -> list[str]:
+    """Return where the save went and the commands that follow; `stored` says what went elsewhere than into files."""
+    unfinished = [] if study.complete else ["Some pairs are not finished: type the same with --resume to go on."]
+    if saved is None and stored:
+        return [*study.troubles, *unfinished, *stored]
     if saved is None:
         return study.troubles or ["Nothing was saved in this session (as --benchmark-disable asks)."]
     unasked = " (saved under the device's name; name it yourself with --benchmark-save=NAME)"
     folder = _short(saved.parent.parent)  # the save lies in its machine's folder
     elsewhere = "" if folder == RESULTS else f" --results {shlex.quote(folder)}"
-    unfinished = [] if study.complete else ["Some pairs are not finished: type the same with --resume to go on."]
     return [
         *study.troubles,
         *unfinished,
+        *stored,
         f"Saved: {_short(saved)}{unasked if study.saved_unasked else ''}",
         f"Figures, CSV and report:  python -m plotting{elsewhere}",
         f"Compare with another:     python -m plotting compare {saved.stem} OTHER{elsewhere}",

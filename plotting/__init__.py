@@ -6,7 +6,8 @@
     figures/  the nine figures: table -> Figure, no file access
     report    the table -> CSV, summary, README
     compare   saves side by side
+    export/   pairs and runs as files for other tools
     __main__  the command line
 
-Reads the JSON alone: of `benchmarks` it imports nothing but constants of `benchmarks.record`.
+Reads the JSON alone: of `benchmarks` it imports nothing but constants and types of `benchmarks.record`.
 """

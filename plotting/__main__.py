@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 RESULTS = Path("results")
 DONE, STRICT, USAGE = 0, 1, 2
 FORMATS = ("table", "markdown", "json", "csv")
+EXPORTS = ("parquet", "csv", "jsonl", "customBiggerIsBetter", "customSmallerIsBetter")
 
 
 class UsageError(Exception):
@@ -56,7 +57,22 @@ def _plot_parser() -> argparse.ArgumentParser:
     _add_sources(parser, nargs="*")
     parser.add_argument("--out", type=Path, default=RESULTS / "plots", metavar="DIR", help="default: %(default)s")
     parser.add_argument("--strict", action="store_true", help="exit with 1 if any file or Record was left out")
+    parser.add_argument(
+        "--export",
+        type=_exports,
+        metavar="A,B",
+        help="instead of all that, write files for other tools into --out. parquet, csv, jsonl: one row a pair, and "
+        "one a run; customBiggerIsBetter, customSmallerIsBetter: for github-action-benchmark",
+    )
     return parser
+
+
+def _exports(text: str) -> tuple[str, ...]:
+    """Parse A,B of --export, each once."""
+    names = tuple(dict.fromkeys(text.split(",")))
+    if not set(names) <= set(EXPORTS):
+        raise argparse.ArgumentTypeError(f"asked for {text!r}, needs some of {','.join(EXPORTS)}")
+    return names
 
 
 def _compare_parser() -> argparse.ArgumentParser:
@@ -82,16 +98,23 @@ def _add_sources(parser: argparse.ArgumentParser, nargs: str) -> None:
 
 
 def _plot(options: argparse.Namespace) -> int:
-    from plotting import products  # noqa: PLC0415 - pandas and matplotlib: a second that bad usage must not cost
+    from plotting import export, products  # noqa: PLC0415 - pandas and matplotlib: a second that bad usage must not cost
 
     saves, table = _read(_paths(options.saves, options.results))
+    known = len(saves.problems)
     _warn(saves.problems)
     try:
-        written = products.write_all(options.out, table, saves)
+        if options.export:
+            written = export.write_all(options.out, table, saves, options.export)
+        else:
+            written = products.write_all(options.out, table, saves)
+    except export.Impossible as error:
+        raise UsageError(str(error)) from None
     except OSError as error:
         raise UsageError(
             f"--out {options.out}: cannot write there ({error.strerror}); name another folder, e.g. --out plots."
         ) from None
+    _warn(saves.problems[known:])
     print("\n".join(map(str, written)))
     print(products.closing(table, saves))
     return STRICT if options.strict and saves.problems else DONE

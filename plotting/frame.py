@@ -165,6 +165,7 @@ def _facts(entry: Entry) -> dict[str, Any]:
         **_sample(record),
         "save": entry.save.name,
         "datetime": entry.datetime,
+        "record": record,  # for `export`, which needs each run
     }
 
 

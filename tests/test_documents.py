@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 README = (product.ROOT / "README.md").read_text()
 CONTRIBUTING = (product.ROOT / "CONTRIBUTING.md").read_text()
 EXAMPLE = product.ROOT / "docs/example"
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/models.md")
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/models.md", "docs/other-tools.md")
 
 
 def test_the_two_commands_come_first() -> None:

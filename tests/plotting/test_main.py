@@ -232,5 +232,5 @@ def test_help_names_every_option(capsys: pytest.CaptureFixture[str], arguments: 
 
     out = capsys.readouterr().out
     assert left.value.code == 0
-    own = ("--format", "SAVE") if arguments[0] == "compare" else ("--out", "--strict", "compare")
+    own = ("--format", "SAVE") if arguments[0] == "compare" else ("--out", "--strict", "--export", "compare")
     assert all(option in out for option in ("--results", *own))
