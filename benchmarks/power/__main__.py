@@ -8,7 +8,7 @@ import math
 import sys
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import aside, device
+from benchmarks import aside, device, smallfiles
 from benchmarks.errors import BenchmarkError
 from benchmarks.power import selftest
 from benchmarks.power.base import PowerTarget
@@ -45,14 +45,15 @@ def report(torch_device: str, seconds: float) -> dict[str, Any]:
     """Return everything that is found out, as JSON has it. torch may be missing: a sensor needs none.
 
     Raises:
-        BenchmarkError: there is no such torch device.
+        BenchmarkError: there is no such torch device, or $EDGE_VLM_BENCH_ROOT is no folder.
     """
-    where = device.choose_torch_device(torch_device)
+    root = smallfiles.root()
+    where = device.choose_torch_device(torch_device, root)
     name, uuid, torch_says = _asked_torch(where)
-    target = PowerTarget(where, uuid)
+    target = PowerTarget(where, uuid, root)
     taken, why_none = selftest.chosen(target)
     return {
-        "device": device.identify(where, gpu_uuid=uuid, torch_name=name),
+        "device": device.identify(where, root, gpu_uuid=uuid, torch_name=name),
         "torch_device": where,
         "torch_says": torch_says,
         "seconds": seconds,
