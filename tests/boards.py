@@ -12,7 +12,6 @@ from tests.power import trees
 from tests.test_machine import MODES, tree
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
 GB10_W, ORIN_W, THOR_W, THOR_INPUT_W = 42.5, 15.2 + 5.7 + 4.5, 29.4 + 9.8, 87.5
@@ -27,10 +26,8 @@ while :; do
 done
 """
 
-Settings = Mapping[str, str] if TYPE_CHECKING else dict
 
-
-def gb10(root: Path, library: Path) -> Settings:
+def gb10(root: Path, library: Path) -> dict[str, str]:
     """Return the environment of a Dell Pro Max GB10: its firmware's names, and a driver library that says GB10."""
     for name, text in (("sys_vendor", "Dell Inc."), ("product_name", "Dell Pro Max GB10 FCM1253")):
         trees.write(root / "sys/class/dmi/id" / name, text)
@@ -38,7 +35,7 @@ def gb10(root: Path, library: Path) -> Settings:
     return {smallfiles.ROOT: str(root), "LD_LIBRARY_PATH": str(library), "FAKE_MW": f"{GB10_W * 1e3:.0f}"}
 
 
-def orin(root: Path, mode: str = ORIN_30W) -> Settings:
+def orin(root: Path, mode: str = ORIN_30W) -> dict[str, str]:
     """Return the environment of an AGX Orin in a power mode."""
     compatible = "nvidia,p3737-0000+p3701-0005\0nvidia,tegra234\0"
     tree(root, "NVIDIA Jetson AGX Orin Developer Kit\0", compatible, mode, MODES["orin"], ORIN_L4T)
@@ -46,7 +43,7 @@ def orin(root: Path, mode: str = ORIN_30W) -> Settings:
     return {smallfiles.ROOT: str(root)}
 
 
-def thor(root: Path) -> Settings:
+def thor(root: Path) -> dict[str, str]:
     """Return the environment of a Thor."""
     compatible = "nvidia,p4071-0000+p3834-0008\0nvidia,tegra264\0"
     tree(root, "NVIDIA Jetson AGX Thor Developer Kit\0", compatible, "pmode:0001\n", MODES["thor"])
@@ -54,7 +51,7 @@ def thor(root: Path) -> Settings:
     return {smallfiles.ROOT: str(root)}
 
 
-def with_tegrastats(folder: Path, path: str) -> Settings:
+def with_tegrastats(folder: Path, path: str) -> dict[str, str]:
     """Return where an executable of that name stands first on PATH, which prints THOR_W."""
     binary = folder / "tegrastats"
     binary.parent.mkdir(exist_ok=True)
