@@ -29,6 +29,7 @@ class DeviceInfo(jetson.JetsonInfo):
     driver: str | None
     os: str
     kernel: str
+    own_root: bool  # whether its files are this system's own, and not below $EDGE_VLM_BENCH_ROOT
     reasons: dict[str, str]
 
 
@@ -95,6 +96,7 @@ def identify(
         "driver": gpu.driver,
         "os": platform.system(),
         "kernel": platform.release(),
+        "own_root": root == Path("/"),
         "reasons": {key: why for key, value, why in facts if value is None} | reasons,
     }
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import health, memory, power
+from benchmarks import health, memory, power, smallfiles
 from benchmarks.health import Snapshot
 from benchmarks.power import report
 from benchmarks.power.base import PowerTarget, SensorFacts, SensorUnavailable
@@ -32,6 +32,7 @@ WATCH_PERIOD_S = 1.0
 """Time between looks at a GPU's throttling, seconds."""
 NEVER_BEGAN = "the model was not loaded"
 OTHER_SENSOR = "the session that went on found another sensor"
+OTHER_ROOT = f"Device and sensors were looked for below ${smallfiles.ROOT}, not in this system's own files."
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,7 @@ class Meters:
         return next((segment.lost for segment in self._earlier if segment.lost), None)
 
     def _open_sensor(self) -> None:
-        target = PowerTarget(self._plan.torch_device, self._gpu_uuid)
+        target = PowerTarget(self._plan.torch_device, self._gpu_uuid, self._plan.root)
         try:
             chosen = power.select(self._plan.power_monitor, target)
         except Exception as error:  # noqa: BLE001 - a sensor of any kind may fail in any way; the runs must go on
@@ -195,7 +196,7 @@ class Meters:
             self._power.start()
 
     def _look(self) -> Snapshot:
-        return health.snapshot(self._plan.torch_device, self._gpu_uuid)
+        return health.snapshot(self._plan.torch_device, self._gpu_uuid, self._plan.root)
 
     def _stay_idle(self, when: str) -> None:
         if self._power is not None:
@@ -222,6 +223,7 @@ class Meters:
             lost=self._lost or changed,
         )
         found.power["flags"] += [] if chosen.monitor is None else chosen.monitor.remarks
+        found.power["flags"] += [] if self._plan.machine["own_root"] else [OTHER_ROOT]
         return found
 
     def _memory_of(self, windows: Sequence[tuple[int, int]], torch_peak: int | None) -> Memory:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import ability, aside, device, hub, memory, memory_guard, models, power, workload
+from benchmarks import ability, aside, device, hub, memory, memory_guard, models, power, smallfiles, workload
 from benchmarks.errors import BenchmarkError
 from benchmarks.worker.child import check_torch_device
 
@@ -41,6 +42,7 @@ class Plan:
     revisions: Mapping[str, str]  # id in MODELS -> revision, where it is not the pinned one
     gpu_uuid: str | None
     ability: ability.Ability
+    root: Path = Path("/")  # of the files that say which machine it is, and of its sensors
 
     def revision(self, spec: ModelSpec) -> str | None:
         """Return which revision of a model's repository is asked for; None is its main branch."""
@@ -66,13 +68,14 @@ def make(config: pytest.Config) -> Plan:
     chosen = models.select(get("models"))
     revisions = _revisions(get("revision"), weights, chosen)
     _check_remote_code(weights, chosen, revisions, trusted=get("trust_remote_code"))
+    root = smallfiles.root()
     only_downloads = get("prefetch") and not get("plan")  # perhaps for another machine: this one is not looked at
-    torch_device = "cpu" if only_downloads else device.choose_torch_device(get("torch_device"))
+    torch_device = "cpu" if only_downloads else device.choose_torch_device(get("torch_device"), root)
     power.check_option(get("power_monitor"))
     start_method = _start_method(get("isolation"), get("start_method"), weights)
     work = _workload(config)
     name, uuid = (None, None) if torch_device == "cpu" else aside.call("spawn", check_torch_device, torch_device)
-    machine = device.identify(torch_device, gpu_uuid=uuid, torch_name=name)
+    machine = device.identify(torch_device, root, gpu_uuid=uuid, torch_name=name)
     board = machine["label"]
     if get("device_label"):
         machine["label"] = _clean_label(get("device_label"))
@@ -98,6 +101,7 @@ def make(config: pytest.Config) -> Plan:
         revisions=revisions,
         gpu_uuid=uuid,
         ability=able,
+        root=root,
     )
 
 

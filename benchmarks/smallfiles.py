@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+import os
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from benchmarks.errors import BenchmarkError
 
+ROOT = "EDGE_VLM_BENCH_ROOT"
 AROUND = "\0 \t\r\n"  # strings of the device tree end in a NUL
+
+
+def root() -> Path:
+    """Return the folder below which the machine's identity and sensors are read: $EDGE_VLM_BENCH_ROOT, else /.
+
+    A container may have its host's files elsewhere, and a board's files can be tried on another machine.
+
+    Raises:
+        BenchmarkError: the variable names no folder.
+    """
+    asked = os.environ.get(ROOT) or "/"
+    folder = Path(asked).absolute()
+    if not folder.is_dir():
+        raise BenchmarkError(f"{ROOT}={asked}: there is no such folder; name one that holds proc and sys, or unset it.")
+    return folder
 
 
 def text(file: Path) -> str:

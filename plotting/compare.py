@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from benchmarks.record import MEASURED
+from plotting import series
 from plotting.metrics import METRICS
 from plotting.page import escape
 from plotting.summary import aligned
@@ -64,7 +65,7 @@ class Line:
 
 def lines(tables: dict[str, pd.DataFrame]) -> list[Line]:
     """Return the comparison of {name of save: its table}; the first is the baseline."""
-    baseline = next(iter(tables))
+    tables, baseline = _labelled(tables), next(iter(tables))
     found = []
     for pair in dict.fromkeys(pair for table in tables.values() for pair in _pairs(table)):
         before = _row(tables[baseline], pair)
@@ -72,6 +73,13 @@ def lines(tables: dict[str, pd.DataFrame]) -> list[Line]:
             for name, table in tables.items():
                 found.append(_line(pair, metric, name, _row(table, pair), before, is_baseline=name == baseline))
     return found
+
+
+def _labelled(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Return the tables with each device's label saying in what it differs between them, such as the power mode."""
+    rows = {name: table.to_dict("records") for name, table in tables.items()}
+    series.label([row for of_table in rows.values() for row in of_table])
+    return {name: table.assign(device=[row["device"] for row in rows[name]]) for name, table in tables.items()}
 
 
 def _pairs(table: pd.DataFrame) -> list[tuple[str, str]]:
@@ -138,7 +146,10 @@ def as_markdown(found: Sequence[Line]) -> str:
 
 def _grid(found: Sequence[Line]) -> list[tuple[str, ...]]:
     saves = list(dict.fromkeys(line.save for line in found))
-    rows: list[tuple[str, ...]] = [("pair", "metric", *saves, "notes")]
+    rows: list[tuple[str, ...]] = [
+        ("pair", "metric", *saves, "notes"),
+        ("", "device", *(_devices(found, save) for save in saves), ""),
+    ]
     for pair, of_pair in groupby(found, key=attrgetter("pair")):
         lines_of_pair = list(of_pair)
         if all(line.value is None for line in lines_of_pair):
@@ -149,6 +160,10 @@ def _grid(found: Sequence[Line]) -> list[tuple[str, ...]]:
             if any(line.value is not None for line in cells):
                 rows.append((pair, METRICS[metric].axis, *map(_cell, cells), _notes(cells)))
     return rows
+
+
+def _devices(found: Sequence[Line], save: str) -> str:
+    return "; ".join(dict.fromkeys(line.device for line in found if line.save == save and line.device))
 
 
 def _once(lines_of_pair: Sequence[Line], save: str) -> str:

@@ -63,11 +63,12 @@ def uncertainty(table: pd.DataFrame) -> list[str]:
     sentences = []
     measured = table[(table["status"] == MEASURED) & table["energy_uncertainty"].notna()]
     for device, rows in measured.groupby("device", sort=False):
-        low, high = (f"{share:.1%}" for share in (rows["energy_uncertainty"].min(), rows["energy_uncertainty"].max()))
+        least, most = rows["energy_uncertainty"].min(), rows["energy_uncertainty"].max()
+        low, high = f"{least:.1%}", f"{most:.1%}"
         kinds = set(rows["uncertainty_kind"])
         known = f"{STATISTICAL_ONLY}: nobody states the sensor's gain" if STATISTICAL_ONLY in kinds else kinds.pop()
-        span = low if low == high else f"{low} to {high}"
-        sentences.append(f"{device}: energy is uncertain by ± {span} (standard uncertainty, k=1; {known}).")
+        span = "less than ± 0.1%" if most < 0.0005 else f"± {low}" if low == high else f"± {low} to {high}"
+        sentences.append(f"{device}: energy is uncertain by {span} (standard uncertainty, k=1; {known}).")
     return sentences
 
 
@@ -92,8 +93,8 @@ def _work(measured: pd.DataFrame) -> str:
 
 def _miniature(measured: pd.DataFrame) -> str:
     """Return what miniature weights are, with their size."""
-    sizes = measured["parameters"].dropna() / 1e6
-    size = f"{sizes.min():.1f} to {sizes.max():.1f} million parameters" if len(sizes) else "few parameters"
+    sizes = [f"{size / 1e6:.1f}" for size in sorted(measured["parameters"].dropna())]
+    size = f"{' to '.join(dict.fromkeys((sizes[0], sizes[-1])))} million parameters" if sizes else "few parameters"
     return (
         f"Miniature weights: the models' own classes and image tokens with {size}. "
         "They prove the path and say nothing about the published models."

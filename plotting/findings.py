@@ -91,7 +91,11 @@ def _devices(table: pd.DataFrame) -> Iterator[str]:
     if len(speed) > 1:
         fast = max(speed, key=speed.__getitem__)
         yield f"{fast} has the highest throughput ({rule})."
-        if len(economy) > 1:
+        covered = eligible(table, "tps_per_watt")["power_scope"].unique()
+        if len(economy) > 1 and len(covered) > 1:
+            scopes = ", ".join(sorted(covered))
+            yield f"Which device makes the most tokens per joule is not known: sensors that cover {scopes} differ."
+        elif len(economy) > 1:
             frugal = max(economy, key=economy.__getitem__)
             if frugal != fast and frugal in speed:
                 share = speed[frugal] / speed[fast]

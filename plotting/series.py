@@ -57,13 +57,18 @@ def _superseded(row: Row, measured: Iterable[Row]) -> bool:
 
 def tell_apart(rows: Sequence[Row]) -> None:
     """Add to a device's label in what its series differ, so that no two rows of a pair have one label."""
+    label(rows)
+    for twins in _grouped(rows, ("device", "model", "precision")):
+        if len(twins) > 1:
+            _tell_twins_apart(twins)
+
+
+def label(rows: Sequence[Row]) -> None:
+    """Add to a device's label in what its sessions differ; rows of one session, or of two alike, keep one label."""
     for of_device in _grouped(rows, ("device_name",)):
         differing = [name for name in OF_DEVICE if len({row[name] for row in of_device} - {""}) > 1]
         for row in of_device:
             _label(row, of_device, differing)
-    for twins in _grouped(rows, ("device", "model", "precision")):
-        if len(twins) > 1:
-            _tell_twins_apart(twins)
 
 
 def _tell_twins_apart(twins: Sequence[Row]) -> None:

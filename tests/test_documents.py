@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmarks import smallfiles
 from benchmarks.models import MODELS
 from benchmarks.models.__main__ import COMMAND, make
 from benchmarks.power import MONITORS
@@ -30,6 +31,11 @@ def test_the_two_commands_come_first() -> None:
     assert blocks[0].strip() == f"{start}bench"
     assert blocks[1].strip() == f"{start}tests"
     assert blocks[1].strip() in (product.ROOT / ".ci/run").read_text().splitlines()
+
+
+def test_the_other_root_is_documented() -> None:
+    """README names the variable that says below which folder the machine's files are."""
+    assert f"`{smallfiles.ROOT}=" in README
 
 
 def test_every_option_is_documented() -> None:

@@ -79,7 +79,7 @@ def select(option: str, target: PowerTarget) -> Selection:
     if name == "auto":
         return _first_that_works(target)
     monitor = MONITORS[name](target, argument or None)
-    return Selection(name, monitor, None, scope_mismatch=_mismatch(monitor, target) is not None)
+    return Selection(name, monitor, None, scope_mismatch=mismatch(monitor, target) is not None)
 
 
 def _first_that_works(target: PowerTarget) -> Selection:
@@ -96,17 +96,17 @@ def _first_that_works(target: PowerTarget) -> Selection:
 def _covering(name: str, target: PowerTarget) -> PowerMonitor:
     """Return the open sensor; raise SensorUnavailable where it is not to be had, or does not cover what computes."""
     kind = MONITORS[name]
-    if why := _mismatch(kind, target):
+    if why := mismatch(kind, target):
         raise SensorUnavailable(f"{name}: {why}")
     monitor = kind(target)
-    if why := _mismatch(monitor, target):  # some know only by their rails what they cover
+    if why := mismatch(monitor, target):  # some know only by their rails what they cover
         monitor.close()
         raise SensorUnavailable(f"{name}: {why}")
     return monitor
 
 
-def _mismatch(sensor: PowerMonitor | type[PowerMonitor], target: PowerTarget) -> str | None:
-    """Return why a sensor does not cover what computes; None where it does."""
+def mismatch(sensor: PowerMonitor | type[PowerMonitor], target: PowerTarget) -> str | None:
+    """Return why a sensor does not cover what computes; None where it does. A class may not know yet."""
     if sensor.of_gpu and not target.computes_on_gpu:
         return "a GPU's sensor does not cover computing on the CPU"
     if sensor.of_cpu and target.computes_on_gpu:

@@ -8,7 +8,7 @@ import math
 import sys
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import aside, device
+from benchmarks import aside, device, smallfiles
 from benchmarks.errors import BenchmarkError
 from benchmarks.power import selftest
 from benchmarks.power.base import PowerTarget
@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 SECONDS = 5.0
+OF_JETSONS = ("hwmon", "tegrastats", "jtop")
+SHOWN = (
+    ("rate", "rate_hz", "readings/s"),
+    ("renewed every", "update_period_s", "s"),
+    ("smallest step", "resolution_w", "W"),
+    ("by its energy counter", "counter_mean_w", "W"),
+)
+OF_ANOTHER = "it is a Jetson's, and this machine does not say that it is one; --json says what was found."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,14 +53,15 @@ def report(torch_device: str, seconds: float) -> dict[str, Any]:
     """Return everything that is found out, as JSON has it. torch may be missing: a sensor needs none.
 
     Raises:
-        BenchmarkError: there is no such torch device.
+        BenchmarkError: there is no such torch device, or $EDGE_VLM_BENCH_ROOT is no folder.
     """
-    where = device.choose_torch_device(torch_device)
+    root = smallfiles.root()
+    where = device.choose_torch_device(torch_device, root)
     name, uuid, torch_says = _asked_torch(where)
-    target = PowerTarget(where, uuid)
+    target = PowerTarget(where, uuid, root)
     taken, why_none = selftest.chosen(target)
     return {
-        "device": device.identify(where, gpu_uuid=uuid, torch_name=name),
+        "device": device.identify(where, root, gpu_uuid=uuid, torch_name=name),
         "torch_device": where,
         "torch_says": torch_says,
         "seconds": seconds,
@@ -74,43 +83,66 @@ def _asked_torch(where: str) -> tuple[str | None, str | None, str]:
 
 def lines(found: dict[str, Any]) -> Iterator[str]:
     """Yield the report as a person reads it."""
-    machine, auto = found["device"], found["auto"]
-    yield f"{machine['label']} ({machine['kind']}), torch computes on {found['torch_device']}"
-    mode = machine["power_mode"] or f"not known: {machine['reasons'].get('power_mode', '')}"
-    yield f"power mode: {mode}; driver: {machine['driver'] or 'none'}; L4T: {machine['l4t'] or 'none'}"
-    if found["torch_says"]:
-        yield f"torch: {found['torch_says']}"
+    machine, taken = found["device"], found["auto"]["sensor"]
+    yield f"{machine['label']} ({machine['kind']})"
+    yield "; ".join(_machine(machine)) or "nothing more is known of it"
+    if not machine["own_root"]:
+        yield f"its files are read below ${smallfiles.ROOT}, and are not this system's own"
+    where, obstacle = found["torch_device"], found["torch_says"]
+    yield f"torch is to compute on {where}, but: {obstacle}" if obstacle else f"torch computes on {where}"
     yield ""
     for verdict in found["sensors"]:
-        yield from _sensor(verdict)
+        yield from _sensor(verdict, jetson=machine["kind"].startswith("jetson"))
     yield ""
-    taken = auto["sensor"]
-    yield f"--power-monitor=auto takes {taken}." if taken != "none" else f"--power-monitor=auto: {auto['why_none']}."
+    if taken != "none":
+        yield f"--power-monitor=auto takes {taken}."
+    elif named := [verdict["name"] for verdict in found["sensors"] if verdict["works"]]:
+        yield f"--power-monitor=auto takes none: what works covers other work; type --power-monitor={named[0]}."
+    else:
+        yield "--power-monitor=auto takes none: none works. Type --power-monitor=csv:FILE for the log of a wall meter."
 
 
-def _sensor(verdict: selftest.Verdict) -> Iterator[str]:
-    seen, sensor = verdict["seen"], verdict["sensor"]
+def _machine(machine: dict[str, Any]) -> Iterator[str]:
+    """Yield what is known of a machine, in words; of a Jetson also why its power mode is not."""
+    versions = (("L4T", machine["l4t"]), ("JetPack", machine["jetpack"]), ("driver", machine["driver"]))
+    yield from (name for name in (machine["module"], machine["gpu"]) if name)
+    yield from (f"{name} {version}" for name, version in versions if version)
+    if machine["power_mode"]:
+        yield f"power mode {machine['power_mode']}"
+    elif machine["kind"].startswith("jetson"):
+        yield f"power mode not known: {machine['reasons']['power_mode']}"
+
+
+def _sensor(verdict: selftest.Verdict, *, jetson: bool) -> Iterator[str]:
+    name, seen, sensor = verdict["name"], verdict["seen"], verdict["sensor"]
     if not verdict["works"] or seen is None or sensor is None:
-        yield f"{verdict['name']}: no. {verdict['why_not'].removeprefix(verdict['name'] + ': ')}"
+        why = verdict["why_not"].removeprefix(f"{name}: ")
+        yield f"{name} does not work: {why if jetson or name not in OF_JETSONS else OF_ANOTHER}"
         return
-    yield f"{verdict['name']}: works. {sensor['source']}"
+    yield f"{name} works: {sensor['source']}"
     yield f"    covers {sensor['scope']}, rails {', '.join(sensor['rails'])}"
-    low, mean, high = (_shown(seen, name) for name in ("min_w", "mean_w", "max_w"))
-    yield f"    {mean} W now ({low} to {high}), in steps of {_shown(seen, 'resolution_w')} W"
-    yield (
-        f"    {_shown(seen, 'rate_hz')} readings/s, renewed every {_shown(seen, 'update_period_s')} s; "
-        f"by its counter {_shown(seen, 'counter_mean_w')} W"
-    )
+    if verdict["mismatch"]:
+        yield f"    {verdict['mismatch']}: auto leaves it out; by its name it is measured, flagged, and not ranked"
+    yield f"    now {_range(seen)}, with nothing of ours running"
+    yield from (f"    {words}: {_known(seen, key, unit)}" for words, key, unit in SHOWN)
     if seen["void_samples"]:
         yield f"    {seen['void_samples']} of {seen['samples']} readings were void"
     if seen["lost"]:
         yield f"    lost: {seen['lost']}"
 
 
-def _shown(seen: selftest.Seen, name: str) -> str:
+def _range(seen: selftest.Seen) -> str:
+    """Return the watts that were seen, or why there are none."""
+    low, mean, high = seen["min_w"], seen["mean_w"], seen["max_w"]
+    if low is None or mean is None or high is None:
+        return f"no watts ({seen['reasons']['mean_w']})"
+    return f"{mean:.3g} W" if low == high else f"{mean:.3g} W ({low:.3g} to {high:.3g} W)"
+
+
+def _known(seen: selftest.Seen, key: str, unit: str) -> str:
     """Return a value in three digits, or why there is none."""
-    value: float | None = seen[name]  # type: ignore[literal-required]
-    return f"({seen['reasons'][name]})" if value is None else f"{value:.3g}"
+    value: float | None = seen[key]  # type: ignore[literal-required]
+    return f"not known ({seen['reasons'][key]})" if value is None else f"{value:.3g} {unit}"
 
 
 def _seconds(text: str) -> float:

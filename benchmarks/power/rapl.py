@@ -11,6 +11,7 @@ https://docs.kernel.org/power/powercap/powercap.html
 
 from __future__ import annotations
 
+import platform
 import time
 from typing import TYPE_CHECKING
 
@@ -109,6 +110,10 @@ def _zones(folder: Path) -> tuple[list[Zone], str]:
         if packages:
             both = len(memory) == len(packages)
             return (packages + memory, "package+dram") if both else (packages, "package")
+    if platform.machine().lower() in ("aarch64", "arm64"):
+        raise SensorUnavailable(
+            "rapl: an Arm processor has no such counters; type --power-monitor=csv:FILE for the log of a meter."
+        )
     raise SensorUnavailable(
         "rapl: the kernel shows no counter of a processor's package (/sys/class/powercap); "
         "load intel_rapl_msr, or measure outside of the container, which hides them."

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from benchmarks.power import MONITORS, select
+from benchmarks.power import AUTO, MONITORS, mismatch, select
 from benchmarks.power.base import PowerTarget, SensorFacts, SensorUnavailable
 from benchmarks.power.energy import step_size, update_period_s
 from benchmarks.power.sampler import Sampler
@@ -40,13 +40,15 @@ class Verdict(TypedDict):
     name: str
     works: bool
     why_not: str
+    mismatch: str | None  # why it does not cover what computes
     sensor: dict[str, Any] | None  # source, scope, rails, period_s, gain
     seen: Seen | None
 
 
 def examine(target: PowerTarget, seconds: float) -> list[Verdict]:
-    """Return the verdict on every sensor that needs no file, each read for so many seconds."""
-    return [_verdict(name, kind, target, seconds) for name, kind in MONITORS.items() if not _needs_a_file(kind)]
+    """Return the verdict on every sensor that needs no file, each read for so many seconds; first those of `auto`."""
+    names = [name for name in dict.fromkeys((*AUTO, *MONITORS)) if not _needs_a_file(MONITORS[name])]
+    return [_verdict(name, MONITORS[name], target, seconds) for name in names]
 
 
 def chosen(target: PowerTarget) -> tuple[str, str | None]:
@@ -69,10 +71,9 @@ def _verdict(name: str, kind: type[PowerMonitor], target: PowerTarget, seconds: 
     try:
         monitor = kind(target)
     except SensorUnavailable as refusal:
-        return {"name": name, "works": False, "why_not": str(refusal), "sensor": None, "seen": None}
+        return _refused(name, str(refusal))
     except Exception as error:  # noqa: BLE001 - a sensor of any kind may fail in any way
-        why = f"{type(error).__name__}: {error}"
-        return {"name": name, "works": False, "why_not": why, "sensor": None, "seen": None}
+        return _refused(name, f"{type(error).__name__}: {error}")
     facts = SensorFacts.of(monitor)
     sampler: Sampler[PowerSample] = Sampler(monitor.read, monitor.period_s)
     sampler.start()
@@ -82,7 +83,18 @@ def _verdict(name: str, kind: type[PowerMonitor], target: PowerTarget, seconds: 
     seen = summary(sampler.samples, sampler.lost)
     works = seen["mean_w"] is not None or seen["counter_mean_w"] is not None
     why_not = "" if works else f"{name} opens, and gave no usable reading in {seconds:g} s ({seen['lost'] or 'void'})"
-    return {"name": name, "works": works, "why_not": why_not, "sensor": plain(facts), "seen": seen}
+    return {
+        "name": name,
+        "works": works,
+        "why_not": why_not,
+        "mismatch": mismatch(monitor, target),
+        "sensor": plain(facts),
+        "seen": seen,
+    }
+
+
+def _refused(name: str, why: str) -> Verdict:
+    return {"name": name, "works": False, "why_not": why, "mismatch": None, "sensor": None, "seen": None}
 
 
 def plain(facts: SensorFacts) -> dict[str, Any]:
@@ -105,7 +117,7 @@ def summary(samples: Sequence[PowerSample], lost: str | None) -> Seen:
         "max_w": max(watts, default=None),
         "counter_mean_w": _rise(counted),
     }
-    few = "too few of its values were seen"
+    few = "it never changed meanwhile" if len(set(watts)) == 1 else "too few of its values were seen"
     none = "it gave no watts"
     reasons = {
         "rate_hz": "too few samples",

@@ -37,7 +37,7 @@ POWER_FIGURES = (
 )
 
 WORK = "10 good runs a pair; 1 photograph x 1 prompt; 16 new tokens a sequence; batch 1."
-MINIATURE = "Miniature weights: the models' own classes and image tokens with 1.5 to 1.5 million parameters."
+MINIATURE = "Miniature weights: the models' own classes and image tokens with 1.5 million parameters."
 METER = "gpu, integration, NVML, driver 580.1"
 FOOTNOTES = {
     "study": (

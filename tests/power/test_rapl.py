@@ -190,7 +190,7 @@ def test_machines_without_counters(tmp_path: Path, zones: dict[str, str]) -> Non
     """Where there is no counter of a package, as in containers, the sensor is refused with what to do."""
     trees.rapl(tmp_path, zones)
 
-    with pytest.raises(SensorUnavailable, match="load intel_rapl_msr, or measure outside of the container"):
+    with pytest.raises(SensorUnavailable, match=r"load intel_rapl_msr|Arm processor"):
         opened(tmp_path)
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import platform
 import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from benchmarks.power import selftest
+from benchmarks.power.__main__ import lines
 from benchmarks.power.base import PowerSample, PowerTarget
-from tests import product
+from tests import boards, product
 from tests.power import trees
 from tests.power.test_nvml import library as library  # noqa: PLC0414 - a fixture
 
@@ -45,6 +48,73 @@ def test_a_board_s_sensor(tmp_path: Path) -> None:
     assert not found["rapl"]["works"]
     assert found["rapl"]["why_not"]
     assert selftest.chosen(PowerTarget("cuda:0", root=tmp_path)) == ("hwmon", None)
+
+
+def test_the_boards_of_the_study(tmp_path: Path, library: Path) -> None:
+    """On each board the report names it, and of what works there scope, rails, rate and watts at rest, in words too."""
+    stats = boards.with_tegrastats(tmp_path / "bin", os.environ["PATH"])
+    settings = {
+        "gb10": boards.gb10(tmp_path / "gb10", library),
+        "orin": boards.orin(tmp_path / "orin"),
+        "thor": boards.thor(tmp_path / "thor") | stats,
+    }
+    for name, (first, covers, works) in {
+        "gb10": ("Dell Pro Max GB10 (gb10)\nNVIDIA GB10; driver 580.95.05\n", "gpu", {"nvml": boards.GB10_W}),
+        "orin": (
+            "Jetson AGX Orin (jetson-agx-orin)\nJetson AGX Orin 64GB; L4T 36.4.4; JetPack 6.2.1; power mode MODE_30W\n",
+            "gpu+soc, rails VDD_GPU_SOC\n",
+            {"hwmon": 15.2},
+        ),
+        "thor": (
+            "Jetson Thor (jetson-thor)\nJetson AGX Thor; L4T 38.4.0; JetPack 7.1; power mode 120W\n",
+            "gpu+soc, rails VDD_GPU, VDD_CPU_SOC_MSS\n",
+            {"hwmon": boards.THOR_W, "tegrastats": boards.THOR_W},
+        ),
+    }.items():
+        done = run("--json", **settings[name])
+        found = json.loads(done.stdout)
+        said = "\n".join(lines(found)) + "\n"
+        seen = {verdict["name"]: verdict["seen"] for verdict in found["sensors"] if verdict["works"]}
+
+        assert done.returncode == 0, done.stderr
+        assert {sensor: of["mean_w"] for sensor, of in seen.items()} == {s: pytest.approx(w) for s, w in works.items()}
+        assert said.startswith(f"{first}its files are read below $EDGE_VLM_BENCH_ROOT, ")
+        assert f"    covers {covers}" in said
+        assert all(f"    now {watts:.3g} W, with nothing of ours running\n" in said for watts in works.values())
+        assert said.count("    smallest step: not known (it never changed meanwhile)\n") == len(works)
+        assert said.endswith(f"--power-monitor=auto takes {next(iter(works))}.\n")
+
+
+def test_on_the_cpu_a_gpus_sensor_says_what_it_does_not_cover(library: Path) -> None:
+    """Where torch computes on the CPU auto leaves NVML out, and the report says what typing its name does."""
+    done = run("--torch-device=cpu", LD_LIBRARY_PATH=str(library))
+
+    assert "a GPU's sensor does not cover computing on the CPU: auto leaves it out; by its name it is" in done.stdout
+    if done.returncode == 1:  # where there is no counter of the processor's
+        assert done.stdout.rstrip().endswith("type --power-monitor=nvml.")
+
+
+def test_an_arm_processor_has_no_rapl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On an Arm board nobody is told to load Intel's module."""
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    (rapl,) = [
+        verdict for verdict in selftest.examine(PowerTarget("cpu", root=tmp_path), 0.1) if verdict["name"] == "rapl"
+    ]
+
+    assert (
+        rapl["why_not"]
+        == "rapl: an Arm processor has no such counters; type --power-monitor=csv:FILE for the log of a meter."
+    )
+
+
+def test_a_root_that_is_no_folder() -> None:
+    """EDGE_VLM_BENCH_ROOT that names no folder is refused with what it must hold."""
+    done = run(EDGE_VLM_BENCH_ROOT="/no/such/folder")
+
+    assert done.returncode == 2
+    assert (
+        "EDGE_VLM_BENCH_ROOT=/no/such/folder: there is no such folder; name one that holds proc and sys" in done.stderr
+    )
 
 
 def test_what_a_series_tells() -> None:
@@ -89,8 +159,8 @@ def test_its_words(library: Path) -> None:
     """The report says of each sensor whether it works, and which one auto takes."""
     done = run(LD_LIBRARY_PATH=str(library))
 
-    assert "nvml: works. NVML driver 580.95.05" in done.stdout
-    assert "hwmon: no. no INA3221 shows the rails" in done.stdout
+    assert "nvml works: NVML driver 580.95.05" in done.stdout
+    assert "hwmon does not work: it is a Jetson's" in done.stdout
     assert done.stdout.rstrip().endswith("--power-monitor=auto takes nvml.")
 
 
