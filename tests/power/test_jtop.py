@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.power.base import PowerSample, PowerTarget, SensorLost, SensorUnavailable
-from benchmarks.power.jtop import JtopMonitor, milliwatts
+from benchmarks.power.jtop import JtopMonitor
+from benchmarks.power.jtop_client import milliwatts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
