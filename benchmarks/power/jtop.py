@@ -11,18 +11,20 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.power import jetson
-from benchmarks.power.base import PowerMonitor, PowerSample, PowerTarget, SensorLost, SensorUnavailable
+from benchmarks import jetson
+from benchmarks.power import rails
+from benchmarks.power.base import PowerSample, PowerTarget, SensorLost, SensorUnavailable
+from benchmarks.power.jetson import JetsonMonitor, period_s
 from benchmarks.power.jtop_client import Connection, imported
 
 if TYPE_CHECKING:
-    from benchmarks.power.jtop_client import Rails
+    from benchmarks.power.jtop_client import Reading
 
 OPENING_READINGS = 3
 RETRY_NS = 1_000_000_000
 
 
-class JtopMonitor(PowerMonitor):
+class JtopMonitor(JetsonMonitor):
     """GPU+SOC rails from the jtop service, stamped on arrival, at 10 Hz where no other client asked for less.
 
     Attributes:
@@ -32,9 +34,8 @@ class JtopMonitor(PowerMonitor):
         return_s: how long a lost service may take to come back, seconds; systemd waits 10 before it starts it.
     """
 
-    of_gpu = True
-    scope = jetson.SCOPE
-    gain_source = jetson.GAIN_SOURCE
+    of_gpu = True  # until its rails say otherwise
+    ram_source = "jtop: MemTotal - MemFree - Buffers - Cached"
     interval_s = 0.1
     patience_s = 10.0
     silence_s = 5.0
@@ -47,17 +48,17 @@ class JtopMonitor(PowerMonitor):
         self._package = imported()
         self._connection = Connection(self._package, self.interval_s, self.patience_s)
         try:
-            layout, times = self._opening()
+            board, times = self._opening()
         except BaseException:  # Ctrl-C too must leave no thread behind
             self._connection.close()
             raise
-        self.rails = layout.rails
-        self.period_s = jetson.period_s(times, self._connection.interval_s)
+        self.settle(board, board.gpu_soc, target.root)
+        self.period_s = period_s(times, self._connection.interval_s)
         self._heard_ns = times[-1]
         release = self._connection.l4t or jetson.l4t(target.root)
-        board = f"L4T {release}" if release else "L4T's release could not be read"
+        software = f"L4T {release}" if release else "L4T's release could not be read"
         version = importlib.metadata.version("jetson-stats")
-        self.source = f"jtop service, jetson-stats {version}, {board}, rails of {layout.holds}"
+        self.source = f"jtop service, jetson-stats {version}, {software}, rails of {board.gpu_soc.holds}"
 
     def read(self) -> list[PowerSample]:  # noqa: D102
         now = time.monotonic_ns()
@@ -65,9 +66,9 @@ class JtopMonitor(PowerMonitor):
             return self._reconnect(now)
         readings = self._connection.new_readings()
         if readings:
-            self._heard_ns = readings[-1][0]
-            self._tell_return(readings[0][0])
-            return [PowerSample(time_ns, jetson.watts_of(rails, self.rails)) for time_ns, rails in readings]
+            self._heard_ns = readings[-1].time_ns
+            self._tell_return(readings[0].time_ns)
+            return [PowerSample(r.time_ns, rails.watts_of(r.rails, self.rails), None, r.ram_bytes) for r in readings]
         why = self._connection.trouble()
         if why is None and now - self._heard_ns > max(self.silence_s, 5 * self.period_s) * 1e9:
             why = f"nothing new has come for {self.silence_s:g} s"
@@ -76,13 +77,13 @@ class JtopMonitor(PowerMonitor):
     def close(self) -> None:  # noqa: D102
         self._connection.close()
 
-    def _opening(self) -> tuple[jetson.Layout, list[int]]:
-        """Return the board's layout and the times of the first OPENING_READINGS readings.
+    def _opening(self) -> tuple[rails.Board, list[int]]:
+        """Return the board and the times of the first OPENING_READINGS readings.
 
         Raises:
             SensorUnavailable: none came, or they hold no board's rails.
         """
-        found: list[tuple[int, Rails]] = []
+        found: list[Reading] = []
         deadline = time.monotonic() + self.patience_s
         while len(found) < OPENING_READINGS and time.monotonic() < deadline and self._connection.trouble() is None:
             found += self._connection.new_readings()
@@ -90,14 +91,14 @@ class JtopMonitor(PowerMonitor):
         if len(found) < 2:
             why = self._connection.trouble() or f"gave {len(found)} readings in {self.patience_s:g} s"
             raise SensorUnavailable(f"jtop: the service {why}; type `sudo systemctl restart jtop` and try again.")
-        layout = next((known for _, rails in found if (known := jetson.layout_of(rails)) is not None), None)
-        if layout is None:
-            names = ", ".join(sorted({name for _, rails in found for name in rails})) or "no rail at all"
+        board = next((known for reading in found if (known := rails.showing(reading.rails)) is not None), None)
+        if board is None:
+            names = ", ".join(sorted({name for reading in found for name in reading.rails})) or "no rail at all"
             raise SensorUnavailable(
                 f"jtop: the service shows {names}, and not the GPU's rails of a known board; "
                 "type --power-monitor=tegrastats, or --power-monitor=none to measure without joules."
             )
-        return layout, [time_ns for time_ns, _ in found]
+        return board, [reading.time_ns for reading in found]
 
     def _tell_loss(self, now: int, why: str) -> list[PowerSample]:
         """Begin to wait for the service, once; the stretch until it is back holds no energy."""

@@ -14,7 +14,7 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from benchmarks.power.base import SensorUnavailable
 
@@ -27,6 +27,14 @@ MISMATCH = re.compile(r"service: \[([^\]]{1,40})\]")
 VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})(\.|$)")
 
 
+class Reading(NamedTuple):
+    """What came at one tick: ns of CLOCK_MONOTONIC at its arrival, {rail: mW}, and the RAM in use."""
+
+    time_ns: int
+    rails: Rails
+    ram_bytes: int | None
+
+
 class Connection:
     """A client of the service whose readings are stamped as they arrive.
 
@@ -36,7 +44,7 @@ class Connection:
     """
 
     def __init__(self, package: Any, interval_s: float, patience_s: float) -> None:
-        self._readings: deque[tuple[int, Rails]] = deque()
+        self._readings: deque[Reading] = deque()
         self._uptime: Any = None
         self._given_up = False
         self._client = package.jtop(interval=interval_s)
@@ -75,8 +83,8 @@ class Connection:
                     self._client.close()
                 return
 
-    def new_readings(self) -> list[tuple[int, Rails]]:
-        """Return what has arrived since the last call: (ns of CLOCK_MONOTONIC, {rail: mW})."""
+    def new_readings(self) -> list[Reading]:
+        """Return what has arrived since the last call."""
         return [self._readings.popleft() for _ in range(len(self._readings))]
 
     def trouble(self) -> str | None:
@@ -100,13 +108,14 @@ class Connection:
         After a missed push the client gives out the last reading as if it were new (`_get_data` does not look
         whether its wait succeeded). The board's uptime, which the service reads at each tick, tells them apart.
         """
-        now, uptime, power = time.monotonic_ns(), None, None
+        now, uptime, power, memory = time.monotonic_ns(), None, None, None
         with suppress(KeyError, AttributeError):  # a service that does not send the one may send the other
             power = client.power
             uptime = client.uptime
+            memory = client.memory
         if uptime is None or uptime != self._uptime:
             self._uptime = uptime
-            self._readings.append((now, milliwatts(power)))
+            self._readings.append(Reading(now, milliwatts(power), ram_bytes(memory)))
 
 
 def milliwatts(power: Any) -> Rails:
@@ -118,6 +127,13 @@ def milliwatts(power: Any) -> Rails:
         if isinstance(name, str) and isinstance(now, int) and not isinstance(now, bool):
             found[name] = now
     return found
+
+
+def ram_bytes(memory: Any) -> int | None:
+    """Return the RAM in use by jtop's `memory`, which counts in KiB, bytes; None where it shows none."""
+    ram = memory.get("RAM") if isinstance(memory, dict) else None
+    used = ram.get("used") if isinstance(ram, dict) else None
+    return used * 1024 if isinstance(used, int) and not isinstance(used, bool) and used > 0 else None
 
 
 def imported() -> Any:

@@ -147,6 +147,7 @@ def orin(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = {"rails": monitor.rails, "source": monitor.source, "scope": monitor.scope}
     first = sampled(monitor, 1.0)
     found |= {"first": sorted(set(first), key=str), "readings": len(first)}
+    found |= {"worth": [monitor.offset_uncertainty_w, monitor.resolution_w], "RAM": monitor.read()[-1].ram_bytes}
     current = I2C / "1-0040/hwmon/hwmon3/curr1_input"
     write(current, 2000)
     found["after a step"] = seen(monitor, 38.0)
