@@ -101,10 +101,24 @@ def _sensor(verdict: selftest.Verdict) -> Iterator[str]:
         f"    {_shown(seen, 'rate_hz')} readings/s, renewed every {_shown(seen, 'update_period_s')} s; "
         f"by its counter {_shown(seen, 'counter_mean_w')} W"
     )
+    yield f"    {_stated(sensor)}"
     if seen["void_samples"]:
         yield f"    {seen['void_samples']} of {seen['samples']} readings were void"
     if seen["lost"]:
         yield f"    lost: {seen['lost']}"
+
+
+def _stated(sensor: dict[str, Any]) -> str:
+    """Return what is stated of a sensor, and by whom, as its budget of uncertainty takes it."""
+    gain, offset, seconds = (sensor[name] for name in ("gain_uncertainty", "offset_uncertainty_w", "averaging_s"))
+    said = [
+        "gain not stated" if gain is None else f"gain +-{gain:.3g} ({sensor['gain_source']})",
+        f"offset {'not stated' if offset is None else f'+-{offset:.3g} W'}",
+        f"averages over {'nobody knows what' if seconds is None else f'{seconds:.3g} s'}",
+    ]
+    if sensor["offset_source"]:
+        said[1] += f" ({sensor['offset_source']})"
+    return "; ".join(said)
 
 
 def _shown(seen: selftest.Seen, name: str) -> str:

@@ -130,9 +130,14 @@ def milliwatts(power: Any) -> Rails:
 
 
 def ram_bytes(memory: Any) -> int | None:
-    """Return the RAM in use by jtop's `memory`, which counts in KiB, bytes; None where it shows none."""
-    ram = memory.get("RAM") if isinstance(memory, dict) else None
-    used = ram.get("used") if isinstance(ram, dict) else None
+    """Return the RAM in use by jtop's `memory`, which counts in KiB, bytes; None where it shows none.
+
+    It is read like a dictionary, and is none.
+    """
+    try:
+        used = memory["RAM"]["used"]
+    except (AttributeError, IndexError, KeyError, TypeError):
+        return None
     return used * 1024 if isinstance(used, int) and not isinstance(used, bool) and used > 0 else None
 
 

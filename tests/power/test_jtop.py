@@ -326,6 +326,7 @@ json = st.recursive(
 def test_anything_for_power(anything: Any) -> None:
     """Whatever stands for `power` or `memory`, nothing is raised, and rails are whole numbers of mW."""
     assert all(type(now) is int for now in milliwatts(anything).values())
+    assert ram_bytes(anything) is None
     assert ram_bytes({"RAM": anything}) is None or type(anything["used"]) is int
 
 
