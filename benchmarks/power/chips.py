@@ -12,7 +12,6 @@ from benchmarks.power import ina3221
 if TYPE_CHECKING:
     from pathlib import Path
 
-CHIPS = ("ina3221", "ina238")
 FOLDERS = ("sys/class/hwmon/hwmon*", "sys/bus/i2c/devices/*/hwmon/hwmon*")
 INPUT = "VIN"  # the INA238 of Thor has no label, and sits before the carrier board
 TIMING = ("samples", "update_interval")
