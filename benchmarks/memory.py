@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from benchmarks.record import Memory
 
 RAM = ("ram_avg_bytes", "ram_peak_bytes", "ram_baseline_bytes", "ram_delta_bytes")
+SENSOR_RAM = ("sensor_ram_avg_bytes", "sensor_ram_peak_bytes", "sensor_ram_source")
 FIELD = re.compile(r"^(\w+):\s+(\d+) kB", re.MULTILINE)
 NOT_LINUX = "/proc is not to be read on this system"
 NO_GPU = "nothing ran on a discrete GPU"
@@ -141,6 +142,24 @@ def summarise(
     reasons = _reasons(values, kind, vram_reason, has_samples=bool(picked))
     facts = {"kind": kind, "method": f"{what}, {where}", "sample_count": len(picked), "reasons": reasons}
     return cast("Memory", facts | values)
+
+
+def of_sensor(
+    ram_source: str, samples: Sequence[MemorySample], windows: Sequence[tuple[int, int]], reason: str
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return (the Record's memory as a power sensor saw it, why what is None is so).
+
+    Args:
+        ram_source: how the sensor counts; empty where it shows no memory.
+        samples: its readings, in order of time.
+        windows: (start, end) in ns of each good run; where they hold too few readings, see `summarise`.
+        reason: why there may be none.
+    """
+    sizes = [s.ram for s in _inside(samples, windows)[0] if s.ram is not None]
+    values: dict[str, Any] = dict.fromkeys(SENSOR_RAM)
+    if not sizes:
+        return values, dict.fromkeys(SENSOR_RAM, reason)
+    return dict(zip(SENSOR_RAM, (_mean([*sizes]), max(sizes), ram_source), strict=True)), {}
 
 
 def not_measured(kind: str, reason: str) -> Memory:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from benchmarks import health, memory, power, smallfiles
 from benchmarks.health import Snapshot
@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from benchmarks.worker.handle import Handle
     from benchmarks.worker.protocol import Loaded
 
-IDLE_S = 3.0
+IDLE_S = 10.0
 """Idle power is measured so long before and after the runs, with the model loaded, seconds."""
+MINI_IDLE_S = 3.0
+"""The same with miniatures, whose figures nobody quotes and whose sessions take seconds."""
 MEMORY_PERIOD_S = 0.1
 """Time between memory samples, seconds: a read of /proc costs 20 us, so 10 Hz costs nothing."""
 WATCH_PERIOD_S = 1.0
@@ -66,6 +68,7 @@ class Meters:
         self._watcher: Sampler[None] | None = None
         self._gpu_uuid: str | None = None
         self._told = [0, 0, 0]  # power samples, memory samples and idle windows that `news` has given
+        self._told_remarks: list[str] = []
         self.baseline: int | None = None
         if self._earlier:
             first = self._earlier[0]
@@ -80,7 +83,7 @@ class Meters:
             self.baseline = memory.used_bytes()
 
     def start(self, worker: Handle, loaded: Loaded) -> None:
-        """Begin to sample; with a power sensor, stay idle for IDLE_S first."""
+        """Begin to sample; with a power sensor, stay idle for `idle_s` first."""
         self._gpu_uuid = loaded["gpu_uuid"]
         self._reader = memory.MemoryReader(self._plan.machine["memory_kind"], worker.pid, self._gpu_uuid)
         self._memory = Sampler(self._reader.read, MEMORY_PERIOD_S)
@@ -141,13 +144,16 @@ class Meters:
         idle = self._idle[self._told[2] :]
         self._told = [told + len(new) for told, new in zip(self._told, (watts, sizes, idle), strict=True)]
         lines: list[dict[str, Any]] = [{"do": "idle", "when": when, "window": window} for when, window in idle]
-        if watts or sizes:
+        remarks = self._remarks
+        if watts or sizes or remarks != self._told_remarks:
+            self._told_remarks = remarks
             lines.append(
                 {
                     "do": "samples",
-                    "power": [[s.time_ns, s.watts, s.energy_j] for s in watts],
+                    "power": [[s.time_ns, s.watts, s.energy_j, s.ram_bytes] for s in watts],
                     "memory": [[s.time_ns, s.ram, s.peak, s.file, s.vram] for s in sizes],
                     "lost": self._lost,
+                    "remarks": remarks,
                     "throttled": self._throttled,
                 }
             )
@@ -157,6 +163,8 @@ class Meters:
         """Return what was measured in the runs, whose windows are in ns of CLOCK_MONOTONIC."""
         found = self._attribution(marked)
         sizes = self._memory_of(marked.windows, torch_peak)
+        seen, reasons = self._seen_by_sensor(marked.windows)
+        sizes = cast("Memory", {**sizes, **seen, "reasons": sizes["reasons"] | reasons})
         return Reading(found.power, found.energy_j, found.coverage, found.trace, sizes)
 
     def health(self, *, finite_logits: bool | None) -> Health:
@@ -177,6 +185,11 @@ class Meters:
         if self._power is not None and self._power.lost:
             return self._power.lost
         return next((segment.lost for segment in self._earlier if segment.lost), None)
+
+    @property
+    def _remarks(self) -> list[str]:
+        """What a reader must know of the sensor of this session, until now."""
+        return [] if self._selection.monitor is None else list(self._selection.monitor.remarks)
 
     def _open_sensor(self) -> None:
         target = PowerTarget(self._plan.torch_device, self._gpu_uuid, self._plan.root)
@@ -201,7 +214,7 @@ class Meters:
     def _stay_idle(self, when: str) -> None:
         if self._power is not None:
             begun = time.monotonic_ns()
-            time.sleep(IDLE_S)
+            time.sleep(idle_s(self._plan.weights))
             self._idle.append((when, (begun, time.monotonic_ns())))
 
     def _attribution(self, marked: Marked) -> report.Attribution:
@@ -222,7 +235,8 @@ class Meters:
             scope_mismatch=chosen.scope_mismatch,
             lost=self._lost or changed,
         )
-        found.power["flags"] += [] if chosen.monitor is None else chosen.monitor.remarks
+        said = [remark for segment in self._earlier for remark in segment.remarks] + self._remarks
+        found.power["flags"] += dict.fromkeys(said)
         found.power["flags"] += [] if self._plan.machine["own_root"] else [OTHER_ROOT]
         return found
 
@@ -233,6 +247,20 @@ class Meters:
             return memory.not_measured(kind, NEVER_BEGAN)
         vram_reason = memory.NO_GPU if self._reader is None else self._reader.vram_reason
         return memory.summarise(kind, vram_reason, samples, windows, self.baseline, torch_peak)
+
+    def _seen_by_sensor(self, windows: Sequence[tuple[int, int]]) -> tuple[dict[str, Any], dict[str, str]]:
+        """Return (the memory as the power sensor saw it, why what is None is so)."""
+        source = "" if self._sensor is None else self._sensor.ram_source
+        alike = [segment for segment in self._earlier if segment.sensor and segment.sensor.ram_source == source]
+        taken = [sample for segment in alike for sample in segment.power] + _after(self._power)
+        samples = [memory.MemorySample(s.time_ns, s.ram_bytes) for s in taken] if source else []
+        reason = "the power sensor shows no memory" if not source else "the power sensor showed none in the runs"
+        return memory.of_sensor(source, samples, windows, reason)
+
+
+def idle_s(weights: str) -> float:
+    """Return how long the machine is left idle before and after the runs, seconds."""
+    return MINI_IDLE_S if weights == "mini" else IDLE_S
 
 
 def _goes_on(then: SensorFacts | None, now: SensorFacts | None) -> bool:

@@ -8,14 +8,14 @@ window reaches from one segment into the next; what the interruption took does n
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from benchmarks.health import Snapshot
 from benchmarks.journal import Damaged
 from benchmarks.memory import MemorySample
 from benchmarks.power.base import PowerSample, SensorFacts
-from benchmarks.record import STATUSES, Record, faults
+from benchmarks.record import STATUSES, Record, brought_up, faults
 from benchmarks.shape import fits
 from benchmarks.worker.protocol import Loaded, Numerics, RunMarks  # noqa: TC001 - `fits` reads the annotations
 
@@ -60,6 +60,7 @@ class Segment:
     power: list[PowerSample] = field(default_factory=list)
     memory: list[MemorySample] = field(default_factory=list)
     lost: str | None = None
+    remarks: list[str] = field(default_factory=list)
     throttled: list[str] | None = None
 
     def shifted(self, by: int) -> Segment:
@@ -69,8 +70,8 @@ class Segment:
             | {
                 "outcomes": [_shifted_outcome(outcome, by) for outcome in self.outcomes],
                 "idle": [(when, (start + by, end + by)) for when, (start, end) in self.idle],
-                "power": [PowerSample(s.time_ns + by, s.watts, s.energy_j) for s in self.power],
-                "memory": [MemorySample(s.time_ns + by, s.ram, s.peak, s.file, s.vram) for s in self.memory],
+                "power": [replace(s, time_ns=s.time_ns + by) for s in self.power],
+                "memory": [replace(s, time_ns=s.time_ns + by) for s in self.memory],
             }
         )
 
@@ -142,6 +143,7 @@ def _add(segment: Segment, line: Line) -> None:
         segment.power += [PowerSample(*sample) for sample in line["power"]]
         segment.memory += [MemorySample(*sample) for sample in line["memory"]]
         segment.lost, segment.throttled = line["lost"], line["throttled"]
+        segment.remarks = line.get("remarks", [])  # journals of before have none
 
 
 def laid_out(found: Sequence[Segment], before_ns: int) -> list[Segment]:
@@ -194,7 +196,7 @@ def _check_types(pair: str, found: Sequence[Segment], record: Any | None) -> Non
             if outcome.marks is not None and not _in_order(outcome.marks):
                 raise ValueError("the marks of a run are out of order")
     if record is not None and not (
-        fits(record, Record)
+        fits(brought_up(record), Record)
         and record["pair"]["id"] == pair
         and record["status"] in STATUSES
         and not any(faults(record))

@@ -15,17 +15,26 @@ Rules that hold everywhere in it, and that `faults` checks:
 Schema history (readers refuse a newer one, and read every older one):
 
 1. The first.
+2. Adds `power.idle_s`, and the memory as a power sensor saw it: `memory.sensor_ram_*`.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SCHEMA = 1
+SCHEMA = 2
+
+ADDED = {
+    2: {
+        "power": ("idle_s",),
+        "memory": ("sensor_ram_avg_bytes", "sensor_ram_peak_bytes", "sensor_ram_source"),
+    }
+}
+"""Schema -> the fields that it added, by section: older Records lack them (`brought_up`)."""
 
 MEASURED = "measured"
 FAILED = "failed"
@@ -227,6 +236,7 @@ class Power(TypedDict):
     idle_w: float | None  # with the model loaded, mean of before and after
     idle_before_w: float | None
     idle_after_w: float | None
+    idle_s: float | None  # length of the shortest window that idle power was measured in
     update_s: float | None  # how often the sensor updates, as its readings show
     uncertainty: list[UncertaintyTerm]  # of the energy of the good runs with at least ENERGY_COVERAGE
     phases: Phases
@@ -255,6 +265,9 @@ class Memory(TypedDict):
     vram_avg_bytes: int | None
     vram_peak_bytes: int | None
     torch_peak_bytes: int | None  # allocator's peak of tensors on the device
+    sensor_ram_avg_bytes: int | None  # the machine's RAM in use as the power sensor saw it, beside `ram_*`
+    sensor_ram_peak_bytes: int | None  # the highest of its readings in the runs
+    sensor_ram_source: str | None  # how the sensor counts it
     sample_count: int | None
     reasons: dict[str, str]
 
@@ -366,6 +379,23 @@ class Record(TypedDict):
     times: Times
     interruptions: list[Interruption]
     reasons: dict[str, str]
+
+
+def brought_up(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a Record with the fields that schemas after its own have added, null with that reason.
+
+    What is no Record in the first place is returned as far as it is one: readers judge it themselves.
+    """
+    own = record.get("schema")
+    if type(own) is not int:
+        return record
+    for name, fields in ((name, fields) for schema in ADDED if own < schema for name, fields in ADDED[schema].items()):
+        section = record.get(name)
+        if isinstance(section, dict) and isinstance(section.get("reasons"), dict):
+            why = dict.fromkeys(fields, f"schema {own} had no such field")
+            filled = {**dict.fromkeys(fields), **section, "reasons": why | section["reasons"]}
+            record = record | {name: filled}
+    return record
 
 
 def faults(value: object, path: str = "record") -> Iterator[str]:

@@ -12,7 +12,7 @@ import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.record import MEASURED, SCHEMA, STATUSES
+from benchmarks.record import MEASURED, SCHEMA, STATUSES, brought_up
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,7 +87,8 @@ def _entries(path: Path, problems: list[str]) -> list[Entry]:
         if fault:
             problems.append(f"{_clean(str(path))}: entry {place + 1} {fault}; left out")
         else:
-            entries.append(Entry(path, _clean(datetime) if isinstance(datetime, str) else "", device, record))
+            when = _clean(datetime) if isinstance(datetime, str) else ""
+            entries.append(Entry(path, when, device, brought_up(record)))
     if not entries and not benchmarks and not unmeasured:
         raise _Unreadable("holds no benchmark; left out")
     return entries

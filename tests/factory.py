@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from benchmarks.memory import SENSOR_RAM
 from benchmarks.models import MODELS
 from benchmarks.record import LATENCY_BINS, LATENCY_HIGH_S, LATENCY_LOW_S, MEASURED, SCHEMA
 
@@ -233,7 +234,7 @@ def _runs(made: Made) -> dict[str, Any]:
 
 def _power(made: Made) -> dict[str, Any]:
     fields = ("source", "scope", "rails", "method", "period_s", "sample_count", "energy_runs", "update_s")
-    idle = ("idle_w", "idle_before_w", "idle_after_w")
+    idle = ("idle_w", "idle_before_w", "idle_after_w", "idle_s")
     base: dict[str, Any] = {"monitor": "none", "scope_mismatch": False, "uncertainty": [], "flags": []}
     if made["power_w"] is None:
         nothing = {"phases": _no_phases(NO_SENSOR), "reasons": dict.fromkeys(fields + idle, NO_SENSOR)}
@@ -250,6 +251,7 @@ def _power(made: Made) -> dict[str, Any]:
         "idle_w": 10.0,
         "idle_before_w": 10.0,
         "idle_after_w": 10.0,
+        "idle_s": 10.0,
         "update_s": 0.1,
         "uncertainty": [{"name": "statistical", "relative": 0.01, "source": "spread of the samples"}],
         "phases": _phases(made["runs"], made["latency_s"], made["power_w"]),
@@ -293,6 +295,7 @@ def _memory(made: Made) -> dict[str, Any]:
         reasons |= dict.fromkeys(("ram_baseline_bytes", "ram_delta_bytes"), "no baseline")
     if vram is None:
         reasons |= dict.fromkeys(("vram_avg_bytes", "vram_peak_bytes"), "no discrete GPU")
+    reasons |= dict.fromkeys(SENSOR_RAM, "the power sensor shows no memory")
     reasons |= dict.fromkeys(("ram_available_min_bytes", "ram_floor_bytes"), "no --ram-floor was set")
     return {
         "kind": kind,
@@ -309,6 +312,7 @@ def _memory(made: Made) -> dict[str, Any]:
         "vram_avg_bytes": vram,
         "vram_peak_bytes": vram,
         "torch_peak_bytes": 1_000_000,
+        **dict.fromkeys(SENSOR_RAM),
         "sample_count": 50,
         "reasons": reasons,
     }

@@ -120,6 +120,7 @@ def test_the_uncertainty_arrives_in_the_csv(study: Study) -> None:
     assert row["joules_per_token_uncertainty"] == pytest.approx(row["joules_per_token"] * row["energy_uncertainty"])
     assert row["uncertainty_kind"] == "statistical only"
     assert row["energy_budget"].startswith("edges ")
+    assert study.benchmark["extra_info"]["power"]["idle_s"] == pytest.approx(3.0, abs=0.5)
     assert [row[name] for name in ("idle_before_w", "idle_after_w")] == [pytest.approx(WATTS, rel=1e-3)] * 2
 
 

@@ -185,6 +185,17 @@ def test_segments_of_two_boots_are_never_joined() -> None:
     ]
 
 
+def test_remarks_of_a_sensor_are_read_back() -> None:
+    """What a sensor remarked until the last line of samples is known of its segment; journals of before tell none."""
+    line = {"do": "samples", "power": [[1, 5.0, None, 7]], "memory": [], "lost": None, "throttled": None}
+    (new,) = past.segments([SEGMENT, line | {"remarks": ["it went away"]}, line | {"remarks": ["it came back"]}])
+    (old,) = past.segments([SEGMENT, line | {"power": [[1, 5.0, None]]}])
+
+    assert new.shifted(5).remarks == ["it came back"]
+    assert old.remarks == []
+    assert (new.shifted(5).power[0].time_ns, new.power[0].ram_bytes, old.power[0].ram_bytes) == (6, 7, None)
+
+
 RUN_OF_BAD = {
     "tokens in words": lambda line: line["marks"].update(new_tokens="4"),
     "no time": lambda line: line["marks"].update(end_ns=line["marks"]["start_ns"]),

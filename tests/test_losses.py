@@ -14,6 +14,7 @@ import pytest
 from benchmarks.record import faults
 from tests import product
 from tests.power.test_nvml import library
+from tests.power.test_wallmeter import HEAD, rows
 from tests.test_interruptions import saves
 
 __all__ = ["library"]  # the fixture: nvidia-ml-py over a library without a GPU
@@ -53,6 +54,25 @@ def test_a_gpu_that_is_lost_costs_its_joules_alone(library: Path, tmp_path: Path
     assert any("GPU is lost" in flag for flag in found["power"]["flags"])
     assert "GPU is lost" in terminal.said
     assert "no J/token, because the power samples cover too few of its runs" in terminal.said
+
+
+def test_what_a_sensor_remarked_survives_a_kill(tmp_path: Path) -> None:
+    """What a session that was killed had to say of its sensor stands in the Record of the one that goes on."""
+    log, storage = tmp_path / "wall.csv", tmp_path / "results"
+    log.write_text(HEAD + rows(50, 3600, 3601))
+    session = one_pair(storage, f"--runs={FEW}", f"--power-monitor=csv:{log}")
+    with product.Terminal(session) as terminal:
+        terminal.wait_for("llava-bf16  run ")
+        terminal.process.kill()
+    log.write_text(HEAD + rows(50, -5, 240))
+    done = product.run([*session, "--resume"])
+    assert done.returncode == 0, done.stdout
+
+    found = measured(storage)
+    assert len(found["interruptions"]) == 1
+    (remark,) = [flag for flag in found["power"]["flags"] if flag.startswith("The log's nearest sample was ")]
+    assert remark.endswith(" s ahead at the start: is its clock right?")
+    assert found["power"]["energy_runs"] > 0
 
 
 def test_a_folder_that_vanishes_costs_nothing(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from benchmarks import device, health, jetson, memory
 from benchmarks.errors import BenchmarkError
 from benchmarks.memory import MemoryReader, MemorySample
+from benchmarks.meters import idle_s
+from benchmarks.options import WEIGHTS
 from tests import factory
 from tests.plotting import made
 
@@ -245,6 +247,27 @@ def test_only_samples_inside_the_runs_count() -> None:
     assert (inside["ram_avg_bytes"], inside["sample_count"]) == (round((200 + 300 + 500) / 3), 3)
     assert between["ram_avg_bytes"] is None
     assert between["reasons"]["ram_avg_bytes"] == "no sample was taken during the runs"
+
+
+def test_ram_as_a_sensor_saw_it() -> None:
+    """A power sensor's RAM is the mean and the peak of its readings in the runs, beside how it counts it."""
+    samples = [MemorySample(t, ram=None if t == 4 else t * 100) for t in range(1, 10)]
+    found, reasons = memory.of_sensor("tegrastats", samples, [(2, 4), (7, 7)], "none")
+
+    assert (found, reasons) == (
+        {"sensor_ram_avg_bytes": 400, "sensor_ram_peak_bytes": 700, "sensor_ram_source": "tegrastats"},
+        {},
+    )
+    for windows, readings in (([(2, 4)], []), ([], samples), ([(4, 4)], samples)):
+        nothing, reasons = memory.of_sensor("tegrastats", readings, windows, "it is blind")
+        assert set(nothing.values()) == {None}
+        assert reasons == dict.fromkeys(nothing, "it is blind")
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_how_long_the_machine_is_left_idle(weights: str) -> None:
+    """Idle power is measured over 10 s, and over less with miniatures alone, whose figures nobody quotes."""
+    assert (idle_s(weights) >= 10) == (weights != "mini")
 
 
 def test_a_machine_that_shows_nothing(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.record import Interruption, Record, faults
+from benchmarks.record import ADDED, SCHEMA, Interruption, Record, brought_up, faults
 from benchmarks.shape import fits
 from tests import factory, product
 
@@ -41,15 +41,34 @@ def test_broken_rules_are_named(section: str, field: str, value: Any, complaint:
 
 
 def test_the_examples_records_are_of_the_declared_type() -> None:
-    """Each Record that the suite wrote into the example holds every field of the schema, in its declared type."""
+    """Each Record of the example, schema 1, holds every field in its declared type, what came later as null."""
     (path,) = (product.ROOT / "results").rglob("0001_example.json")
     save = json.loads(path.read_text())
     records = [bench["extra_info"] for bench in save["benchmarks"]]
 
     assert len(records) == 12
     for record in records:
-        assert fits(record, Record)
-        assert list(faults(record)) == []
+        assert record["schema"] == 1
+        assert fits(brought_up(record), Record)
+        assert list(faults(record)) == list(faults(brought_up(record))) == []
+
+
+@pytest.mark.parametrize("schema", ADDED)
+def test_an_older_record_is_brought_up(schema: int) -> None:
+    """A Record of before gets the fields that a schema added as null, with its own schema as the reason."""
+    old = factory.record() | {"schema": schema - 1}
+    for section, fields in ADDED[schema].items():
+        old[section] = {name: value for name, value in old[section].items() if name not in fields}
+        old[section]["reasons"] = {name: why for name, why in old[section]["reasons"].items() if name not in fields}
+    found = brought_up(old)
+
+    assert fits(found, Record)
+    assert list(faults(found)) == []
+    for section, fields in ADDED[schema].items():
+        assert {found[section][name] for name in fields} == {None}
+        assert {found[section]["reasons"][name] for name in fields} == {f"schema {schema - 1} had no such field"}
+    assert brought_up(factory.record()) == factory.record()
+    assert max(ADDED) == SCHEMA
 
 
 @pytest.mark.parametrize(

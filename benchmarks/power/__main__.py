@@ -125,6 +125,7 @@ def _sensor(verdict: selftest.Verdict, *, jetson: bool) -> Iterator[str]:
         yield f"    {verdict['mismatch']}: auto leaves it out; by its name it is measured, flagged, and not ranked"
     yield f"    now {_range(seen)}, with nothing of ours running"
     yield from (f"    {words}: {_known(seen, key, unit)}" for words, key, unit in SHOWN)
+    yield f"    {_stated(sensor)}"
     if seen["void_samples"]:
         yield f"    {seen['void_samples']} of {seen['samples']} readings were void"
     if seen["lost"]:
@@ -137,6 +138,19 @@ def _range(seen: selftest.Seen) -> str:
     if low is None or mean is None or high is None:
         return f"no watts ({seen['reasons']['mean_w']})"
     return f"{mean:.3g} W" if low == high else f"{mean:.3g} W ({low:.3g} to {high:.3g} W)"
+
+
+def _stated(sensor: dict[str, Any]) -> str:
+    """Return what is stated of a sensor, and by whom, as its budget of uncertainty takes it."""
+    gain, offset, seconds = (sensor[name] for name in ("gain_uncertainty", "offset_uncertainty_w", "averaging_s"))
+    said = [
+        "gain not stated" if gain is None else f"gain +-{gain:.3g} ({sensor['gain_source']})",
+        f"offset {'not stated' if offset is None else f'+-{offset:.3g} W'}",
+        f"averages over {'nobody knows what' if seconds is None else f'{seconds:.3g} s'}",
+    ]
+    if sensor["offset_source"]:
+        said[1] += f" ({sensor['offset_source']})"
+    return "; ".join(said)
 
 
 def _known(seen: selftest.Seen, key: str, unit: str) -> str:

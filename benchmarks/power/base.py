@@ -27,11 +27,13 @@ class PowerSample:
         time_ns: CLOCK_MONOTONIC at the reading.
         watts: power of all rails; None where a rail was missing (never a smaller sum) or is no number.
         energy_j: the sensor's counter since an origin of its own; None without a counter.
+        ram_bytes: the machine's memory in use, as `ram_source` counts it; None where the sensor shows none.
     """
 
     time_ns: int
     watts: float | None
     energy_j: float | None = None
+    ram_bytes: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("watts", "energy_j"):
@@ -75,6 +77,7 @@ class SensorFacts:
     resolution_w: float | None = None
     averaging_s: float | None = None
     lag_s: float | None = None
+    ram_source: str = ""
 
     @classmethod
     def of(cls, monitor: PowerMonitor) -> SensorFacts:
@@ -107,11 +110,12 @@ class PowerMonitor(ABC):
         gain_source: who states it.
         offset_uncertainty_w: standard uncertainty of what it reads where nothing is drawn, watts; None where
             nobody states it.
-        offset_source: who states it.
+        offset_source: who states it, or why nobody does.
         resolution_w: its scale's step, watts; None where it is to be told from the readings.
         averaging_s: the time that one reading averages over, seconds; None where nobody knows.
         lag_s: how long after the fact a reading comes, seconds: half the time that it averages over; None where
             nobody knows. Samples are moved back by a known one.
+        ram_source: how it counts the machine's memory; empty where it shows none.
         of_gpu: whether it covers a GPU alone, so that it says nothing of computing on the CPU.
         of_cpu: whether it covers a CPU alone, so that it says nothing of computing on a GPU.
         takes_text: whether there may be text after the colon.
@@ -129,6 +133,7 @@ class PowerMonitor(ABC):
     resolution_w: float | None = None
     averaging_s: float | None = None
     lag_s: float | None = None
+    ram_source: str = ""
     of_gpu: bool = False
     of_cpu: bool = False
     takes_text: bool = False

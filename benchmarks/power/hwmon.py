@@ -11,44 +11,16 @@ that power which swings faster than that is sampled, not integrated.
 
 from __future__ import annotations
 
-import math
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from benchmarks import smallfiles
-from benchmarks.power import rails
-from benchmarks.power.base import PowerMonitor, PowerSample, PowerTarget, SensorLost, SensorUnavailable
+from benchmarks.power import chips, rails
+from benchmarks.power.base import PowerSample, PowerTarget, SensorLost, SensorUnavailable
 from benchmarks.power.files import check_number
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-CHIPS = ("ina3221", "ina238")
-FOLDERS = ("sys/class/hwmon/hwmon*", "sys/bus/i2c/devices/*/hwmon/hwmon*")
-INPUT = "VIN"  # the INA238 of Thor has no label, and sits before the carrier board
+from benchmarks.power.jetson import JetsonMonitor
 
 
-@dataclass(frozen=True)
-class Channel:
-    """One rail: watts are the product of its files' numbers times `unit`."""
-
-    folder: Path
-    files: tuple[str, ...]
-    unit: float
-
-    def watts(self) -> float | None:
-        """Return power, negative where current flows back; None where it cannot be read or is no number."""
-        found = [smallfiles.number(self.folder / name) for name in self.files]
-        known = [value for value in found if value is not None]
-        return math.prod(known) * self.unit if len(known) == len(found) else None
-
-
-class HwmonMonitor(PowerMonitor):
-    """The sum of a board's rails, 20 Hz: GPU and SoC, or with `hwmon:whole` the module or the board's input.
-
-    The gain is not stated: the chip's is good to 0.25% (TI SBOS576), but nobody states the shunts' tolerance.
-    """
+class HwmonMonitor(JetsonMonitor):
+    """The sum of a board's rails, 20 Hz: GPU and SoC, or with `hwmon:whole` the module or the board's input."""
 
     takes_text = True
     period_s = 0.05
@@ -63,19 +35,22 @@ class HwmonMonitor(PowerMonitor):
 
     def __init__(self, target: PowerTarget, argument: str | None = None) -> None:
         self.check(argument)
-        channels = _channels(target.root)
-        chosen, missing = rails.of_board(channels, rails.WHOLE if argument else rails.GPU_AND_SOC)
+        shown = chips.channels(target.root)
+        board = rails.board_of(shown)
+        if board is None:
+            raise SensorUnavailable(f"hwmon: no INA3221 shows the rails of a Jetson board ({_seen(shown)}).")
+        chosen = board.whole if argument else board.gpu_soc
         if chosen is None:
-            raise SensorUnavailable(f"hwmon: no INA3221 shows the rails of a Jetson board ({_seen(channels)}).")
-        if missing:
-            raise SensorUnavailable(f"hwmon: {chosen.board} lacks {', '.join(missing)} ({_seen(channels)}).")
-        self.rails, self.scope, self.of_gpu = chosen.labels, chosen.scope, not chosen.with_cpu
-        self._channels = [channels[label] for label in chosen.labels]
+            raise SensorUnavailable(f"hwmon: nobody says which rails are all of {board.name}; type hwmon alone.")
+        if missing := rails.missing(chosen, shown):
+            raise SensorUnavailable(f"hwmon: {board.name} lacks {', '.join(missing)} ({_seen(shown)}).")
+        self.settle(board, chosen, target.root)
+        self._channels = [shown[label] for label in chosen.labels]
         for channel, label in zip(self._channels, self.rails, strict=True):
             for name in channel.files:
                 remedy = f"type sudo chmod a+r {channel.folder}/*_input"
                 check_number(f"hwmon: {label}", channel.folder / name, remedy)
-        self.source = "hwmon of " + ", ".join(dict.fromkeys(_chip(channel.folder) for channel in self._channels))
+        self.source = "hwmon of " + ", ".join(dict.fromkeys(channel.chip for channel in self._channels))
 
     def read(self) -> list[PowerSample]:  # noqa: D102
         before = time.monotonic_ns()
@@ -89,35 +64,5 @@ class HwmonMonitor(PowerMonitor):
         return [PowerSample((before + time.monotonic_ns()) // 2, total)]
 
 
-def _channels(root: Path) -> dict[str, Channel]:
-    """Return {label: channel} of the chips below `root`; a label that two channels bear says nothing."""
-    found: list[tuple[str, Channel]] = []
-    folders = {folder.resolve() for pattern in FOLDERS for folder in root.glob(pattern)}
-    for folder in sorted(folders):
-        chip = _chip(folder).partition(" ")[0]
-        if chip == "ina3221":
-            found += [(smallfiles.text(folder / f"in{n}_label"), _of_ina3221(folder, n)) for n in (1, 2, 3)]
-        elif chip == "ina238":
-            # https://docs.kernel.org/hwmon/ina238.html: power1_input is in microwatts
-            found.append((smallfiles.text(folder / "in1_label") or INPUT, Channel(folder, ("power1_input",), 1e-6)))
-    labels = [label for label, _ in found]
-    return {label: channel for label, channel in found if label and labels.count(label) == 1}
-
-
-def _of_ina3221(folder: Path, n: int) -> Channel:
-    """Return a channel: https://docs.kernel.org/hwmon/ina3221.html has millivolts and milliamperes."""
-    return Channel(folder, (f"in{n}_input", f"curr{n}_input"), 1e-6)
-
-
-def _chip(folder: Path) -> str:
-    """Return the chip's name, with how it averages where it says: that decides what its readings are worth."""
-    name = smallfiles.text(folder / "name") or smallfiles.text(folder.parent.parent / "name")
-    if name not in CHIPS:
-        return name
-    settings = [(word, smallfiles.text(folder / word)) for word in ("samples", "update_interval")]
-    said = [f"{word} {value}" for word, value in settings if value]
-    return f"{name} ({', '.join(said)})" if said else name
-
-
-def _seen(channels: dict[str, Channel]) -> str:
+def _seen(channels: dict[str, chips.Channel]) -> str:
     return "there are " + ", ".join(channels) if channels else "there are no rails at all"

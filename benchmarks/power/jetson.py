@@ -1,75 +1,64 @@
-"""What the sensors of the Jetson boards share: which rails are GPU+SOC on which board, and L4T's release.
-
-The board is told by the rails that a sensor shows, so that this works in a container, where the
-board's name cannot be read. A board's total is never used: on an AGX Orin it counts VDDQ twice,
-and jetson-stats has changed what it adds up (https://github.com/rbonghi/jetson_stats/pull/900).
-"""
+"""What the sensors of the Jetson boards share: their rails, and what is known of the chips that measure those."""
 
 from __future__ import annotations
 
 import itertools
-import re
-from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
+from benchmarks.power import chips, ina3221, rails
+from benchmarks.power.base import PowerMonitor
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-SCOPE = "gpu+soc"
-GAIN_SOURCE = (
-    "TI's SBOS576 states 0.25% at most for the INA3221 alone; nobody states the tolerance of the boards' shunts"
-)
+
+class JetsonMonitor(PowerMonitor):
+    """A sensor of a Jetson's rails. Its gain is not stated: the chip's is, and the shunts' tolerance is not."""
+
+    gain_source = (
+        "TI's SBOS576 states 0.25% at most for the INA3221 alone; nobody states the tolerance of the boards' shunts"
+    )
+
+    def settle(self, board: rails.Board, chosen: rails.Sum, root: Path) -> None:
+        """Take the sum of a board's rails, and what is known of it.
+
+        Shunts and voltages are those that the kernel shows below `root`, where it shows the rails and their shunts,
+        else those of BOARDS: tegrastats and jtop read the same chips, and show neither.
+        """
+        self.rails, self.scope, self.of_gpu = chosen.labels, chosen.scope, not chosen.with_cpu
+        shown = chips.channels(root)
+        found = [_known(board.rail(label), shown.get(label)) for label in chosen.labels]
+        pairs = [(volts, ohms) for volts, ohms, _ in found]
+        self.resolution_w = ina3221.resolution_w(pairs)
+        self.offset_uncertainty_w = ina3221.offset_uncertainty_w(pairs)
+        self.offset_source = f"nobody states the shunts of {board.name}"
+        if self.offset_uncertainty_w is not None:
+            whose = "the kernel's files" if all(read for _, _, read in found) else board.source
+            self.offset_source = f"+-80 uV at each shunt ({ina3221.DATA_SHEET}): {_described(pairs)} by {whose}"
+        self.averaging_s = _longest(chosen.labels, shown)
 
 
-@dataclass(frozen=True)
-class Layout:
-    """The rails of a board that make up GPU+SOC.
-
-    Attributes:
-        board: in words.
-        rails: the names of those that are added up.
-        holds: what they feed, in words, because boards differ in what cannot be told apart.
-    """
-
-    board: str
-    rails: tuple[str, ...]
-    holds: str
+def _known(rail: rails.Rail, channel: chips.Channel | None) -> tuple[float | None, float | None, bool]:
+    """Return (volts, shunt in ohms, whether the kernel shows them)."""
+    volts, ohms = (None, None) if channel is None else (channel.volts, channel.shunt_ohm)
+    if volts and ohms and ohms > 0:
+        return volts, ohms, True
+    return rail.volts, rail.shunt_ohm, False
 
 
-LAYOUTS = (
-    Layout("Jetson AGX Orin", ("VDD_GPU_SOC",), "GPU and SOC"),
-    Layout("Jetson Thor", ("VDD_GPU", "VDD_CPU_SOC_MSS"), "GPU, and SOC with CPU and memory subsystem"),
-    Layout("Jetson Orin NX or Nano, Xavier NX", ("VDD_CPU_GPU_CV", "VDD_SOC"), "GPU with CPU and CV, and SOC"),
-    Layout("Jetson AGX Xavier", ("GPU", "SOC"), "GPU and SOC"),
-)
-"""The boards that L4T 35 to 39 run on; never VIN, VDD_IN or VIN_SYS_5V0, which feed more than GPU+SOC."""
+def _described(pairs: Sequence[ina3221.Channel]) -> str:
+    return ", ".join(f"{(ohms or 0) * 1e3:g} mOhm at {volts:.3g} V" for volts, ohms in pairs)
 
 
-def layout_of(names: Iterable[str]) -> Layout | None:
-    """Return the first layout all of whose rails are among `names`."""
-    found = set(names)
-    return next((layout for layout in LAYOUTS if found.issuperset(layout.rails)), None)
-
-
-def watts_of(milliwatts: Mapping[str, int], rails: Sequence[str]) -> float | None:
-    """Return the sum of `rails`, watts; None where one is missing, because a smaller sum is no reading."""
-    if any(rail not in milliwatts for rail in rails):
-        return None
-    return sum(milliwatts[rail] for rail in rails) / 1e3
+def _longest(labels: Sequence[str], shown: Mapping[str, chips.Channel]) -> float | None:
+    """Return the longest time that a reading of any of the rails averages over, seconds; None where one is unknown."""
+    times = [shown[label].averaging_s if label in shown else None for label in labels]
+    known = [seconds for seconds in times if seconds is not None]
+    return max(known) if known and len(known) == len(times) else None
 
 
 def period_s(times_ns: Sequence[int], asked_s: float) -> float:
     """Return the median time between readings, seconds, at least `asked_s`: a sensor may be slower than asked."""
     return max([asked_s, *([median(b - a for a, b in itertools.pairwise(times_ns)) / 1e9] if times_ns[1:] else [])])
-
-
-def l4t(root: Path) -> str | None:
-    """Return L4T's release, e.g. "38.4.0"; None where it cannot be read."""
-    try:
-        text = (root / "etc/nv_tegra_release").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    found = re.search(r"R(\d{1,4}).{0,40}REVISION:\s{0,9}([\d.]{1,20})", text)
-    return f"{found[1]}.{found[2]}" if found else None

@@ -25,7 +25,7 @@ DISAGREEMENT = 0.05
 """Counter and integration further apart than this, relative, are a flag."""
 NO_RUN = "no run was good"
 OF_SENSOR = ("source", "scope", "rails", "method", "period_s", "sample_count", "energy_runs")
-IDLE = ("idle_w", "idle_before_w", "idle_after_w", "update_s")
+IDLE = ("idle_w", "idle_before_w", "idle_after_w", "idle_s", "update_s")
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,7 @@ def without_sensor(name: str, reason: str) -> Attribution:
         "idle_w": None,
         "idle_before_w": None,
         "idle_after_w": None,
+        "idle_s": None,
         "update_s": None,
         "uncertainty": [],
         "phases": phases.without_energy(reason),
@@ -148,12 +149,12 @@ def _described(
     charged: _Charged,
     inside: int,
     flags: list[str],
-    idle: tuple[dict[str, str], tuple[float | None, float | None]],
+    idle: _Idle,
     *,
     scope_mismatch: bool,
 ) -> Power:
     """Return the Record's power."""
-    series, (reasons, (before, after)) = charged.series, idle
+    series, reasons = charged.series, dict(idle.reasons)
     if not series.sampled_s:
         reasons["period_s"] = "fewer than two samples came"
     if series.update_s is None:
@@ -168,9 +169,10 @@ def _described(
         "period_s": series.sampled_s or None,
         "sample_count": inside,
         "energy_runs": sum(charged.good),
-        "idle_w": None if before is None or after is None else (before + after) / 2,
-        "idle_before_w": before,
-        "idle_after_w": after,
+        "idle_w": idle.mean_w,
+        "idle_before_w": idle.before_w,
+        "idle_after_w": idle.after_w,
+        "idle_s": idle.seconds,
         "update_s": series.update_s,
         "uncertainty": charged.uncertainty(),
         "phases": phases.pooled(series, charged.marked.phases, charged.good),
@@ -213,12 +215,47 @@ def _flags(
     if abs(gap) > DISAGREEMENT:
         flags.append(f"Integrated power differs from the energy counter by {gap:+.1%}.")
     if sensor.gain_uncertainty is None:
-        flags.append("The uncertainty is statistical only: nobody states this sensor's gain.")
+        flags.append(_statistical_only(sensor))
     return flags
 
 
-def _idle(power: Series, idle: Sequence[IdleWindow]) -> tuple[dict[str, str], tuple[float | None, float | None]]:
-    """Return (reasons, (watts before, watts after))."""
+def _statistical_only(sensor: SensorFacts) -> str:
+    """Return what the uncertainty lacks, and what it has all the same."""
+    if sensor.offset_uncertainty_w is not None:
+        return "The uncertainty is statistical only, beside the sensor's offset: nobody states its gain."
+    said = f" ({sensor.offset_source}, so not its offset either)" if sensor.offset_source else ""
+    return f"The uncertainty is statistical only: nobody states this sensor's gain{said}."
+
+
+@dataclass(frozen=True)
+class _Idle:
+    """Power of the machine with the model loaded and at rest, and why what is None is so."""
+
+    before_w: float | None
+    after_w: float | None
+    seconds: float | None
+
+    @property
+    def mean_w(self) -> float | None:
+        """The mean of both, watts."""
+        return None if self.before_w is None or self.after_w is None else (self.before_w + self.after_w) / 2
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Why what is None is so."""
+        found = {}
+        for when, watts in (("before", self.before_w), ("after", self.after_w)):
+            if watts is None:
+                found[f"idle_{when}_w"] = f"the sensor does not cover the idle time {when} the runs"
+        if found:
+            found["idle_w"] = next(iter(found.values()))
+        if self.seconds is None:
+            found["idle_s"] = "no idle time was kept before or after the runs"
+        return found
+
+
+def _idle(power: Series, idle: Sequence[IdleWindow]) -> _Idle:
+    """Return the idle power by the samples in the windows of idle time."""
 
     def mean(asked: str) -> float | None:
         windows = [window for when, window in idle if when == asked]
@@ -226,15 +263,8 @@ def _idle(power: Series, idle: Sequence[IdleWindow]) -> tuple[dict[str, str], tu
         known = [value for value in found if value is not None]
         return sum(known) / len(known) if known else None
 
-    before, after = mean("before"), mean("after")
-    reasons = {}
-    if before is None:
-        reasons["idle_before_w"] = "the sensor does not cover the idle time before the runs"
-    if after is None:
-        reasons["idle_after_w"] = "the sensor does not cover the idle time after the runs"
-    if reasons:
-        reasons["idle_w"] = next(iter(reasons.values()))
-    return reasons, (before, after)
+    shortest = min(((end - start) * energy.NS for _, (start, end) in idle), default=None)
+    return _Idle(mean("before"), mean("after"), shortest)
 
 
 def _trace(power: Series, windows: Sequence[Window]) -> Trace | None:

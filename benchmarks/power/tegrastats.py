@@ -19,8 +19,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.power import jetson
-from benchmarks.power.base import PowerMonitor, PowerSample, PowerTarget, SensorLost, SensorUnavailable
+from benchmarks import jetson
+from benchmarks.power import rails
+from benchmarks.power.base import PowerSample, PowerTarget, SensorLost, SensorUnavailable
+from benchmarks.power.jetson import JetsonMonitor, period_s
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +31,7 @@ RAIL = re.compile(
     r"(?<![A-Za-z0-9_@])([A-Z][A-Z0-9_]*) (-?[0-9]{1,9})(?:mW)?/-?[0-9]{1,9}(?:mW)?(?:/-?[0-9]{1,9}(?:mW)?)?(?= |$)"
 )
 """A rail; L4T 35 and older may leave the unit out, and a rail that feeds nothing may read below 0."""
-RAM = re.compile(r"(?<![A-Za-z0-9_])RAM ([0-9]{1,9})/([0-9]{1,9})MB")
+RAM = re.compile(r"(?<![A-Za-z0-9_])RAM ([0-9]{1,9})/[0-9]{1,9}MB")
 NOT_CONNECTED = "NC"
 LONGEST_LINE = 65536
 OPENING_LINES = 4
@@ -55,17 +57,13 @@ def milliwatts(line: str) -> dict[str, int]:
     return {name: now for name, now in found.items() if name not in doubtful}
 
 
-def ram_bytes(line: str) -> tuple[int, int] | None:
-    """Return (used, total) of the machine's memory by a line of tegrastats, bytes; None where it has none.
-
-    The line counts in MiB and leaves buffers and cache out of what is used, in a way that NVIDIA does not
-    document; MemTotal - MemAvailable of /proc/meminfo is what the Record's memory is.
-    """
+def ram_bytes(line: str) -> int | None:
+    """Return the machine's memory in use by a line of tegrastats, which counts in MiB, bytes; None without one."""
     found = RAM.search(line)
-    return (int(found[1]) * MIB, int(found[2]) * MIB) if found else None
+    return int(found[1]) * MIB if found else None
 
 
-class TegrastatsMonitor(PowerMonitor):
+class TegrastatsMonitor(JetsonMonitor):
     """GPU+SOC rails from tegrastats' lines, stamped on arrival, at 10 Hz.
 
     Attributes:
@@ -74,9 +72,8 @@ class TegrastatsMonitor(PowerMonitor):
         silence_s: after so long without a line the sensor is lost, seconds.
     """
 
-    of_gpu = True
-    scope = jetson.SCOPE
-    gain_source = jetson.GAIN_SOURCE
+    of_gpu = True  # until its rails say otherwise
+    ram_source = "tegrastats: RAM in use, without buffers and cache in a way that NVIDIA does not document"
     interval_ms = 100
     patience_s = 5.0
     silence_s = 30.0
@@ -85,25 +82,24 @@ class TegrastatsMonitor(PowerMonitor):
         self._last_line = ""
         self._child = _Child(_binary(), self.interval_ms)
         try:
-            opening = self._opening()
+            board, times = self._opening()
         except BaseException:  # Ctrl-C too must leave no process behind
             self._child.close()
             raise
-        layout, times = opening
-        self.rails = layout.rails
-        self.period_s = jetson.period_s(times, self.interval_ms / 1e3)
+        self.settle(board, board.gpu_soc, target.root)
+        self.period_s = period_s(times, self.interval_ms / 1e3)
         self._heard_ns = times[-1]
         release = jetson.l4t(target.root)
-        board = f"L4T {release}" if release else "L4T's release could not be read"
-        self.source = f"tegrastats every {self.interval_ms} ms, {board}, rails of {layout.holds}"
+        software = f"L4T {release}" if release else "L4T's release could not be read"
+        self.source = f"tegrastats every {self.interval_ms} ms, {software}, rails of {board.gpu_soc.holds}"
 
     def read(self) -> list[PowerSample]:  # noqa: D102
         samples = []
         for time_ns, line in self._child.new_lines():
             self._last_line, self._heard_ns = line, time_ns
-            rails = milliwatts(line)
-            if rails or RAM.search(line):  # anything else is a warning among the lines, and no reading
-                samples.append(PowerSample(time_ns, jetson.watts_of(rails, self.rails)))
+            found, ram = milliwatts(line), ram_bytes(line)
+            if found or ram is not None:  # anything else is a warning among the lines, and no reading
+                samples.append(PowerSample(time_ns, rails.watts_of(found, self.rails), None, ram))
         if samples:
             return samples
         last = f"its last line was {_shown(self._last_line)}"
@@ -116,28 +112,28 @@ class TegrastatsMonitor(PowerMonitor):
     def close(self) -> None:  # noqa: D102
         self._child.close()
 
-    def _opening(self) -> tuple[jetson.Layout, list[int]]:
-        """Return the board's layout and the times of the first OPENING_LINES lines that hold it.
+    def _opening(self) -> tuple[rails.Board, list[int]]:
+        """Return the board and the times of the first OPENING_LINES lines that hold it.
 
         Raises:
             SensorUnavailable: they do not come, or not one by one.
         """
-        layout: jetson.Layout | None = None
+        board: rails.Board | None = None
         times: list[int] = []
         deadline = time.monotonic() + self.patience_s
         while len(times) < OPENING_LINES:
             arrived = self._child.next_line(deadline)
             if arrived is None:
-                if layout is not None and self._child.ended is None:
+                if board is not None and self._child.ended is None:
                     break  # slower than asked: two times will do
                 raise self._refusal()
             self._last_line = arrived[1] or self._last_line
-            layout = layout or jetson.layout_of(milliwatts(arrived[1]))
-            if layout is not None:
+            board = board or rails.showing(milliwatts(arrived[1]))
+            if board is not None:
                 times.append(arrived[0])
-        if layout is None or len(times) < 2:
+        if board is None or len(times) < 2:
             raise self._refusal()
-        return layout, times
+        return board, times
 
     def _refusal(self) -> SensorUnavailable:
         """Return why nothing can be measured, with what to type next."""

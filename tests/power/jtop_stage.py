@@ -147,6 +147,12 @@ def orin(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = {"rails": monitor.rails, "source": monitor.source, "scope": monitor.scope}
     first = sampled(monitor, 1.0)
     found |= {"first": sorted(set(first), key=str), "readings": len(first)}
+    readings = Sampler(monitor.read, monitor.period_s)
+    readings.start()
+    wait(lambda: bool(readings.samples))
+    readings.stop()
+    found["RAM"] = readings.samples[0].ram_bytes
+    found["worth"] = [monitor.offset_uncertainty_w, monitor.resolution_w]
     current = I2C / "1-0040/hwmon/hwmon3/curr1_input"
     write(current, 2000)
     found["after a step"] = seen(monitor, 38.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import threading
 import time
+from collections import UserDict
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 multiprocessing.set_start_method("fork", force=True)  # as importing the real one does
 told: Any = SimpleNamespace(power={}, uptime=None, alive=True, start=[], interval=None, clients=0)
 """power: what is read; uptime: None goes on by itself; start: what start() raises, or "hang"; clients: made so far."""
+told.memory = UserDict({"RAM": {"used": 4_000_000, "tot": 8_000_000}})  # read like a dictionary, and none, as theirs
 
 
 class jtop(threading.Thread):  # noqa: N801 - its name
@@ -44,6 +46,7 @@ class jtop(threading.Thread):  # noqa: N801 - its name
     def run(self) -> None:  # noqa: D102
         while self._running and told.alive:
             self.power, self.uptime = told.power, told.uptime or time.monotonic()
+            self.memory = told.memory
             for observer in self._observers:
                 observer(self)
             time.sleep(self.interval)

@@ -35,6 +35,7 @@ def opened(root: Path, argument: str | None = None) -> HwmonMonitor:
         ("thor", "whole", "system input", ("VIN",), 87.5),
         ("nano", None, "gpu+soc", ("VDD_CPU_GPU_CV", "VDD_SOC"), 6.0),
         ("nano", "whole", "module", ("VDD_IN",), 10.0),
+        ("xavier", None, "gpu+soc", ("GPU", "SOC"), 13.3),
     ],
 )
 def test_each_boards_rails_are_summed_by_name(
@@ -82,6 +83,66 @@ def test_a_missing_rail_voids_the_reading(tmp_path: Path, content: str | None) -
     assert there.watts == pytest.approx(39.2)
 
 
+@pytest.mark.parametrize(
+    ("board", "argument", "shunt_uohm", "worth", "said"),
+    [
+        # (offset, step) in watts: sum of V x 80 uV / R, / sqrt(3), and V x 40 uV / R, by hand
+        ("orin", None, None, (0.461880, 0.4), "2 mOhm at 20 V by tegra234-p3701.dtsi of Linux"),
+        ("orin", None, 2000, (0.438786, 0.38), "2 mOhm at 19 V by the kernel's files"),
+        ("orin", "whole", 2000, (0.993042, 0.546626), "2 mOhm at 19 V, 2 mOhm at 19 V, 2 mOhm at 5 V by the kernel's"),
+        ("nano", None, None, (0.092376, 0.056569), "5 mOhm at 5 V, 5 mOhm at 5 V by tegra234-p3767.dtsi"),
+        ("xavier", None, None, (0.360267, 0.220617), "5 mOhm at 19.5 V, 5 mOhm at 19.5 V by tegra194-p2888.dtsi"),
+        ("thor", None, None, None, "nobody states the shunts of Jetson Thor"),
+        ("thor", None, 2000, (0.905285, 0.554372), "2 mOhm at 19.6 V, 2 mOhm at 19.6 V by the kernel's files"),
+        ("thor", "whole", 2000, None, "nobody states the shunts of Jetson Thor"),
+    ],
+)
+def test_what_the_chips_are_worth(
+    tmp_path: Path,
+    board: str,
+    argument: str | None,
+    shunt_uohm: int | None,
+    worth: tuple[float, float] | None,
+    said: str,
+) -> None:
+    """Offset and step are the chip's over the shunts that the kernel or the table states; else they are not known."""
+    trees.hwmon(tmp_path, board, shunt_uohm)
+    monitor = opened(tmp_path, argument)
+
+    found = monitor.offset_uncertainty_w, monitor.resolution_w
+    assert found == ((None, None) if worth is None else pytest.approx(worth, rel=1e-5))
+    assert said in monitor.offset_source
+    assert monitor.averaging_s == (None if monitor.rails == ("VIN",) else pytest.approx(0.007))
+    assert (monitor.gain_uncertainty, monitor.lag_s) == (None, None)
+
+
+def test_the_budget_has_what_is_known(tmp_path: Path) -> None:
+    """Joules of a board have its offset and step in their budget, and say that their gain is in none."""
+    trees.hwmon(tmp_path, "orin")
+    monitor = opened(tmp_path)
+    samples = [PowerSample(tick * S // 20, monitor.read()[0].watts) for tick in range(100)]
+    found = report.attribute("hwmon", SensorFacts.of(monitor), samples, report.Marked([(S, 3 * S)], {}), [])
+    terms = {term["name"]: term["relative"] for term in found.power["uncertainty"]}
+
+    assert terms["offset"] == pytest.approx(0.461880 / 15.2, rel=1e-5)
+    assert terms["quantisation"] == pytest.approx(0.4 / 12**0.5 / 15.2)
+    assert found.power["flags"] == [
+        "The uncertainty is statistical only, beside the sensor's offset: nobody states its gain."
+    ]
+
+
+@pytest.mark.parametrize("content", ["", "0", "-5", "much"])
+def test_odd_shunts_are_none(tmp_path: Path, content: str) -> None:
+    """A shunt of the kernel's that is none leaves the table's, and never a division by nothing."""
+    folder = trees.hwmon(tmp_path, "orin", 2000)["VDD_GPU_SOC"].parent
+    (folder / "shunt1_resistor").write_text(content)
+    (folder / "samples").write_text(content)
+
+    monitor = opened(tmp_path)
+    assert monitor.resolution_w == pytest.approx(0.4)
+    assert monitor.averaging_s is None
+
+
 def test_missing_rails_cover_nothing(tmp_path: Path) -> None:
     """A run in which a rail was missing has no joules instead of too few."""
     rail = trees.hwmon(tmp_path, "thor")["VDD_CPU_SOC_MSS"]
@@ -122,6 +183,7 @@ def test_a_chip_that_goes_is_a_lost_sensor(tmp_path: Path) -> None:
         ("thor", "VIN", "whole", "Jetson Thor lacks VIN"),
         ("orin", "VIN_SYS_5V0", "whole", "Jetson AGX Orin lacks VIN_SYS_5V0"),
         ("orin", "VDD_GPU_SOC", None, "no INA3221 shows the rails of a Jetson board"),
+        ("xavier", "CV", "whole", "nobody says which rails are all of Jetson AGX Xavier; type hwmon alone"),
     ],
 )
 def test_a_board_without_a_rail_is_refused(

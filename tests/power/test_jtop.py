@@ -16,8 +16,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks import power
 from benchmarks.power.base import PowerSample, PowerTarget, SensorLost, SensorUnavailable
-from benchmarks.power.jtop import JtopMonitor, milliwatts
+from benchmarks.power.jtop import JtopMonitor
+from benchmarks.power.jtop_client import milliwatts, ram_bytes
+from tests.power import trees
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,9 +67,9 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         sys.modules.pop(name, None)
 
 
-def opened() -> JtopMonitor:
+def opened(root: Path = Path("/nonexistent")) -> JtopMonitor:
     """Open the monitor."""
-    return Brisk(PowerTarget("cuda:0"))
+    return Brisk(PowerTarget("cuda:0", root=root))
 
 
 def reading(monitor: JtopMonitor, seconds: float = 0.2) -> list[PowerSample]:
@@ -107,7 +110,7 @@ def test_each_board_has_its_rails(told: Any, rails: dict[str, int], summed: tupl
     told.power = power_of(rails)
     monitor = opened()
 
-    assert (monitor.rails, monitor.scope, monitor.of_gpu) == (summed, "gpu+soc", True)
+    assert (monitor.rails, monitor.scope) == (summed, "gpu+soc")
     assert watts(monitor) == {expected}
     assert monitor.source.startswith("jtop service, jetson-stats 7.2.2, L4T 36.4.4, rails of ")
     monitor.close()
@@ -134,6 +137,51 @@ def test_a_missing_rail_voids_the_reading(told: Any, change: Callable[[Any], obj
 
     assert watts(monitor) == {None}
     monitor.close()
+
+
+@pytest.mark.parametrize(
+    ("rails", "worth"),
+    [(ORIN, (0.461880, 0.4)), (THOR, (None, None)), ({"VDD_CPU_GPU_CV": 486, "VDD_SOC": 1012}, (0.092376, 0.056569))],
+    ids=["AGX Orin", "Thor", "Orin NX and Nano"],
+)
+def test_what_the_chips_are_worth(
+    told: Any, tmp_path: Path, rails: dict[str, int], worth: tuple[float | None, float | None]
+) -> None:
+    """Offset and step are those of the board's shunts where they are known; averaging is what the kernel says."""
+    told.power = power_of(rails)
+    trees.hwmon(tmp_path, "thor")
+    monitor, blind = opened(tmp_path), opened()
+    monitor.close()
+    blind.close()
+
+    found = monitor.offset_uncertainty_w, monitor.resolution_w
+    assert found == (worth if worth[0] is None else pytest.approx(worth, rel=1e-5))
+    assert monitor.averaging_s == (pytest.approx(0.007) if rails == THOR else None)
+    assert blind.averaging_s is None
+
+
+def test_ram_as_the_service_sees_it(told: Any) -> None:
+    """Each reading holds the RAM in use as the service counts it, and one without it costs no watts."""
+    monitor = opened()
+    seen = {sample.ram_bytes for sample in reading(monitor)}
+    told.memory = {}
+    reading(monitor, 0.06)
+    blind = reading(monitor)
+    monitor.close()
+
+    assert seen == {4_000_000 * 1024}
+    assert {(sample.watts, sample.ram_bytes) for sample in blind} == {(7.6, None)}
+
+
+@pytest.mark.parametrize(("rails", "mismatch"), [(ORIN, True), (THOR, False)], ids=["AGX Orin", "Thor"])
+def test_which_boards_cover_the_cpu(told: Any, rails: dict[str, int], *, mismatch: bool) -> None:
+    """Computing on the CPU is covered by the rails of a Thor, which feed it, and not by those of an AGX Orin."""
+    told.power = power_of(rails)
+    chosen = power.select("jtop", PowerTarget("cpu"))
+    assert chosen.monitor is not None
+    chosen.monitor.close()
+
+    assert chosen.scope_mismatch == mismatch
 
 
 def test_a_service_that_goes_again_at_once(told: Any) -> None:
@@ -229,10 +277,10 @@ def test_what_is_no_sensor_is_refused(told: Any, error: str, complaint: str) -> 
     assert "\n" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("power", [{}, power_of({"VIN": 1}), {"rail": None}, None, ["tot"]])
-def test_without_the_rails_of_a_board(told: Any, power: Any) -> None:
+@pytest.mark.parametrize("shown", [{}, power_of({"VIN": 1}), {"rail": None}, None, ["tot"]])
+def test_without_the_rails_of_a_board(told: Any, shown: Any) -> None:
     """A service without the GPU's rails is refused with the rails that it shows."""
-    told.power = power
+    told.power = shown
 
     with pytest.raises(SensorUnavailable, match="and not the GPU's rails of a known board; type --power-monitor="):
         opened()
@@ -267,16 +315,19 @@ def test_the_start_method_is_ours(told: Any) -> None:
     assert multiprocessing.get_start_method(allow_none=True) == before
 
 
+KEYS = ["rail", "power", "online", "VDD_GPU", "used"]
 json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["rail", "power", "online", "VDD_GPU"]), inner),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(KEYS), inner),
 )
 
 
 @given(json)
-def test_anything_for_power(power: Any) -> None:
-    """Whatever stands for `power`, nothing is raised, and rails are whole numbers of mW."""
-    assert all(type(now) is int for now in milliwatts(power).values())
+def test_anything_for_power(anything: Any) -> None:
+    """Whatever stands for `power` or `memory`, nothing is raised, and rails are whole numbers of mW."""
+    assert all(type(now) is int for now in milliwatts(anything).values())
+    assert ram_bytes(anything) is None
+    assert ram_bytes({"RAM": anything}) is None or type(anything["used"]) is int
 
 
 def test_power_as_documented() -> None:

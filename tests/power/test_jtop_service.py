@@ -49,6 +49,8 @@ def test_agx_orin(tmp_path: Path) -> None:
     assert seen["first"] == [7.6]
     assert 7 <= seen["readings"] <= 16
     assert (seen["after a step"], seen["without the rail"], seen["below zero"]) == (True, True, True)
+    assert seen["worth"] == [pytest.approx(0.461880), pytest.approx(0.4)]
+    assert 1e8 < seen["RAM"] < 1e13
     (remark,) = seen["remarks"]
     assert remark.startswith("The jtop service was lost (")
     assert remark.endswith("the runs meanwhile have no joules.")

@@ -135,6 +135,38 @@ def test_doubts_are_said() -> None:
     assert any(flag.startswith("Scope mismatch") for flag in found.power["flags"])
 
 
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        ({}, "The uncertainty is statistical only: nobody states this sensor's gain."),
+        (
+            {"offset_source": "why"},
+            "The uncertainty is statistical only: nobody states this sensor's gain (why, so not its offset either).",
+        ),
+        (
+            {"offset_uncertainty_w": 0.3, "offset_source": "data sheet"},
+            "The uncertainty is statistical only, beside the sensor's offset: nobody states its gain.",
+        ),
+    ],
+)
+def test_an_unknown_gain_is_said(known: dict[str, Any], said: str) -> None:
+    """Where nobody states the gain, the uncertainty is statistical only, and it is said what it has beside that."""
+    sensor = SensorFacts(**{**vars_of(SENSOR), "gain_uncertainty": None, **known})
+
+    assert report.attribute("bench", sensor, samples(), MARKED, IDLE).power["flags"] == [said]
+
+
+def test_idle_time_is_said() -> None:
+    """The length of the idle windows stands beside their power, the shortest of them; without any it is null."""
+    short = [("before", (2 * S, 5 * S)), ("after", (17 * S, 19 * S))]
+    found = report.attribute("bench", SENSOR, samples(), MARKED, short)
+    none = report.attribute("bench", SENSOR, samples(), MARKED, [])
+
+    assert found.power["idle_s"] == pytest.approx(2.0)
+    assert none.power["idle_s"] is None
+    assert list(faults(none.power, "power")) == []
+
+
 def test_the_trace_is_bounded() -> None:
     """A day of samples is kept as at most TRACE_POINTS points of min, mean and max."""
     taken = [PowerSample(i * S // 1000, float(i % 7)) for i in range(20_000)]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from benchmarks import device
 from benchmarks.power import selftest
 from benchmarks.power.__main__ import lines
 from benchmarks.power.base import PowerSample, PowerTarget
@@ -115,6 +116,28 @@ def test_a_root_that_is_no_folder() -> None:
     assert (
         "EDGE_VLM_BENCH_ROOT=/no/such/folder: there is no such folder; name one that holds proc and sys" in done.stderr
     )
+
+
+@pytest.mark.parametrize(
+    ("board", "said"),
+    [
+        ("orin", "+-0.462 W (+-80 uV at each shunt (TI SBOS576): 2 mOhm at 20 V by tegra234-p3701.dtsi of Linux)"),
+        ("thor", "not stated (nobody states the shunts of Jetson Thor)"),
+    ],
+)
+def test_what_is_stated_of_a_sensor(tmp_path: Path, board: str, said: str) -> None:
+    """The report says of a sensor what its budget of uncertainty will hold, by whom, and what nobody states."""
+    trees.hwmon(tmp_path, board)
+    target = PowerTarget("cuda:0", root=tmp_path)
+    found: dict[str, Any] = {
+        "device": device.identify("cpu", root=tmp_path),
+        "torch_device": "cuda:0",
+        "torch_says": "",
+        "auto": {"sensor": "hwmon", "why_none": None},
+        "sensors": [verdict for verdict in selftest.examine(target, 0.2) if verdict["name"] == "hwmon"],
+    }
+
+    assert f"    gain not stated; offset {said}; averages over 0.007 s" in list(lines(found))
 
 
 def test_what_a_series_tells() -> None:

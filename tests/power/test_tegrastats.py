@@ -24,6 +24,7 @@ from benchmarks.power.sampler import Sampler
 from benchmarks.power.tegrastats import TegrastatsMonitor
 from benchmarks.record import faults
 from tests import product
+from tests.power import trees
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,6 +115,7 @@ def test_known_joules(fake: Path) -> None:
     assert joules[0] == pytest.approx(THOR_W * (times[-2] - times[2]) / 1e9, rel=1e-6)
     assert coverage[0] == pytest.approx(1.0)
     assert (monitor.scope, monitor.rails) == ("gpu+soc", ("VDD_GPU", "VDD_CPU_SOC_MSS"))
+    assert {sample.ram_bytes for sample in sampler.samples} == {36529 * 2**20}
     assert "CPU and memory subsystem" in monitor.source
 
 
@@ -265,6 +267,44 @@ def test_l4t_is_in_the_source(fake: Path, tmp_path: Path) -> None:
     assert "L4T's release could not be read" in untold.source
 
 
+@pytest.mark.parametrize(
+    ("line", "board", "worth"),
+    [
+        ("r36_agx_orin", "orin", (0.461880, 0.4)),
+        ("orin_nano", "nano", (0.092376, 0.056569)),
+        ("agx_xavier", "xavier", (0.360267, 0.220617)),
+        ("r39_thor", "thor", (None, None)),
+    ],
+)
+def test_what_the_chips_are_worth(
+    fake: Path, tmp_path: Path, line: str, board: str, worth: tuple[float | None, float | None]
+) -> None:
+    """Offset and step are those of the board's shunts where they are known; averaging is what the kernel says."""
+    script(fake, printing(LINES[line]))
+    blind = Brisk(PowerTarget("cuda:0", root=tmp_path))
+    blind.close()
+    trees.hwmon(tmp_path, board)
+    monitor = Brisk(PowerTarget("cuda:0", root=tmp_path))
+    monitor.close()
+
+    found = monitor.offset_uncertainty_w, monitor.resolution_w
+    assert found == (worth if worth[0] is None else pytest.approx(worth, rel=1e-5))
+    assert blind.averaging_s is None
+    assert monitor.averaging_s == pytest.approx(0.007)
+    assert monitor.offset_source
+
+
+@pytest.mark.parametrize(("line", "mismatch"), [("r36_agx_orin", True), ("r39_thor", False)])
+def test_which_boards_cover_the_cpu(fake: Path, line: str, *, mismatch: bool) -> None:
+    """Computing on the CPU is covered by the rails of a Thor, which feed it, and not by those of an AGX Orin."""
+    script(fake, printing(LINES[line]))
+    chosen = power.select("tegrastats", PowerTarget("cpu"))
+    assert chosen.monitor is not None
+    chosen.monitor.close()
+
+    assert chosen.scope_mismatch == mismatch
+
+
 def test_auto_takes_the_rails(fake: Path) -> None:
     """`auto` finds tegrastats where it is, and takes a Jetson's rails before NVML, which lacks the SOC."""
     script(fake, printing(THOR))
@@ -290,8 +330,11 @@ def test_a_session(fake: Path, tmp_path: Path) -> None:
     found = record["power"]
     assert (found["monitor"], found["scope"], found["method"]) == ("tegrastats", "gpu+soc", "integration")
     assert found["rails"] == ["VDD_GPU", "VDD_CPU_SOC_MSS"]
-    assert (found["idle_w"], found["scope_mismatch"]) == (pytest.approx(THOR_W), True)
-    assert any("Scope mismatch: a gpu+soc sensor while the model ran elsewhere" in flag for flag in found["flags"])
+    assert (found["idle_w"], found["scope_mismatch"]) == (pytest.approx(THOR_W), False)
+    assert any("nobody states the shunts of Jetson Thor" in flag for flag in found["flags"])
+    seen = [record["memory"][f"sensor_ram_{name}"] for name in ("avg_bytes", "peak_bytes", "source")]
+    assert seen[:2] == [36529 * 2**20] * 2
+    assert seen[2].startswith("tegrastats: RAM in use")
     for joules, seconds in zip(record["runs"]["energy_j"], record["runs"]["latency_s"], strict=True):
         assert joules == pytest.approx(THOR_W * seconds, rel=1e-3)
 

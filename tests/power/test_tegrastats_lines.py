@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.power import jetson
+from benchmarks.power import rails as registry
 from benchmarks.power.tegrastats import milliwatts, ram_bytes
 from tests.power.test_tegrastats import LINES, THOR, THOR_W
 
@@ -16,24 +16,24 @@ WORDS = [*THOR.split(), "-", "/", "mW", "VDD_GPU", "\x00"]
 @pytest.mark.parametrize(
     ("name", "rails", "watts", "ram_mib"),
     [
-        ("r35_agx_orin", ("VDD_GPU_SOC",), 2.340, (4321, 62801)),
-        ("r36_agx_orin", ("VDD_GPU_SOC",), 2.412, (18207, 62841)),
-        ("r38_thor", ("VDD_GPU", "VDD_CPU_SOC_MSS"), 1.962 + 5.887, (105265, 125772)),
-        ("r39_thor", ("VDD_GPU", "VDD_CPU_SOC_MSS"), THOR_W, (36529, 125749)),
-        ("orin_nano", ("VDD_CPU_GPU_CV", "VDD_SOC"), 0.486 + 1.012, (3645, 7620)),
-        ("r39_orin_nano", ("VDD_CPU_GPU_CV", "VDD_SOC"), 4.238 + 1.825, (5739, 7546)),
+        ("r35_agx_orin", ("VDD_GPU_SOC",), 2.340, 4321),
+        ("r36_agx_orin", ("VDD_GPU_SOC",), 2.412, 18207),
+        ("r38_thor", ("VDD_GPU", "VDD_CPU_SOC_MSS"), 1.962 + 5.887, 105265),
+        ("r39_thor", ("VDD_GPU", "VDD_CPU_SOC_MSS"), THOR_W, 36529),
+        ("orin_nano", ("VDD_CPU_GPU_CV", "VDD_SOC"), 0.486 + 1.012, 3645),
+        ("r39_orin_nano", ("VDD_CPU_GPU_CV", "VDD_SOC"), 4.238 + 1.825, 5739),
         ("agx_xavier", ("GPU", "SOC"), 0.467 + 1.245, None),
     ],
 )
-def test_recorded_lines(name: str, rails: tuple[str, ...], watts: float, ram_mib: tuple[int, int] | None) -> None:
-    """Each recorded line gives its board's GPU+SOC rails, their watts as added up by hand, and its memory."""
+def test_recorded_lines(name: str, rails: tuple[str, ...], watts: float, ram_mib: int | None) -> None:
+    """Each recorded line gives its board's GPU+SOC rails, their watts as added up by hand, and its memory in use."""
     found = milliwatts(LINES[name])
-    layout = jetson.layout_of(found)
+    board = registry.showing(found)
 
-    assert layout is not None
-    assert layout.rails == rails
-    assert jetson.watts_of(found, layout.rails) == pytest.approx(watts, abs=1e-9)
-    assert ram_bytes(LINES[name]) == (ram_mib and (ram_mib[0] * 2**20, ram_mib[1] * 2**20))
+    assert board is not None
+    assert board.gpu_soc.labels == rails
+    assert registry.watts_of(found, board.gpu_soc.labels) == pytest.approx(watts, abs=1e-9)
+    assert ram_bytes(LINES[name]) == (ram_mib and ram_mib * 2**20)
 
 
 def test_every_recorded_line_is_tried() -> None:
@@ -78,13 +78,14 @@ def test_a_line_that_lacks_something_is_no_smaller_sum(name: str, data: st.DataO
     A value that is lost together with the next label leaves a line as tegrastats might print it: nobody can tell.
     """
     line = LINES[name]
-    layout = jetson.layout_of(milliwatts(line))
-    assert layout is not None
-    whole = jetson.watts_of(milliwatts(line), layout.rails)
+    board = registry.showing(milliwatts(line))
+    assert board is not None
+    labels = board.gpu_soc.labels
+    whole = registry.watts_of(milliwatts(line), labels)
 
     start, end = sorted(data.draw(st.tuples(st.integers(0, len(line)), st.integers(0, len(line)))))
     values = data.draw(st.booleans())
     lost = data.draw(st.sets(st.sampled_from([word for word in line.split() if ("mW" in word) == values])))
     holes = " ".join(word for word in line.split() if word not in lost)
     for text in (line[start:end], line[:end], holes):
-        assert jetson.watts_of(milliwatts(text), layout.rails) in (None, whole)
+        assert registry.watts_of(milliwatts(text), labels) in (None, whole)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.power import report, wallmeter
+from benchmarks.power import meterlog, report
 from benchmarks.power.base import PowerTarget, SensorFacts, SensorLost, SensorUnavailable
 from benchmarks.power.wallmeter import WallMeterMonitor
 from tests import product
@@ -54,9 +54,9 @@ def rows(watts: float, since_s: float, until_s: float, step_s: float = 1.0) -> s
 )
 def test_formats(tmp_path: Path, header: str, line: str, watts: float | None) -> None:
     """ISO 8601 with a zone, UNIX seconds and seconds since the start, in any usual layout, are one time and power."""
-    asked = wallmeter.asked_for(f"{tmp_path / 'wall.csv'},start=1795521600")
-    table = wallmeter.table_of(asked, header)
-    found = wallmeter.row_of(asked, table, line, 0)
+    asked = meterlog.asked_for(f"{tmp_path / 'wall.csv'},start=1795521600")
+    table = meterlog.table_of(asked, header)
+    found = meterlog.row_of(asked, table, line, 0)
 
     assert found.time_ns == 1_795_521_600 * S
     assert found.watts == (None if watts is None else pytest.approx(watts))

@@ -18,12 +18,16 @@ if TYPE_CHECKING:
 
 NOBODY = 65534
 BOARDS = {
-    # {I2C device: [(label, mV, mA)]}; the numbers make 15.2 W, 39.2 W and 6 W of GPU and SoC
+    # {I2C device: [(label, mV, mA)]}; the numbers make 15.2 W, 39.2 W, 13.3 W and 6 W of GPU and SoC
     "orin": {
         "1-0040": [("VDD_GPU_SOC", 19000, 800), ("VDD_CPU_CV", 19000, 300), ("VIN_SYS_5V0", 5000, 900)],
         "1-0041": [("NC", 0, 0), ("VDDQ_VDD2_1V8AO", 1800, 400), ("NC", 0, 0)],
     },
     "thor": {"1-0040": [("VDD_GPU", 19600, 1500), ("VDD_CPU_SOC_MSS", 19600, 500), ("VIN_SYS_5V0", 5000, 1000)]},
+    "xavier": {
+        "1-0040": [("GPU", 19000, 500), ("CPU", 19000, 300), ("SOC", 19000, 200)],
+        "1-0041": [("CV", 19000, 0), ("VDDRQ", 19000, 100), ("SYS5V", 5000, 400)],
+    },
     "nano": {"1-0040": [("VDD_IN", 5000, 2000), ("VDD_CPU_GPU_CV", 5000, 800), ("VDD_SOC", 5000, 400)]},
 }
 INPUT_UW = 87_500_000  # Thor's VIN
@@ -36,8 +40,8 @@ def write(path: Path, text: object) -> Path:
     return path
 
 
-def hwmon(root: Path, board: str) -> dict[str, Path]:
-    """Build a board's sensors and return {label: file of its current, or of its power}."""
+def hwmon(root: Path, board: str, shunt_uohm: int | None = None) -> dict[str, Path]:
+    """Build a board's sensors and return {label: file of its current, or of its power}; shunts where they are given."""
     found = {}
     for number, (device, channels) in enumerate(BOARDS[board].items(), 3):
         folder = chip(root, device, number, "ina3221")
@@ -47,6 +51,8 @@ def hwmon(root: Path, board: str) -> dict[str, Path]:
             write(folder / f"in{n}_label", label)
             write(folder / f"in{n}_input", millivolts)
             found[label] = write(folder / f"curr{n}_input", milliamperes)
+            if shunt_uohm is not None:
+                write(folder / f"shunt{n}_resistor", shunt_uohm)
         write(folder / "in7_label", "sum of shunt voltages")
     if board == "thor":
         folder = chip(root, "1-0044", 9, "ina238")
