@@ -146,19 +146,30 @@ def test_any_optional_call_may_be_missing(
     ("fakes", "uuid", "complaint"),
     [
         ({"FAKE_OFF": "IP"}, "", "answers no power call"),
-        ({"FAKE_MIG": "1"}, "", "MIG is on, and torch did not say on which slice"),
-        ({"FAKE_MIG": "1"}, UUID.format(1), "MIG is on, and torch did not say on which slice"),
-        ({"FAKE_MIG": "1"}, SLICE, "MIG is on, and board power cannot be shared out among its slices"),
         ({"FAKE_GPUS": "2"}, "", "NVML shows 2 GPUs and torch did not say"),
         ({"FAKE_GPUS": "2"}, "feed", "none with the UUID feed"),
     ],
-    ids=["no power call (Orin)", "MIG", "MIG, by its board", "MIG, by its slice", "two GPUs, no UUID", "unknown UUID"],
+    ids=["no power call (Orin)", "two GPUs, no UUID", "unknown UUID"],
 )
 def test_what_cannot_be_attributed_is_refused(
     library: Path, tmp_path: Path, fakes: dict[str, str], uuid: str, complaint: str
 ) -> None:
     """A library that loads is no sensor yet: without a real reading of the right GPU it is refused, with why."""
     assert complaint in probe(library, tmp_path, uuid, **fakes)["refused"]
+
+
+@pytest.mark.parametrize(
+    ("uuid", "complaint"),
+    [
+        ("", "MIG is on, and torch did not say on which slice"),
+        (UUID.format(1), "MIG is on, and torch did not say on which slice"),
+        (SLICE, "MIG is on, and board power cannot be shared out among its slices"),
+    ],
+    ids=["no UUID", "the board's", "a slice's"],
+)
+def test_mig_is_refused(library: Path, tmp_path: Path, uuid: str, complaint: str) -> None:
+    """A board that is divided into slices is no sensor of any of them, whichever UUID torch gives."""
+    assert complaint in probe(library, tmp_path, uuid, FAKE_MIG="1")["refused"]
 
 
 def test_the_right_gpu_by_its_uuid(library: Path, tmp_path: Path) -> None:
