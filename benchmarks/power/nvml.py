@@ -15,7 +15,6 @@ from benchmarks.power.base import PowerMonitor, PowerSample, PowerTarget, Sensor
 
 POWER_INSTANT = 186  # NVML_FI_DEV_POWER_INSTANT, milliwatts
 SCOPES = {0: "gpu", 1: "module"}  # NVML_POWER_SCOPE_*; superchips answer for the module only
-
 LOST = ("UNINITIALIZED", "DRIVER_NOT_LOADED", "GPU_IS_LOST", "RESET_REQUIRED")  # of NVML_ERROR_*
 
 
@@ -73,7 +72,7 @@ class NvmlMonitor(PowerMonitor):
 
     def _joules(self) -> float | None:
         millijoules = nvml.optional(self._nvml, self._nvml.nvmlDeviceGetTotalEnergyConsumption, self._handle)
-        return None if millijoules in (None, 2**64 - 1) else millijoules / 1e3
+        return None if millijoules is None else millijoules / 1e3
 
     def read(self) -> list[PowerSample]:  # noqa: D102
         before = time.monotonic_ns()
