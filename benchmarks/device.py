@@ -60,7 +60,7 @@ def choose_torch_device(option: str, root: Path = Path("/")) -> str:
 
 
 def _has_nvidia_gpu(root: Path) -> bool:
-    return any(root.glob("dev/nvidia[0-9]*")) or jetson.is_jetson(root) or _ask_gpu(None).name is not None
+    return any(root.glob("dev/nvidia[0-9]*")) or jetson.is_jetson(root) or nvml.shows_a_gpu()
 
 
 def identify(
@@ -68,7 +68,8 @@ def identify(
 ) -> DeviceInfo:
     """Return what machine this is; `label` names what computes, or the board where it is one.
 
-    `gpu_uuid` and `torch_name` are the GPU's, where torch computes on one and says.
+    `gpu_uuid` and `torch_name` are the GPU's, where torch computes on one and says. Of a GPU that MIG divides
+    it is the slice that is named, never the whole board.
     """
     on_gpu = torch_device.startswith("cuda")
     gpu = _ask_gpu(gpu_uuid)

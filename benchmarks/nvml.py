@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 class NoGpu(Exception):
@@ -33,26 +33,49 @@ def library() -> Any:
 
 
 def handle(nvml: Any, uuid: str | None) -> Any:
-    """Return the device handle of the GPU with `uuid`; CUDA's numbering is not NVML's.
+    """Return the device handle of the GPU, or of the slice of one (MIG), with `uuid`; CUDA's numbering is not NVML's.
 
-    Without a UUID the machine must have exactly one GPU.
+    Without a UUID the machine must have exactly one GPU. A GPU with MIG on is never what computes: its slices are.
 
     Raises:
-        NoGpu: no such GPU, or several and no UUID.
+        NoGpu: no such GPU, several and no UUID, or a slice that is not named.
     """
     try:
         count = nvml.nvmlDeviceGetCount()
-        handles = [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(count)]
-        if uuid is None:
-            if count != 1:
-                raise NoGpu(f"NVML shows {count} GPUs and torch did not say which it computes on")
-            return handles[0]
-        for candidate in handles:
-            if _bare(_text(nvml.nvmlDeviceGetUUID(candidate))) == _bare(uuid):
-                return candidate
     except nvml.NVMLError as error:
         raise NoGpu(f"NVML does not show its GPUs: {error}") from error
-    raise NoGpu(f"NVML shows {count} GPU(s), none with the UUID {uuid}")
+    if uuid is None and count != 1:
+        raise NoGpu(f"NVML shows {count} GPUs and torch did not say which it computes on")
+    # one that has failed, or that this user may not see, hides none of the others
+    found = (optional(nvml, nvml.nvmlDeviceGetHandleByIndex, index) for index in range(count))
+    gpus = [gpu for gpu in found if gpu is not None]
+    named = gpus if uuid is None else [device for device in _with_slices(nvml, gpus) if _is(nvml, device, uuid)]
+    if not named:
+        raise NoGpu(f"NVML shows {count} GPU(s), none with the UUID {uuid}" if uuid else "NVML shows no GPU that works")
+    if is_divided(nvml, named[0]):
+        raise NoGpu("MIG is on, and torch did not say on which slice of the GPU it computes")
+    return named[0]
+
+
+def _with_slices(nvml: Any, gpus: list[Any]) -> Iterator[Any]:
+    yield from gpus
+    for gpu in gpus:
+        for index in range(optional(nvml, nvml.nvmlDeviceGetMaxMigDeviceCount, gpu) or 0):
+            found = optional(nvml, nvml.nvmlDeviceGetMigDeviceHandleByIndex, gpu, index)
+            if found is not None:
+                yield found
+
+
+def is_divided(nvml: Any, device: Any) -> bool:
+    """Return whether a handle is a GPU's that is divided into slices (MIG)."""
+    mode = optional(nvml, nvml.nvmlDeviceGetMigMode, device)
+    return bool(mode and mode[0])
+
+
+def is_slice(nvml: Any, device: Any) -> bool:
+    """Return whether a handle is a slice's of a GPU (MIG)."""
+    found = optional(nvml, nvml.nvmlDeviceGetUUID, device)
+    return found is not None and _text(found).startswith("MIG-")
 
 
 def opened(uuid: str | None) -> tuple[Any, Any]:
@@ -85,8 +108,20 @@ def optional(nvml: Any, call: Callable[..., Any], *arguments: Any) -> Any | None
         return None
 
 
+def shows_a_gpu() -> bool:
+    """Return whether NVML is there and has a GPU, whichever it is."""
+    try:
+        nvml = library()
+    except NoGpu:
+        return False
+    try:
+        return bool(optional(nvml, nvml.nvmlDeviceGetCount))
+    finally:
+        close(nvml)
+
+
 def name(nvml: Any, device: Any) -> str | None:
-    """Return the GPU's product name."""
+    """Return the GPU's product name, with the profile of a slice."""
     found = optional(nvml, nvml.nvmlDeviceGetName, device)
     return None if found is None else _text(found)
 
@@ -120,9 +155,14 @@ def _memory(uuid: str | None) -> Any | None:
         close(nvml)
 
 
+def _is(nvml: Any, device: Any, uuid: str) -> bool:
+    found = optional(nvml, nvml.nvmlDeviceGetUUID, device)
+    return found is not None and _bare(_text(found)) == _bare(uuid)
+
+
 def _text(value: str | bytes) -> str:
     return value.decode() if isinstance(value, bytes) else value
 
 
 def _bare(uuid: str) -> str:
-    return uuid.lower().removeprefix("gpu-")
+    return uuid.lower().removeprefix("gpu-").removeprefix("mig-")

@@ -141,6 +141,23 @@ def at_ticks(times_ns: ArrayLike, counter: ArrayLike) -> tuple[NDArray[np.int64]
     return times[keep], values[keep], float(np.quantile(np.diff(ticks), 0.9)) * NS if ticks.size > 1 else 0.0
 
 
+def contradicted(times_ns: ArrayLike, counter: ArrayLike, windows: ArrayLike) -> NDArray[np.bool_]:
+    """Return in which windows a counter contradicts itself, shape (w,): nothing is known of their energy.
+
+    It does where it goes back, because it was reset, and on both sides of a reading that its two
+    neighbours contradict: a single wrong one would be charged with all that was ever counted.
+    """
+    times, values = _valid(times_ns, counter)
+    back = values[1:] < values[:-1]
+    wrong, goes_on = back.copy(), values[2:] >= values[:-2]
+    wrong[1:] |= back[:-1] & goes_on
+    wrong[:-1] |= back[1:] & goes_on
+    begins, ends = times[:-1][wrong], times[1:][wrong]
+    edges = np.asarray(windows, dtype=np.int64).reshape(-1, 2)
+    touched: NDArray[np.bool_] = np.searchsorted(begins, edges[:, 1]) > np.searchsorted(ends, edges[:, 0], side="right")
+    return touched
+
+
 def inside(times_ns: ArrayLike, windows: ArrayLike) -> NDArray[np.bool_]:
     """Return which samples fall into one of `windows`, which are in order and apart, shape (n,)."""
     times, edges = np.asarray(times_ns, dtype=np.int64), np.asarray(windows, dtype=np.int64).reshape(-1, 2)

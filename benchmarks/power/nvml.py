@@ -15,6 +15,7 @@ from benchmarks.power.base import PowerMonitor, PowerSample, PowerTarget, Sensor
 
 POWER_INSTANT = 186  # NVML_FI_DEV_POWER_INSTANT, milliwatts
 SCOPES = {0: "gpu", 1: "module"}  # NVML_POWER_SCOPE_*; superchips answer for the module only
+LOST = ("UNINITIALIZED", "DRIVER_NOT_LOADED", "GPU_IS_LOST", "RESET_REQUIRED")  # of NVML_ERROR_*
 
 
 class NvmlMonitor(PowerMonitor):
@@ -29,10 +30,19 @@ class NvmlMonitor(PowerMonitor):
             self._nvml, self._handle = nvml.opened(target.gpu_uuid)
         except nvml.NoGpu as error:
             raise SensorUnavailable(f"nvml: {error}.") from error
-        self._refuse_mig()
+        try:
+            self._describe()
+        except BaseException:
+            self.close()
+            raise
+
+    def _describe(self) -> None:
+        """Take a first reading, and say what it is of."""
+        if nvml.is_slice(self._nvml, self._handle):
+            # every instance shows the whole board's power: https://github.com/NVIDIA/dcgm-exporter/issues/317
+            raise SensorUnavailable("nvml: MIG is on, and board power cannot be shared out among its slices.")
         self._field_scope = self._working_scope()
         if self._watts() is None:
-            nvml.close(self._nvml)
             raise SensorUnavailable("nvml: the library starts, but this GPU answers no power call (as Jetson Orin's).")
         if self._field_scope is None:
             # An average over 1 s on Ampere (but GA100) and newer, instantaneous before, and NVML does not say which:
@@ -41,15 +51,8 @@ class NvmlMonitor(PowerMonitor):
         self.scope = SCOPES[self._field_scope or 0]
         self._counts = self._joules() is not None
         how = "instantaneous power field" if self._field_scope is not None else "nvmlDeviceGetPowerUsage"
-        package = importlib.metadata.version("nvidia-ml-py")
         self.rails = (how,)
-        self.source = f"NVML driver {nvml.driver(self._nvml) or 'unknown'}, nvidia-ml-py {package}, {how}"
-
-    def _refuse_mig(self) -> None:
-        mode = nvml.optional(self._nvml, self._nvml.nvmlDeviceGetMigMode, self._handle)
-        if mode and mode[0]:
-            # every instance shows the whole board's power: https://github.com/NVIDIA/dcgm-exporter/issues/317
-            raise SensorUnavailable("nvml: MIG is on, and board power cannot be shared out among its instances.")
+        self.source = f"NVML driver {nvml.driver(self._nvml) or 'unknown'}, nvidia-ml-py {_package()}, {how}"
 
     def _working_scope(self) -> int | None:
         """Return the first scope whose instantaneous power field answers; None where none does."""
@@ -59,13 +62,13 @@ class NvmlMonitor(PowerMonitor):
         values = nvml.optional(self._nvml, self._nvml.nvmlDeviceGetFieldValues, self._handle, [(POWER_INSTANT, scope)])
         if not values or values[0].nvmlReturn != self._nvml.NVML_SUCCESS:
             return None
-        return float(values[0].value.uiVal) / 1e3 or None  # 0 W is how some drivers say that they do not know
+        return _watts_of(values[0].value.uiVal)
 
     def _watts(self) -> float | None:
         if self._field_scope is not None:
             return self._field(self._field_scope)
         milliwatts = nvml.optional(self._nvml, self._nvml.nvmlDeviceGetPowerUsage, self._handle)
-        return None if not milliwatts else milliwatts / 1e3
+        return _watts_of(milliwatts)
 
     def _joules(self) -> float | None:
         millijoules = nvml.optional(self._nvml, self._nvml.nvmlDeviceGetTotalEnergyConsumption, self._handle)
@@ -82,12 +85,28 @@ class NvmlMonitor(PowerMonitor):
     def _tell_loss(self) -> None:
         """Raise SensorLost where the GPU is gone, not where one reading failed."""
         errors: Any = self._nvml
-        try:
-            errors.nvmlDeviceGetUUID(self._handle)
-        except errors.NVMLError as error:
-            raise SensorLost(f"NVML lost the GPU: {error}") from error
+        lost = {getattr(errors, f"NVML_ERROR_{name}") for name in LOST}
+        for call in (errors.nvmlDeviceGetUUID, errors.nvmlDeviceGetPowerUsage):  # a UUID may be remembered
+            try:
+                call(self._handle)
+            except errors.NVMLError as error:
+                if error.value in lost:
+                    raise SensorLost(f"NVML lost the GPU: {error}") from error
 
     def close(self) -> None:  # noqa: D102
         if self._nvml is not None:
             nvml.close(self._nvml)
             self._nvml = None
+
+
+def _watts_of(milliwatts: int | None) -> float | None:
+    """Return watts; None where the driver says in a number that it does not know: 0, or NVML_VALUE_NOT_AVAILABLE."""
+    return None if milliwatts in (None, 0, 2**32 - 1) else milliwatts / 1e3
+
+
+def _package() -> str:
+    """Return the version of nvidia-ml-py; a distribution may ship its one file without saying so."""
+    try:
+        return importlib.metadata.version("nvidia-ml-py")
+    except importlib.metadata.PackageNotFoundError:
+        return "of unknown version"

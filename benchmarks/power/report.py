@@ -101,7 +101,7 @@ def attribute(
     watts = [math.nan if sample.watts is None else sample.watts for sample in samples]
     counter = [math.nan if sample.energy_j is None else sample.energy_j for sample in samples]
     power, counted = Series.of_power(sensor, times, watts), Series.of_counter(sensor, times, counter)
-    by_power, by_counter = power.curve.energy(marked.windows), counted.curve.energy(marked.windows)
+    by_power, by_counter = power.curve.energy(marked.windows), _counted(counted, marked.windows)
     counts = bool(by_counter[0].sum() > 0) and _covers_as_much(by_counter[1], by_power[1])
     if not any(w > 0 for w in watts) and not counts:
         return without_sensor(name, "the sensor read 0 W throughout, which nothing draws")
@@ -179,6 +179,13 @@ def _described(
         "flags": flags,
         "reasons": reasons,
     }
+
+
+def _counted(series: Series, windows: Sequence[Window]) -> tuple[energy.Floats, energy.Floats]:
+    """Return (joules, coverage) of each window by a counter; none where it contradicts itself."""
+    joules, coverage = series.curve.energy(windows)
+    void = energy.contradicted(series.times_ns, series.values, windows)
+    return np.where(void, 0.0, joules), np.where(void, 0.0, coverage)
 
 
 def _covers_as_much(counter: energy.Floats, power: energy.Floats) -> bool:

@@ -15,6 +15,7 @@ from benchmarks.power.energy import (
     GAP_PERIODS,
     Curve,
     at_ticks,
+    contradicted,
     downsample,
     inside,
     lagged,
@@ -297,6 +298,27 @@ def test_what_nobody_knows_when_it_ticked_is_left_out() -> None:
     assert values.tolist() == [6.0, pytest.approx(nan, nan_ok=True), 9.0]
     assert at_ticks([], [])[0].tolist() == []
     assert at_ticks([1, 2, 3], [1.0, 2.0, 3.0])[0].tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("readings", "void"),
+    [
+        ([10, 20, 30, 40, 50, 60], [False] * 5),
+        ([10, 20, 30, 2, 12, 22], [False, False, True, False, False]),
+        ([10, 20, 0, 40, 50, 60], [False, True, True, False, False]),
+        ([10, 20, 9e9, 40, 50, 60], [False, True, True, False, False]),
+        ([10, 20, 9e9, 20, 30, 40], [False, True, True, False, False]),
+        ([10, 20, float("nan"), 5, 15, 25], [False, True, True, False, False]),
+        ([], [False] * 5),
+    ],
+    ids=["steady", "reset", "one reading of 0", "one reading too high", "too high and back", "reset unseen", "none"],
+)
+def test_a_counter_that_contradicts_itself_is_not_believed(readings: list[float], void: list[bool]) -> None:
+    """A window is void where its counter went back, or jumped to a value that its neighbours contradict."""
+    times = [i * S for i in range(len(readings))]
+
+    assert contradicted(times, readings, [(i * S, (i + 1) * S) for i in range(5)]).tolist() == void
+    assert contradicted(times, readings, [(0, 5 * S)]).tolist() == [any(void)]
 
 
 @pytest.mark.parametrize("update_s", [0.02, 0.1, 0.25])

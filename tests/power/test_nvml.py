@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import pynvml
 import pytest
 
 from tests import product
 
 SOURCE = Path(__file__).with_name("fake_nvml.c")
 UUID = "0000000{}-0000-0000-0000-000000000000"
+SLICE = "00000103-0000-0000-0000-000000000000"  # the second slice of the first GPU
 
 PROBE = """
 import json, os, pathlib, sys, time
@@ -49,7 +52,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if (compiler := shutil.which("cc")) is None:
         pytest.skip("there is no C compiler (cc) to build the stand-in for NVIDIA's driver library")
     folder = tmp_path_factory.mktemp("nvml")
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", folder / "libnvidia-ml.so.1", SOURCE], check=True)
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", folder / "libnvidia-ml.so.1", SOURCE, "-lm"], check=True)
     return folder
 
 
@@ -90,9 +93,31 @@ def test_what_a_reading_averages_over(library: Path, tmp_path: Path, off: str, a
     assert seen["lag_s"] is None
 
 
-def test_a_lost_gpu_is_a_lost_sensor(library: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("off", ["", "K"], ids=["nothing answers", "its UUID is remembered"])
+def test_a_lost_gpu_is_a_lost_sensor(library: Path, tmp_path: Path, off: str) -> None:
     """A GPU that falls off the bus is a loss of the sensor, with the reason, and no reading of 0 W."""
-    assert "GPU is lost" in probe(library, tmp_path)["lost"]
+    assert "GPU is lost" in probe(library, tmp_path, FAKE_OFF=off)["lost"]
+
+
+def test_a_missing_reading_is_no_lost_sensor(library: Path) -> None:
+    """Where power is not there for once the reading is void and the sensor goes on, even on a GPU without a UUID."""
+    code = """
+import json, os
+from benchmarks.power.base import PowerTarget
+from benchmarks.power.nvml import NvmlMonitor
+monitor, seen = NvmlMonitor(PowerTarget("cuda:0")), []
+for off in ("D", "DIP", "D"):
+    os.environ["FAKE_OFF"] = off
+    seen += [sample.watts for sample in monitor.read()]
+print(json.dumps(seen))
+"""
+    assert ask(library, code) == [30.0, None, 30.0]
+
+
+@pytest.mark.parametrize("milliwatts", ["0", "-1"], ids=["0", "NVML_VALUE_NOT_AVAILABLE"])
+def test_a_number_that_says_unknown_is_no_power(library: Path, tmp_path: Path, milliwatts: str) -> None:
+    """0 W, and the number by which NVML says that it does not know (4.3 MW), are no readings."""
+    assert "answers no power call" in probe(library, tmp_path, FAKE_MW=milliwatts)["refused"]
 
 
 @pytest.mark.parametrize(
@@ -121,11 +146,10 @@ def test_any_optional_call_may_be_missing(
     ("fakes", "uuid", "complaint"),
     [
         ({"FAKE_OFF": "IP"}, "", "answers no power call"),
-        ({"FAKE_MIG": "1"}, "", "MIG is on"),
         ({"FAKE_GPUS": "2"}, "", "NVML shows 2 GPUs and torch did not say"),
         ({"FAKE_GPUS": "2"}, "feed", "none with the UUID feed"),
     ],
-    ids=["no power call (Orin)", "MIG", "two GPUs, no UUID", "unknown UUID"],
+    ids=["no power call (Orin)", "two GPUs, no UUID", "unknown UUID"],
 )
 def test_what_cannot_be_attributed_is_refused(
     library: Path, tmp_path: Path, fakes: dict[str, str], uuid: str, complaint: str
@@ -134,10 +158,32 @@ def test_what_cannot_be_attributed_is_refused(
     assert complaint in probe(library, tmp_path, uuid, **fakes)["refused"]
 
 
+@pytest.mark.parametrize(
+    ("uuid", "complaint"),
+    [
+        ("", "MIG is on, and torch did not say on which slice"),
+        (UUID.format(1), "MIG is on, and torch did not say on which slice"),
+        (SLICE, "MIG is on, and board power cannot be shared out among its slices"),
+    ],
+    ids=["no UUID", "the board's", "a slice's"],
+)
+def test_mig_is_refused(library: Path, tmp_path: Path, uuid: str, complaint: str) -> None:
+    """A board that is divided into slices is no sensor of any of them, whichever UUID torch gives."""
+    assert complaint in probe(library, tmp_path, uuid, FAKE_MIG="1")["refused"]
+
+
 def test_the_right_gpu_by_its_uuid(library: Path, tmp_path: Path) -> None:
-    """CUDA's numbering is not NVML's: the GPU is found by the UUID that torch gives, with or without "GPU-"."""
-    assert probe(library, tmp_path, UUID.format(2), FAKE_GPUS="2")["watts"] == 60.0
+    """CUDA_VISIBLE_DEVICES numbers CUDA's GPUs, not NVML's: the UUID that torch gives finds it, "GPU-" or not."""
+    two = {"FAKE_GPUS": "2", "CUDA_VISIBLE_DEVICES": "1"}
+    assert probe(library, tmp_path, UUID.format(2), **two)["watts"] == 60.0
     assert probe(library, tmp_path, "GPU-" + UUID.format(1), FAKE_GPUS="2")["watts"] == 30.0
+
+
+def test_a_neighbour_that_failed_hides_no_gpu(library: Path, tmp_path: Path) -> None:
+    """A GPU is found though the one before it fell off the bus; the failed one itself is not."""
+    assert probe(library, tmp_path, UUID.format(2), FAKE_GPUS="2", FAKE_DEAD="0")["watts"] == 60.0
+    assert "none with the UUID" in probe(library, tmp_path, UUID.format(1), FAKE_GPUS="2", FAKE_DEAD="0")["refused"]
+    assert "shows no GPU that works" in probe(library, tmp_path, FAKE_DEAD="0")["refused"]
 
 
 def test_without_a_driver(tmp_path: Path) -> None:
@@ -163,3 +209,101 @@ print(json.dumps([look.temperature_c, look.clock_hz, unread, watch.seen, vram, d
     seen = ask(library, code)
 
     assert seen == [61.0, 2.4e9, None, ["hardware thermal slowdown"], 4_000_000_000, "GB10"]
+
+
+MIG = """
+import json, sys
+from benchmarks import bandwidth, device, nvml
+uuid, torch_name = sys.argv[1] or None, sys.argv[2] or None
+machine = device.identify("cuda:0", gpu_uuid=uuid, torch_name=torch_name)
+peak = bandwidth.peak(
+    machine["kind"], machine["gpu"], board=machine["label"], memory_bytes=nvml.memory_bytes(uuid)
+)
+print(json.dumps([machine["label"], machine["gpu"], nvml.memory_bytes(uuid), peak is not None]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("uuid", "torch_name"),
+    [(SLICE, ""), (SLICE, "NVIDIA H200 MIG 1g.18gb"), ("", "NVIDIA H200 MIG 1g.18gb")],
+    ids=["NVML says", "both say", "torch says"],
+)
+def test_a_slice_is_not_named_as_its_board(library: Path, uuid: str, torch_name: str) -> None:
+    """What computes on a slice has its name, which is its series', and never the memory or peak of the whole board."""
+    name = "NVIDIA H200 MIG 1g.18gb"
+    size = 18_750_000_000 if uuid else None
+
+    assert ask(library, MIG, uuid, torch_name, FAKE_PROFILE="H200", FAKE_MIG="1") == [name, name, size, False]
+
+
+def test_a_board_without_mig_is_named_whole(library: Path) -> None:
+    """The same board with MIG off has its own name, all its memory and its peak."""
+    seen = ask(library, MIG, UUID.format(1), "", FAKE_PROFILE="H200")
+
+    assert seen == ["NVIDIA H200", "NVIDIA H200", 150_000_000_000, True]
+
+
+def test_a_board_s_uuid_names_no_slice(library: Path) -> None:
+    """Where torch gives the board's UUID though MIG is on, the slice has torch's name, not the board's."""
+    seen = ask(library, MIG, UUID.format(1), "NVIDIA H200 MIG 1g.18gb", FAKE_PROFILE="H200", FAKE_MIG="1")
+
+    assert seen == ["NVIDIA H200 MIG 1g.18gb", "NVIDIA H200 MIG 1g.18gb", None, False]
+
+
+def test_several_gpus_are_no_cpu(library: Path, tmp_path: Path) -> None:
+    """Where the driver shows several GPUs and no device files (WSL), `auto` computes on CUDA, as with one."""
+    code = """
+import json, pathlib, sys
+from benchmarks import device
+print(json.dumps(device.choose_torch_device("auto", pathlib.Path(sys.argv[1]))))
+"""
+    for fakes in ({"FAKE_GPUS": "2"}, {"FAKE_MIG": "1"}, {}):
+        assert ask(library, code, str(tmp_path), **fakes) == "cuda:0"
+
+
+@pytest.mark.parametrize("fakes", [{"FAKE_OFF": "IP"}, {"FAKE_MIG": "1"}, {"FAKE_GPUS": "2"}])
+def test_a_refusal_lets_go_of_the_library(library: Path, fakes: dict[str, str]) -> None:
+    """A sensor that is refused, for whatever reason, leaves NVML as it found it."""
+    code = """
+import json, sys
+from benchmarks.power.base import PowerTarget, SensorUnavailable
+from benchmarks.power.nvml import NvmlMonitor
+refused = 0
+for uuid in (None, sys.argv[1]):
+    try:
+        NvmlMonitor(PowerTarget("cuda:0", uuid)).close()
+    except SensorUnavailable:
+        refused += 1
+import pynvml
+print(json.dumps([refused > 0, pynvml._nvmlLib_refcount]))
+"""
+    assert ask(library, code, SLICE, **fakes) == [True, 0]
+
+
+def test_the_unofficial_pynvml_is_refused(library: Path, tmp_path: Path) -> None:
+    """The package pynvml of before 12, which hides NVIDIA's own, is refused with what to type."""
+    package = tmp_path / "pynvml"
+    package.mkdir()
+    (package / "__init__.py").write_text("from .nvml import *\n")  # as theirs, it hides the names with an underscore
+    (package / "nvml.py").write_text("def nvmlInit(): ...\ndef _nvmlGetFunctionPointer(name): ...\n")
+    paths = os.pathsep.join([str(tmp_path), str(product.ROOT)])
+
+    assert probe(library, tmp_path, PYTHONPATH=paths)["refused"] == (
+        "nvml: the unofficial pynvml package hides nvidia-ml-py (pip uninstall pynvml; pip install nvidia-ml-py)."
+    )
+
+
+def test_nvidia_s_file_alone_is_enough(library: Path, tmp_path: Path) -> None:
+    """Where a distribution ships NVIDIA's file under a package name of its own, the sensor works."""
+    site = tmp_path / "site"
+    site.mkdir()
+    shutil.copy(Path(pynvml.__file__), site)
+    code = f"""
+import sys
+sys.path[:] = [place for place in sys.path if not place.endswith("site-packages")] + [{str(site)!r}]
+import json
+from benchmarks.power.base import PowerTarget
+from benchmarks.power.nvml import NvmlMonitor
+print(json.dumps(NvmlMonitor(PowerTarget("cuda:0")).source))
+"""
+    assert "nvidia-ml-py of unknown version" in ask(library, code)

@@ -89,6 +89,27 @@ def test_a_counter_whose_last_tick_is_missing_is_still_preferred() -> None:
     assert report.attribute("bench", SENSOR, half, runs, []).power["method"] == "integration"
 
 
+@pytest.mark.parametrize("wrong_j", [0.0, 9e9], ids=["reset or too low", "too high"])
+def test_one_wrong_reading_of_a_counter_is_charged_to_no_run(wrong_j: float) -> None:
+    """In one of fifteen runs the counter reads nonsense once: that run has no joules, and all others their own."""
+    runs = report.Marked([(i * S, i * S + 9 * S // 10) for i in range(1, 16)], {})
+    taken = [PowerSample(i * S // 10, 30.0, 5e6 + 3.0 * i) for i in range(180)]
+    taken[75] = PowerSample(taken[75].time_ns, 30.0, wrong_j)
+    found = report.attribute("bench", SENSOR, taken, runs, [])
+
+    assert found.energy_j == [None if i == 7 else pytest.approx(27.0) for i in range(1, 16)]
+    assert (found.power["method"], found.power["energy_runs"], found.power["flags"]) == ("counter", 14, [])
+
+
+def test_a_counter_that_is_reset_in_half_of_the_runs_is_not_used() -> None:
+    """Where resets void too many of a counter's runs, power is integrated instead, and no run lacks its joules."""
+    taken = [PowerSample(s.time_ns, s.watts, 3.0 * (i % 40)) for i, s in enumerate(samples())]
+    found = attribute(taken)
+
+    assert found.power["method"] == "integration"
+    assert found.energy_j == pytest.approx([60.0, 60.0])
+
+
 def test_a_counter_alone_is_enough() -> None:
     """A sensor that counts and gives no watts has its joules, its ticks as samples, and no flag for few of them."""
     found = attribute([PowerSample(s.time_ns, None, s.energy_j) for s in samples(counter_factor=1.0)])
