@@ -21,7 +21,7 @@ Where things are:
     options, plan, forecast    the command line, the Plan that it becomes, and what --plan says of it
     session     one pair's life, from nothing to a Record
     runner, meters, tally      its child, its sensors, its runs
-    compose, record, verdict   the Record: put together, its schema, and how the pair ended in a sentence
+    compose, record, sections, verdict   the Record: put together, its schema, and how the pair ended in a sentence
     journal, past, unfinished, recovery    what is on disk between runs, and how --resume goes on with it
     models/     MODELS: which models there are, and how to build one like each
     source, hub/               where a pair's checkpoint is: made here, found in the cache, or downloaded

@@ -11,7 +11,8 @@ from benchmarks.record import MEASURED, SCHEMA
 from benchmarks.roofline import Traffic
 
 if TYPE_CHECKING:
-    from benchmarks.record import Checkpoint, Engine, Load, Memory, Numerics, Record, Roofline, Sample
+    from benchmarks.record import Record
+    from benchmarks.sections import Checkpoint, Engine, Load, Memory, Numerics, Roofline, Sample
     from benchmarks.session import PairSession
 
 NOT_LOADED = "the model was not loaded"

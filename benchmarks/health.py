@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from benchmarks import nvml, smallfiles
 
 if TYPE_CHECKING:
-    from benchmarks.record import Health
+    from benchmarks.sections import Health
 
 # Bits of nvmlDeviceGetCurrentClocksEventReasons that mean slower than could be (nvml.h).
 THROTTLES = {

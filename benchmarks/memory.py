@@ -21,7 +21,7 @@ from benchmarks import nvml
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from benchmarks.record import Memory
+    from benchmarks.sections import Memory
 
 RAM = ("ram_avg_bytes", "ram_peak_bytes", "ram_baseline_bytes", "ram_delta_bytes")
 SENSOR_RAM = ("sensor_ram_avg_bytes", "sensor_ram_peak_bytes", "sensor_ram_source")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from benchmarks.plan import Plan
     from benchmarks.power.base import PowerSample
     from benchmarks.power.report import Marked
-    from benchmarks.record import Health, Memory, Power, Trace
+    from benchmarks.sections import Health, Memory, Power, Trace
     from benchmarks.worker.handle import Handle
     from benchmarks.worker.protocol import Loaded
 

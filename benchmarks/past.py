@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from benchmarks.journal import Contents, Line
-    from benchmarks.record import Interruption
+    from benchmarks.sections import Interruption
 
 GAP_NS = 60_000_000_000
 Window = tuple[int, int]

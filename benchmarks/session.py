@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from benchmarks.journal import Line, PairLog
     from benchmarks.memory_guard import MemoryGuard
     from benchmarks.plan import Plan
-    from benchmarks.record import Interruption, Record
+    from benchmarks.record import Record
+    from benchmarks.sections import Interruption
     from benchmarks.worker.protocol import Loaded, Numerics
 
 

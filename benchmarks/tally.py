@@ -10,7 +10,7 @@ from benchmarks.record import DID_NOT_FIT, LATENCY_BINS, LATENCY_HIGH_S, LATENCY
 from benchmarks.worker.protocol import WorkerFailed
 
 if TYPE_CHECKING:
-    from benchmarks.record import Counts, Failures, Runs, TokenLatency
+    from benchmarks.sections import Counts, Failures, Runs, TokenLatency
     from benchmarks.worker.protocol import RunMarks
 
 MAX_RESTARTS_IN_A_ROW, MAX_RESTARTS = 3, 25

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from benchmarks.record import Record, Runs
+    from benchmarks.record import Record
+    from benchmarks.sections import Runs
     from benchmarks.study import Study
 
 HEADER = ("pair", "tokens/s", "TTFT s", "J/token", "RAM GB", "failed")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 import pandas as pd
 import pytest
 
-from benchmarks import record
+from benchmarks import sections
 from benchmarks.record import Record, faults
 from benchmarks.shape import fits
 from tests import product
@@ -156,8 +156,8 @@ def test_the_record_keeps_its_rules(study: Study) -> None:
     assert list(faults(saved)) == []
     assert set(saved) == set(get_type_hints(Record))
     for name in ("Pair", "Checkpoint", "Engine", "Load", "Counts", "Runs", "Failures", "Power", "Memory", "Health"):
-        assert set(saved[name.lower()]) == set(get_type_hints(getattr(record, name))), name
-    assert set(saved["workload"]) == set(get_type_hints(record.WorkloadInfo))
+        assert set(saved[name.lower()]) == set(get_type_hints(getattr(sections, name))), name
+    assert set(saved["workload"]) == set(get_type_hints(sections.WorkloadInfo))
     assert fits(saved, Record)
 
 

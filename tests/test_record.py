@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.record import ADDED, SCHEMA, Interruption, Record, brought_up, faults
+from benchmarks.record import ADDED, SCHEMA, Record, brought_up, faults
+from benchmarks.sections import Interruption
 from benchmarks.shape import fits
 from tests import factory, product
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from benchmarks.power.base import SensorFacts
-    from benchmarks.record import UncertaintyTerm
+    from benchmarks.sections import UncertaintyTerm
 
 Window = tuple[int, int]
 COUNTER, INTEGRATION = "counter", "integration"

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from benchmarks.power.budget import Series
-    from benchmarks.record import Phase, Phases, UncertaintyTerm
+    from benchmarks.sections import Phase, Phases, UncertaintyTerm
 
 Window = tuple[int, int]
 PHASES = ("preprocess", "vision", "prefill", "decode")

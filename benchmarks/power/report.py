@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from benchmarks.power.base import PowerSample, SensorFacts
-    from benchmarks.record import Power, Trace, UncertaintyTerm
+    from benchmarks.sections import Power, Trace, UncertaintyTerm
 
 Window = tuple[int, int]
 IdleWindow = tuple[str, Window]

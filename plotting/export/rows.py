@@ -8,7 +8,8 @@ from typing import Any, get_type_hints
 import numpy as np
 import pandas as pd
 
-from benchmarks.record import MEASURED, Runs
+from benchmarks.record import MEASURED
+from benchmarks.sections import Runs
 from plotting import series
 from plotting.metrics import METRICS
 from plotting.tables import CONDITIONS, IDENTITY, WHOLE

@@ -14,7 +14,8 @@ from benchmarks.power import phases, report
 from benchmarks.power.base import PowerSample, SensorFacts
 from benchmarks.power.budget import Series
 from benchmarks.power.phases import PHASE_PERIODS, PHASES, pooled
-from benchmarks.record import Phase, Phases, faults
+from benchmarks.record import faults
+from benchmarks.sections import Phase, Phases
 from benchmarks.shape import fits
 
 if TYPE_CHECKING:
