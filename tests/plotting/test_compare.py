@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from plotting import compare
+from plotting import compare, formats
 from tests.factory import NO_SENSOR, record, unmeasured
 from tests.plotting import made
 
@@ -42,7 +42,7 @@ def test_the_first_save_is_the_baseline(tmp_path: Path) -> None:
     ]
     assert cell(found, "b", "latency_p50_s").ratio == pytest.approx(0.5)
     assert cell(found, "b", "joules_per_token").ratio == pytest.approx(0.5)
-    assert {line.why for line in found} == {""}
+    assert {line.why for line in found if line.metric not in ("avg_ram_gb", "load_time_s")} == {""}
     assert {line.metric for line in found} == set(compare.COMPARED)
 
 
@@ -144,7 +144,7 @@ def mixed(tmp_path: Path) -> list[compare.Line]:
 
 def test_json_is_the_lines(mixed: list[compare.Line]) -> None:
     """The JSON is the lines, with null where nothing was measured."""
-    found = json.loads(compare.as_json(mixed))
+    found = json.loads(formats.as_json(mixed))
 
     assert found == [vars(line) for line in mixed]
     assert {"value": None, "ratio": None, "why": NO_SENSOR}.items() <= next(
@@ -154,7 +154,7 @@ def test_json_is_the_lines(mixed: list[compare.Line]) -> None:
 
 def test_csv_is_the_lines(mixed: list[compare.Line]) -> None:
     """The CSV has a row for each line, empty where nothing was measured, and no cell that a spreadsheet runs."""
-    rows = list(csv.DictReader(io.StringIO(compare.as_csv(mixed))))
+    rows = list(csv.DictReader(io.StringIO(formats.as_csv(mixed))))
 
     assert len(rows) == len(mixed)
     for row, line in zip(rows, mixed, strict=True):
@@ -167,11 +167,12 @@ def test_csv_is_the_lines(mixed: list[compare.Line]) -> None:
 
 def test_the_table_has_a_column_for_each_save(mixed: list[compare.Line]) -> None:
     """The table has a row for each pair and metric, with values, ratios, a dash where nothing is, and the reason."""
-    header, *rows = compare.as_table(mixed).splitlines()
+    header, *rows = formats.as_table(mixed).splitlines()
 
     assert header.split() == ["pair", "metric", "a", "b", "notes"]
     [speed] = [row for row in rows if "Phi bf16" in row and "Throughput (tokens/s)" in row]
-    assert speed.split()[-4:] == ["32.0", "64.0", "(x", "2.000)"]
+    words = "32.0 64.0 (x 2.000) 2.000 to 2.000, better b: single session"
+    assert speed.split()[4:] == words.split()
     [joules] = [row for row in rows if "Phi bf16" in row and "Energy per token" in row]
     assert joules.split()[5:] == ["(J/token)", "1.25", "-", "b:", *NO_SENSOR.split()]
     [missing] = [row for row in rows if "LLaVA bf16" in row and "Throughput" in row]
@@ -182,17 +183,19 @@ def test_a_pair_that_no_save_measured_is_one_row(tmp_path: Path) -> None:
     """A pair without a value anywhere is one row with each save's word, not a row for each metric."""
     found = lines(tmp_path, [record("phi"), unmeasured("llava", "bf16", "did not fit")], [record("phi")])
 
-    [row] = [row for row in compare.as_table(found).splitlines() if row.startswith("LLaVA")]
+    [row] = [row for row in formats.as_table(found).splitlines() if row.startswith("LLaVA")]
     assert row.split("  ")[0] == "LLaVA bf16"
     assert "did not fit" in row
     assert "not in this save" in row
 
 
 def test_markdown_is_a_whole_table(mixed: list[compare.Line]) -> None:
-    """The Markdown is one table: header, rule, and rows of as many cells."""
-    rows = compare.as_markdown(mixed).splitlines()
+    """The Markdown is one table: header, rule, rows of as many cells; then what is to be known of it, as a list."""
+    table, _, remarks = formats.as_markdown(mixed).partition("\n\n")
+    rows = table.splitlines()
 
     assert rows[0] == "| pair | metric | a | b | notes |"
     assert rows[1] == "| --- | --- | --- | --- | --- |"
     assert {row.count("|") for row in rows} == {6}
     assert any("64.0 (x 2.000)" in row for row in rows)
+    assert remarks.startswith("- b differs from a in device: =Board\\|1, Board 2.\n- single session: ")
