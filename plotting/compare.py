@@ -14,7 +14,7 @@ import pandas as pd
 
 from benchmarks.record import MEASURED
 from plotting import differences
-from plotting.differences import NOT_COMPARABLE, Difference, Side
+from plotting.differences import APART, NOT_COMPARABLE, Difference, Side
 from plotting.metrics import METRICS, SAMPLED
 from plotting.series import CONDITIONS, PAIR
 from plotting.stats import LEAST_RUNS, UNKNOWN
@@ -59,6 +59,7 @@ SAID = {
 """What may be what a comparison is about: said, and no bar."""
 SERIES = [*PAIR, *CONDITIONS]
 SOFTWARE = ["driver", "torch", "transformers"]
+NUMBER = r"^\d+_"
 
 
 @dataclass(frozen=True)
@@ -191,11 +192,20 @@ def _line(
     if min(*values, *old) <= 0:
         return replace(line, why="no ratio to figures that are not above 0", verdict=NOT_COMPARABLE), None
     same = bool((rows.iloc[0][SERIES] == before.iloc[0][SERIES]).all())
-    difference = differences.difference(_side(before, metric, others), _side(rows, metric, others), alike=same)
-    return _with(line, difference), difference
+    drawn = _side(before, metric, others), _side(rows, metric, others)
+    difference = differences.difference(*drawn, alike=same)
+    line = _with(line, difference, differences.ranks(*drawn))
+    apart = same and len(values) + len(old) > 2 and _apart(rows, before)
+    return replace(line, basis=f"{line.basis}, {APART}") if apart else line, difference
 
 
-def _with(line: Line, found: Difference) -> Line:
+def _apart(rows: pd.DataFrame, before: pd.DataFrame) -> bool:
+    """Return whether the sessions of one side all came before those of the other."""
+    (first, last), (old_first, old_last) = ((min(side["datetime"]), max(side["datetime"])) for side in (rows, before))
+    return bool(first > old_last or last < old_first)
+
+
+def _with(line: Line, found: Difference, ranks: tuple[float, float]) -> Line:
     return replace(
         line,
         ratio=found.ratio,
@@ -203,8 +213,8 @@ def _with(line: Line, found: Difference) -> Line:
         ratio_high=_known(found.high),
         basis=found.basis,
         p=_known(found.p),
-        rank_p=_known(found.rank_p),
-        effect=_known(found.effect),
+        rank_p=_known(ranks[0]),
+        effect=_known(ranks[1]),
         spread=_known(found.spread),
     )
 
@@ -239,7 +249,8 @@ def _side(rows: pd.DataFrame, metric: str, others: pd.DataFrame | None) -> Side:
     groups: tuple[tuple[float, ...], ...] = ()
     if others is not None and len(others):
         like = _like(_distinct(others[others["status"] == MEASURED]), rows.iloc[0])
-        found = [_values(group, metric) for _, group in like.groupby(SOFTWARE, sort=False)]
+        names = like["save"].str.replace(NUMBER, "", regex=True)  # of one name are sessions of one thing
+        found = [_values(group, metric) for _, group in like.groupby([*SOFTWARE, names], sort=False)]
         groups = tuple(tuple(group) for group in found if group and min(group) > 0)
     if len(values) > 1:
         return Side(values, others=groups)

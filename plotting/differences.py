@@ -25,6 +25,7 @@ LEAST_CHANGE = 0.02
 LEAST_FREEDOM = 2
 """Of other saves: two of them alone would say too little, and hide every change."""
 SINGLE = "single session"
+APART = "not in turn"
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Side:
         sessions: one value a session.
         bounds: the interval that the runs of its one session give; UNKNOWN of several sessions.
         blocks: that session's value in each block of time.
-        others: values of other sessions of the same series, those in a group alike in software.
+        others: values of other sessions of the same series, those in a group alike in software and name.
     """
 
     sessions: tuple[float, ...]
@@ -60,9 +61,6 @@ class Difference:
         p: two-sided; under 1 - LEVEL just where the interval is clear of 1.
         spread: standard deviation from session to session, relative; NaN where nothing is known.
         basis: what the interval is drawn from, in words.
-        rank_p: of the Mann-Whitney test on sessions, or on blocks in time; NaN without two units a side.
-        effect: Cliff's delta of the same units, -1 to 1: the share of couples in which `after` is the
-            larger, less the share in which it is the smaller.
     """
 
     ratio: float
@@ -71,8 +69,6 @@ class Difference:
     p: float
     spread: float
     basis: str
-    rank_p: float
-    effect: float
 
 
 @dataclass(frozen=True)
@@ -90,10 +86,9 @@ def difference(before: Side, after: Side, *, alike: bool) -> Difference:
     if alike or 0 in [variance.freedom for variance in variances]:
         shared = [group for side in (before, after) for group in _groups(side)]
         variances = [_pooled(dict.fromkeys(shared))] * 2
-    rank_p, effect = _ranks(*_units(before, after))
     if variances[0].freedom == 0:
         low, high = within
-        return Difference(ratio, low, high, _p_of_bounds(ratio, within), math.nan, SINGLE, rank_p, effect)
+        return Difference(ratio, low, high, _p_of_bounds(ratio, within), math.nan, SINGLE)
     error, freedom = _welch(variances, before, after, alike=variances[0] is variances[1])
     half = t_quantile(freedom) * error
     bounds, p = (ratio * math.exp(-half), ratio * math.exp(half)), _p_of_t(math.log(ratio), error, freedom)
@@ -101,7 +96,7 @@ def difference(before: Side, after: Side, *, alike: bool) -> Difference:
         bounds = min(bounds[0], within[0]), max(bounds[1], within[1])
         p = max(p, _p_of_bounds(ratio, within))
     spread = math.exp(math.sqrt(sum(variance.value for variance in variances) / 2)) - 1
-    return Difference(ratio, *bounds, p, spread, _basis(before, after), rank_p, effect)
+    return Difference(ratio, *bounds, p, spread, _basis(before, after))
 
 
 def verdict(found: Difference, p_adjusted: float, *, higher_is_better: bool) -> str:
@@ -115,9 +110,27 @@ def verdict(found: Difference, p_adjusted: float, *, higher_is_better: bool) -> 
     return BETTER if (found.ratio > 1) == higher_is_better else WORSE
 
 
+def ranks(before: Side, after: Side) -> tuple[float, float]:
+    """Return the p of the Mann-Whitney test, and Cliff's delta: no distribution is supposed.
+
+    Ranked are sessions, or where there is one a side its blocks in time; NaN without two of them a side.
+    Cliff's delta is the share of couples in which `after` is the larger, less that in which it is the smaller.
+    """
+    one = len(before.sessions) == len(after.sessions) == 1
+    old, new = (before.blocks, after.blocks) if one else (before.sessions, after.sessions)
+    if min(len(old), len(new)) < 2:
+        return UNKNOWN
+    if len({*old, *new}) == 1:
+        return 1.0, 0.0
+    from scipy.stats import mannwhitneyu  # noqa: PLC0415 - half a second that only a comparison takes
+
+    found = mannwhitneyu(new, old)
+    return float(found.pvalue), 2 * float(found.statistic) / (len(old) * len(new)) - 1
+
+
 def adjusted(p: Sequence[float]) -> list[float]:
     """Return p-values corrected for their number, by Benjamini and Hochberg; NaN stays NaN, and is not counted."""
-    from scipy.stats import false_discovery_control  # noqa: PLC0415 - half a second that only a comparison takes
+    from scipy.stats import false_discovery_control  # noqa: PLC0415 - as above
 
     known = [value for value in p if not math.isnan(value)]
     corrected = iter(false_discovery_control(known) if known else [])
@@ -175,24 +188,6 @@ def _p_of_bounds(ratio: float, bounds: Bounds) -> float:
 
 def _p_of_t(change: float, error: float, freedom: float) -> float:
     return float(change == 0) if error == 0 else float(2 * stdtr(freedom, -abs(change) / error))
-
-
-def _units(before: Side, after: Side) -> tuple[Sequence[float], Sequence[float]]:
-    """Return what is ranked: sessions, or where there is one a side its blocks in time."""
-    one = len(before.sessions) == len(after.sessions) == 1
-    return (before.blocks, after.blocks) if one else (before.sessions, after.sessions)
-
-
-def _ranks(before: Sequence[float], after: Sequence[float]) -> tuple[float, float]:
-    """Return the p of the Mann-Whitney test, and Cliff's delta."""
-    if min(len(before), len(after)) < 2:
-        return math.nan, math.nan
-    if len({*before, *after}) == 1:
-        return 1.0, 0.0
-    from scipy.stats import mannwhitneyu  # noqa: PLC0415 - as above
-
-    found = mannwhitneyu(after, before)
-    return float(found.pvalue), 2 * float(found.statistic) / (len(before) * len(after)) - 1
 
 
 def _basis(before: Side, after: Side) -> str:

@@ -9,7 +9,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from plotting.differences import NOT_COMPARABLE, SINGLE
+from plotting.differences import APART, NOT_COMPARABLE, SINGLE
 from plotting.metrics import METRICS
 from plotting.page import escape
 from plotting.summary import aligned
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
     from plotting.compare import Line
 
-NOTE = (
-    f"{SINGLE}: its interval is of the runs of one session a side, and does not know how far sessions lie apart; "
-    "three saves a side do."
-)
+NOTES = {
+    SINGLE: "its interval is of the runs of one session a side, and does not know how far sessions lie apart; "
+    "three saves a side do",
+    APART: "all sessions of one side came before those of the other, so that what drifts from hour to hour counts as "
+    "a difference; make them in turn, A B A B A B",
+}
 
 
 def as_table(found: Sequence[Line]) -> str:
@@ -75,9 +77,14 @@ def _notes(cells: Sequence[Line]) -> str:
 
 
 def _remarks(found: Sequence[Line]) -> list[str]:
+    """Return in what sides differ beside their figures, and what the words of the notes mean."""
     differing = dict.fromkeys((line.save, line.differs) for line in found if line.differs)
-    remarks = [f"{side} differs from {found[0].save} in {words}." for side, words in differing]
-    return [*remarks, *([NOTE] if any(line.basis == SINGLE for line in found) else [])]
+    notes = [f"{word}: {NOTES[word]}." for word in NOTES if any(_says(line, word) for line in found)]
+    return [*(f"{side} differs from {found[0].save} in {words}." for side, words in differing), *notes]
+
+
+def _says(line: Line, word: str) -> bool:
+    return line.basis == word or line.basis.endswith(f", {word}")
 
 
 def as_csv(found: Sequence[Line]) -> str:

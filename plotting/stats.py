@@ -125,6 +125,6 @@ class Resampling:
         return found
 
 
-def stack(columns: Sequence[Sequence[Any]]) -> Array:
+def stack(columns: Sequence[Sequence[float] | NDArray[Any]]) -> Array:
     """Return columns of equal length as one matrix, runs x columns."""
     return np.array(columns, dtype=np.float64).T
