@@ -78,7 +78,7 @@ class Line:
         ratio_low, ratio_high: 95% interval of `ratio`.
         verdict: better, worse, within noise or not comparable; "" of the baseline.
         basis: what the interval of the ratio is drawn from.
-        p, p_adjusted: that there is no difference; corrected for the number of pairs.
+        p, p_adjusted: that there is no difference; corrected for the number of pairs and metrics.
         rank_p, effect: Mann-Whitney's p and Cliff's delta, of sessions, or of blocks in time.
         spread: standard deviation from session to session, relative.
         differs: in what two comparable sides differ all the same.
@@ -115,6 +115,7 @@ def lines(
     `others` are rows of further saves, which tell how far sessions of a series lie apart.
     """
     baseline, *_ = sides
+    others = None if others is None or others.empty else _further(sides, others)
     found, drawn = [], []
     for pair in dict.fromkeys(pair for table in sides.values() for pair in _pairs(table)):
         rows = {name: _sessions(table, pair) for name, table in sides.items()}
@@ -144,12 +145,20 @@ def _sessions(table: pd.DataFrame, pair: tuple[str, str]) -> pd.DataFrame:
     measured = _distinct(found[found["status"] == MEASURED])
     if len(measured):
         return _like(measured, measured.iloc[0])
-    return pd.concat([found[found["save"] != ""], found])[:1]  # what was tried, before what never was
+    tried = found[found["save"] != ""]  # not a hole of that session's table
+    return tried[:1] if len(tried) else found[:1]
 
 
 def _distinct(rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows without copies of a save: a copy is no session."""
     return rows.drop_duplicates([*SERIES, "datetime", *METRICS])
+
+
+def _further(sides: dict[str, pd.DataFrame], others: pd.DataFrame) -> pd.DataFrame:
+    """Return the measured rows of other saves that are no copies of a side's."""
+    together = pd.concat([*sides.values(), others], ignore_index=True)
+    kept = _distinct(together).loc[sum(map(len, sides.values())) :]
+    return kept[kept["status"] == MEASURED]
 
 
 def _like(rows: pd.DataFrame, row: pd.Series) -> pd.DataFrame:
@@ -220,27 +229,27 @@ def _with(line: Line, found: Difference, ranks: tuple[float, float]) -> Line:
 
 
 def _judged(found: Sequence[Line], drawn: Sequence[Difference | None]) -> list[Line]:
-    """Return the lines with their verdicts, p corrected for the number of pairs of a metric and side."""
-    groups: dict[tuple[str, str], list[int]] = {}
+    """Return the lines with their verdicts, p corrected for all pairs and metrics of a side."""
+    groups: dict[str, list[tuple[int, Difference]]] = {}
     for place, (line, difference) in enumerate(zip(found, drawn, strict=True)):
         if difference is not None:
-            groups.setdefault((line.metric, line.save), []).append(place)
+            groups.setdefault(line.save, []).append((place, difference))
     judged = list(found)
-    for (metric, _), places in groups.items():
-        known = [difference for place in places if (difference := drawn[place]) is not None]
-        for place, difference, p in zip(places, known, differences.adjusted([d.p for d in known]), strict=True):
-            judged[place] = _judge(found[place], metric, difference, p)
+    for group in groups.values():
+        corrected = differences.adjusted([difference.p for _, difference in group])
+        for (place, difference), p in zip(group, corrected, strict=True):
+            judged[place] = _judge(found[place], difference, p)
     return judged
 
 
-def _judge(line: Line, metric: str, difference: Difference, p: float) -> Line:
-    better = METRICS[metric].higher_is_better
+def _judge(line: Line, difference: Difference, p: float) -> Line:
+    better = METRICS[line.metric].higher_is_better
     if better is None:
         return replace(line, verdict=NOT_COMPARABLE, why="neither way is better")
     verdict = differences.verdict(difference, p, higher_is_better=better)
     few = f"too few runs for an interval, which takes {LEAST_RUNS} at the least"
     one = "one value a session, whose spread is not known: give three saves a side"
-    why = "" if verdict != NOT_COMPARABLE else few if metric in SAMPLED else one
+    why = "" if verdict != NOT_COMPARABLE else few if line.metric in SAMPLED else one
     return replace(line, verdict=verdict, p_adjusted=_known(p), why=why)
 
 
@@ -248,7 +257,7 @@ def _side(rows: pd.DataFrame, metric: str, others: pd.DataFrame | None) -> Side:
     values = tuple(_values(rows, metric))
     groups: tuple[tuple[float, ...], ...] = ()
     if others is not None and len(others):
-        like = _like(_distinct(others[others["status"] == MEASURED]), rows.iloc[0])
+        like = _like(others, rows.iloc[0])
         names = like["save"].str.replace(NUMBER, "", regex=True)  # of one name are sessions of one thing
         found = [_values(group, metric) for _, group in like.groupby([*SOFTWARE, names], sort=False)]
         groups = tuple(tuple(group) for group in found if group and min(group) > 0)

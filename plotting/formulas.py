@@ -266,18 +266,28 @@ def _phase(record: Record, name: str) -> float | str:
     return _reason(phase, "energy_j") if joules is None else float(joules)
 
 
-def mbu(record: Record) -> Result:
-    """Return the model-bandwidth utilisation of decoding, 0 to 1.
-
-    Formula: sum over runs of decode steps x bytes of a step / sum of decode times / peak bandwidth,
-    where a step reads weights + sequences x (rows + KV x context), sliding windows capped, at the mean
-    context of its run: prompt + image tokens + half of the new ones. It is None where the weights may
-    stay in the last-level cache, and where it is over 1, which is an error of ours.
-    """
+def _mbu(record: Record) -> Result:
     found = bandwidth_share(record)
     if isinstance(found, str):
         return None, found
     return (found, "") if found <= 1 else (None, over_one(found))
+
+
+def _mbu_parts(record: Record) -> Totals:
+    part = _section(record, "roofline")
+    peak, runs = float(part["bandwidth_bytes_per_s"]), _traffic(record)
+    columns = [] if runs is None else [[_read(part, *run[:-1]) for run in runs], [run[-1] for run in runs]]
+    return Totals(columns, lambda read, span: read / span / peak)
+
+
+mbu = Sampled(_mbu, _mbu_parts)
+"""The model-bandwidth utilisation of decoding, 0 to 1.
+
+Formula: sum over runs of decode steps x bytes of a step / sum of decode times / peak bandwidth,
+where a step reads weights + sequences x (rows + KV x context), sliding windows capped, at the mean
+context of its run: prompt + image tokens + half of the new ones. It is None where the weights may
+stay in the last-level cache, and where it is over 1, which is an error of ours.
+"""
 
 
 def over_one(share: float) -> str:
@@ -296,13 +306,17 @@ def bandwidth_share(record: Record) -> float | str:
             f"the decoder's weights ({weights / 1e6:.0f} MB) are less than {CACHE_FACTOR} times the last-level cache "
             f"({cache / 1e6:.0f} MB), so decoding says little on memory"
         )
-    names = ("new_tokens", "sequences", "prompt_tokens", "image_tokens", "decode_s")
-    columns = [_column(record, name) for name in names]
-    known = [column for column in columns if column is not None]
-    if len(known) < len(columns) or sum(known[-1]) <= 0:
+    runs = _traffic(record)
+    if runs is None or sum(run[-1] for run in runs) <= 0:
         return _reason(_section(record, "runs"), "decode_s")
-    read = sum(_read(part, *run) for run in zip(*known[:-1], strict=True))
-    return read / sum(known[-1]) / float(peak)
+    return sum(_read(part, *run[:-1]) for run in runs) / sum(run[-1] for run in runs) / float(peak)
+
+
+def _traffic(record: Record) -> list[tuple[float, ...]] | None:
+    """Return what each run's decode steps read for, and how long they took, s."""
+    names = ("new_tokens", "sequences", "prompt_tokens", "image_tokens", "decode_s")
+    columns = [column for name in names if (column := _column(record, name)) is not None]
+    return list(zip(*columns, strict=True)) if len(columns) == len(names) else None
 
 
 def _read(part: Record, new: float, sequences: float, prompt: float, image: float) -> float:

@@ -54,16 +54,13 @@ class Spread:
     blocks: tuple[float, ...]
 
 
-def spreads(
-    record: Record, values: Mapping[str, float], formulas: Mapping[str, Callable[..., Any]]
-) -> dict[str, Spread]:
+def spreads(record: Record, values: Mapping[str, float], formulas: Mapping[str, Sampled]) -> dict[str, Spread]:
     """Return {metric: spread} of the metrics that have a value and are made of runs; {} of too few runs."""
     requests = (record.get("runs") or {}).get("request") or []
     if len(requests) < stats.LEAST_RUNS:
         return {}
     runs = stats.Resampling(requests)
-    sampled = {name: formula.parts(record) for name, formula in formulas.items() if isinstance(formula, Sampled)}
-    known = {name: part for name, part in sampled.items() if math.isfinite(values[name])}
+    known = {name: formula.parts(record) for name, formula in formulas.items() if math.isfinite(values[name])}
     columns = {name: _columns(part, values[name]) for name, part in known.items()}
     stacked = [column for found in columns.values() for column in found]
     if not stacked:

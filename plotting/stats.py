@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -117,12 +118,10 @@ class Resampling:
         # A share that no draw moves still lies between two runs' shares
         return ordered[first - 1] if first >= 1 else math.nan, ordered[last - 1] if last <= runs else math.nan
 
-    def by_block(self, column: Sequence[float]) -> list[list[float]]:
+    def by_block(self, column: Sequence[float]) -> list[Sequence[float]]:
         """Return the runs' values, block by block."""
-        found: list[list[float]] = [[] for _ in range(self._count)]
-        for block, value in zip(self.blocks, column, strict=True):
-            found[block].append(value)
-        return found
+        edges = np.searchsorted(self.blocks, range(self._count + 1)).tolist()
+        return [column[first:last] for first, last in pairwise(edges)]
 
 
 def stack(columns: Sequence[Sequence[float] | NDArray[Any]]) -> Array:

@@ -7,6 +7,7 @@ import io
 import json
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
 
 from plotting import compare, formats
@@ -96,6 +97,66 @@ def test_unlike_sensors_bar_only_their_own_ratios(
 
     assert {line.metric for line in found if line.ratio is None} == barred
     assert {line.why for line in found if line.ratio is None} == {f"not comparable: {words} differ"}
+
+
+def side(folder: Path, *sessions: tuple[int, float]) -> pd.DataFrame:
+    """Return a side of sessions of Phi, each (hour of the day, latency)."""
+    stamps = [f"2026-11-24T{hour:02d}:00:00+00:00" for hour, _ in sessions]
+    tables = [
+        made.one(folder / stamp, record("phi", latency_s=latency), datetime=stamp)
+        for stamp, (_, latency) in zip(stamps, sessions, strict=True)
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def test_sessions_that_were_not_in_turn_are_said(tmp_path: Path) -> None:
+    """Where all sessions of one side came before those of the other the note says so, and what to do instead."""
+    block = {"a": side(tmp_path / "a", (1, 0.5), (2, 0.51)), "b": side(tmp_path / "b", (3, 0.5), (4, 0.51))}
+    turns = {"a": side(tmp_path / "c", (1, 0.5), (3, 0.51)), "b": side(tmp_path / "d", (2, 0.5), (4, 0.51))}
+    found, in_turn = compare.lines(block), compare.lines(turns)
+
+    assert cell(found, "b").basis == "2 + 2 sessions, not in turn"
+    assert cell(in_turn, "b").basis == "2 + 2 sessions"
+    assert "not in turn: all sessions of one side came before" in formats.as_table(found)
+    assert "make them in turn, A B A B A B." in formats.as_table(found)
+
+
+def test_a_side_is_the_geometric_mean_of_its_sessions(tmp_path: Path) -> None:
+    """The value of several sessions is their geometric mean, so that the ratio is that of the values shown."""
+    sides = {"a": side(tmp_path / "a", (1, 0.4), (3, 0.5)), "b": side(tmp_path / "b", (2, 0.8), (4, 1.0))}
+    line, before = (cell(compare.lines(sides), name) for name in "ba")
+
+    assert before.value == pytest.approx(16 / (0.4 * 0.5) ** 0.5)
+    assert (line.value or 0) / (before.value or 1) == pytest.approx(line.ratio)
+    assert (before.low, before.high, before.sessions) == (None, None, 2)
+
+
+def test_rows_that_cannot_be_right_are_not_compared(tmp_path: Path) -> None:
+    """A row with infinite outputs, or a bandwidth over the peak, has no verdict, and the reason."""
+    odd, over = record("phi"), record("phi")
+    odd["health"]["finite_logits"] = False
+    over["roofline"]["bandwidth_bytes_per_s"] = 1e6
+    found = lines(tmp_path, [record("phi")], [odd], [over])
+
+    assert (cell(found, "b").verdict, cell(found, "b").why) == (
+        "not comparable",
+        "not comparable: outputs are not finite",
+    )
+    assert cell(found, "c").why.startswith("not comparable: MBU would be ")
+
+
+def test_what_differs_beside_is_said(tmp_path: Path) -> None:
+    """Another version or power mode bars no ratio, and stands below the table."""
+    newer = record("phi")
+    newer["engine"]["versions"]["torch"] = "2.15.0"
+    tables = {
+        "a": made.one(tmp_path / "a", record("phi"), power_mode="30W"),
+        "b": made.one(tmp_path / "b", newer, power_mode="MAXN"),
+    }
+    found = compare.lines(tables)
+
+    assert cell(found, "b").ratio == 1
+    assert "b differs from a in power mode: 30W, MAXN; torch: 2.14.1, 2.15.0." in formats.as_table(found).splitlines()
 
 
 def test_missing_pairs_are_said(tmp_path: Path) -> None:

@@ -301,6 +301,9 @@ def test_other_saves_know_the_spread(sessions: Path, capsys: pytest.CaptureFixtu
     assert new["spread"] == pytest.approx(0.001 / 2**0.5, rel=0.01)  # two that lie 0.1% apart, twice
     assert new["verdict"] == "worse"
 
+    (sessions / "0007_old.json").write_bytes((sessions / "0000_old.json").read_bytes())  # a copy is no further save
+    assert compared(capsys, sessions, "0000_old", "0000_new")[1]["basis"] == new["basis"]
+
 
 @pytest.mark.parametrize(("gate", "code"), [("tokens_per_sec<-5%", 1), ("tokens_per_sec<-20%", 0)])
 def test_a_gate_sets_the_exit_code(sessions: Path, capsys: pytest.CaptureFixture[str], gate: str, code: int) -> None:

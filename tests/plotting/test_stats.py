@@ -20,7 +20,7 @@ from tests.plotting.simulated import Bench
 if TYPE_CHECKING:
     from pathlib import Path
 
-SESSIONS = 1000
+SESSIONS = 2000
 
 
 def share(bounds: list[stats.Bounds], truth: float) -> float:
@@ -30,7 +30,7 @@ def share(bounds: list[stats.Bounds], truth: float) -> float:
 
 @pytest.mark.parametrize("runs", [100, 300])
 def test_tokens_per_sec_is_covered(runs: int) -> None:
-    """Of 1,000 sessions of related runs the 95% interval of the rate holds the true one in 92% to 98%."""
+    """Of 2,000 sessions of related runs the 95% interval of the rate holds the true one in 92% to 98%."""
     bench = Bench(runs)
     truth = runs / float(bench.times.sum() * math.exp(bench.noise**2 / 2))
 
@@ -39,7 +39,7 @@ def test_tokens_per_sec_is_covered(runs: int) -> None:
 
 @pytest.mark.parametrize("q", [0.5, 0.95])
 def test_quantiles_are_covered(q: float) -> None:
-    """Of 1,000 sessions of 300 runs the 95% intervals of the latency's p50 and p95 hold the true ones in 92% to 98%."""
+    """Of 2,000 sessions of 300 runs the 95% intervals of the latency's p50 and p95 hold the true ones in 92% to 98%."""
     bench = Bench(300)
     truth = float(np.quantile(Bench(300, memory=0).sessions(4000), q))
 
