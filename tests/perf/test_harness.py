@@ -16,6 +16,7 @@ from plotting import frame, load
 from plotting.figures import FIGURES
 from plotting.metrics import SAMPLED
 from plotting.sampling import spreads
+from plotting.stats import LEAST_RUNS
 from tests import factory
 from tests.models.test_miniatures import job
 
@@ -92,8 +93,9 @@ def test_reading(saves: list[Path], benchmark: BenchmarkFixture, size: Size) -> 
 @pytest.mark.benchmark(group="plotting")
 def test_intervals(benchmark: BenchmarkFixture, size: Size) -> None:
     """The 95% intervals of all metrics of one pair."""
-    made = factory.record(runs=size.runs)
-    made["runs"]["request"] = [run % 12 for run in range(size.runs)]
+    runs = max(size.runs, LEAST_RUNS)
+    made = factory.record(runs=runs)
+    made["runs"]["request"] = [run % 12 for run in range(runs)]
     values = {name: formula(made)[0] or math.nan for name, formula in SAMPLED.items()}
     found = benchmark(spreads, made, values, SAMPLED)
 
