@@ -1,6 +1,6 @@
 """The command line: `python -m plotting` and `python -m plotting compare`.
 
-Exit codes: 0 done; 1 --strict found problems; 2 bad usage or nothing to read.
+Exit codes: 0 done; 1 --strict found problems, or a gate failed; 2 bad usage or nothing to read.
 """
 
 from __future__ import annotations
@@ -20,8 +20,12 @@ if TYPE_CHECKING:
 
 RESULTS = Path("results")
 DONE, STRICT, USAGE = 0, 1, 2
+FAILED = 1
 FORMATS = ("table", "markdown", "json", "csv")
 EXPORTS = ("parquet", "csv", "jsonl", "customBiggerIsBetter", "customSmallerIsBetter")
+ENOUGH_SESSIONS = 3
+MOST_OTHERS = 30
+"""Further saves that are read for the spread between sessions: a full study's takes 80 ms each."""
 
 
 class UsageError(Exception):
@@ -78,11 +82,19 @@ def _exports(text: str) -> tuple[str, ...]:
 def _compare_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m plotting compare",
-        description="Set saves side by side, pair by pair. The first is the baseline.",
+        description="Set saves side by side, pair by pair. The first side is the baseline. A pattern that matches "
+        "several like saves is one side of so many sessions; a pattern alone, or of unlike ones, is a side for each.",
         allow_abbrev=False,
     )
     _add_sources(parser, nargs="+")
     parser.add_argument("--format", choices=FORMATS, default="table", help="default: %(default)s")
+    parser.add_argument(
+        "--fail-if",
+        action="append",
+        default=[],
+        metavar="GATE",
+        help="exit with 1 where a pair is worse by more, e.g. 'tokens_per_sec<-5%%' (repeatable)",
+    )
     return parser
 
 
@@ -121,24 +133,80 @@ def _plot(options: argparse.Namespace) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
+    from plotting import compare, formats, gates  # noqa: PLC0415 - as above
+
+    try:
+        limits = [gates.parse(text) for text in options.fail_if]
+    except gates.BadGate as error:
+        raise UsageError(str(error)) from None
+    read = _Reader()
+    sides = _sides(options, read)
+    metrics = list(dict.fromkeys([*compare.COMPARED, *(gate.metric for gate in limits)]))
+    few = any(table.loc[table["save"] != "", "save"].nunique() < ENOUGH_SESSIONS for table in sides.values())
+    others = _others(options, read) if few else None
+    _warn(read.problems)
+    found = compare.lines(sides, others, metrics)
+    print(formats.FORMATS[options.format](found), end="")
+    failures = gates.failures(limits, found)
+    _warn(failures)
+    return FAILED if failures else DONE
+
+
+class _Reader:
+    """Reads each save once, and gathers what it leaves out."""
+
+    def __init__(self) -> None:
+        self.tables: dict[Path, pd.DataFrame] = {}
+        self.problems: list[str] = []
+
+    def __call__(self, path: Path) -> pd.DataFrame:
+        if path not in self.tables:
+            saves, self.tables[path] = _read([path])
+            self.problems += saves.problems
+        return self.tables[path]
+
+
+def _sides(options: argparse.Namespace, read: _Reader) -> dict[str, pd.DataFrame]:
+    """Return {name: table} of the sides, the baseline first; a save stands on the first side that names it."""
+    import pandas as pd  # noqa: PLC0415 - as above
+
     from plotting import compare  # noqa: PLC0415 - as above
 
-    groups = {pattern: _paths([pattern], options.results) for pattern in options.saves}
-    paths = list(dict.fromkeys(path for found in groups.values() for path in found))
-    if len(paths) < 2:
+    groups, taken = [], set[Path]()
+    for pattern in options.saves:
+        groups.append((pattern, [path for path in _paths([pattern], options.results) if path not in taken]))
+        taken.update(groups[-1][1])
+    if len(taken) < 2:
         raise UsageError(
-            f"compare: found only {paths[0].stem!r}, and it takes two saves; type python -m plotting compare A B "
-            f"with names from: {_names(options.results)}."
+            f"compare: found only {next(iter(taken)).stem!r}, and it takes two saves; type python -m plotting compare "
+            f"A B with names from: {_names(options.results)}."
         )
-    tables: dict[str, pd.DataFrame] = {}
-    problems: list[str] = []
-    for path in paths:
-        saves, table = _read([path])
-        problems += saves.problems
-        tables[path.stem if path.stem not in tables else str(path)] = table
-    _warn(problems)
-    print(compare.FORMATS[options.format](compare.lines(tables)), end="")
-    return DONE
+    sides: dict[str, pd.DataFrame] = {}
+    for pattern, paths in groups:
+        tables = {path: read(path) for path in paths}
+        if len(tables) > 1 and len(options.saves) > 1 and compare.alike(list(tables.values())):
+            sides[pattern] = pd.concat(tables.values(), ignore_index=True)
+            continue
+        for path, table in tables.items():
+            sides[path.stem if path.stem not in sides else str(path)] = table
+    if len(sides) < 2:
+        raise UsageError(
+            f"compare: {groups[0][0]!r} stands for all of these saves as sessions of one side, and it takes two sides; "
+            f"type python -m plotting compare A B with names from: {_names(options.results)}."
+        )
+    return sides
+
+
+def _others(options: argparse.Namespace, read: _Reader) -> pd.DataFrame:
+    """Return the rows of the other saves in the folders: how far sessions of a series lie apart."""
+    import pandas as pd  # noqa: PLC0415 - as above
+
+    from plotting import frame  # noqa: PLC0415 - as above
+
+    folders = [folder for folder in options.results or [RESULTS] if folder.is_dir()]
+    paths = [path for folder in folders for path in load.find(folder) if path not in read.tables]
+    tables = [frame.build(load.load([path])) for path in paths[-MOST_OTHERS:]]
+    return pd.concat([table for table in tables if len(table)] or [pd.DataFrame()], ignore_index=True)
 
 
 def _paths(patterns: Sequence[str], folders: Sequence[Path] | None) -> list[Path]:

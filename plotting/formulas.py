@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.record import CACHE_FACTOR, ENERGY_COVERAGE, ENERGY_RUNS
+from plotting.sampling import Order, Sampled, Totals
 from plotting.stats import quantile
 
 if TYPE_CHECKING:
@@ -44,8 +45,13 @@ def _missing(record: Record, name: str) -> Result:
     return None, _reason(_section(record, "runs"), name)
 
 
-def rate(counted: str, seconds: str = "latency_s", *, less: str | None = None) -> Callable[[Record], Result]:
+def rate(counted: str, seconds: str = "latency_s", *, less: str | None = None) -> Sampled:
     """Return sum of `counted` (less sum of `less`) / sum of `seconds`."""
+
+    def parts(record: Record) -> Totals:
+        names = [counted, seconds, *([less] if less else [])]
+        columns = [column for name in names if (column := _column(record, name)) is not None]
+        return Totals(columns, lambda count, span, first=0.0: (count - first) / span)
 
     def compute(record: Record) -> Result:
         counts, spans = _column(record, counted), _column(record, seconds)
@@ -54,11 +60,10 @@ def rate(counted: str, seconds: str = "latency_s", *, less: str | None = None) -
         total = sum(counts) - sum(_column(record, less) or [] if less else [])
         return (total / sum(spans), "") if sum(spans) > 0 else (None, "the windows have no length")
 
-    return compute
+    return Sampled(compute, parts)
 
 
-def total_rate(record: Record) -> Result:
-    """Return (prompt + image + new tokens) / sum of windows."""
+def _total_rate(record: Record) -> Result:
     parts = [_column(record, name) for name in ("prompt_tokens", "image_tokens", "new_tokens")]
     spans = _column(record, "latency_s")
     if spans is None or any(part is None for part in parts):
@@ -67,14 +72,24 @@ def total_rate(record: Record) -> Result:
     return (total / sum(spans), "") if sum(spans) > 0 else (None, "the windows have no length")
 
 
-def quantile_of(name: str, q: float) -> Callable[[Record], Result]:
+def _total_parts(record: Record) -> Totals:
+    names = ("prompt_tokens", "image_tokens", "new_tokens", "latency_s")
+    columns = [column for name in names if (column := _column(record, name)) is not None]
+    return Totals(columns, lambda prompt, image, new, span: (prompt + image + new) / span)
+
+
+total_rate = Sampled(_total_rate, _total_parts)
+"""(prompt + image + new tokens) / sum of windows."""
+
+
+def quantile_of(name: str, q: float) -> Sampled:
     """Return a quantile of a column of the runs, by order statistics."""
 
     def compute(record: Record) -> Result:
         values = _column(record, name)
         return _missing(record, name) if values is None else (quantile(values, q), "")
 
-    return compute
+    return Sampled(compute, lambda record: Order(_column(record, name) or [], q))
 
 
 @dataclass(frozen=True)
@@ -89,7 +104,13 @@ class Energy:
 
 
 def energy(record: Record) -> Energy | str:
-    """Return the energy of the runs that samples cover, or why there is none.
+    """Return the energy of the runs that samples cover, or why there is none."""
+    found = _energy_columns(record)
+    return found if isinstance(found, str) else Energy(*map(sum, found))
+
+
+def _energy_columns(record: Record) -> list[list[float]] | str:
+    """Return what `Energy` sums up, run by run, 0 in the runs that do not count; or why there is none.
 
     A run counts from a coverage of ENERGY_COVERAGE on; fewer than ENERGY_RUNS of the good runs is none.
     """
@@ -100,15 +121,21 @@ def energy(record: Record) -> Energy | str:
     beside = [_column(record, name) for name in ("latency_s", "new_tokens", "images", "sequences")]
     if any(column is None for column in beside):
         return "the save does not hold time, tokens and photographs of every run"
-    columns = zip(joules, coverage, *(column for column in beside if column), strict=True)
-    good = [(j, *others) for j, share, *others in columns if j is not None and share >= ENERGY_COVERAGE]
-    if len(good) < ENERGY_RUNS * len(joules) or not good:
-        return f"power samples cover {len(good)} of {len(joules)} runs, and {ENERGY_RUNS:.0%} are needed"
-    return Energy(*(float(sum(column)) for column in zip(*good, strict=True)))
+    covered = [j is not None and share >= ENERGY_COVERAGE for j, share in zip(joules, coverage, strict=True)]
+    good = sum(covered)
+    if good < ENERGY_RUNS * len(joules) or not good:
+        return f"power samples cover {good} of {len(joules)} runs, and {ENERGY_RUNS:.0%} are needed"
+    columns = [joules, *(column for column in beside if column)]
+    return [[float(v) if counts else 0.0 for v, counts in zip(column, covered, strict=True)] for column in columns]
 
 
-def from_energy(formula: Callable[[Energy, float], float], *, net: bool = False) -> Callable[[Record], Result]:
+def from_energy(formula: Callable[[Energy, float], float], *, net: bool = False) -> Sampled:
     """Return a metric of (energy, idle watts)."""
+
+    def parts(record: Record) -> Totals:
+        found, idle = _energy_columns(record), _section(record, "power").get("idle_w") if net else 0.0
+        columns = [] if isinstance(found, str) else found
+        return Totals(columns, lambda *totals: formula(Energy(*totals), float(idle or 0)))
 
     def compute(record: Record) -> Result:
         found = energy(record)
@@ -122,7 +149,7 @@ def from_energy(formula: Callable[[Energy, float], float], *, net: bool = False)
             return None, "the sensor read no energy"
         return formula(found, float(idle)), ""
 
-    return compute
+    return Sampled(compute, parts)
 
 
 def gigabytes(name: str, section: str = "memory") -> Callable[[Record], Result]:
@@ -239,18 +266,28 @@ def _phase(record: Record, name: str) -> float | str:
     return _reason(phase, "energy_j") if joules is None else float(joules)
 
 
-def mbu(record: Record) -> Result:
-    """Return the model-bandwidth utilisation of decoding, 0 to 1.
-
-    Formula: sum over runs of decode steps x bytes of a step / sum of decode times / peak bandwidth,
-    where a step reads weights + sequences x (rows + KV x context), sliding windows capped, at the mean
-    context of its run: prompt + image tokens + half of the new ones. It is None where the weights may
-    stay in the last-level cache, and where it is over 1, which is an error of ours.
-    """
+def _mbu(record: Record) -> Result:
     found = bandwidth_share(record)
     if isinstance(found, str):
         return None, found
     return (found, "") if found <= 1 else (None, over_one(found))
+
+
+def _mbu_parts(record: Record) -> Totals:
+    part = _section(record, "roofline")
+    peak, runs = float(part["bandwidth_bytes_per_s"]), _traffic(record)
+    columns = [] if runs is None else [[_read(part, *run[:-1]) for run in runs], [run[-1] for run in runs]]
+    return Totals(columns, lambda read, span: read / span / peak)
+
+
+mbu = Sampled(_mbu, _mbu_parts)
+"""The model-bandwidth utilisation of decoding, 0 to 1.
+
+Formula: sum over runs of decode steps x bytes of a step / sum of decode times / peak bandwidth,
+where a step reads weights + sequences x (rows + KV x context), sliding windows capped, at the mean
+context of its run: prompt + image tokens + half of the new ones. It is None where the weights may
+stay in the last-level cache, and where it is over 1, which is an error of ours.
+"""
 
 
 def over_one(share: float) -> str:
@@ -269,13 +306,17 @@ def bandwidth_share(record: Record) -> float | str:
             f"the decoder's weights ({weights / 1e6:.0f} MB) are less than {CACHE_FACTOR} times the last-level cache "
             f"({cache / 1e6:.0f} MB), so decoding says little on memory"
         )
-    names = ("new_tokens", "sequences", "prompt_tokens", "image_tokens", "decode_s")
-    columns = [_column(record, name) for name in names]
-    known = [column for column in columns if column is not None]
-    if len(known) < len(columns) or sum(known[-1]) <= 0:
+    runs = _traffic(record)
+    if runs is None or sum(run[-1] for run in runs) <= 0:
         return _reason(_section(record, "runs"), "decode_s")
-    read = sum(_read(part, *run) for run in zip(*known[:-1], strict=True))
-    return read / sum(known[-1]) / float(peak)
+    return sum(_read(part, *run[:-1]) for run in runs) / sum(run[-1] for run in runs) / float(peak)
+
+
+def _traffic(record: Record) -> list[tuple[float, ...]] | None:
+    """Return what each run's decode steps read for, and how long they took, s."""
+    names = ("new_tokens", "sequences", "prompt_tokens", "image_tokens", "decode_s")
+    columns = [column for name in names if (column := _column(record, name)) is not None]
+    return list(zip(*columns, strict=True)) if len(columns) == len(names) else None
 
 
 def _read(part: Record, new: float, sequences: float, prompt: float, image: float) -> float:

@@ -11,7 +11,9 @@ from benchmarks.record import MEASURED
 from plotting import series
 from plotting.formulas import bandwidth_share, over_one
 from plotting.load import LONGEST_NAME
-from plotting.metrics import METRICS
+from plotting.metrics import METRICS, SAMPLED
+from plotting.sampling import spreads
+from plotting.stats import UNKNOWN
 
 if TYPE_CHECKING:
     from plotting.formulas import Record
@@ -59,7 +61,8 @@ def build(saves: Saves) -> pd.DataFrame:
 def _row(entry: Entry, problems: list[str]) -> dict[str, Any] | None:
     try:
         values = {name: metric.compute(entry.record) for name, metric in METRICS.items()}
-        return _facts(entry) | _columns(values, measured=entry.record["status"] == MEASURED)
+        columns = _columns(values, measured=entry.record["status"] == MEASURED)
+        return _facts(entry) | columns | _spreads(entry.record, columns)
     except (
         AttributeError,
         IndexError,
@@ -84,6 +87,17 @@ def _columns(values: dict[str, tuple[float | None, str]], *, measured: bool) -> 
         why = reason if finite or value is None else "its value is not a finite number"
         columns[f"{name}_reason"] = why if measured else ""
     return columns
+
+
+def _spreads(record: Record, values: dict[str, Any]) -> dict[str, Any]:
+    """Return the 95% interval of each metric that is made of runs, <metric>_low and _high, NaN where there is none.
+
+    Beside them stands `blocks`: {metric: its value in each block of time}.
+    """
+    found = spreads(record, values, SAMPLED)
+    bounds = {name: found[name].bounds if name in found else UNKNOWN for name in SAMPLED}
+    sides = {f"{name}_{side}": bounds[name][place] for name in SAMPLED for place, side in enumerate(("low", "high"))}
+    return sides | {"blocks": {name: spread.blocks for name, spread in found.items()}}
 
 
 def _facts(entry: Entry) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from plotting.formulas import (
     uncertainty,
     uncertainty_per_token,
 )
+from plotting.sampling import Sampled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -285,3 +286,8 @@ _ALL = (
 )
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
+
+SAMPLED = {name: metric.compute for name, metric in METRICS.items() if isinstance(metric.compute, Sampled)}
+"""The formulas of those that are made of runs, and so have an interval: <metric>_low, <metric>_high."""
+
+BOUNDS = tuple(f"{name}_{side}" for name in SAMPLED for side in ("low", "high"))

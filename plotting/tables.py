@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from benchmarks.record import MEASURED
-from plotting.metrics import METRICS
+from plotting.metrics import BOUNDS, METRICS
 
 IDENTITY = ("device", "model", "precision")
 CONDITIONS = (
@@ -70,13 +70,13 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def metrics_csv(table: pd.DataFrame) -> str:
-    """Return vision_model_metrics.csv: metrics in their units, then `not_measured`, then the conditions.
+    """Return vision_model_metrics.csv: metrics in their units, `not_measured`, the conditions, 95% intervals.
 
-    An empty cell was not measured; `not_measured` says why.
+    An empty cell was not measured; `not_measured` says why. Intervals are of the runs of one session.
     """
     measured = table[table["status"] == MEASURED].copy()
     measured["not_measured"] = [_reasons(row) for _, row in measured.iterrows()]
-    return _csv(measured, [*IDENTITY, *METRICS, "not_measured", *CONDITIONS])
+    return _csv(measured, [*IDENTITY, *METRICS, "not_measured", *CONDITIONS, *BOUNDS])
 
 
 def unmeasured_csv(table: pd.DataFrame) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
-from plotting import compare, findings, frame, load
+from plotting import compare, findings, formats, frame, load
 from plotting.figures import FIGURES
 from tests import boards, product
 from tests.plotting import drawing
@@ -182,7 +182,7 @@ def test_compare_says_the_mode(measured: Measured) -> None:
     found = compare.lines({name: measured.table([name]) for name in MODES})
 
     assert {line.save: line.device for line in found} == {"orin": f"{ORIN} (MODE_30W)", "maxn": f"{ORIN} (MAXN)"}
-    assert re.search(rf"^ +device +{ORIN} \(MODE_30W\) +{ORIN} \(MAXN\)$", compare.as_table(found), re.MULTILINE)
+    assert re.search(rf"^ +device +{ORIN} \(MODE_30W\) +{ORIN} \(MAXN\)$", formats.as_table(found), re.MULTILINE)
 
 
 def _shown(figure: Figure) -> str:

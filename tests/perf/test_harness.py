@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,6 +14,9 @@ from benchmarks.power.sampler import Sampler
 from benchmarks.worker import handle
 from plotting import frame, load
 from plotting.figures import FIGURES
+from plotting.metrics import SAMPLED
+from plotting.sampling import spreads
+from plotting.stats import LEAST_RUNS
 from tests import factory
 from tests.models.test_miniatures import job
 
@@ -84,6 +88,18 @@ def test_reading(saves: list[Path], benchmark: BenchmarkFixture, size: Size) -> 
     table = benchmark.pedantic(lambda: frame.build(load.load(saves)), rounds=min(3, size.rounds))
 
     assert len(table) == 12 * size.boards
+
+
+@pytest.mark.benchmark(group="plotting")
+def test_intervals(benchmark: BenchmarkFixture, size: Size) -> None:
+    """The 95% intervals of all metrics of one pair."""
+    runs = max(size.runs, LEAST_RUNS)
+    made = factory.record(runs=runs)
+    made["runs"]["request"] = [run % 12 for run in range(runs)]
+    values = {name: formula(made)[0] or math.nan for name, formula in SAMPLED.items()}
+    found = benchmark(spreads, made, values, SAMPLED)
+
+    assert set(found) == set(SAMPLED)
 
 
 @pytest.mark.benchmark(group="plotting")

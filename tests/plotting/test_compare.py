@@ -7,9 +7,10 @@ import io
 import json
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
 
-from plotting import compare
+from plotting import compare, formats
 from tests.factory import NO_SENSOR, record, unmeasured
 from tests.plotting import made
 
@@ -42,7 +43,7 @@ def test_the_first_save_is_the_baseline(tmp_path: Path) -> None:
     ]
     assert cell(found, "b", "latency_p50_s").ratio == pytest.approx(0.5)
     assert cell(found, "b", "joules_per_token").ratio == pytest.approx(0.5)
-    assert {line.why for line in found} == {""}
+    assert {line.why for line in found if line.metric not in ("avg_ram_gb", "load_time_s")} == {""}
     assert {line.metric for line in found} == set(compare.COMPARED)
 
 
@@ -98,6 +99,66 @@ def test_unlike_sensors_bar_only_their_own_ratios(
     assert {line.why for line in found if line.ratio is None} == {f"not comparable: {words} differ"}
 
 
+def side(folder: Path, *sessions: tuple[int, float]) -> pd.DataFrame:
+    """Return a side of sessions of Phi, each (hour of the day, latency)."""
+    stamps = [f"2026-11-24T{hour:02d}:00:00+00:00" for hour, _ in sessions]
+    tables = [
+        made.one(folder / stamp, record("phi", latency_s=latency), datetime=stamp)
+        for stamp, (_, latency) in zip(stamps, sessions, strict=True)
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def test_sessions_that_were_not_in_turn_are_said(tmp_path: Path) -> None:
+    """Where all sessions of one side came before those of the other the note says so, and what to do instead."""
+    block = {"a": side(tmp_path / "a", (1, 0.5), (2, 0.51)), "b": side(tmp_path / "b", (3, 0.5), (4, 0.51))}
+    turns = {"a": side(tmp_path / "c", (1, 0.5), (3, 0.51)), "b": side(tmp_path / "d", (2, 0.5), (4, 0.51))}
+    found, in_turn = compare.lines(block), compare.lines(turns)
+
+    assert cell(found, "b").basis == "2 + 2 sessions, not in turn"
+    assert cell(in_turn, "b").basis == "2 + 2 sessions"
+    assert "not in turn: all sessions of one side came before" in formats.as_table(found)
+    assert "make them in turn, A B A B A B." in formats.as_table(found)
+
+
+def test_a_side_is_the_geometric_mean_of_its_sessions(tmp_path: Path) -> None:
+    """The value of several sessions is their geometric mean, so that the ratio is that of the values shown."""
+    sides = {"a": side(tmp_path / "a", (1, 0.4), (3, 0.5)), "b": side(tmp_path / "b", (2, 0.8), (4, 1.0))}
+    line, before = (cell(compare.lines(sides), name) for name in "ba")
+
+    assert before.value == pytest.approx(16 / (0.4 * 0.5) ** 0.5)
+    assert (line.value or 0) / (before.value or 1) == pytest.approx(line.ratio)
+    assert (before.low, before.high, before.sessions) == (None, None, 2)
+
+
+def test_rows_that_cannot_be_right_are_not_compared(tmp_path: Path) -> None:
+    """A row with infinite outputs, or a bandwidth over the peak, has no verdict, and the reason."""
+    odd, over = record("phi"), record("phi")
+    odd["health"]["finite_logits"] = False
+    over["roofline"]["bandwidth_bytes_per_s"] = 1e6
+    found = lines(tmp_path, [record("phi")], [odd], [over])
+
+    assert (cell(found, "b").verdict, cell(found, "b").why) == (
+        "not comparable",
+        "not comparable: outputs are not finite",
+    )
+    assert cell(found, "c").why.startswith("not comparable: MBU would be ")
+
+
+def test_what_differs_beside_is_said(tmp_path: Path) -> None:
+    """Another version or power mode bars no ratio, and stands below the table."""
+    newer = record("phi")
+    newer["engine"]["versions"]["torch"] = "2.15.0"
+    tables = {
+        "a": made.one(tmp_path / "a", record("phi"), power_mode="30W"),
+        "b": made.one(tmp_path / "b", newer, power_mode="MAXN"),
+    }
+    found = compare.lines(tables)
+
+    assert cell(found, "b").ratio == 1
+    assert "b differs from a in power mode: 30W, MAXN; torch: 2.14.1, 2.15.0." in formats.as_table(found).splitlines()
+
+
 def test_missing_pairs_are_said(tmp_path: Path) -> None:
     """A pair that is only in one save, or failed in one, has words on the side where it is missing, and no ratio."""
     found = lines(tmp_path, [record("phi"), unmeasured("llava", "bf16")], [record("smolvlm2"), record("llava")])
@@ -144,7 +205,7 @@ def mixed(tmp_path: Path) -> list[compare.Line]:
 
 def test_json_is_the_lines(mixed: list[compare.Line]) -> None:
     """The JSON is the lines, with null where nothing was measured."""
-    found = json.loads(compare.as_json(mixed))
+    found = json.loads(formats.as_json(mixed))
 
     assert found == [vars(line) for line in mixed]
     assert {"value": None, "ratio": None, "why": NO_SENSOR}.items() <= next(
@@ -154,7 +215,7 @@ def test_json_is_the_lines(mixed: list[compare.Line]) -> None:
 
 def test_csv_is_the_lines(mixed: list[compare.Line]) -> None:
     """The CSV has a row for each line, empty where nothing was measured, and no cell that a spreadsheet runs."""
-    rows = list(csv.DictReader(io.StringIO(compare.as_csv(mixed))))
+    rows = list(csv.DictReader(io.StringIO(formats.as_csv(mixed))))
 
     assert len(rows) == len(mixed)
     for row, line in zip(rows, mixed, strict=True):
@@ -167,11 +228,12 @@ def test_csv_is_the_lines(mixed: list[compare.Line]) -> None:
 
 def test_the_table_has_a_column_for_each_save(mixed: list[compare.Line]) -> None:
     """The table has a row for each pair and metric, with values, ratios, a dash where nothing is, and the reason."""
-    header, *rows = compare.as_table(mixed).splitlines()
+    header, *rows = formats.as_table(mixed).splitlines()
 
     assert header.split() == ["pair", "metric", "a", "b", "notes"]
     [speed] = [row for row in rows if "Phi bf16" in row and "Throughput (tokens/s)" in row]
-    assert speed.split()[-4:] == ["32.0", "64.0", "(x", "2.000)"]
+    words = "32.0 64.0 (x 2.000) 2.000 to 2.000, better b: single session"
+    assert speed.split()[4:] == words.split()
     [joules] = [row for row in rows if "Phi bf16" in row and "Energy per token" in row]
     assert joules.split()[5:] == ["(J/token)", "1.25", "-", "b:", *NO_SENSOR.split()]
     [missing] = [row for row in rows if "LLaVA bf16" in row and "Throughput" in row]
@@ -182,17 +244,19 @@ def test_a_pair_that_no_save_measured_is_one_row(tmp_path: Path) -> None:
     """A pair without a value anywhere is one row with each save's word, not a row for each metric."""
     found = lines(tmp_path, [record("phi"), unmeasured("llava", "bf16", "did not fit")], [record("phi")])
 
-    [row] = [row for row in compare.as_table(found).splitlines() if row.startswith("LLaVA")]
+    [row] = [row for row in formats.as_table(found).splitlines() if row.startswith("LLaVA")]
     assert row.split("  ")[0] == "LLaVA bf16"
     assert "did not fit" in row
     assert "not in this save" in row
 
 
 def test_markdown_is_a_whole_table(mixed: list[compare.Line]) -> None:
-    """The Markdown is one table: header, rule, and rows of as many cells."""
-    rows = compare.as_markdown(mixed).splitlines()
+    """The Markdown is one table: header, rule, rows of as many cells; then what is to be known of it, as a list."""
+    table, _, remarks = formats.as_markdown(mixed).partition("\n\n")
+    rows = table.splitlines()
 
     assert rows[0] == "| pair | metric | a | b | notes |"
     assert rows[1] == "| --- | --- | --- | --- | --- |"
     assert {row.replace(r"\|", "").count("|") for row in rows} == {6}
     assert any("64.0 (x 2.000)" in row for row in rows)
+    assert remarks.startswith("- b differs from a in device: =Board\\|1, Board 2.\n- single session: ")

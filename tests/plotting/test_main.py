@@ -6,13 +6,13 @@ import csv
 import io
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 from plotting.__main__ import main
 from plotting.figures import FIGURES
-from tests.factory import record, unmeasured
+from tests.factory import record, save, unmeasured
 from tests.plotting import made
 
 PRODUCTS = {
@@ -232,5 +232,102 @@ def test_help_names_every_option(capsys: pytest.CaptureFixture[str], arguments: 
 
     out = capsys.readouterr().out
     assert left.value.code == 0
-    own = ("--format", "SAVE") if arguments[0] == "compare" else ("--out", "--strict", "--export", "compare")
+    own = ["--format", "--fail-if", "SAVE"]
+    if arguments[0] != "compare":
+        own = ["--out", "--strict", "--export", "compare"]
     assert all(option in out for option in ("--results", *own))
+
+
+@pytest.fixture
+def sessions(tmp_path: Path) -> Path:
+    """Return a folder of three saves of each of two commits, and one of another device."""
+    folder = tmp_path / "results"
+    for name, latency in (("old", 0.5), ("new", 0.6)):
+        for number in range(3):
+            slower = 1 + number / 1000
+            save(folder / f"000{number}_{name}.json", [record("phi", latency_s=latency * slower)])
+    save(folder / "0009_orin.json", [record("phi")], label="Jetson AGX Orin")
+    return folder
+
+
+def compared(capsys: pytest.CaptureFixture[str], folder: Path, *arguments: str) -> list[dict[str, Any]]:
+    """Return the lines of tokens/s of a comparison."""
+    assert main(["compare", *arguments, "--format=json", "--results", str(folder)]) == 0
+    return [line for line in json.loads(capsys.readouterr().out) if line["metric"] == "tokens_per_sec"]
+
+
+def test_a_pattern_is_a_side_of_sessions(sessions: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two patterns that match several like saves each are two sides, whose sessions are the units."""
+    old, new = compared(capsys, sessions, "*_old", "*_new")
+
+    assert [(line["save"], line["sessions"]) for line in (old, new)] == [("*_old", 3), ("*_new", 3)]
+    assert (new["ratio"], new["verdict"]) == (pytest.approx(5 / 6), "worse")
+    assert new["basis"] == "3 + 3 sessions"
+
+
+def test_a_pattern_alone_is_a_side_for_each_save(sessions: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One pattern alone sets its saves beside each other."""
+    found = compared(capsys, sessions, "*_old")
+
+    assert [line["save"] for line in found] == ["0000_old", "0001_old", "0002_old"]
+
+
+def test_unlike_saves_of_a_pattern_are_sides(sessions: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A pattern that matches unlike saves is a side for each; a save stands on the first side that names it."""
+    found = compared(capsys, sessions, "0001_old", "0009*", "000[019]*")
+
+    assert [line["save"] for line in found] == ["0001_old", "0009_orin", "000[019]*"]
+    mixed = compared(capsys, sessions, "0001_old", "000[09]*")
+    assert [line["save"] for line in mixed] == ["0001_old", "0000_new", "0000_old", "0009_orin"]
+
+
+def test_one_side_is_not_compared(sessions: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two patterns of which the first takes all saves as its sessions leave no second side, which is said."""
+    said = refused(capsys, "compare", "*_old", "0001_old", "--results", str(sessions))
+
+    assert "'*_old' stands for all of these saves as sessions of one side, and it takes two sides; type" in said
+
+
+def test_a_copy_is_no_session(sessions: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A save that was copied counts once."""
+    (sessions / "0008_old.json").write_bytes((sessions / "0000_old.json").read_bytes())
+
+    assert compared(capsys, sessions, "*_old", "*_new")[0]["sessions"] == 3
+
+
+def test_other_saves_know_the_spread(sessions: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Between two single sessions the other saves of the series tell how far sessions of one name lie apart."""
+    _, new = compared(capsys, sessions, "0000_old", "0000_new")
+
+    assert new["basis"] == "single session, spread of 4 other saves"
+    assert new["spread"] == pytest.approx(0.001 / 2**0.5, rel=0.01)  # two that lie 0.1% apart, twice
+    assert new["verdict"] == "worse"
+
+    (sessions / "0007_old.json").write_bytes((sessions / "0000_old.json").read_bytes())  # a copy is no further save
+    assert compared(capsys, sessions, "0000_old", "0000_new")[1]["basis"] == new["basis"]
+
+
+@pytest.mark.parametrize(("gate", "code"), [("tokens_per_sec<-5%", 1), ("tokens_per_sec<-20%", 0)])
+def test_a_gate_sets_the_exit_code(sessions: Path, capsys: pytest.CaptureFixture[str], gate: str, code: int) -> None:
+    """A gate that fails is said on stderr, and the exit code is 1; the comparison is printed all the same."""
+    assert main(["compare", "*_old", "*_new", "--fail-if", gate, "--results", str(sessions)]) == code
+    out, err = capsys.readouterr()
+
+    assert "26.6 (x 0.833)" in out
+    assert err.startswith(f"python -m plotting: --fail-if '{gate}': Phi bf16, *_new: -16.7% (95% interval") == (
+        code == 1
+    )
+    assert (err == "") == (code == 0)
+
+
+def test_a_gated_metric_is_shown(sessions: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A metric that is gated is compared, also one that is not compared by itself."""
+    assert main(["compare", "*_old", "*_new", "--fail-if=latency_p95_s>50%", "--results", str(sessions)]) == 0
+    assert "Latency, p95 (s)" in capsys.readouterr().out
+
+
+def test_a_bad_gate_is_bad_usage(sessions: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A gate that is none is refused before anything is read."""
+    said = refused(capsys, "compare", "*_old", "*_new", "--fail-if", "speed<5%", "--results", str(sessions))
+
+    assert said.startswith("python -m plotting: --fail-if 'speed<5%': there is no metric 'speed'; type one of ")

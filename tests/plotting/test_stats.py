@@ -1,0 +1,147 @@
+"""Intervals of one session: they cover as often as they say, and respect how runs are related."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from plotting import stats, tables
+from plotting.metrics import BOUNDS, SAMPLED
+from plotting.sampling import spreads
+from tests.factory import record, unmeasured
+from tests.plotting import made
+from tests.plotting.simulated import Bench
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SESSIONS = 2000
+
+
+def share(bounds: list[stats.Bounds], truth: float) -> float:
+    """Return how many intervals hold the truth; an end that is not known is no miss."""
+    return sum(not (low > truth or high < truth) for low, high in bounds) / len(bounds)
+
+
+@pytest.mark.parametrize("runs", [100, 300])
+def test_tokens_per_sec_is_covered(runs: int) -> None:
+    """Of 2,000 sessions of related runs the 95% interval of the rate holds the true one in 92% to 98%."""
+    bench = Bench(runs)
+    truth = runs / float(bench.times.sum() * math.exp(bench.noise**2 / 2))
+
+    assert 0.92 <= share([bench.rate(session) for session in bench.sessions(SESSIONS)], truth) <= 0.98
+
+
+@pytest.mark.parametrize("q", [0.5, 0.95])
+def test_quantiles_are_covered(q: float) -> None:
+    """Of 2,000 sessions of 300 runs the 95% intervals of the latency's p50 and p95 hold the true ones in 92% to 98%."""
+    bench = Bench(300)
+    truth = float(np.quantile(Bench(300, memory=0).sessions(4000), q))
+
+    assert 0.92 <= share([bench.quantile(session, q) for session in bench.sessions(SESSIONS)], truth) <= 0.98
+
+
+def test_what_requests_differ_by_is_no_noise() -> None:
+    """Where requests take unlike times and nothing else varies, the rate has no spread: each keeps its share."""
+    bench = Bench(96, noise=0.0)
+    [session] = bench.sessions(1)
+    low, high = bench.rate(session)
+
+    assert session.std() > 0.1 * session.mean()
+    assert high == pytest.approx(low)
+
+
+def test_neighbours_count_as_one() -> None:
+    """Runs that drift together give a wider interval than the same runs in a mixed order."""
+    drifting = 1 + 0.1 * np.sin(np.arange(200) / 30)
+    mixed = np.random.default_rng(0).permutation(drifting)
+    bench = Bench(200, requests=1)
+    (low, high), (mixed_low, mixed_high) = bench.rate(drifting), bench.rate(mixed)
+
+    assert high - low > 2 * (mixed_high - mixed_low)
+
+
+def test_ends_of_a_quantile_are_runs() -> None:
+    """Both ends of a quantile's interval are runs that happened, on either side of it."""
+    bench = Bench()
+    [session] = bench.sessions(1)
+    low, high = bench.quantile(session, 0.5)
+
+    assert {low, high} <= set(session.tolist())
+    assert low < float(np.median(session)) < high
+
+
+def test_few_runs_do_not_know_their_p95() -> None:
+    """Thirty runs have no upper end of p95: no run of them is known to lie above it."""
+    bench = Bench(30)
+    [session] = bench.sessions(1)
+
+    assert math.isnan(bench.quantile(session, 0.95)[1])
+
+
+@pytest.mark.parametrize("requests", [[0] * 8, [0, 1] * 4, list(range(12)), [0] * 7 + [1], [3, 1, 1, 3, 1, 1, 3, 1, 1]])
+def test_any_requests_have_an_interval(requests: list[int]) -> None:
+    """From eight runs on there is an interval, whatever requests they took, also ones that came once."""
+    runs = stats.Resampling(requests)
+    values = np.arange(1.0, len(requests) + 1)
+    drawn = runs.totals(stats.stack([values]))[:, 0]
+    low, high = runs.around(float(values.sum()), drawn)
+
+    assert 0 < low < values.sum() < high < math.inf
+
+
+def test_fewer_runs_have_none() -> None:
+    """Seven runs have no interval, and say so."""
+    with pytest.raises(ValueError, match="7 runs have no interval, 8 have"):
+        stats.Resampling([0] * 7)
+    assert spreads(record(runs=7), {}, SAMPLED) == {}
+
+
+def test_twice_gives_the_same() -> None:
+    """The same runs give the same interval to the last bit."""
+    bench = Bench()
+    [session] = bench.sessions(1)
+
+    assert bench.rate(session) == bench.rate(session)
+
+
+@pytest.mark.parametrize("name", SAMPLED)
+def test_every_metric_of_runs_has_an_interval(name: str) -> None:
+    """Each metric that is made of runs has an interval around its value in the table."""
+    noise = np.exp(0.05 * np.random.default_rng(3).standard_normal(60))
+    varied = record(runs=60)
+    for column in ("latency_s", "preprocess_s", "vision_s", "prefill_s", "ttft_s", "decode_s", "energy_j"):
+        varied["runs"][column] = list(varied["runs"][column] * noise)
+    varied["runs"]["energy_j"] = list(varied["runs"]["energy_j"] * noise[::-1])
+    values = {metric: formula(varied)[0] or math.nan for metric, formula in SAMPLED.items()}
+    low, high = spreads(varied, values, SAMPLED)[name].bounds
+
+    assert low < values[name]
+    assert math.isnan(high) == name.endswith("p95_s") or high > values[name]
+
+
+def test_energy_that_is_not_covered_is_in_no_interval() -> None:
+    """A run that samples do not cover has no weight in the interval of J/token, whatever stands in its energy."""
+    whole, holed = record(runs=40), record(runs=40)
+    holed["runs"]["energy_j"][3] = 1e9
+    holed["runs"]["energy_coverage"][3] = 0.1
+    values = {name: formula(holed)[0] or math.nan for name, formula in SAMPLED.items()}
+
+    found, same = (spreads(one, values, SAMPLED)["joules_per_token"].bounds for one in (holed, whole))
+    assert found == pytest.approx(same)
+
+
+def test_the_table_and_the_csv_have_the_intervals(tmp_path: Path) -> None:
+    """The table and the CSV have <metric>_low and <metric>_high, which are empty where there are too few runs."""
+    table = made.one(tmp_path, record("phi"), record("llava", runs=5), unmeasured("smolvlm2", "bf16"))
+    few, enough = csv.DictReader(io.StringIO(tables.metrics_csv(table)))
+
+    assert (few["model"], few["tokens_per_sec_low"], few["tokens_per_sec_high"]) == ("LLaVA", "", "")
+    assert float(enough["tokens_per_sec_low"]) == pytest.approx(32.0)
+    assert float(enough["tokens_per_sec_high"]) == pytest.approx(32.0)
+    assert table[list(BOUNDS)].notna().any(axis=1).tolist() == [False, True, False]
