@@ -11,7 +11,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from plotting import load
+from plotting import load, output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,6 +56,7 @@ def _plot_parser() -> argparse.ArgumentParser:
     _add_sources(parser, nargs="*")
     parser.add_argument("--out", type=Path, default=RESULTS / "plots", metavar="DIR", help="default: %(default)s")
     parser.add_argument("--strict", action="store_true", help="exit with 1 if any file or Record was left out")
+    output.add_options(parser)
     return parser
 
 
@@ -87,7 +88,7 @@ def _plot(options: argparse.Namespace) -> int:
     saves, table = _read(_paths(options.saves, options.results))
     _warn(saves.problems)
     try:
-        written = products.write_all(options.out, table, saves)
+        written = products.write_all(options.out, table, saves, output.chosen(options))
     except OSError as error:
         raise UsageError(
             f"--out {options.out}: cannot write there ({error.strerror}); name another folder, e.g. --out plots."

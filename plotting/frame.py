@@ -160,6 +160,7 @@ def _facts(entry: Entry) -> dict[str, Any]:
         "bandwidth_gb_per_s": number("roofline", "bandwidth_bytes_per_s") / 1e9,
         "bandwidth_source": words("roofline", "bandwidth_source"),
         "finite_logits": _finite(record),
+        "throttled": ", ".join(map(str, listed("health", "throttled"))),
         "invalid": _invalid(record),
         "doubts": _doubts(record),
         **_sample(record),
