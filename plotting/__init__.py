@@ -3,8 +3,13 @@
     load      saves -> Records, the only reader; survives bad files and names them
     metrics   METRICS: name, label, unit, direction, formula
     frame     Records -> one table: deduplicated within a series, ordered, labelled
-    figures/  the nine figures: table -> Figure, no file access
-    report    the table -> CSV, summary, README
+    sections  the table -> its parts by kind of work: unlike work is shown and ranked apart
+    states    what stands in place of a value, and what makes one doubtful, in words
+    spans     whiskers, rooflines, and whether two values differ beyond noise
+    figures/  the nine figures: table, theme -> Figure, no file access
+    behind    the numbers behind a figure as CSV, and its content in words
+    findings  the table -> leaders and observations, by stated rules
+    products  all of it into one folder: CSV, figures in the formats of `output`, summary, page
     compare   saves side by side
     __main__  the command line
 

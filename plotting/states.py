@@ -39,7 +39,7 @@ def doubt(row: Mapping[Any, Any], *names: str) -> str:
     found = {
         "MBU over 1": row["invalid"] != "",
         "output not finite": not row["finite_logits"],
-        f"throttled ({row['throttled']})": row["throttled"] != "",
+        f"throttled ({row['throttled']})": row["throttled"] not in ("", "none"),
         "the power sensor covers something else": any(map(of_power, names)) and bool(row["scope_mismatch"]),
     }
     return ", ".join(words for words, applies in found.items() if applies)

@@ -31,6 +31,8 @@ GROUP = 0.86
 WIDEST, NARROWEST = 18.0, 8.0
 BESIDE = 3.6
 """Inches of a figure's width that legend and labels take."""
+EMPTY = 0.8
+"""Inches of the height of axes without any value."""
 THINNEST, BROADEST = 0.125, 0.62
 """Inches of a bar's width."""
 UPRIGHT = 0.5
@@ -106,13 +108,17 @@ def _draw(
     broad = max(len(strip.models) * len(strip.series) for strip in strips)
     width = min(WIDEST, max(NARROWEST, BESIDE + broad * BROADEST / GROUP))
     height = 4.2 if len(strips) == 1 else 3.4
-    figure = style.canvas(width, 1.8 + (height + 0.4) * len(strips), look.theme)
-    grid = figure.subplots(len(strips), 1, squeeze=False)[:, 0]
+    heights = [height if strip.section.table[look.name].notna().any() else EMPTY for strip in strips]
+    figure = style.canvas(width, 1.8 + sum(heights) + 0.4 * len(strips), look.theme)
+    grid = figure.subplots(len(strips), 1, squeeze=False, gridspec_kw={"height_ratios": heights})[:, 0]
     for section in dict.fromkeys(id(strip.section) for strip in strips):
         part = [(axes, strip) for axes, strip in zip(grid, strips, strict=True) if id(strip.section) == section]
+        if not part[0][1].section.table[look.name].notna().any():
+            _say_nothing(part, look)
+            continue
         _section(part, look, make, (width - BESIDE, height))
-    for axes in grid:
-        axes.set_ylabel(texts[1])
+        for axes, _ in part:
+            axes.set_ylabel(texts[1])
     style.title(figure, texts[0], look.theme)
     style.footnote(figure, table, [look.name], look.theme, whiskers=layout.has(grid, "whiskers"))
     hatched = [style.doubt_patch(look.theme)] if layout.has(grid, "hatched") else []
@@ -161,11 +167,19 @@ def _section(
         letters = inches[0] / slots / style.length("m", 10)
         axes.set_xticks(range(len(strip.models)), [style.wrapped(model, letters) for model in strip.models])
         axes.tick_params(axis="x", labelsize=10)
-        if not any(bar.parts for bar in every):
-            axes.set_yticks([])
         axes.grid(axis="x", visible=False)
         if strip.first and strip.section.words:
-            axes.set_title(strip.section.words, loc="left", fontsize=12, fontweight="bold", color=look.theme.ink)
+            words = style.plain(strip.section.words)
+            axes.set_title(words, loc="left", fontsize=12, fontweight="bold", color=look.theme.ink)
+
+
+def _say_nothing(part: list[tuple[Axes, Strip]], look: Look) -> None:
+    """Say of a section without any value why there is none."""
+    section = part[0][1].section
+    for axes, _ in part[1:]:
+        axes.set_axis_off()
+    why = [section.words, *style.reasons(section.table, look.name)[:3]]
+    style.say_nothing(part[0][0], METRICS[look.name].label, why, look.theme)
 
 
 def _bars(strip: Strip, make: Callable[[Row, float], Bar]) -> list[Bar]:

@@ -45,7 +45,10 @@ def device_map(table: pd.DataFrame, theme: Theme = LIGHT, *, name: str) -> Figur
     grid = figure.subplots(len(parts), 1, squeeze=False, gridspec_kw={"height_ratios": heights})[:, 0]
     for axes, part in zip(grid, parts, strict=True):
         _map(axes, part, name, theme, each)
-    style.title(figure, heading, theme)
+        if (narrow := part.table["model"].nunique()) < columns:  # its cells are as wide as those of the others
+            axes.axvspan(narrow, columns, color=theme.page, zorder=0)
+            axes.set_xlim(0, columns)
+    style.title(figure, heading, theme, beside=False)
     style.footnote(figure, table, [name], theme, whiskers=False)
     return figure
 
@@ -67,7 +70,7 @@ def _map(axes: Axes, part: Section, name: str, theme: Theme, inches: float) -> N
             mask=values.isna().to_numpy(),
             linewidths=2,
             linecolor=theme.page,
-            cbar_kws={"label": label, "aspect": 25, "pad": 0.01, **_ticks(scale)},
+            cbar_kws={"label": style.wrapped(label, 6.5 * len(rows)), "aspect": 25, "pad": 0.01, **_ticks(scale)},
             xticklabels=False,  # seaborn would paint the figure once for each label to see whether they overlap
             yticklabels=False,
         )
@@ -77,7 +80,7 @@ def _map(axes: Axes, part: Section, name: str, theme: Theme, inches: float) -> N
     axes.set_facecolor(theme.tint(theme.pale, 0.5))
     axes.grid(visible=False)
     axes.set(xlabel="", ylabel="", title="")
-    axes.set_title(part.words, loc="left", fontsize=12, fontweight="bold", color=theme.ink)
+    axes.set_title(style.plain(part.words), loc="left", fontsize=12, fontweight="bold", color=theme.ink)
     points = 10 if inches == WIDE else 8.5
     letters = inches / style.length("m", points)
     axes.set_xticks([at + 0.5 for at in range(len(models))], [style.wrapped(model, letters) for model in models])

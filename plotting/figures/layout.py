@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Row = dict[Any, Any]
 LONGEST_WORDS = 0.55
 """Of an axis: so much of it is left free for words at most."""
+MARK = 0.1
+"""Inches that the mark of a roofline beyond the scale takes at its end."""
 HIGHEST_ROOF = 1.5
 """Times the longest bar: a roofline beyond that is a mark at the edge."""
 
@@ -190,7 +192,8 @@ def scale(bars: Sequence[Bar], inches: float, long: Sequence[float]) -> tuple[fl
     """
     longest = max((bar.end for bar in bars), default=0.0)
     roofs = [bar.roofline * 1.03 for bar in bars if bar.roofline <= HIGHEST_ROOF * longest]
-    shares = [min(length / inches, LONGEST_WORDS) for length in long]
+    lengths = [length if math.isnan(bar.roofline) else length + MARK for bar, length in zip(bars, long, strict=True)]
+    shares = [min(length / inches, LONGEST_WORDS) for length in lengths]
     starts = [bar.end for bar in bars]
     end = 0.0
     for _ in range(3):  # moved words may need a longer scale, and on that reach a further roofline

@@ -80,7 +80,9 @@ def _panel(axes: Axes, part: Section, keys: Sequence[Key], look: Look) -> None:
         style.say_nothing(axes, metric.label, style.reasons(table, look.name), look.theme, letters=48)
         return
     heading = f"{metric.label}, {metric.direction}"
-    axes.set_title(f"{heading}\n{part.words}" if part.words else heading, loc="left", fontsize=12, color=look.theme.ink)
+    if part.words:
+        heading += f"\n{style.plain(part.words)}"
+    axes.set_title(heading, loc="left", fontsize=12, color=look.theme.ink)
     places = {key: at for at, key in enumerate(keys)}
     rows: list[list[Row]] = [[] for _ in keys]
     for row in table.sort_values("precision_order").to_dict("records"):
@@ -172,7 +174,7 @@ def _marks(table: pd.DataFrame, theme: Theme) -> list[Line2D]:
         for name, colour in palette(table).items()
     ]
     precisions = [
-        _mark(style.MARKERS[place % len(style.MARKERS)], theme, name, theme.tint(theme.ink, share))
+        _mark(style.MARKERS[place % len(style.MARKERS)], theme, style.plain(name), theme.tint(theme.ink, share))
         for place, (name, share) in enumerate(style.tints(table).items())
     ]
     doubtful = any(states.doubt(row, *PANELS) for row in table.to_dict("records"))

@@ -30,6 +30,8 @@ DOUBT = "xxxx"
 """Hatch of a value in doubt; nothing else is hatched."""
 DPI = 150
 LEGEND_LETTERS = 26
+LEGEND_WIDTH = 2.9
+"""Inches, of a legend whose lines have LEGEND_LETTERS."""
 LETTERS_AN_INCH = 7.0
 """Of a title in 16 points, bold."""
 NOTE_LETTERS_AN_INCH = 15.5
@@ -78,9 +80,10 @@ def tints(table: pd.DataFrame) -> dict[str, float]:
     return {precision: TINTS[place % len(TINTS)] for place, precision in enumerate(precisions)}
 
 
-def title(figure: Figure, text: str, theme: Theme) -> None:
-    """Put a title on a figure, wrapped at its width."""
-    heading = wrapped(text, figure.get_figwidth() * LETTERS_AN_INCH)
+def title(figure: Figure, text: str, theme: Theme, *, beside: bool = True) -> None:
+    """Put a title on a figure, wrapped at its width or, `beside` a legend, before that."""
+    width = figure.get_figwidth() - (LEGEND_WIDTH if beside else 0.0)
+    heading = wrapped(text, width * LETTERS_AN_INCH)
     figure.suptitle(heading, x=0.01, ha="left", fontsize=16, fontweight="bold", color=theme.ink)
 
 
@@ -99,7 +102,7 @@ def legend(figure: Figure, table: pd.DataFrame, theme: Theme, extra: Sequence[An
         for device, colour in palette(table).items()
     ]
     precisions = [
-        Patch(facecolor=theme.tint(theme.ink, share), edgecolor=theme.ink, label=name)
+        Patch(facecolor=theme.tint(theme.ink, share), edgecolor=theme.ink, label=plain(name))
         for name, share in tints(table).items()
     ]
     handles = [*devices, *precisions, *extra]
@@ -121,7 +124,7 @@ def write(axes: Axes, text: str, at: tuple[float, float], **style: Any) -> Text:
 def nothing(heading: str, table: pd.DataFrame, name: str, theme: Theme) -> Figure:
     """Return a small figure that says that nothing was measured, why, and what to type."""
     figure = canvas(9.5, 3.0, theme)
-    title(figure, heading, theme)
+    title(figure, heading, theme, beside=False)
     remedy = [POWER_REMEDY] if states.of_power(name) else []
     say_nothing(figure.subplots(), METRICS[name].label, [*reasons(table, name)[:3], *remedy], theme)
     footnote(figure, table, [], theme)

@@ -154,7 +154,8 @@ def test_names_are_shown_as_they_stand(tmp_path: Path, name: str) -> None:
     """Dollar signs, underscores, braces and backslashes in names and messages are shown, and begin no mathematics."""
     device, model, message = r"Lab $x^{$ a_b\q", "Smol_$VLM^2$", r"no $\frac{ memory_left"
     odd = record()
-    odd["pair"]["label"] = model
+    odd["pair"] |= {"label": model, "precision": r"$b_{f}^"}
+    odd["checkpoint"]["weights"] = r"$w_{"  # a section of its own, which bears this name
     figure = lay_out(draw(name, made.one(tmp_path, odd, unmeasured("phi", "bf16", message=message), label=device)))
 
     shown_texts = [text.replace(r"\$", "$") for text in words(figure)]
@@ -184,6 +185,9 @@ def test_nothing_overlaps_or_is_cut_off(sized: Drawn, name: str) -> None:
 
         inner = [text.get_window_extent() for text in axes.texts]
         assert all(figure.bbox.padded(1).containsx(x) for box in inner for x in (box.x0, box.x1))
+    title = [text for text in figure.texts if text.get_text() == figure.get_suptitle()]
+    heads = [found.get_window_extent() for found in (*title, *figure.legends)]
+    assert not any(heads[0].overlaps(head) for head in heads[1:])
     outer, page = figure.get_tightbbox(), figure.bbox_inches.padded(0.02)
     assert all(page.contains(*corner) for corner in outer.corners())
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
+    from matplotlib.figure import Figure
 
 MINI, RANDOM = "mini weights, 16 new tokens", "random weights, 8 new tokens"
 
@@ -29,6 +30,12 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     made.on(folder, [record(m, p) for m in ("llava", "phi", "gemma3n") for p in made.PRECISIONS])
     made.on(folder, [record("smolvlm2", latency_s=5.0, weights="random", new_tokens=8)])
     return made.table(folder)
+
+
+@pytest.fixture(scope="module")
+def figures(mixed: pd.DataFrame) -> dict[str, Figure]:
+    """Return the nine figures of unlike work, laid out."""
+    return {name: lay_out(draw(name, mixed)) for name in FIGURES}
 
 
 def test_work_of_one_kind_is_one_section(study: pd.DataFrame) -> None:
@@ -70,9 +77,9 @@ def test_what_failed_early_stands_with_its_device(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_every_figure_holds_unlike_work_apart(mixed: pd.DataFrame, name: str) -> None:
+def test_every_figure_holds_unlike_work_apart(figures: dict[str, Figure], name: str) -> None:
     """Each figure names both kinds of work, says in its footnote why, and has no hole of another kind's pair."""
-    figure = lay_out(draw(name, mixed))
+    figure = figures[name]
     headings = " ".join(axes.get_title(loc="left") for axes in figure.axes)
 
     assert MINI in headings
@@ -82,9 +89,9 @@ def test_every_figure_holds_unlike_work_apart(mixed: pd.DataFrame, name: str) ->
 
 
 @pytest.mark.parametrize("name", [*BARS, RAM])
-def test_sections_have_scales_of_their_own(mixed: pd.DataFrame, name: str) -> None:
+def test_sections_have_scales_of_their_own(figures: dict[str, Figure], name: str) -> None:
     """Bars of unlike work stand in axes of their own, and no longer scale makes the other's bars flat."""
-    upper, lower = draw(name, mixed).axes
+    upper, lower = figures[name].axes
 
     assert len(rectangles(upper)) == 6
     assert ticks(lower, "x") == ["SmolVLM2"]
@@ -92,14 +99,14 @@ def test_sections_have_scales_of_their_own(mixed: pd.DataFrame, name: str) -> No
         assert max(bar.get_height() for bar in rectangles(axes)) > 0.5 * axes.get_ylim()[1]
 
 
-def test_maps_and_panels_have_only_their_own_rows(mixed: pd.DataFrame) -> None:
+def test_maps_and_panels_have_only_their_own_rows(figures: dict[str, Figure]) -> None:
     """Maps, precisions and the combined view have in each section its own models and precisions."""
     for name in MAPS:
-        maps = [axes for axes in draw(name, mixed).axes if axes.get_title(loc="left")]
+        maps = [axes for axes in figures[name].axes if axes.get_title(loc="left")]
         assert [len(ticks(axes, "x")) * len(ticks(axes, "y")) for axes in maps] == [6, 1]
-    panels = draw(PRECISION, mixed).axes
+    panels = figures[PRECISION].axes
     assert [len(ticks(axes, "y")) for axes in panels[::2]] == [3, 3, 1, 1]
-    models = [axes.get_title(loc="left").split("\n")[-1] for axes in draw(COMBINED, mixed).axes if axes.axison]
+    models = [axes.get_title(loc="left").split("\n")[-1] for axes in figures[COMBINED].axes if axes.axison]
     assert models == ["Gemma3N", "LLaVA", "Phi", "SmolVLM2"]
 
 
