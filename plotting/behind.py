@@ -59,7 +59,7 @@ def alt(table: pd.DataFrame, title: str, names: Sequence[str]) -> str:
 def _said(part: Section, names: Sequence[str]) -> list[str]:
     start = f"{part.words.capitalize()}: " if part.words else ""
     sentences = [start + _said_of(part.table, name) for name in names]
-    gone = part.table[part.table["status"] != MEASURED].to_dict("records")
+    gone = part.table.loc[part.table["status"] != MEASURED, ["status", "attempted", "failed_runs"]].to_dict("records")
     counts = Counter("failed" if row["status"] == "failed" else states.absent(row, "runs") for row in gone)
     missing = ", ".join(f"{count} {word}" for word, count in counts.items())
     return [*sentences, f"Pairs without a value: {missing}."] if counts else sentences

@@ -66,7 +66,7 @@ def ranking(table: pd.DataFrame, name: str, places: int = 3) -> list[Place]:
     """
     basis = spans.basis(table, name)
     rows = eligible(table, name).sort_values(name, ascending=not METRICS[name].higher_is_better, kind="stable")
-    records = rows.to_dict("records")
+    records = rows[spans.columns(rows, name)].to_dict("records")
     numbers: list[int] = []
     for at, row in enumerate(records):
         first = records[numbers[-1] - 1] if numbers else row
@@ -169,7 +169,8 @@ def _precisions(table: pd.DataFrame) -> Iterator[str]:
 
 def _compared(rows: pd.DataFrame, name: str, first: str, other: str, basis: str) -> Iterator[str]:
     """Say how two precisions compare by a metric, over the devices and models that have both."""
-    found = {(row["device"], row["model"], row["precision"]): row for row in rows.to_dict("records")}
+    columns = spans.columns(rows, name)
+    found = {(row["device"], row["model"], row["precision"]): row for row in rows[columns].to_dict("records")}
     pairs = [
         (row, found[device, model, other])
         for (device, model, precision), row in found.items()

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 Kind = tuple[str, str]
 """Weights and hash of the workload."""
+Row = dict[Any, Any]
+COLUMNS = ["device", "status", "weights", "workload_hash", "new_tokens", "batch_size"]
 EXPLAINED = "Sections hold unlike work apart: what stands in different ones is not to be compared."
 
 
@@ -30,29 +32,31 @@ def sections(table: pd.DataFrame) -> list[Section]:
     A part holds the models and precisions that were attempted in it: what only another kind of work
     attempted is no hole in this one.
     """
-    kinds = _kinds(table)
-    found = list(dict.fromkeys(kinds.values()))
-    if len(found) == 1:
+    works = _works(table)
+    known = [work for work in works.values() if all(_kind(work))] or list(works.values())
+    typical = {_kind(work): work for work in reversed(known)}
+    if len(typical) == 1:
         return [Section("", table)]
-    words = _in_words({kind: _typical(table[table["device"].map(kinds) == kind]) for kind in found})
-    return [Section(words[kind], _attempted(table[table["device"].map(kinds) == kind])) for kind in found]
+    # a device of whose work nothing is known stands with the first one
+    kinds = {device: _kind(work) if _kind(work) in typical else _kind(known[0]) for device, work in works.items()}
+    words = _in_words({kind: typical[kind] for kind in dict.fromkeys(kinds.values())})
+    of_row = table["device"].map(kinds)
+    return [Section(said, _attempted(table[of_row == kind])) for kind, said in words.items()]
 
 
-def _kinds(table: pd.DataFrame) -> dict[str, Kind]:
-    """Return the kind of each device's work; a device of which nothing is known stands with the first one."""
-    kinds: dict[str, Kind] = {}
-    for device, rows in table.groupby("device", sort=False):
-        typical = _typical(rows)
-        kinds[str(device)] = (typical["weights"], typical["workload_hash"])
-    known = [kind for kind in kinds.values() if all(kind)]
-    return {device: kind if all(kind) or not known else known[0] for device, kind in kinds.items()}
+def _works(table: pd.DataFrame) -> dict[str, Row]:
+    """Return what each device did, by a row that knows it: a measured one where there is one."""
+    found: dict[str, Row] = {}
+    for row in table[COLUMNS].to_dict("records"):
+        known = found.get(row["device"])
+        better = known is None or (row["status"] == MEASURED and known["status"] != MEASURED)
+        if row["status"] != NEVER and better:
+            found[row["device"]] = row
+    return found
 
 
-def _typical(rows: pd.DataFrame) -> dict[str, Any]:
-    """Return a row that knows what its series did: a measured one where there is one."""
-    tried = rows[rows["status"] == MEASURED] if (rows["status"] == MEASURED).any() else rows[rows["status"] != NEVER]
-    first: dict[str, Any] = tried.iloc[0].to_dict()
-    return first
+def _kind(work: Row) -> Kind:
+    return work["weights"], work["workload_hash"]
 
 
 def _attempted(rows: pd.DataFrame) -> pd.DataFrame:
@@ -60,7 +64,7 @@ def _attempted(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["model"].isin(set(tried["model"])) & rows["precision"].isin(set(tried["precision"]))]
 
 
-def _in_words(typical: dict[Kind, dict[str, Any]]) -> dict[Kind, str]:
+def _in_words(typical: dict[Kind, Row]) -> dict[Kind, str]:
     """Return of each kind in what it differs from the others."""
     rows = list(typical.values())
     words: dict[Kind, list[str]] = {kind: [] for kind in typical}

@@ -51,6 +51,12 @@ def span(row: Mapping[Any, Any], name: str, of: str) -> tuple[float, float] | No
     return None if math.isnan(value + low + high) else (float(low), float(high))
 
 
+def columns(table: pd.DataFrame, name: str) -> list[str]:
+    """Return the columns of a table that identify a row and hold a metric with all that its whiskers need."""
+    own = (name, f"{name}_low", f"{name}_high", f"{name}_uncertainty", "energy_uncertainty", "uncertainty_kind")
+    return [column for column in ("device", "model", "precision", *dict.fromkeys(own)) if column in table.columns]
+
+
 def told_apart(one: Mapping[Any, Any], other: Mapping[Any, Any], name: str, of: str) -> bool | None:
     """Return whether two rows' values differ beyond noise: their whiskers do not overlap. None where that is unknown.
 
