@@ -11,7 +11,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from plotting import load
+from plotting import load, output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,6 +68,7 @@ def _plot_parser() -> argparse.ArgumentParser:
         help="instead of all that, write files for other tools into --out. parquet, csv, jsonl: one row a pair, and "
         "one a run; customBiggerIsBetter, customSmallerIsBetter: for github-action-benchmark",
     )
+    output.add_options(parser)
     return parser
 
 
@@ -119,7 +120,7 @@ def _plot(options: argparse.Namespace) -> int:
         if options.export:
             written = export.write_all(options.out, table, saves, options.export)
         else:
-            written = products.write_all(options.out, table, saves)
+            written = products.write_all(options.out, table, saves, output.chosen(options))
     except export.Impossible as error:
         raise UsageError(str(error)) from None
     except OSError as error:

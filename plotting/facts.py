@@ -5,33 +5,61 @@ from __future__ import annotations
 import pandas as pd
 
 from benchmarks.record import MEASURED
-from plotting.frame import STATISTICAL_ONLY, differences
+from plotting.frame import NEVER, STATISTICAL_ONLY, differences
+
+WORDS = 12
+"""So many words of a reason stand in a figure."""
 
 
-def conditions(table: pd.DataFrame) -> list[str]:
-    """Return under which conditions the table was measured."""
+def conditions(table: pd.DataFrame, *, figure: bool = False) -> list[str]:
+    """Return under which conditions the table was measured; in a figure in a dozen words each."""
     measured = table[table["status"] == MEASURED]
     if not len(measured):
         return ["Nothing was measured."]
-    notes = [_work(measured), "Power: " + "; ".join(power(table)) + ".", *_bandwidth(measured)]
+    notes = [_work(measured), "Power: " + "; ".join(power(table, figure=figure)) + "."]
+    notes += _bandwidth(measured, figure=figure)
     kinds = set(measured["weights"])
     if "mini" in kinds:
         notes.append(_miniature(measured[measured["weights"] == "mini"]))
     if "random" in kinds:
         notes.append("Random weights at full size: time, memory and energy are the models', what they say is not.")
-    return notes + differences(table)
+    unlike = differences(table)
+    found = notes + (_in_one(unlike) if figure else unlike)
+    return [sentence.replace("….", "…") for sentence in found]
 
 
-def _bandwidth(measured: pd.DataFrame) -> list[str]:
+def brief(text: str) -> str:
+    """Return a reason in a dozen words at most: without what stands in brackets, and with a mark where it is cut."""
+    head = text.partition(" (")[0]
+    words = (head if " " in head else text).split()
+    return " ".join(words[:WORDS]).rstrip(",;:.") + (" …" if len(words) > WORDS else "")
+
+
+def _in_one(sentences: list[str]) -> list[str]:
+    """Return what differs between devices in one sentence, without how."""
+    start = "Not the same on every device: "
+    words = [sentence.removeprefix(start).partition(" (")[0] for sentence in sentences]
+    return [f"{start}{', '.join(words)}."] if words else []
+
+
+def _together(said: list[tuple[str, str]]) -> list[str]:
+    """Return `device, device: words`, a line for all devices of which the same is said."""
+    devices: dict[str, list[str]] = {}
+    for device, words in said:
+        devices.setdefault(words, []).append(device)
+    return [f"{', '.join(names)}: {words}" for words, names in devices.items()]
+
+
+def _bandwidth(measured: pd.DataFrame, *, figure: bool) -> list[str]:
     """Return what MBU is a share of, on each device that has one."""
     known = measured[measured["mbu"].notna()]
-    parts = []
+    said = []
     for device, rows in known.groupby("device", sort=False):
-        span = "; ".join(
-            f"{low:.0f} GB/s, {source}" if f"{low:.0f}" == f"{high:.0f}" else f"{low:.0f} to {high:.0f} GB/s, {source}"
-            for source, low, high in _spans(rows)
-        )
-        parts.append(f"{device}: of {span}")
+        spans = [
+            f"{_range(low, high)} GB/s, {brief(source) if figure else source}" for source, low, high in _spans(rows)
+        ]
+        said.append((str(device), f"of {'; '.join(spans)}"))
+    parts = _together(said) if figure else [f"{device}: {words}" for device, words in said]
     return [f"MBU: {'; '.join(parts)}."] if parts else []
 
 
@@ -41,8 +69,8 @@ def _spans(rows: pd.DataFrame) -> list[tuple[str, float, float]]:
     return [(str(source), values.min(), values.max()) for source, values in found]
 
 
-def power(table: pd.DataFrame) -> list[str]:
-    """Return how power was measured on each device."""
+def power(table: pd.DataFrame, *, figure: bool = False) -> list[str]:
+    """Return how power was measured on each device; in a figure devices are named together, and reasons are brief."""
     parts = []
     measured = table[table["status"] == MEASURED]
     for device, rows in measured.groupby("device", sort=False):
@@ -52,15 +80,16 @@ def power(table: pd.DataFrame) -> list[str]:
             how = f"{row['power_scope']}, {row['power_method']}, {row['power_source']}"
             lost = f" (not for {len(rows) - len(found)} of {len(rows)} pairs)" if len(found) < len(rows) else ""
             mismatch = " (scope mismatch: not ranked)" if rows["scope_mismatch"].any() else ""
-            parts.append(f"{device}: {how}{lost}{mismatch}")
+            parts.append((str(device), f"{how}{lost}{mismatch}"))
         else:
-            parts.append(f"{device}: not measured, {rows.iloc[0]['power_reason']}")
-    return parts
+            reason = rows.iloc[0]["power_reason"]
+            parts.append((str(device), f"not measured, {brief(reason) if figure else reason}"))
+    return _together(parts) if figure else [f"{device}: {words}" for device, words in parts]
 
 
-def uncertainty(table: pd.DataFrame) -> list[str]:
+def uncertainty(table: pd.DataFrame, *, figure: bool = False) -> list[str]:
     """Return how uncertain the energy is on each device, in a sentence each; none without energy."""
-    sentences = []
+    said = []
     measured = table[(table["status"] == MEASURED) & table["energy_uncertainty"].notna()]
     for device, rows in measured.groupby("device", sort=False):
         least, most = rows["energy_uncertainty"].min(), rows["energy_uncertainty"].max()
@@ -68,18 +97,16 @@ def uncertainty(table: pd.DataFrame) -> list[str]:
         kinds = set(rows["uncertainty_kind"])
         known = f"{STATISTICAL_ONLY}: nobody states the sensor's gain" if STATISTICAL_ONLY in kinds else kinds.pop()
         span = "less than ± 0.1%" if most < 0.0005 else f"± {low}" if low == high else f"± {low} to {high}"
-        sentences.append(f"{device}: energy is uncertain by {span} (standard uncertainty, k=1; {known}).")
-    return sentences
+        said.append((str(device), f"energy is uncertain by {span} (standard uncertainty, k=1; {known})."))
+    return _together(said) if figure else [f"{device}: {words}" for device, words in said]
 
 
-def missing(table: pd.DataFrame) -> list[str]:
-    """Return which pairs have no value, by state and device."""
-    parts = []
-    for (status, device), rows in table[table["status"] != MEASURED].groupby(["status", "device"], sort=False):
-        names = [f"{model} {'/'.join(found['precision'])}" for model, found in rows.groupby("model", sort=False)]
-        shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more models" if len(names) > 6 else "")
-        parts.append(f"{str(status).capitalize()} on {device}: {shown}.")
-    return parts
+def why_missing(table: pd.DataFrame, name: str) -> list[str]:
+    """Return, each once, why measured rows lack a metric; without measured rows, why nothing was measured."""
+    measured = table[table["status"] == MEASURED]
+    tried = table[table["status"] != NEVER]
+    found = measured[measured[name].isna()][f"{name}_reason"] if len(measured) else tried["reason"]
+    return [reason for reason in dict.fromkeys(found) if reason]
 
 
 def _work(measured: pd.DataFrame) -> str:
@@ -107,6 +134,10 @@ def _some(values: pd.Series, noun: str) -> str:
 
 def _span(values: pd.Series) -> str:
     low, high = values.min(), values.max()
-    if pd.isna(low):
-        return ""
-    return f"{low:.0f}" if low == high else f"{low:.0f} to {high:.0f}"
+    return "" if pd.isna(low) else _range(low, high)
+
+
+def _range(low: float, high: float) -> str:
+    """Return whole numbers from low to high, one where both are written alike."""
+    first, last = f"{low:.0f}", f"{high:.0f}"
+    return first if first == last else f"{first} to {last}"

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from statistics import linear_regression, median
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.record import MEASURED
+from plotting import spans, states
 from plotting.metrics import METRICS, shown
+from plotting.sections import sections
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,9 +31,12 @@ CATEGORIES = (
     "load_time_s",
 )
 HEADLINES = ("tokens_per_sec", "tps_per_watt", "joules_per_token")
-ENERGY = frozenset(name for name in METRICS if "joules" in name) | {"avg_power_watts", "tps_per_watt"}
+ENERGY = frozenset(filter(states.of_power, METRICS))
 EQUAL = 0.05
-"""fp16 and bf16 whose ratio is so close to 1 for every pair are called nearly equal."""
+"""Two precisions whose ratio is so close to 1 for every pair are called nearly equal."""
+CORRELATED = 0.7
+"""Energy is said to grow with size from this rank correlation on, over at least LEAST_MODELS models."""
+LEAST_MODELS = 4
 
 
 @dataclass(frozen=True)
@@ -53,35 +59,80 @@ def eligible(table: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 def ranking(table: pd.DataFrame, name: str, places: int = 3) -> list[Place]:
-    """Return the best rows by a metric, up to place `places`. Equal in three digits is a tie and shares a place."""
+    """Return the best rows by a metric, up to place `places`.
+
+    A row that is equal in three digits to the best one of a place, or not told apart from it by their
+    whiskers, is a tie and shares that place.
+    """
+    basis = spans.basis(table, name)
     rows = eligible(table, name).sort_values(name, ascending=not METRICS[name].higher_is_better, kind="stable")
-    values = [shown(value) for value in rows[name]]
-    numbers = [values.index(value) + 1 for value in values]
+    records = rows[spans.columns(rows, name)].to_dict("records")
+    numbers: list[int] = []
+    for at, row in enumerate(records):
+        first = records[numbers[-1] - 1] if numbers else row
+        tied = bool(numbers) and _tied(first, row, name, basis)
+        numbers.append(numbers[-1] if tied else at + 1)
     return [
         Place(number, numbers.count(number) > 1, row["model"], row["device"], row["precision"], row[name])
-        for number, (_, row) in zip(numbers, rows.iterrows(), strict=True)
+        for number, row in zip(numbers, records, strict=True)
         if number <= places
     ]
 
 
+def _tied(one: dict[Any, Any], other: dict[Any, Any], name: str, basis: str) -> bool:
+    return shown(one[name]) == shown(other[name]) or spans.told_apart(one, other, name, basis) is False
+
+
 def observations(table: pd.DataFrame) -> list[str]:
-    """Return sentences drawn from the table, each with the rule behind it."""
-    return [sentence for rule in RULES for sentence in rule(table)]
+    """Return sentences drawn from the table, each with the rule behind it; unlike work is looked at apart."""
+    return [
+        f"{part.words.capitalize()}: {sentence}" if part.words else sentence
+        for part in sections(table)
+        for rule in RULES
+        for sentence in rule(part.table)
+    ]
 
 
 def _leaders(table: pd.DataFrame) -> Iterator[str]:
-    """Name the fastest model of each device."""
-    rows = eligible(table, "tokens_per_sec")
-    if rows["model"].nunique() < 2:
+    """Name the fastest model of each device, and whether it leads throughout."""
+    best = _best(table, "tokens_per_sec")
+    models = {row["model"] for row in best.values()}
+    if not best:
         return
-    best = {device: found.loc[found["tokens_per_sec"].idxmax(), "model"] for device, found in rows.groupby("device")}
-    models = set(best.values())
-    if len(models) == 1:
-        where = "on every device" if len(best) > 1 else f"on {next(iter(best))}"
-        yield f"{models.pop()} has the highest throughput {where} (highest tokens/s of a device's pairs)."
-    else:
-        listed = ", ".join(f"{model} on {device}" for device, model in best.items())
-        yield f"No model leads throughput on every device: {listed} (highest tokens/s of a device's pairs)."
+    rule = "highest tokens/s of a device's pairs"
+    if len(models) > 1:
+        listed = ", ".join(f"{row['model']} on {device}" for device, row in best.items())
+        yield f"No model leads throughput on every device: {listed} ({rule})."
+        return
+    where = "on every device" if len(best) > 1 else f"on {next(iter(best))}"
+    model = models.pop()
+    yield f"{model} has the highest throughput {where} ({rule}{_beyond_noise(table, best)})."
+    frugal = _best(table, "joules_per_token")
+    if frugal and {row["model"] for row in frugal.values()} == {model} and set(frugal) == set(best):
+        yield f"{model} leads throughout: it has the lowest energy a token there too (lowest of a device's pairs)."
+
+
+def _best(table: pd.DataFrame, name: str) -> dict[str, dict[Any, Any]]:
+    """Return the best row of each device by a metric; none where there is one model only."""
+    rows = eligible(table, name)
+    if rows["model"].nunique() < 2:
+        return {}
+    places = rows.groupby("device")[name]
+    chosen = places.idxmax() if METRICS[name].higher_is_better else places.idxmin()
+    return {str(device): rows.loc[place].to_dict() for device, place in chosen.items()}
+
+
+def _beyond_noise(table: pd.DataFrame, best: dict[str, dict[Any, Any]]) -> str:
+    """Return on how many devices the leader is told apart from every other model; "" where whiskers are unknown."""
+    basis, apart = spans.basis(table, "tokens_per_sec"), []
+    for device, first in best.items():
+        rows = eligible(table, "tokens_per_sec")
+        others = rows[(rows["device"] == device) & (rows["model"] != first["model"])].to_dict("records")
+        found = [spans.told_apart(first, row, "tokens_per_sec", basis) for row in others]
+        if None in found:
+            return ""
+        apart.append(all(found))
+    return f"; beyond noise on {sum(apart)} of {len(apart)}"
 
 
 def _devices(table: pd.DataFrame) -> Iterator[str]:
@@ -113,34 +164,52 @@ def _device_means(table: pd.DataFrame, name: str) -> dict[str, float]:
 
 
 def _precisions(table: pd.DataFrame) -> Iterator[str]:
-    """Say how bf16 compares with fp16."""
-    for name in ("tokens_per_sec", "joules_per_token"):
-        rows = eligible(table, name)
-        both = rows.pivot_table(index=["device", "model"], columns="precision", values=name)
-        if not {"fp16", "bf16"} <= set(both.columns):
-            continue
-        ratios = (both["bf16"] / both["fp16"]).dropna()
-        if len(ratios) < 2:
-            continue
-        label = METRICS[name].label.lower()
-        spread = f"bf16 / fp16 is {ratios.min():.2f} to {ratios.max():.2f} over {len(ratios)} pairs"
-        if ((ratios - 1).abs() <= EQUAL).all():
-            yield f"fp16 and bf16 are nearly equal in {label} ({spread}, all within {EQUAL:.0%} of 1)."
-        else:
-            yield f"fp16 and bf16 differ in {label} for some pairs ({spread}, median {ratios.median():.2f})."
+    """Say how each precision compares with the first one, and for how many pairs beyond noise."""
+    first, *others = list(dict.fromkeys(table.sort_values("precision_order")["precision"]))
+    for other in others:
+        for name in ("tokens_per_sec", "joules_per_token"):
+            yield from _compared(eligible(table, name), name, first, other, spans.basis(table, name))
+
+
+def _compared(rows: pd.DataFrame, name: str, first: str, other: str, basis: str) -> Iterator[str]:
+    """Say how two precisions compare by a metric, over the devices and models that have both."""
+    columns = spans.columns(rows, name)
+    found = {(row["device"], row["model"], row["precision"]): row for row in rows[columns].to_dict("records")}
+    pairs = [
+        (row, found[device, model, other])
+        for (device, model, precision), row in found.items()
+        if precision == first and (device, model, other) in found and row[name] > 0
+    ]
+    if len(pairs) < 2:
+        return
+    ratios = sorted(two[name] / one[name] for one, two in pairs)
+    apart = [spans.told_apart(one, two, name, basis) for one, two in pairs]
+    noise = "" if None in apart else f", {sum(map(bool, apart))} of them beyond noise: 95% intervals apart"
+    spread = f"{other} / {first} is {ratios[0]:.2f} to {ratios[-1]:.2f} over {len(pairs)} pairs"
+    label = METRICS[name].label.lower()
+    if all(abs(ratio - 1) <= EQUAL for ratio in ratios):
+        yield f"{first} and {other} are nearly equal in {label} ({spread}, all within {EQUAL:.0%} of 1{noise})."
+    else:
+        yield (f"{first} and {other} differ in {label} for some pairs ({spread}, median {median(ratios):.2f}{noise}).")
 
 
 def _size(table: pd.DataFrame) -> Iterator[str]:
-    """Say whether larger models cost more energy, by Spearman's rank correlation."""
+    """Say whether larger models cost more energy, by Spearman's rank correlation, and how much by least squares."""
     rows = eligible(table, "joules_per_token").dropna(subset=["parameters"])
     for device, found in rows.groupby("device", sort=False):
         by_model = found.groupby("model")[["parameters", "joules_per_token"]].mean()
-        if len(by_model) < 4 or (by_model.min() == by_model.max()).any():  # nothing to correlate
+        by_model = by_model[(by_model > 0).all(axis=1)]
+        if len(by_model) < LEAST_MODELS or (by_model.min() == by_model.max()).any():  # nothing to correlate
             continue
         rank = by_model.rank()
         correlation = rank["parameters"].corr(rank["joules_per_token"])
-        if correlation >= 0.7:
-            yield f"On {device} larger models cost more energy a token (rank correlation {correlation:.2f})."
+        sizes, joules = ([math.log(value) for value in by_model[name]] for name in by_model)
+        factor = 2 ** linear_regression(sizes, joules).slope
+        if correlation >= CORRELATED:
+            yield (
+                f"On {device} larger models cost more energy a token (rank correlation {correlation:.2f} over "
+                f"{len(by_model)} models; one of twice the parameters takes {factor:.1f} times the energy)."
+            )
 
 
 RULES: tuple[Callable[[pd.DataFrame], Iterator[str]], ...] = (_leaders, _devices, _precisions, _size)

@@ -174,6 +174,7 @@ def _facts(entry: Entry) -> dict[str, Any]:
         "bandwidth_gb_per_s": number("roofline", "bandwidth_bytes_per_s") / 1e9,
         "bandwidth_source": words("roofline", "bandwidth_source"),
         "finite_logits": _finite(record),
+        "throttled": _throttled(record),
         "invalid": _invalid(record),
         "doubts": _doubts(record),
         **_sample(record),
@@ -216,6 +217,12 @@ def _finite(record: Record) -> bool:
     """Return whether nothing that was looked at was infinite or NaN: neither logits nor what modules make."""
     odd = _section(record, "numerics").get("first_nonfinite")
     return odd is None and _section(record, "health").get("finite_logits") is not False
+
+
+def _throttled(record: Record) -> str:
+    """Return why the device was slowed down, "none" where it was not, "" where nobody looked."""
+    found = _section(record, "health").get("throttled")
+    return "" if found is None else ", ".join(map(str, found)) or "none"
 
 
 def _invalid(record: Record) -> str:

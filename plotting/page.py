@@ -9,15 +9,19 @@ import jinja2
 import pandas as pd
 
 from benchmarks.record import MEASURED
-from plotting import facts
+from plotting import behind, facts
 from plotting.figures import FIGURES
-from plotting.findings import HEADLINES, observations, ranking
+from plotting.findings import HEADLINES, observations
 from plotting.metrics import METRICS
-from plotting.summary import BREAKDOWN, cell, dates, place, unmeasured, why_none
+from plotting.output import Output
+from plotting.sections import sections
+from plotting.summary import BREAKDOWN, cell, dates, places, unmeasured, why_none
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from plotting.sections import Section
 
 SPECIAL = re.compile(r"([\\`*_\[\]<>|#~$])")
 
@@ -33,8 +37,11 @@ def escape(value: Any) -> Any:
     return value if isinstance(value, Verbatim) else SPECIAL.sub(r"\\\1", str(value))
 
 
-def markdown(table: pd.DataFrame, files: Sequence[Path], problems: Sequence[str]) -> str:
-    """Return the page. Everything that goes into the template is escaped, except Verbatim."""
+def markdown(table: pd.DataFrame, files: Sequence[Path], problems: Sequence[str], output: Output | None = None) -> str:
+    """Return the page, with the figures in the form in which they are written.
+
+    Everything that goes into the template is escaped, except Verbatim.
+    """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("plotting"),
         finalize=escape,
@@ -51,13 +58,13 @@ def markdown(table: pd.DataFrame, files: Sequence[Path], problems: Sequence[str]
         devices=_devices(table),
         models=_models(measured),
         precisions=list(dict.fromkeys(table.sort_values("precision_order")["precision"])),
-        findings=[_finding(table, name) for name in HEADLINES],
+        findings=[_finding(part, name) for name in HEADLINES for part in sections(table)],
         observations=observations(table),
         columns=("device", "model", "precision", *BREAKDOWN.values()),
         rows=[_row(row) for _, row in table.iterrows()],
         rule=Verbatim("|" + "---|" * (3 + len(BREAKDOWN))),
-        figures=FIGURES,
-        verbatim=Verbatim,
+        figures=[_figure(table, name, output or Output()) for name in FIGURES],
+        numbers=Verbatim(behind.FOLDER),
         power=[*facts.power(table), *facts.uncertainty(table)] or ["Nothing was measured."],
         unmeasured=unmeasured(table),
         remarks=_sentences(measured, "remarks"),
@@ -102,10 +109,24 @@ def _recorded(value: float, digits: str, unit: str = "") -> str:
     return "not recorded" if pd.isna(value) else f"{value:{digits}}{unit}"
 
 
-def _finding(table: pd.DataFrame, name: str) -> dict[str, Any]:
+def _finding(part: Section, name: str) -> dict[str, Any]:
     metric = METRICS[name]
-    lines = [Verbatim(escape(place(found, metric.unit))) for found in ranking(table, name)]
-    return {"title": f"{metric.axis}, {metric.direction}", "lines": lines, "why": why_none(table, name)}
+    title = f"{metric.axis}, {metric.direction}{f', {part.words}' if part.words else ''}"
+    return {"title": title, "lines": places(part.table, name), "why": why_none(part.table, name)}
+
+
+def _figure(table: pd.DataFrame, name: str, output: Output) -> dict[str, Any]:
+    """Return what the page says of a figure: a picture that browsers show, and links to the other files."""
+    spec, files = FIGURES[name], output.files(name)
+    picture = next((files[form] for form in ("png", "svg") if form in files), "")
+    numbers = f"{behind.FOLDER}/{name.replace('.png', '.csv')}"
+    return {
+        "title": spec.title,
+        "explanation": spec.explanation,
+        "alt": behind.alt(table, spec.title, spec.metrics),
+        "picture": Verbatim(picture),
+        "links": Verbatim(", ".join(f"[{file}]({file})" for file in [*files.values(), numbers] if file != picture)),
+    }
 
 
 def _row(row: pd.Series) -> list[str]:

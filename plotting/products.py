@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
-from plotting import page, summary, tables, write
+from plotting import behind, page, summary, tables, write
 from plotting.figures import FIGURES
+from plotting.figures.save import rendered
+from plotting.figures.theme import THEMES
+from plotting.output import Output
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     import pandas as pd
@@ -16,22 +19,33 @@ if TYPE_CHECKING:
     from plotting.load import Saves
 
 
-def write_all(out: Path, table: pd.DataFrame, saves: Saves) -> list[Path]:
-    """Write CSV files, figures, summary and page into `out`, each whole, and return their paths."""
+def write_all(out: Path, table: pd.DataFrame, saves: Saves, output: Output | None = None) -> list[Path]:
+    """Write CSV files, figures with their numbers, summary and page into `out`, each whole, and return their paths."""
+    output = output or Output()
     out.mkdir(parents=True, exist_ok=True)
+    (out / behind.FOLDER).mkdir(exist_ok=True)
     texts = {
         "vision_model_metrics.csv": tables.metrics_csv(table),
         "unmeasured_pairs.csv": tables.unmeasured_csv(table),
         "benchmark_summary_report.txt": summary.text(table, saves.problems),
-        "README.md": page.markdown(table, saves.files, saves.problems),
+        "README.md": page.markdown(table, saves.files, saves.problems, output),
     }
     for name, content in texts.items():
         write.text(out / name, content)
+    return [*(out / name for name in texts), *_figures(out, table, output)]
+
+
+def _figures(out: Path, table: pd.DataFrame, output: Output) -> Iterator[Path]:
+    """Write each figure in every format, and the numbers behind it."""
     for name, spec in FIGURES.items():
-        # Without the software's version in it the same saves give the same bytes
-        figure = spec.draw(table)
-        write.whole(out / name, partial(figure.savefig, metadata={"Software": None}))
-    return [out / name for name in (*texts, *FIGURES)]
+        figure, alt = spec.draw(table, THEMES[output.theme]), behind.alt(table, spec.title, spec.metrics)
+        for form, file in output.files(name).items():
+            content = rendered(figure, form, spec.title, alt, output.dpi)
+            write.whole(out / file, lambda path, content=content: path.write_bytes(content))  # type: ignore[misc]
+            yield out / file
+        path = out / behind.FOLDER / name.replace(".png", ".csv")
+        write.text(path, behind.numbers(table, spec.metrics))
+        yield path
 
 
 def closing(table: pd.DataFrame, saves: Saves) -> str:

@@ -10,6 +10,7 @@ from plotting import facts
 from plotting.findings import CATEGORIES, Place, eligible, observations, ranking
 from plotting.frame import STATISTICAL_ONLY
 from plotting.metrics import METRICS, shown
+from plotting.sections import sections
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 WIDTH = 100
+MOST_PLACES = 8
 BREAKDOWN = {
     "tokens_per_sec": "tokens/s",
     "ttft_p50_s": "TTFT s",
@@ -63,11 +65,19 @@ def place(found: Place, unit: str) -> str:
 def _top(table: pd.DataFrame) -> list[str]:
     lines = _section("Top three by category", [])
     for name in CATEGORIES:
-        metric = METRICS[name]
-        best = ranking(table, name)
-        lines.append(f"{metric.axis}, {metric.direction}")
-        lines += [f"  {place(found, metric.unit)}" for found in best] or [f"  not measured: {why_none(table, name)}"]
+        for part in sections(table):
+            metric = METRICS[name]
+            lines.append(f"{metric.axis}, {metric.direction}{f', {part.words}' if part.words else ''}")
+            best = places(part.table, name)
+            lines += [f"  {line}" for line in best] or [f"  not measured: {why_none(part.table, name)}"]
     return lines
+
+
+def places(table: pd.DataFrame, name: str) -> list[str]:
+    """Return the top three of a metric as lines; a tie of many is cut short, and says so."""
+    found = [place(each, METRICS[name].unit) for each in ranking(table, name)]
+    more = len(found) - MOST_PLACES
+    return [*found[:MOST_PLACES], f"and {more} more, tied with these"] if more > 0 else found
 
 
 def why_none(table: pd.DataFrame, name: str) -> str:
@@ -113,15 +123,23 @@ def aligned(cells: Sequence[Sequence[str]], left: int = 2, *, notes: bool = Fals
 
 
 def _statistics(table: pd.DataFrame) -> list[str]:
-    cells = [("metric", "unit", "pairs", "min", "median", "max")]
+    states = table["status"].value_counts(sort=False)
+    counts = ", ".join(f"{count} {status}" for status, count in states.items())
+    lines = [*_section("Quick reference", []), f"Pairs: {counts}."]
+    for part in sections(table):
+        lines += [f"{part.words.capitalize()}:"] if part.words else []
+        lines += aligned(_spread(part.table))
+    return lines
+
+
+def _spread(table: pd.DataFrame) -> list[tuple[str, ...]]:
+    cells: list[tuple[str, ...]] = [("metric", "unit", "pairs", "min", "median", "max")]
     for name, metric in METRICS.items():
         values = eligible(table, name)[name]
         if len(values):
             low, middle, high = (metric.show(v) for v in (values.min(), values.median(), values.max()))
             cells.append((metric.label, metric.unit, str(len(values)), low, middle, high))
-    states = table["status"].value_counts(sort=False)
-    counts = ", ".join(f"{count} {status}" for status, count in states.items())
-    return [*_section("Quick reference", []), f"Pairs: {counts}.", *aligned(cells)]
+    return cells
 
 
 def unmeasured(table: pd.DataFrame) -> list[str]:

@@ -44,6 +44,7 @@ CONDITIONS = (
     "bandwidth_gb_per_s",
     "bandwidth_source",
     "finite_logits",
+    "throttled",
     "doubts",
     "driver",
     "torch",
@@ -76,12 +77,12 @@ def metrics_csv(table: pd.DataFrame) -> str:
     """
     measured = table[table["status"] == MEASURED].copy()
     measured["not_measured"] = [_reasons(row) for _, row in measured.iterrows()]
-    return _csv(measured, [*IDENTITY, *METRICS, "not_measured", *CONDITIONS, *BOUNDS])
+    return csv(measured, [*IDENTITY, *METRICS, "not_measured", *CONDITIONS, *BOUNDS])
 
 
 def unmeasured_csv(table: pd.DataFrame) -> str:
     """Return unmeasured_pairs.csv: what failed, was skipped or never attempted, and why."""
-    return _csv(table[table["status"] != MEASURED].copy(), list(UNMEASURED))
+    return csv(table[table["status"] != MEASURED].copy(), list(UNMEASURED))
 
 
 def _reasons(row: pd.Series) -> str:
@@ -93,7 +94,8 @@ def _reasons(row: pd.Series) -> str:
     return "; ".join(f"{reason} ({', '.join(names)})" for reason, names in found.items())
 
 
-def _csv(rows: pd.DataFrame, columns: list[str]) -> str:
+def csv(rows: pd.DataFrame, columns: list[str]) -> str:
+    """Return some columns as CSV: nine digits, counts whole, no cell a formula."""
     chosen = rows.loc[:, columns].copy()
     for name in columns:
         if name in WHOLE:

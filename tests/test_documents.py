@@ -77,8 +77,8 @@ def test_the_example_is_what_its_command_makes(tmp_path: Path, saves: str, folde
     done = product.plotting(saves, "--out", str(tmp_path))
     assert done.returncode == 0, done.stderr
 
-    for made in sorted(tmp_path.iterdir()):
-        committed = product.ROOT / folder / made.name
+    for made in sorted(path for path in tmp_path.rglob("*") if path.is_file()):
+        committed = product.ROOT / folder / made.relative_to(tmp_path)
         assert committed.exists(), made.name
         if made.suffix != ".png":
             assert committed.read_text() == made.read_text(), made.name

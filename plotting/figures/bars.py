@@ -3,222 +3,215 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
 from matplotlib.patches import Patch
 
 from benchmarks.record import MEASURED
-from plotting import facts
-from plotting.figures import style
-from plotting.metrics import METRICS, shown
+from plotting.figures import layout, style
+from plotting.figures.layout import Bar, Look, Part, Row
+from plotting.figures.theme import LIGHT
+from plotting.metrics import METRICS
+from plotting.sections import Section, sections
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     import pandas as pd
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-GROUP = 0.84
+    from plotting.figures.theme import Theme
+
+GROUP = 0.86
 """Width of a model's group; groups are 1 apart."""
-BARS_A_ROW = 48
-"""More bars than that are wrapped into further rows of axes."""
-VALUES = 48
-"""Values stand above the bars up to so many bars in a row."""
+WIDEST, NARROWEST = 18.0, 8.0
+BESIDE = 3.6
+"""Inches of a figure's width that legend and labels take."""
+EMPTY = 0.8
+"""Inches of the height of axes without any value."""
+THINNEST, BROADEST = 0.125, 0.62
+"""Inches of a bar's width."""
+UPRIGHT = 0.5
+"""Inches: over narrower bars the words are turned."""
+OFFSET = 4.0
+"""Points between a bar's end and its words."""
 
 
-class Bar(NamedTuple):
-    """One bar: where, in which style, and its row of the table."""
+@dataclass(frozen=True)
+class Strip:
+    """One row of axes: some models of a section, on the scale that the section's strips share."""
 
-    x: float
-    width: float
-    colour: str
-    hatch: str
-    row: pd.Series
+    section: Section
+    models: list[str]
+    series: list[tuple[str, str]]
+    first: bool
 
 
-def metric_bars(table: pd.DataFrame, name: str) -> Figure:
+def metric_bars(table: pd.DataFrame, theme: Theme = LIGHT, *, name: str) -> Figure:
     """Return the bar figure of one metric."""
     metric = METRICS[name]
-    figure, rows = _canvas(table)
-    for axes, models in rows:
-        part = table[table["model"].isin(models)]
-        bars = _bars(part, table, models)
-        axes.bar(
-            [bar.x for bar in bars],
-            [0.0 if math.isnan(bar.row[name]) else bar.row[name] for bar in bars],
-            [bar.width for bar in bars],
-            color=[bar.colour for bar in bars],
-            hatch=[bar.hatch for bar in bars],
-            edgecolor="white",
-            linewidth=0.5,
-        )
-        _whiskers(axes, bars, name)
-        _finish(axes, bars, models, name, metric.axis)
-    return _close(figure, rows, table, name, f"{metric.label}, {metric.direction}")
+    heading = f"{metric.label}, {metric.direction}"
+    if not table[name].notna().any():
+        return style.nothing(heading, table, name, theme)
+    look = Look(table, name, theme)
+    extra = [layout.roof_mark(theme)] if name == "tokens_per_sec" and table["mbu"].notna().any() else []
+    return _draw(table, look, look.bar, (heading, metric.axis), extra)
 
 
-def uncertain(row: pd.Series, name: str) -> float:
-    """Return the standard uncertainty (k=1) of a metric, 0 where it has none."""
-    found = row.get(f"{name}_uncertainty", math.nan)
-    return 0.0 if math.isnan(found) else float(found)
-
-
-def _whiskers(axes: Axes, bars: list[Bar], name: str) -> None:
-    """Draw what the uncertainty of the bars leaves open, where the metric has one."""
-    known = [bar for bar in bars if uncertain(bar.row, name) and not math.isnan(bar.row[name])]
-    if known:
-        axes.errorbar(
-            [bar.x for bar in known],
-            [bar.row[name] for bar in known],
-            [uncertain(bar.row, name) for bar in known],
-            fmt="none",
-            ecolor=style.INK,
-            elinewidth=1.0,
-            capsize=2.5,
-        )
-
-
-def ram_bars(table: pd.DataFrame) -> Figure:
+def ram_bars(table: pd.DataFrame, theme: Theme = LIGHT) -> Figure:
     """Return the RAM figure: stacked host and VRAM on discrete GPUs, delta over baseline on unified memory."""
-    name = "avg_ram_gb"
-    figure, rows = _canvas(table)
-    for axes, models in rows:
-        bars = _bars(table[table["model"].isin(models)], table, models)
-        for bar in bars:
-            _stack(axes, bar)
-        _finish(axes, bars, models, name, "Average RAM (GB, 1e9 bytes)", total=True)
+    name, heading = "avg_ram_gb", "Average RAM, lower is better"
+    if not table[name].notna().any():
+        return style.nothing(heading, table, name, theme)
+    look = Look(table, name, theme)
     kinds = set(table[table["status"] == MEASURED]["memory_kind"])
     extra = []
     if "unified" in kinds:
-        extra.append(Patch(facecolor=style.PALE, label="in use before loading"))
+        extra.append(Patch(facecolor=theme.pale, edgecolor=theme.grey, label="in use before loading"))
     if "discrete" in kinds:
-        extra.append(Patch(facecolor=style.lighter(style.GREY, 0.5), label="VRAM (paler, on top)"))
-    return _close(figure, rows, table, name, "Average RAM, lower is better", extra)
+        extra.append(Patch(facecolor=theme.page, edgecolor=theme.page, label="VRAM: narrow, on top"))
+    return _draw(table, look, partial(_stacked, look), (heading, "Average RAM (GB, 1e9 bytes)"), extra)
 
 
-def stack(row: pd.Series) -> tuple[float, float]:
+def stack(row: Row) -> tuple[float, float]:
     """Return (lower, upper) part of a RAM bar, GB: baseline and delta, host and VRAM, or process and nothing."""
     if row["memory_kind"] == "unified" and not math.isnan(row["ram_delta_gb"]):
         return row["ram_baseline_gb"], row["ram_delta_gb"]
     upper = row["avg_vram_gb"] if row["memory_kind"] == "discrete" else 0.0
-    lower = row["avg_ram_gb"]
-    return (0.0 if math.isnan(lower) else lower), (0.0 if math.isnan(upper) else upper)
+    return row["avg_ram_gb"], (0.0 if math.isnan(upper) else upper)
 
 
-def _stack(axes: Axes, bar: Bar) -> None:
-    lower, upper = stack(bar.row)
-    over_baseline = bar.row["memory_kind"] == "unified" and upper > 0
-    paints = (style.PALE, bar.colour) if over_baseline else (bar.colour, style.lighter(bar.colour, 0.5))
-    for bottom, height, paint in ((0.0, lower, paints[0]), (lower, upper, paints[1])):
-        if height:
-            axes.bar(
-                bar.x,
-                height,
-                bar.width,
-                bottom=bottom,
-                color=paint,
-                hatch=bar.hatch,
-                edgecolor="white",
-                linewidth=0.5,
-            )
+def _stacked(look: Look, row: Row, place: float) -> Bar:
+    lower, upper = stack(row)
+    if not upper:
+        return look.bar(row, place)
+    fill = look.fill(row)
+    if row["memory_kind"] == "unified":
+        return look.bar(row, place, (Part(lower, look.theme.pale), Part(upper, fill)))
+    # the interval is that of host memory, and would stand amid the bar
+    return look.bar(row, place, (Part(lower, fill), Part(upper, fill, share=0.6)), whisker=False)
 
 
-def _canvas(table: pd.DataFrame) -> tuple[Figure, list[tuple[Axes, list[str]]]]:
-    """Return a figure and its rows of axes, each with its models."""
-    models = list(dict.fromkeys(table.sort_values("model_order")["model"]))
-    series = len(_series(table))
-    per_row = max(1, min(len(models), BARS_A_ROW // series if series <= BARS_A_ROW else 1))
-    count = -(-len(models) // per_row)
-    per_row = -(-len(models) // count)  # rows of about equal length
-    width = min(16.0, max(9.5, 4.5 + 0.42 * per_row * series))
-    figure = style.canvas(width, 2.0 + 4.8 * count)
-    grid = figure.subplots(count, 1, squeeze=False, sharey=True)[:, 0]
-    return figure, [(axes, models[i * per_row : (i + 1) * per_row]) for i, axes in enumerate(grid)]
+def _draw(
+    table: pd.DataFrame,
+    look: Look,
+    make: Callable[[Row, float], Bar],
+    texts: tuple[str, str],
+    extra: Sequence[Artist],
+) -> Figure:
+    """Return the figure of all strips: `texts` are title and label of the axis."""
+    strips = _strips(table)
+    broad = max(len(strip.models) * len(strip.series) for strip in strips)
+    width = min(WIDEST, max(NARROWEST, BESIDE + broad * BROADEST / GROUP))
+    height = 4.2 if len(strips) == 1 else 3.4
+    heights = [height if strip.section.table[look.name].notna().any() else EMPTY for strip in strips]
+    figure = style.canvas(width, 1.8 + sum(heights) + 0.4 * len(strips), look.theme)
+    grid = figure.subplots(len(strips), 1, squeeze=False, gridspec_kw={"height_ratios": heights})[:, 0]
+    for section in dict.fromkeys(id(strip.section) for strip in strips):
+        part = [(axes, strip) for axes, strip in zip(grid, strips, strict=True) if id(strip.section) == section]
+        if not part[0][1].section.table[look.name].notna().any():
+            _say_nothing(part, look)
+            continue
+        _section(part, look, make, (width - BESIDE, height))
+        for axes, _ in part:
+            axes.set_ylabel(texts[1])
+    style.title(figure, texts[0], look.theme)
+    style.footnote(figure, table, [look.name], look.theme, whiskers=layout.has(grid, "whiskers"))
+    hatched = [style.doubt_patch(look.theme)] if layout.has(grid, "hatched") else []
+    style.legend(figure, table, look.theme, [*extra, *hatched])
+    return figure
 
 
-def _series(table: pd.DataFrame) -> list[tuple[str, str]]:
-    """Return the (device, precision) of each bar of a group, in order."""
-    ordered = table.sort_values(["device_order", "precision_order"])
-    return list(dict.fromkeys(zip(ordered["device"], ordered["precision"], strict=True)))
+def _strips(table: pd.DataFrame) -> list[Strip]:
+    """Return the rows of axes: as many models in each as leave every bar its least width."""
+    found = []
+    for section in sections(table):
+        models = list(dict.fromkeys(section.table.sort_values("model_order")["model"]))
+        ordered = section.table.sort_values(["device_order", "precision_order"])
+        series = list(dict.fromkeys(zip(ordered["device"], ordered["precision"], strict=True)))
+        room = max(1, int((WIDEST - BESIDE) * GROUP / (THINNEST * len(series))))
+        count = -(-len(models) // room)
+        each = -(-len(models) // count)  # rows of about equal length
+        starts = range(0, len(models), each)
+        found += [Strip(section, models[at : at + each], series, first=at == 0) for at in starts]
+    return found
 
 
-def _bars(part: pd.DataFrame, table: pd.DataFrame, models: list[str]) -> list[Bar]:
-    series, colours = _series(table), style.palette(table)
-    width = GROUP / len(series)
+def _section(
+    part: list[tuple[Axes, Strip]], look: Look, make: Callable[[Row, float], Bar], inches: tuple[float, float]
+) -> None:
+    """Draw the strips of one section on one scale; `inches` are the axes' width and height."""
+    strip = part[0][1]
+    thickness = GROUP / len(strip.series)
+    slots = max(len(strip.models), thickness * inches[0] / (2 * BROADEST))
+    inch = thickness * inches[0] / slots
+    turned = inch < UPRIGHT
+    points = min(8.5, inch * 72 * 0.78) if turned else 8.5
+    bars = {axes: _bars(strip, make) for axes, strip in part}
+    every = [bar for found in bars.values() for bar in found]
+    texts = {id(bar): layout.words(bar, look.name, ", " if turned else "\n") for bar in every}
+    long = [_height(texts[id(bar)], points, turned=turned) for bar in every]
+    top, starts = layout.scale(every, inches[1], long)
+    at = {id(bar): start for bar, start in zip(every, starts, strict=True)}
+    for axes, strip in part:
+        axes.set_ylim(0, top)
+        middle = (len(strip.models) - 1) / 2
+        axes.set_xlim(middle - slots / 2, middle + slots / 2)
+        layout.draw(axes, bars[axes], thickness * 0.92, "y", look.theme)
+        for bar in bars[axes]:
+            _write(axes, bar, texts[id(bar)], (at[id(bar)], points), look.theme, turned=turned)
+        letters = inches[0] / slots / style.length("m", 10)
+        axes.set_xticks(range(len(strip.models)), [style.wrapped(model, letters) for model in strip.models])
+        axes.tick_params(axis="x", labelsize=10)
+        axes.grid(axis="x", visible=False)
+        if strip.first and strip.section.words:
+            words = style.plain(strip.section.words)
+            axes.set_title(words, loc="left", fontsize=12, fontweight="bold", color=look.theme.ink)
+
+
+def _say_nothing(part: list[tuple[Axes, Strip]], look: Look) -> None:
+    """Say of a section without any value why there is none."""
+    section = part[0][1].section
+    for axes, _ in part[1:]:
+        axes.set_axis_off()
+    why = [section.words, *style.reasons(section.table, look.name)[:3]]
+    style.say_nothing(part[0][0], METRICS[look.name].label, why, look.theme)
+
+
+def _bars(strip: Strip, make: Callable[[Row, float], Bar]) -> list[Bar]:
+    rows = strip.section.table.to_dict("records")
+    places = {model: at for at, model in enumerate(strip.models)}
+    lanes = {series: (at + 0.5) / len(strip.series) for at, series in enumerate(strip.series)}
     return [
-        Bar(
-            x=models.index(row["model"]) - GROUP / 2 + (series.index((row["device"], row["precision"])) + 0.5) * width,
-            width=width * 0.94,
-            colour=colours[row["device"]],
-            hatch=style.HATCHES.get(row["precision"], "xx"),
-            row=row,
-        )
-        for _, row in part.iterrows()
+        make(row, places[row["model"]] + GROUP * (lanes[row["device"], row["precision"]] - 0.5))
+        for row in rows
+        if row["model"] in places
     ]
 
 
-def _finish(axes: Axes, bars: list[Bar], models: list[str], name: str, label: str, *, total: bool = False) -> None:
-    """Label axes, bars and what is missing."""
-    axes.set_xticks(range(len(models)), [style.plain(model) for model in models])
-    axes.set_xlim(-0.6, len(models) - 0.4)
-    axes.set_ylabel(label)
-    axes.grid(axis="x", visible=False)
-    axes.margins(y=0.16)
-    for bar in bars:
-        value = sum(stack(bar.row)) if total else bar.row[name]
-        top = value if total else value + uncertain(bar.row, name)
-        if bar.row["status"] != MEASURED or math.isnan(bar.row[name]):
-            _word(axes, bar, style.SHORT.get(bar.row["status"], "not measured"))
-        elif len(bars) <= VALUES:
-            _value(axes, bar, (value, top), len(bars))
+def _height(text: str, points: float, *, turned: bool) -> float:
+    """Return how much of the axis a text takes, inches."""
+    lines = text.count("\n") + 1
+    return (OFFSET / 72) + (style.length(text, points) if turned else lines * points * 1.3 / 72)
 
 
-def _word(axes: Axes, bar: Bar, word: str) -> None:
-    """Write in place of a bar why there is none."""
-    axes.annotate(
-        word,
-        (bar.x, 0),
-        xytext=(0, 4),
-        textcoords="offset points",
-        rotation=90,
+def _write(axes: Axes, bar: Bar, text: str, at: tuple[float, float], theme: Theme, *, turned: bool) -> None:
+    """Write at a bar's end its value, or in place of a bar why there is none; `at` is the height and the points."""
+    height, points = at
+    missing = not bar.parts
+    style.write(
+        axes,
+        text if turned or not missing else text.replace(" ", "\n"),
+        (bar.place, height),
+        xytext=(0, OFFSET if bar.parts else 3),
+        rotation=90 if turned else 0,
         ha="center",
         va="bottom",
-        fontsize=8,
-        color=style.GREY,
-        style="italic",
+        fontsize=points,
+        color=theme.grey if missing else theme.ink,
+        fontstyle="italic" if missing else "normal",
     )
-
-
-def _value(axes: Axes, bar: Bar, at: tuple[float, float], bars: int) -> None:
-    """Write a bar's value above it: `at` is (value, height)."""
-    value, height = at
-    axes.annotate(
-        shown(value),
-        (bar.x, height),
-        xytext=(0, 3),
-        textcoords="offset points",
-        rotation=90 if bars > 14 else 0,
-        ha="center",
-        va="bottom",
-        fontsize=8.5,
-        color=style.INK,
-    )
-
-
-def _close(
-    figure: Figure,
-    rows: list[tuple[Axes, list[str]]],
-    table: pd.DataFrame,
-    name: str,
-    heading: str,
-    extra: list[Patch] | None = None,
-) -> Figure:
-    """Add title, footnote and legend; where no bar has a value, say so instead."""
-    style.title(figure, heading, table, facts.uncertainty(table) if f"{name}_uncertainty" in METRICS else ())
-    if table[name].notna().any():
-        style.legend(figure, table, extra)
-        return figure
-    for axes, _ in rows[1:]:
-        axes.remove()
-    rows[0][0].clear()
-    style.say_nothing_measured(rows[0][0], METRICS[name].label, style.reasons(table, name))
-    return figure

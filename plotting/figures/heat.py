@@ -1,71 +1,128 @@
-"""The heat maps: devices and precisions by models."""
+"""The heat maps: devices and precisions by models, a map for each kind of work."""
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import matplotlib as mpl
 import seaborn as sns
+from matplotlib.colors import LogNorm, Normalize, to_hex
+from matplotlib.ticker import FuncFormatter, LogLocator
 
+from plotting import states
 from plotting.figures import style
+from plotting.figures.theme import LIGHT, ink_on
 from plotting.metrics import METRICS, shown
+from plotting.sections import sections
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from plotting.figures.theme import Theme
+    from plotting.sections import Section
 
-def device_map(table: pd.DataFrame, name: str) -> Figure:
+WIDE, NARROW = 1.25, 0.8
+"""Inches of a column's width, for up to MANY columns and for more."""
+MANY = 10
+LOGARITHMIC = 30
+"""A scale is logarithmic where the greatest value is so many times the least: the small ones would all look alike."""
+
+
+def device_map(table: pd.DataFrame, theme: Theme = LIGHT, *, name: str) -> Figure:
     """Return the map of one metric: a row for each device and precision, a column for each model."""
     metric = METRICS[name]
-    models = list(dict.fromkeys(table.sort_values("model_order")["model"]))
-    ordered = table.sort_values(["device_order", "precision_order"])
-    rows = list(dict.fromkeys(zip(ordered["device"], ordered["precision"], strict=True)))
-    figure = style.canvas(max(10.5, 4.5 + 1.25 * len(models)), 2.6 + 0.6 * max(len(rows), 3))
-    axes = figure.subplots()
-    style.title(figure, f"{metric.label} by device and model, {metric.direction}", table)
+    heading = f"{metric.label} by device and model, {metric.direction}"
     if not table[name].notna().any():
-        style.say_nothing_measured(axes, metric.label, style.reasons(table, name))
-        return figure
-    values = table.pivot_table(index=["device", "precision"], columns="model", values=name, dropna=False)
-    values = values.reindex(index=rows, columns=models)
-    cells = table.set_index(["device", "precision", "model"])
-    texts = [[_text(cells.loc[(*row, model)], name) for model in models] for row in rows]
-    sns.heatmap(
-        values.to_numpy(),
-        ax=axes,
-        annot=texts,
-        fmt="",
-        cmap="YlGnBu",
-        mask=values.isna().to_numpy(),
-        linewidths=2,
-        annot_kws={"fontsize": 11},
-        cbar_kws={"label": metric.axis},
-        xticklabels=[style.plain(model) for model in models],
-        yticklabels=[style.plain(f"{device}, {precision}") for device, precision in rows],
-    )
-    axes.set_facecolor("#EFEFEF")
-    axes.grid(visible=False)
-    axes.set_xlabel("")
-    axes.tick_params(axis="y", rotation=0)
-    axes.tick_params(axis="x", rotation=0 if len(models) <= 8 else 35)
-    for y in range(len(rows)):
-        for x in range(len(models)):
-            if math.isnan(values.iloc[y, x]):
-                axes.text(
-                    x + 0.5,
-                    y + 0.5,
-                    texts[y][x],
-                    ha="center",
-                    va="center",
-                    fontsize=9,
-                    color=style.GREY,
-                    style="italic",
-                )
+        return style.nothing(heading, table, name, theme)
+    parts = sections(table)
+    columns = max(part.table["model"].nunique() for part in parts)
+    rows = [len(part.table[["device", "precision"]].drop_duplicates()) for part in parts]
+    each = WIDE if columns <= MANY else NARROW
+    heights = [0.9 + (0.55 if count <= MANY else 0.42) * max(count, 2) for count in rows]
+    figure = style.canvas(max(8.5, 5.0 + each * columns), 1.9 + sum(heights), theme)
+    grid = figure.subplots(len(parts), 1, squeeze=False, gridspec_kw={"height_ratios": heights})[:, 0]
+    for axes, part in zip(grid, parts, strict=True):
+        _map(axes, part, name, theme, each)
+        if (narrow := part.table["model"].nunique()) < columns:  # its cells are as wide as those of the others
+            axes.axvspan(narrow, columns, color=theme.page, zorder=0)
+            axes.set_xlim(0, columns)
+    style.title(figure, heading, theme, beside=False)
+    style.footnote(figure, table, [name], theme, whiskers=False)
     return figure
 
 
-def _text(row: pd.Series, name: str) -> str:
-    """Return what stands in a cell: the value, or why there is none."""
-    value = row[name]
-    return style.SHORT.get(row["status"], "not measured") if math.isnan(value) else shown(value)
+def _map(axes: Axes, part: Section, name: str, theme: Theme, inches: float) -> None:
+    models = list(dict.fromkeys(part.table.sort_values("model_order")["model"]))
+    ordered = part.table.sort_values(["device_order", "precision_order"])
+    rows = list(dict.fromkeys(zip(ordered["device"], ordered["precision"], strict=True)))
+    values = part.table.pivot_table(
+        index=["device", "precision"], columns="model", values=name, dropna=False, sort=False
+    ).reindex(index=rows, columns=models)
+    scale, label = _scale(values, name)
+    if scale:
+        sns.heatmap(
+            values.to_numpy(dtype=float),
+            ax=axes,
+            norm=scale,
+            cmap=theme.shades,
+            mask=values.isna().to_numpy(),
+            linewidths=2,
+            linecolor=theme.page,
+            cbar_kws={"label": style.wrapped(label, 6.5 * len(rows)), "aspect": 25, "pad": 0.01, **_ticks(scale)},
+            xticklabels=False,  # seaborn would paint the figure once for each label to see whether they overlap
+            yticklabels=False,
+        )
+    else:  # nothing of this kind of work has a value: words alone
+        axes.set_xlim(0, len(models))
+        axes.set_ylim(len(rows), 0)
+    axes.set_facecolor(theme.tint(theme.pale, 0.5))
+    axes.grid(visible=False)
+    axes.set(xlabel="", ylabel="", title="")
+    axes.set_title(style.plain(part.words), loc="left", fontsize=12, fontweight="bold", color=theme.ink)
+    points = 10 if inches == WIDE else 8.5
+    letters = inches / style.length("m", points)
+    axes.set_xticks([at + 0.5 for at in range(len(models))], [style.wrapped(model, letters) for model in models])
+    axes.set_yticks([at + 0.5 for at in range(len(rows))], [style.wrapped(", ".join(row), 34) for row in rows])
+    axes.tick_params(axis="y", labelsize=10)
+    axes.tick_params(axis="x", labelsize=points)
+    paints = mpl.colormaps[theme.shades](scale(values.to_numpy(dtype=float))) if scale else None
+    for row in part.table.to_dict("records"):
+        x, y = models.index(row["model"]), rows.index((row["device"], row["precision"]))
+        ink = theme.ink if paints is None or states.absent(row, name) else ink_on(to_hex(paints[y, x]))
+        _cell(axes, row, name, ((x + 0.5, y + 0.5), ink, inches))
+
+
+def _scale(values: pd.DataFrame, name: str) -> tuple[Normalize | None, str]:
+    """Return the scale of the colours and its label; None where there is no value."""
+    found = values.to_numpy(dtype=float)
+    found = found[found == found]  # noqa: PLR0124 - not NaN
+    if not len(found):
+        return None, ""
+    low, high = float(found.min()), float(found.max())
+    if low > 0 and high / low > LOGARITHMIC:
+        return LogNorm(low, high), f"{METRICS[name].axis}, logarithmic"
+    return Normalize(min(low, 0.0) if low == high else low, high or 1.0), METRICS[name].axis
+
+
+def _ticks(scale: Normalize) -> dict[str, Any]:
+    """Return how a colour bar is ticked: a logarithmic one at 1, 2 and 5 of each decade, in plain numbers."""
+    if not isinstance(scale, LogNorm):
+        return {}
+    return {"ticks": LogLocator(subs=(1, 2, 5)), "format": FuncFormatter(lambda value, _: f"{value:g}")}
+
+
+def _cell(axes: Axes, row: dict[str, Any], name: str, look: tuple[tuple[float, float], str, float]) -> None:
+    """Write into a cell its value, or why there is none; hatch it where the value is in doubt."""
+    (x, y), ink, inches = look
+    why = states.absent(row, name)
+    lost = "" if why else states.failed(row)
+    text = style.wrapped(why, inches / style.length("m", 7.5)) if why else shown(row[name])
+    written = axes.text(x, y - (0.12 if lost else 0), text, ha="center", va="center", color=ink)
+    written.set(fontsize=7.5 if why else 11 if inches == WIDE else 10, fontstyle="italic" if why else "normal")
+    if lost:
+        axes.text(x, y + 0.28, lost, ha="center", va="center", color=ink, fontsize=6.5)
+    if not why and states.doubt(row, name):
+        corner = axes.fill([x - 0.5, x + 0.5, x + 0.5, x - 0.5], [y - 0.5, y - 0.5, y + 0.5, y + 0.5], fill=False)
+        corner[0].set(hatch=style.DOUBT, edgecolor=ink, alpha=0.35, linewidth=0)

@@ -1,172 +1,185 @@
-"""The two comparisons: fp16 against bf16 in four panels, and every device and precision in one view."""
+"""The comparison of precisions: four panels, a row for each model and device, a mark for each precision."""
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 
-from benchmarks.record import MEASURED
+from plotting import spans, states
 from plotting.figures import style
-from plotting.metrics import METRICS, shown
+from plotting.figures.layout import Look, Row
+from plotting.figures.theme import LIGHT, palette
+from plotting.metrics import METRICS
+from plotting.sections import sections
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from plotting.figures.theme import Theme
+    from plotting.sections import Section
+
 PANELS = ("tokens_per_sec", "avg_ram_gb", "tps_per_watt", "joules_per_token")
-MARKERS = {"fp16": "o", "bf16": "D"}
-COLUMNS = 3
-GAP = 0.13
-"""Half the distance between the marks of a row, rows are 1 apart."""
+LANES = 0.56
+"""Of a row's height, over which its marks are spread: equal values would hide one another."""
+MANY = 24
+"""More rows than that stand in four panels side by side instead of two by two."""
+WIDE, TALL = (15.0, 0.36), (18.0, 0.17)
+"""Inches: width of the figure, height of a row; of two panels a line, of four."""
+Key = tuple[str, str]
+"""Device and model: what a row is of."""
 
 
-def precision_panels(table: pd.DataFrame) -> Figure:
+def precision_panels(table: pd.DataFrame, theme: Theme = LIGHT) -> Figure:
     """Return four panels: a line for each device and model, a mark for each precision."""
-    ordered = table.sort_values(["device_order", "model_order"])
-    rows = list(dict.fromkeys(zip(ordered["device"], ordered["model"], strict=True)))
-    figure = style.canvas(15.0, 3.4 + 2 * max(0.36 * len(rows), 2.0))
-    grid = figure.subplots(2, 2, sharey=True)
-    for axes, name in zip(grid.flat, PANELS, strict=True):
-        _precision_panel(axes, table, name, rows)
-    style.title(figure, "Precision: fp16 against bf16", table)
-    figure.legend(handles=_marks(table), loc="outside right upper", frameon=False, fontsize=10)
+    parts = sections(table)
+    keys = [_keys(part) for part in parts]
+    columns = 2 if max(map(len, keys)) <= MANY else 4
+    width, pitch = WIDE if columns == 2 else TALL
+    looks = [Look(table, name, theme) for name in PANELS]
+    lines = [
+        (part, found, looks[at : at + columns])
+        for part, found in zip(parts, keys, strict=True)
+        for at in range(0, len(PANELS), columns)
+    ]
+    heights = [_height(part, len(found) * pitch, some) for part, found, some in lines]
+    figure = style.canvas(width, 1.8 + sum(heights), theme)
+    grid = figure.subplots(len(lines), columns, squeeze=False, gridspec_kw={"height_ratios": heights})
+    several = len(set(table["device"])) > 1
+    for axes_of_line, (part, found, some) in zip(grid, lines, strict=True):
+        for axes, look in zip(axes_of_line, some, strict=True):
+            _panel(axes, part, found, look)
+        _name_rows(axes_of_line, found, pitch, with_device=several)
+    precisions = list(style.tints(table))
+    heading = " against ".join(precisions) if len(precisions) == 2 else ", ".join(precisions)
+    style.title(figure, f"Precision: {heading}", theme)
+    style.footnote(figure, table, PANELS, theme)
+    figure.legend(handles=_marks(table, theme), loc="outside right upper", frameon=False, fontsize=10)
     return figure
 
 
-def _precision_panel(axes: Axes, table: pd.DataFrame, name: str, rows: list[tuple[str, str]]) -> None:
-    metric, colours = METRICS[name], style.palette(table)
-    axes.set_title(f"{metric.label}, {metric.direction}", loc="left", fontsize=12, color=style.INK)
-    if not table[name].notna().any():
-        style.say_nothing_measured(axes, metric.label, style.reasons(table, name))
+def _keys(part: Section) -> list[Key]:
+    ordered = part.table.sort_values(["model_order", "device_order"])
+    return list(dict.fromkeys(zip(ordered["device"], ordered["model"], strict=True)))
+
+
+def _height(part: Section, rows: float, some: Sequence[Look]) -> float:
+    """Return the height of a line of panels, inches; one without any value holds a few words."""
+    measured = any(part.table[look.name].notna().any() for look in some)
+    return 1.0 + max(rows, 0.8) if measured else 1.3
+
+
+def _panel(axes: Axes, part: Section, keys: Sequence[Key], look: Look) -> None:
+    metric, table = METRICS[look.name], part.table
+    if not table[look.name].notna().any():
+        style.say_nothing(axes, metric.label, style.reasons(table, look.name), look.theme, letters=48)
         return
-    right = 1.06 * table[name].max()
-    for y, (device, model) in enumerate(rows):
-        found = table[(table["device"] == device) & (table["model"] == model)].sort_values("precision_order")
-        for place, (_, row) in enumerate(found.iterrows()):
-            # Each precision a little apart: equal values would hide one another
-            _mark(axes, row, name, y + GAP * (2 * place - len(found) + 1), colours[device])
-        _say_missing(axes, found, name, (y, right / 2))
-    axes.set_yticks(range(len(rows)), [_row_name(device, model, table) for device, model in rows])
-    axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.set_xlim(0, right)
-    axes.set_xlabel(metric.axis)
+    heading = f"{metric.label}, {metric.direction}"
+    if part.words:
+        heading += f"\n{style.plain(part.words)}"
+    axes.set_title(heading, loc="left", fontsize=12, color=look.theme.ink)
+    places = {key: at for at, key in enumerate(keys)}
+    rows: list[list[Row]] = [[] for _ in keys]
+    for row in table.sort_values("precision_order").to_dict("records"):
+        rows[places[row["device"], row["model"]]].append(row)
+    spread = [(row, at + _lane(place, len(found))) for at, found in enumerate(rows) for place, row in enumerate(found)]
+    there = [(row, y) for row, y in spread if not states.absent(row, look.name)]
+    ends = [(spans.span(row, look.name, look.basis) or (0, row[look.name]))[1] for row, _ in there]
+    right = 1.06 * max(ends) or 1.0
+    axes.set(ylim=(len(keys) - 0.5, -0.5), xlim=(0, right), xlabel=metric.axis)
+    _draw(axes, there, look, small=len(keys) > MANY)
+    for at, found in enumerate(rows):
+        _say_missing(axes, found, look, (at, right / 2), 6.5 if len(keys) > MANY else 9)
 
 
-def _mark(axes: Axes, row: pd.Series, name: str, y: float, colour: str) -> None:
-    if not math.isnan(row[name]):
+def _lane(place: int, among: int) -> float:
+    """Return how far from the middle of its row a mark stands."""
+    return LANES * ((place + 0.5) / among - 0.5)
+
+
+def _draw(axes: Axes, there: Sequence[tuple[Row, float]], look: Look, *, small: bool) -> None:
+    """Draw whiskers and marks: one artist for each precision, whatever their number."""
+    whiskers = [(row, y, spans.span(row, look.name, look.basis)) for row, y in there]
+    known = [(row, [(both[0], y), (both[1], y)]) for row, y, both in whiskers if both]
+    if known:
+        paints = [look.outline(row) for row, _ in known]
+        lines = LineCollection([line for _, line in known], colors=paints, linewidths=1.2, gid="whiskers", zorder=2)
+        axes.add_collection(lines, autolim=False)
+    for place, precision in enumerate(look.tints):
+        found = [(row, y) for row, y in there if row["precision"] == precision]
         axes.scatter(
-            row[name],
-            y,
-            marker=MARKERS.get(row["precision"], "s"),
-            s=48,
-            zorder=2,
-            facecolor=colour if row["precision"] == "fp16" else "white",
-            edgecolor=colour,
-            linewidth=1.8,
+            [row[look.name] for row, _ in found],
+            [y for _, y in found],
+            marker=style.MARKERS[place % len(style.MARKERS)],
+            s=14 if small else 42,
+            facecolors=[look.fill(row) for row, _ in found],
+            edgecolors=[look.outline(row) for row, _ in found],
+            linewidths=0.9 if small else 1.6,
+            zorder=3,
+            gid=precision,
+        )
+    doubtful = [(row[look.name], y) for row, y in there if states.doubt(row, look.name)]
+    if doubtful:
+        axes.plot(
+            *zip(*doubtful, strict=True),
+            "x",
+            color=look.theme.ink,
+            markersize=5 if small else 8,
+            zorder=4,
+            gid="in doubt",
         )
 
 
-def _say_missing(axes: Axes, found: pd.DataFrame, name: str, centre: tuple[int, float]) -> None:
+def _say_missing(axes: Axes, found: Sequence[Row], look: Look, centre: tuple[int, float], points: float) -> None:
     """Write into the free half of a row, whose centre is (y, x), which precision has no mark, and why."""
-    missing = found[found[name].isna()]
-    words = {row["precision"]: style.SHORT.get(row["status"], "not measured") for _, row in missing.iterrows()}
+    words = {row["precision"]: why for row in found if (why := states.absent(row, look.name))}
     if not words:
         return
     same = len(words) == len(found) and len(set(words.values())) == 1
-    text = next(iter(words.values())) if same else ", ".join(f"{p} {word}" for p, word in words.items())
+    text = next(iter(words.values())) if same else ", ".join(f"{name} {word}" for name, word in words.items())
     y, middle = centre
-    at_left = not (found[name] < middle).any()
-    axes.annotate(
-        text,
+    at_left = not any(row[look.name] < middle for row in found)
+    written = axes.annotate(
+        style.plain(text),
         (0.008 if at_left else 0.992, y),
         xycoords=("axes fraction", "data"),
         ha="left" if at_left else "right",
         va="center",
-        fontsize=9,
-        color=style.GREY,
-        style="italic",
-        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+        fontsize=points,
+        color=look.theme.grey,
+        fontstyle="italic",
+        bbox={"facecolor": look.theme.page, "edgecolor": "none", "pad": 0.6},
     )
+    written.set_in_layout(False)
 
 
-def _row_name(device: str, model: str, table: pd.DataFrame) -> str:
-    """Return a row's name; the device is left out where there is only one."""
-    return style.plain(model if len(set(table["device"])) == 1 else f"{model}, {device}")
+def _name_rows(line: Sequence[Axes], keys: Sequence[Key], pitch: float, *, with_device: bool) -> None:
+    """Write the rows' names beside the first panel that has rows; the device is left out where there is only one."""
+    names = [f"{model}, {device}" if with_device else model for device, model in keys]
+    drawn = [axes for axes in line if axes.axison]
+    for axes in drawn:
+        letters = 80 if pitch < WIDE[1] else 44  # low rows have room for one line
+        labels = [style.wrapped(name, letters) for name in names] if axes is drawn[0] else [""] * len(names)
+        axes.set_yticks(range(len(names)), labels, fontsize=7 if pitch < WIDE[1] else 10)
 
 
-def _marks(table: pd.DataFrame) -> list[Line2D]:
+def _marks(table: pd.DataFrame, theme: Theme) -> list[Line2D]:
     devices = [
-        Line2D([], [], marker="o", linestyle="", color=colour, label=style.plain(device))
-        for device, colour in style.palette(table).items()
+        Line2D([], [], marker="o", ls="", c=colour, mec=theme.outline(colour), label=style.wrapped(name, 26))
+        for name, colour in palette(table).items()
     ]
     precisions = [
-        Line2D(
-            [],
-            [],
-            marker=MARKERS.get(name, "s"),
-            linestyle="",
-            markerfacecolor=style.GREY if name == "fp16" else "white",
-            markeredgecolor=style.GREY,
-            label=name,
-        )
-        for name in dict.fromkeys(table.sort_values("precision_order")["precision"])
+        _mark(style.MARKERS[place % len(style.MARKERS)], theme, style.plain(name), theme.tint(theme.ink, share))
+        for place, (name, share) in enumerate(style.tints(table).items())
     ]
-    return [*devices, *precisions]
+    doubtful = any(states.doubt(row, *PANELS) for row in table.to_dict("records"))
+    return [*devices, *precisions, *([_mark("x", theme, "in doubt, see footnote", theme.ink)] if doubtful else [])]
 
 
-def combined(table: pd.DataFrame) -> Figure:
-    """Return small multiples, one a model: throughput of every device and precision, side by side."""
-    name = "tokens_per_sec"
-    models = list(dict.fromkeys(table.sort_values("model_order")["model"]))
-    ordered = table.sort_values(["device_order", "precision_order"])
-    series = list(dict.fromkeys(zip(ordered["device"], ordered["precision"], strict=True)))
-    columns = min(COLUMNS, len(models))
-    lines = -(-len(models) // columns)
-    figure = style.canvas(5.0 + 3.9 * columns, 2.2 + lines * (1.1 + 0.34 * max(len(series), 3)))
-    heading = f"{METRICS[name].label} of every device and precision, each model on its own scale, higher is better"
-    style.title(figure, heading, table)
-    grid = figure.subplots(lines, columns, squeeze=False, sharey=True)
-    for axes in grid.flat[len(models) :]:
-        axes.set_axis_off()
-    for axes, model in zip(grid.flat, models, strict=False):
-        _model_panel(axes, table, model, series, name)
-    for axes in grid[-1]:
-        axes.set_xlabel(METRICS[name].axis)
-    return figure
-
-
-def _model_panel(axes: Axes, table: pd.DataFrame, model: str, series: list[tuple[str, str]], name: str) -> None:
-    colours = style.palette(table)
-    axes.set_title(style.plain(model), loc="left", fontsize=12, fontweight="bold", color=style.INK)
-    rows = table[table["model"] == model].set_index(["device", "precision"])
-    for y, (device, precision) in enumerate(series):
-        row = rows.loc[(device, precision)]
-        value = row[name]
-        missing = row["status"] != MEASURED or math.isnan(value)
-        axes.barh(
-            y,
-            0.0 if missing else value,
-            color=colours[device],
-            hatch=style.HATCHES.get(precision, "xx"),
-            edgecolor="white",
-            height=0.78,
-        )
-        text = style.SHORT.get(row["status"], "not measured") if missing else shown(value)
-        axes.annotate(
-            text,
-            (0.0 if missing else value, y),
-            xytext=(4, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=9,
-            color=style.GREY if missing else style.INK,
-            style="italic" if missing else "normal",
-        )
-    axes.set_yticks(range(len(series)), [style.plain(f"{device}, {precision}") for device, precision in series])
-    axes.set_ylim(len(series) - 0.5, -0.5)
-    axes.grid(axis="y", visible=False)
-    axes.margins(x=0.18)
-    axes.set_xlim(left=0)
+def _mark(marker: str, theme: Theme, name: str, fill: Any) -> Line2D:
+    return Line2D([], [], marker=marker, linestyle="", markerfacecolor=fill, markeredgecolor=theme.ink, label=name)

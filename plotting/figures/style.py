@@ -1,41 +1,52 @@
-"""One style for all figures: colours, texts, legend, footnote."""
+"""One style for all figures: canvas, title, footnote, legend, fills of precisions, words in place of figures."""
 
 from __future__ import annotations
 
+import re
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import seaborn as sns
-from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from benchmarks.record import MEASURED
-from plotting import facts
+from plotting import facts, notes, states
+from plotting.figures.theme import LIGHT, palette
+from plotting.metrics import METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.text import Text
 
-# Okabe and Ito's colours, which the colour-blind tell apart (https://jfly.uni-koeln.de/color/); no yellow on white.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#6F6F6F", "#8B5E3C")
-HATCHES = {"fp16": "", "bf16": "////"}
-INK, GREY, PALE = "#222222", "#6B6B6B", "#D9D9D9"
+    from plotting.figures.theme import Theme
+
+TINTS = (0.0, 0.6, 1.0, 0.3, 0.8)
+"""How far each precision's fill is mixed with the page: full, pale, open, and two between for a fourth and fifth."""
+MARKERS = ("o", "D", "s", "^", "v")
+DOUBT = "xxxx"
+"""Hatch of a value in doubt; nothing else is hatched."""
 DPI = 150
-SHORT = {
-    "failed": "failed",
-    "did not fit": "did not fit",
-    "skipped": "skipped",
-    "interrupted": "interrupted",
-    "never attempted": "not attempted",
-}
+LEGEND_LETTERS = 26
+LEGEND_WIDTH = 2.9
+"""Inches, of a legend whose lines have LEGEND_LETTERS."""
+LETTERS_AN_INCH = 7.0
+"""Of a title in 16 points, bold."""
+NOTE_LETTERS_AN_INCH = 15.5
+"""Of a footnote in 8.5 points."""
+POWER_REMEDY = (
+    "python -m benchmarks.power says which sensors work here; the log of a wall meter serves too "
+    "(--power-monitor=csv:FILE)."
+)
+LETTER = 0.6
+"""Mean width of a letter, in its height: a little more than DejaVu Sans has."""
 
 
-def canvas(width: float, height: float) -> Figure:
+def canvas(width: float, height: float, theme: Theme = LIGHT) -> Figure:
     """Return an empty figure in the house style, inches."""
-    sns.set_theme(style="whitegrid", context="notebook", rc={"axes.edgecolor": PALE, "hatch.linewidth": 0.8})
+    sns.set_theme(style="whitegrid", context="notebook", rc=theme.rc)
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
     layout = figure.get_layout_engine()
     if layout is not None:
@@ -48,82 +59,87 @@ def plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def palette(table: pd.DataFrame) -> dict[str, str]:
-    """Return a colour for each device, by its place in the table: the same in every figure."""
-    devices = list(dict.fromkeys(table["device"]))
-    rounds = [COLOURS, *(tuple(to_hex(darker(colour, share)) for colour in COLOURS) for share in (0.45, 0.7))]
-    shades = [colour for colours in rounds for colour in colours]
-    return {device: shades[place % len(shades)] for place, device in enumerate(devices)}
+def wrapped(text: str, letters: float) -> str:
+    """Return plain text in lines of at most so many letters, broken after blanks and hyphens, never in a word."""
+    lines = [""]
+    for piece in re.split(r"(?<=[ -])", text):
+        if lines[-1] and len((lines[-1] + piece).rstrip()) > letters:
+            lines.append("")
+        lines[-1] += piece
+    return plain("\n".join(line.rstrip() for line in lines))
 
 
-def darker(colour: str, share: float) -> tuple[float, float, float]:
-    """Return a colour mixed with black; `share` of 1 is black."""
-    red, green, blue = to_rgb(colour)
-    return red * (1 - share), green * (1 - share), blue * (1 - share)
+def length(text: str, points: float) -> float:
+    """Return about how long the longest line of a text is, inches."""
+    return max(map(len, text.split("\n"))) * points * LETTER / 72
 
 
-def lighter(colour: str, share: float) -> tuple[float, float, float]:
-    """Return a colour mixed with white; `share` of 1 is white."""
-    red, green, blue = to_rgb(colour)
-    return (red + (1 - red) * share, green + (1 - green) * share, blue + (1 - blue) * share)
+def tints(table: pd.DataFrame) -> dict[str, float]:
+    """Return for each precision how far its fill is mixed with the page, in the table's order."""
+    precisions = dict.fromkeys(table.sort_values("precision_order")["precision"])
+    return {precision: TINTS[place % len(TINTS)] for place, precision in enumerate(precisions)}
 
 
-LETTERS_AN_INCH = 7.0
-"""Of a title in 16 points, bold."""
+def title(figure: Figure, text: str, theme: Theme, *, beside: bool = True) -> None:
+    """Put a title on a figure, wrapped at its width or, `beside` a legend, before that."""
+    width = figure.get_figwidth() - (LEGEND_WIDTH if beside else 0.0)
+    heading = wrapped(text, width * LETTERS_AN_INCH)
+    figure.suptitle(heading, x=0.01, ha="left", fontsize=16, fontweight="bold", color=theme.ink)
 
 
-def title(figure: Figure, text: str, table: pd.DataFrame, notes: Sequence[str] = ()) -> None:
-    """Put title and footnote on a figure, `notes` last in it; both are wrapped at its width."""
-    heading = textwrap.fill(plain(text), int(figure.get_figwidth() * LETTERS_AN_INCH))
-    figure.suptitle(heading, x=0.01, ha="left", fontsize=16, fontweight="bold", color=INK)
-    width = int(figure.get_figwidth() * 15.5)
-    lines = [line for sentence in [*_footnote(table), *notes] for line in textwrap.wrap(plain(sentence), width)]
-    figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=8.5, color=GREY)
+def footnote(figure: Figure, table: pd.DataFrame, names: Sequence[str], theme: Theme, *, whiskers: bool = True) -> None:
+    """Put conditions, what is missing and what whiskers are under a figure of some metrics, wrapped at its width."""
+    width = int(min(figure.get_figwidth(), 14.0) * NOTE_LETTERS_AN_INCH)
+    sentences = notes.footnote(table, names, whiskers=whiskers)
+    lines = [line for sentence in sentences for line in textwrap.wrap(plain(sentence), width)]
+    figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=8.5, color=theme.grey)
 
 
-def _footnote(table: pd.DataFrame) -> list[str]:
-    """Return the conditions of the figures, and what is missing, a line each."""
-    gone = facts.missing(table)
-    return facts.conditions(table) + ([" ".join(gone)] if gone else [])
-
-
-def legend(figure: Figure, table: pd.DataFrame, extra: list[Patch] | None = None) -> None:
-    """Put the legend outside the axes: colours are devices, hatches are precisions."""
-    devices = [Patch(facecolor=colour, label=plain(device)) for device, colour in palette(table).items()]
-    precisions = [
-        Patch(facecolor=PALE, edgecolor=INK, hatch=HATCHES.get(name, "xx"), label=name)
-        for name in dict.fromkeys(table.sort_values("precision_order")["precision"])
+def legend(figure: Figure, table: pd.DataFrame, theme: Theme, extra: Sequence[Any] = ()) -> None:
+    """Put the legend outside the axes: colours are devices, fills are precisions."""
+    devices = [
+        Patch(facecolor=colour, edgecolor=theme.outline(colour), label=wrapped(device, LEGEND_LETTERS))
+        for device, colour in palette(table).items()
     ]
-    figure.legend(
-        handles=[*devices, *precisions, *(extra or [])], loc="outside right upper", frameon=False, fontsize=10
-    )
+    precisions = [
+        Patch(facecolor=theme.tint(theme.ink, share), edgecolor=theme.ink, label=plain(name))
+        for name, share in tints(table).items()
+    ]
+    handles = [*devices, *precisions, *extra]
+    figure.legend(handles=handles, loc="outside right upper", frameon=False, fontsize=10)
 
 
-def say_nothing_measured(axes: Axes, what: str, reasons: list[str]) -> None:
-    """Say in words, in the place of the bars, that nothing was measured and why."""
+def doubt_patch(theme: Theme) -> Patch:
+    """Return the legend's entry of what is hatched."""
+    return Patch(facecolor=theme.page, edgecolor=theme.ink, hatch=DOUBT, label="hatched: in doubt,\nsee footnote")
+
+
+def write(axes: Axes, text: str, at: tuple[float, float], **style: Any) -> Text:
+    """Write at a place of the data without having the layout make room for it: that costs a pass over every text."""
+    written = axes.annotate(plain(text), at, textcoords="offset points", **style)
+    written.set_in_layout(False)
+    return written
+
+
+def nothing(heading: str, table: pd.DataFrame, name: str, theme: Theme) -> Figure:
+    """Return a small figure that says that nothing was measured, why, and what to type."""
+    figure = canvas(9.5, 3.0, theme)
+    title(figure, heading, theme, beside=False)
+    remedy = [POWER_REMEDY] if states.of_power(name) else []
+    say_nothing(figure.subplots(), METRICS[name].label, [*reasons(table, name)[:3], *remedy], theme)
+    footnote(figure, table, [], theme)
+    return figure
+
+
+def say_nothing(axes: Axes, what: str, why: Sequence[str], theme: Theme, letters: int = 80) -> None:
+    """Say in words, in the place of what would be drawn, that nothing was measured and why."""
     axes.set_axis_off()
-    why = "\n".join(line for reason in reasons[:3] for line in evenly(plain(reason), 62))
-    axes.text(
-        0.5,
-        0.5,
-        f"{what}: not measured\n\n{why}",
-        ha="center",
-        va="center",
-        transform=axes.transAxes,
-        fontsize=12,
-        color=GREY,
-        linespacing=1.5,
-    )
+    lines = [line for sentence in why for line in textwrap.wrap(plain(sentence), letters)]
+    text = "\n".join([f"{what}: not measured", *lines])
+    written = axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", linespacing=1.5)
+    written.set(fontsize=11, color=theme.grey, in_layout=False)
 
 
-def evenly(text: str, width: int) -> list[str]:
-    """Return text wrapped into lines of about equal length, so that none holds a lone last word."""
-    lines = len(textwrap.wrap(text, width))
-    return textwrap.wrap(text, min(width, len(text) // max(lines, 1) + 8))
-
-
-def reasons(table: pd.DataFrame, metric: str) -> list[str]:
-    """Return, each once, why `metric` is missing in measured rows; without those, why nothing was measured."""
-    measured = table[table["status"] == MEASURED]
-    found = measured[measured[metric].isna()][f"{metric}_reason"] if len(measured) else table["reason"]
-    return [reason for reason in dict.fromkeys(found) if reason]
+def reasons(table: pd.DataFrame, name: str) -> list[str]:
+    """Return, each once and in a dozen words, why a metric is missing, or why nothing at all was measured."""
+    return list(dict.fromkeys(facts.brief(reason) for reason in facts.why_missing(table, name)))

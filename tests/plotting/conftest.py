@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
@@ -45,3 +45,18 @@ def hopeless(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
 def drawn(study: pd.DataFrame) -> dict[str, Figure]:
     """Return the nine figures of the study, laid out."""
     return {name: lay_out(draw(name, study)) for name in FIGURES}
+
+
+class Drawn(NamedTuple):
+    """A table and its nine figures, laid out."""
+
+    table: pd.DataFrame
+    figures: dict[str, Figure]
+
+
+@pytest.fixture(scope="session", params=["small", "large"])
+def sized(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Drawn:
+    """Return one device x two models, and eight devices x twenty models x three precisions, with their figures."""
+    make = {"small": made.small, "large": made.large}[request.param]
+    table = made.with_intervals(make(tmp_path_factory.mktemp(request.param)))
+    return Drawn(table, {name: lay_out(draw(name, table)) for name in FIGURES})

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from matplotlib.colors import to_hex
+import numpy as np
+from matplotlib.collections import LineCollection
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.text import Text
 
 from plotting.figures import FIGURES
+from plotting.figures.theme import LIGHT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +44,7 @@ def draw(name: str, table: pd.DataFrame) -> Figure:
 
 def lay_out(figure: Figure) -> Figure:
     """Have matplotlib place every artist, which parses every text, without painting one."""
-    figure.set_dpi(40)
+    figure.set_dpi(50)
     figure.draw_without_rendering()
     return figure
 
@@ -54,7 +57,12 @@ def words(figure: Figure) -> list[str]:
 def legend(figure: Figure) -> dict[str, Any]:
     """Return {entry: its handle} of a figure's one legend, in order."""
     [found] = figure.legends
-    return {text.get_text(): handle for text, handle in zip(found.get_texts(), found.legend_handles, strict=True)}
+    return {flat(text.get_text()): handle for text, handle in zip(found.get_texts(), found.legend_handles, strict=True)}
+
+
+def flat(text: str) -> str:
+    """Return a wrapped text on one line: lines break after blanks and hyphens."""
+    return text.replace("-\n", "-").replace("\n", " ")
 
 
 def rectangles(axes: Axes) -> list[Rectangle]:
@@ -69,7 +77,7 @@ def colour(artist: Patch) -> str:
 
 def ticks(axes: Axes, which: str) -> list[str]:
     """Return the labels of the ticks of axes' x or y."""
-    return [label.get_text() for label in (axes.get_xticklabels() if which == "x" else axes.get_yticklabels())]
+    return [flat(label.get_text()) for label in (axes.get_xticklabels() if which == "x" else axes.get_yticklabels())]
 
 
 def device_colours(figure: Figure, table: pd.DataFrame) -> dict[str, str]:
@@ -81,16 +89,39 @@ def device_colours(figure: Figure, table: pd.DataFrame) -> dict[str, str]:
     }
 
 
-def pair_of(bar: Rectangle, axes: Axes, figure: Figure, table: pd.DataFrame) -> Pair:
-    """Return which pair a bar is, as a reader finds it: model by the tick, device by colour, precision by hatch."""
+def paints(figure: Figure, table: pd.DataFrame) -> dict[str, tuple[str, str]]:
+    """Return {paint: (device, precision)} as the legend says: its greys show how pale a precision is."""
+    ink, page = np.array(to_rgb(LIGHT.ink)), np.array(to_rgb(LIGHT.page))
+    found = {}
+    for precision in dict.fromkeys(table["precision"]):
+        grey = np.array(to_rgb(legend(figure)[precision].get_facecolor()))
+        share = float(np.mean((grey - ink) / (page - ink)))
+        for device, paint in device_colours(figure, table).items():
+            found[LIGHT.tint(paint, round(share, 1))] = device, precision
+    return found
+
+
+def pair_of(bar: Rectangle, axes: Axes, known: dict[str, tuple[str, str]]) -> Pair:
+    """Return which pair a bar is, as a reader finds it: model by the tick, device and precision by its paint.
+
+    Open bars show their device by the edge.
+    """
     model = ticks(axes, "x")[round(bar.get_x() + bar.get_width() / 2)]
-    [device] = [name for name, paint in device_colours(figure, table).items() if paint == colour(bar)]
-    handles = legend(figure)
-    [precision] = [name for name in set(table["precision"]) if handles[name].get_hatch() == bar.get_hatch()]
+    device, precision = known[colour(bar)]
+    if colour(bar) == to_hex(LIGHT.page):
+        edges = {LIGHT.outline(paint): name for paint, (name, _) in known.items() if paint != to_hex(LIGHT.page)}
+        device = edges[to_hex(bar.get_edgecolor())]
     return device, model, precision
 
 
 def values(table: pd.DataFrame, name: str) -> dict[Pair, float]:
-    """Return {pair: value} of a table's column, with 0 where there is none: a bar without height."""
-    keys = zip(table["device"], table["model"], table["precision"], strict=True)
-    return dict(zip(keys, table[name].fillna(0.0), strict=True))
+    """Return {pair: value} of a table's column, where there is one."""
+    found = table[table[name].notna()]
+    keys = zip(found["device"], found["model"], found["precision"], strict=True)
+    return dict(zip(keys, found[name], strict=True))
+
+
+def spans(axes: Axes, name: str = "whiskers") -> list[tuple[float, float]]:
+    """Return the ends of the lines of a name, upwards."""
+    lines = [found for found in axes.collections if isinstance(found, LineCollection) and found.get_gid() == name]
+    return [(segment[0, 1], segment[1, 1]) for found in lines for segment in found.get_segments()]

@@ -76,6 +76,63 @@ def study(folder: Path) -> pd.DataFrame:
     return table(folder)
 
 
+def small(folder: Path) -> pd.DataFrame:
+    """Return one device x two models x two precisions."""
+    return one(
+        folder, *(record(model, p, latency_s=s) for model, s in (("llava", 0.5), ("phi", 0.8)) for p in PRECISIONS)
+    )
+
+
+LARGE_PRECISIONS = ("fp16", "bf16", "fp32")
+LARGE_DEVICES = (
+    "Dell Pro Max GB10",
+    THOR,
+    "Jetson AGX Orin",
+    "NVIDIA RTX 6000 Ada Generation",
+    "AMD EPYC (2 cores)",
+    "Apple M4 Max",
+    "Jetson Orin Nano Super 8GB",
+    "Workstation with a rather long name (A6000)",
+)
+LARGE_MODELS = tuple(f"Model-{number}-Instruct" for number in range(10, 30))
+
+
+def large(folder: Path) -> pd.DataFrame:
+    """Return eight devices x twenty models x three precisions, every 17th pair failed, every 19th never tried."""
+    ids, number = list(MODELS), 0
+    for slower, label in enumerate(LARGE_DEVICES, start=1):
+        records = []
+        for larger, model in enumerate(LARGE_MODELS, start=1):
+            for precision in LARGE_PRECISIONS:
+                number += 1
+                kind = ("unified", "discrete", "host")[slower % 3]
+                latency = 0.05 * slower * (1 + 0.5 * larger) * (1.9 if precision == "fp32" else 1.0) + 0.0001 * number
+                sizes = {"ram_gb": 2.0 + larger, "vram_gb": 1.0 + larger, "baseline_gb": 1.5, "memory_kind": kind}
+                chosen = record(ids[larger % 6], precision, latency_s=latency, power_w=15.0 * slower, **sizes)
+                if number % 17 == 0:
+                    chosen = unmeasured(ids[larger % 6], precision, message=OUT_OF_MEMORY)
+                chosen["pair"]["label"] = model
+                if number % 19:
+                    records.append(chosen)
+        on(folder, records, label)
+    return table(folder)
+
+
+INTERVALS = ("tokens_per_sec", "avg_ram_gb", "load_time_s", "tps_per_watt", "joules_per_token")
+
+
+def with_intervals(built: pd.DataFrame, share: float = 0.03) -> pd.DataFrame:
+    """Return a table with 95% intervals of so much below, and twice as much above each value."""
+    ends = {f"{name}_low": built[name] * (1 - share) for name in INTERVALS}
+    ends |= {f"{name}_high": built[name] * (1 + 2 * share) for name in INTERVALS}
+    return without_intervals(built).assign(**ends)
+
+
+def without_intervals(built: pd.DataFrame) -> pd.DataFrame:
+    """Return a table without 95% intervals."""
+    return built.drop(columns=[name for name in built if name.endswith(("_low", "_high"))])
+
+
 def row(built: pd.DataFrame, model: str = "SmolVLM2", precision: str = "bf16", device: str = THOR) -> pd.Series:
     """Return the one row of a pair."""
     found = built[(built["model"] == model) & (built["precision"] == precision) & (built["device"] == device)]

@@ -142,7 +142,7 @@ def test_speed_and_economy_of_devices(tmp_path: Path, watts: float, sentence: st
     made.on(tmp_path, [speed("phi", 20, power_w=watts), speed("llava", 80, power_w=watts)], label="Fast")
     made.on(tmp_path, [speed("phi", 10, power_w=20.0), speed("llava", 40, power_w=20.0)], label="Slow")
 
-    first, second = observations(made.table(tmp_path))[1:]
+    first, second = (said for said in observations(made.table(tmp_path)) if said.startswith(("Fast", "Slow")))
     assert first == "Fast has the highest throughput (geometric mean over the pairs that every device measured)."
     assert second.startswith(sentence)
 
@@ -180,6 +180,80 @@ def test_larger_models_cost_more_only_where_they_do(tmp_path: Path, sizes: tuple
         records.append(made_up)
 
     said = observations(made.one(tmp_path, *records))
-    larger = f"On {made.THOR} larger models cost more energy a token (rank correlation 1.00)."
+    larger = (
+        f"On {made.THOR} larger models cost more energy a token (rank correlation 1.00 over 4 models; one of twice the "
+        "parameters takes 2.0 times the energy)."
+    )
     assert (larger in said) == expected
     assert any("larger" in sentence for sentence in said) == expected
+
+
+def ends(table: pd.DataFrame, share: float) -> pd.DataFrame:
+    """Return a table with 95% intervals of so much to both sides of each value."""
+    columns = {f"{name}_{end}": table[name] * (1 + sign * share)
+               for name in made.INTERVALS for end, sign in (("low", -1), ("high", 1))}  # fmt: skip
+    return made.without_intervals(table).assign(**columns)
+
+
+@pytest.mark.parametrize(("share", "tied"), [(0.04, True), (0.01, False)])
+def test_what_is_not_told_apart_is_a_tie(tmp_path: Path, share: float, tied: bool) -> None:
+    """Values whose intervals overlap with that of a place's best share the place; those whose do not have their own."""
+    speeds = [("phi", 100), ("llava", 95), ("smolvlm2", 90)]
+    table = ends(made.one(tmp_path, *(speed(model, per_sec) for model, per_sec in speeds)), share)
+
+    assert places(table, "tokens_per_sec") == (
+        [(1, "Phi", True), (1, "LLaVA", True), (3, "SmolVLM2", False)]
+        if tied
+        else [(1, "Phi", False), (2, "LLaVA", False), (3, "SmolVLM2", False)]
+    )
+
+
+def with_gain(made_record: dict[str, Any]) -> dict[str, Any]:
+    """Return a Record whose sensor has a known gain, of 5%."""
+    made_record["power"]["uncertainty"].append({"name": "gain", "relative": 0.05, "source": "data sheet"})
+    return made_record
+
+
+def test_a_gain_ties_devices_and_not_models(tmp_path: Path) -> None:
+    """What the sensor's gain adds ties two devices, and never two models on one of them: there it is common to both."""
+    for label, factor in (("A", 1.0), ("B", 1.05)):
+        pairs = [with_gain(speed(model, s, power_w=10.0 * factor)) for model, s in (("phi", 100), ("llava", 95))]
+        made.on(tmp_path, pairs, label=label)
+    table = ends(made.table(tmp_path), 0.001)
+    found = {(f.model, f.device): f.place for f in ranking(table, "joules_per_token", places=9)}
+
+    assert found["Phi", "A"] == found["Phi", "B"] == 1
+    one_device = table[table["device"] == "A"]
+    assert [f.tied for f in ranking(one_device, "joules_per_token")] == [False, False]
+
+
+@pytest.mark.parametrize(("share", "count"), [(0.001, 1), (0.1, 0)])
+def test_precisions_differ_beyond_noise_or_not(tmp_path: Path, share: float, count: int) -> None:
+    """Where intervals are known, it is said for how many pairs the precisions differ by more than noise."""
+    records = [speed("phi", 10, "fp16"), speed("phi", 10.4), speed("llava", 10, "fp16"), speed("llava", 10)]
+    said = " ".join(observations(ends(made.one(tmp_path, *records), share)))
+
+    assert f"over 2 pairs, all within 5% of 1, {count} of them beyond noise: 95% intervals apart)" in said
+
+
+def test_every_precision_is_compared_with_the_first(tmp_path: Path) -> None:
+    """A third precision is set beside fp16 as bf16 is."""
+    records = [speed(m, s, p) for m in ("phi", "llava") for p, s in (("fp16", 10), ("bf16", 10), ("fp32", 5))]
+    said = " ".join(observations(made.one(tmp_path, *records)))
+
+    assert "fp16 and bf16 are nearly equal in throughput" in said
+    assert "fp16 and fp32 differ in throughput for some pairs (fp32 / fp16 is 0.50 to 0.50 over 2 pairs" in said
+
+
+@pytest.mark.parametrize(("watts", "throughout"), [(10.0, True), (1000.0, False)])
+def test_who_leads_throughout(tmp_path: Path, watts: float, throughout: bool) -> None:
+    """The fastest model leads throughout where it takes the least energy a token too, and only there."""
+    for label in ("A", "B"):
+        made.on(tmp_path, [speed("phi", 20, power_w=watts), speed("llava", 10, power_w=10.0)], label=label)
+    table = ends(made.table(tmp_path), 0.01)
+    said = observations(table)
+
+    rule = "(highest tokens/s of a device's pairs; beyond noise on 2 of 2)"
+    assert f"Phi has the highest throughput on every device {rule}." in said
+    sentence = "Phi leads throughout: it has the lowest energy a token there too (lowest of a device's pairs)."
+    assert (sentence in said) == throughout

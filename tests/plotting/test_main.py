@@ -21,6 +21,7 @@ PRODUCTS = {
     "benchmark_summary_report.txt",
     "README.md",
     *FIGURES,
+    *(f"figures-data/{name.removesuffix('.png')}.csv" for name in FIGURES),
 }
 
 
@@ -60,7 +61,8 @@ def plot(capsys: pytest.CaptureFixture[str], folder: Path, out: Path, *options: 
     """Run the command that writes all products."""
     code = main(["--results", str(folder), "--out", str(out), *options])
     said = capsys.readouterr()
-    return Done(code, said.out, said.err, {path.name: path.read_bytes() for path in out.iterdir()})
+    files = {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    return Done(code, said.out, said.err, files)
 
 
 def test_products_problems_and_bytes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -72,7 +74,7 @@ def test_products_problems_and_bytes(tmp_path: Path, capsys: pytest.CaptureFixtu
     strict = plot(capsys, folder, out, "--strict")
     assert strict.code == 1
     assert set(strict.files) == PRODUCTS
-    assert {Path(line).name for line in strict.out.splitlines()[:-1]} == PRODUCTS
+    assert {Path(line).relative_to(out).as_posix() for line in strict.out.splitlines()[:-1]} == PRODUCTS
     assert strict.out.splitlines()[-1].startswith("1 save, 1 device, pairs: 1 failed, 1 measured; 1 left out")
     broken = f"{folder}/0000_broken.json"
     assert strict.err == f"python -m plotting: {broken}: is no JSON (empty, cut off or damaged); left out\n"
@@ -234,7 +236,7 @@ def test_help_names_every_option(capsys: pytest.CaptureFixture[str], arguments: 
     assert left.value.code == 0
     own = ["--format", "--fail-if", "SAVE"]
     if arguments[0] != "compare":
-        own = ["--out", "--strict", "--export", "compare"]
+        own = ["--out", "--strict", "--export", "compare", "--figure-format", "--dpi", "--theme"]
     assert all(option in out for option in ("--results", *own))
 
 

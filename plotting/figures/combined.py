@@ -1,0 +1,125 @@
+"""Every device and precision in one view: a panel for each model, on a scale of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from plotting.figures import layout, style
+from plotting.figures.layout import Look
+from plotting.figures.theme import LIGHT
+from plotting.metrics import METRICS
+from plotting.sections import sections
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from plotting.figures.theme import Theme
+    from plotting.sections import Section
+
+NAME = "tokens_per_sec"
+COLUMNS, MANY, MOST_COLUMNS = 3, 9, 4
+"""Panels a line; more than MANY models stand closer."""
+WIDTH = 3.6
+"""Inches of a panel's width, without labels."""
+LANE = 0.84
+"""Of a device's share of the axis, which its bars fill."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of panels: some models of a section."""
+
+    section: Section
+    models: list[str]
+    devices: list[str]
+    precisions: list[str]
+
+    @property
+    def bar(self) -> float:
+        """Inches of a bar's thickness: thinner where they are many."""
+        return 0.24 if len(self.devices) * len(self.precisions) <= 12 else 0.15
+
+    @property
+    def height(self) -> float:
+        """Inches of a panel's height."""
+        return max(self.bar * len(self.precisions) * len(self.devices) / LANE, 0.7)
+
+
+def combined(table: pd.DataFrame, theme: Theme = LIGHT) -> Figure:
+    """Return small multiples, one a model: throughput of every device and precision, side by side."""
+    metric = METRICS[NAME]
+    heading = f"{metric.label} of every device and precision, each model on its own scale, {metric.direction}"
+    if not table[NAME].notna().any():
+        return style.nothing(heading, table, NAME, theme)
+    columns, lines = _lines(table)
+    heights = [line.height + 0.95 for line in lines]
+    figure = style.canvas(max(9.0, 5.2 + WIDTH * columns), 1.9 + sum(heights), theme)
+    grid = figure.subplots(len(lines), columns, squeeze=False, gridspec_kw={"height_ratios": heights})
+    look = Look(table, NAME, theme)
+    for row, line in zip(grid, lines, strict=True):
+        for axes in row[len(line.models) :]:
+            axes.set_axis_off()
+        for axes, model in zip(row, line.models, strict=False):
+            _panel(axes, line, model, look)
+        row[0].set_yticks(range(len(line.devices)), [style.wrapped(name, 24) for name in line.devices], fontsize=9)
+    style.title(figure, heading, theme)
+    style.footnote(figure, table, [NAME], theme)
+    roofs = [layout.roof_mark(theme)] if table["mbu"].notna().any() else []
+    hatched = [style.doubt_patch(theme)] if layout.has(grid.flat, "hatched") else []
+    style.legend(figure, table, theme, [*roofs, *hatched])
+    return figure
+
+
+def _lines(table: pd.DataFrame) -> tuple[int, list[Line]]:
+    """Return the number of panels a line, and the lines."""
+    parts = sections(table)
+    models = [list(dict.fromkeys(part.table.sort_values("model_order")["model"])) for part in parts]
+    most = max(map(len, models))
+    columns = min(most, COLUMNS if most <= MANY else MOST_COLUMNS)
+    lines = []
+    for part, found in zip(parts, models, strict=True):
+        devices = list(dict.fromkeys(part.table.sort_values("device_order")["device"]))
+        precisions = list(dict.fromkeys(part.table.sort_values("precision_order")["precision"]))
+        starts = range(0, len(found), columns)
+        lines += [Line(part, found[at : at + columns], devices, precisions) for at in starts]
+    return columns, lines
+
+
+def _panel(axes: Axes, line: Line, model: str, look: Look) -> None:
+    heading = f"{line.section.words}\n{model}" if line.section.words and model == line.models[0] else model
+    axes.set_title(style.plain(heading), loc="left", fontsize=11, fontweight="bold", color=look.theme.ink)
+    thickness = LANE / len(line.precisions)
+    rows = line.section.table[line.section.table["model"] == model].to_dict("records")
+    bars = [
+        look.bar(
+            row,
+            line.devices.index(row["device"]) - LANE / 2 + thickness * (line.precisions.index(row["precision"]) + 0.5),
+        )
+        for row in rows
+    ]
+    points = min(8.5, line.bar * 72 * 0.78)
+    texts = [layout.words(bar, NAME, ", ", mbu=False) for bar in bars]
+    end, starts = layout.scale(bars, WIDTH, [style.length(text, points) + 4 / 72 for text in texts])
+    axes.set_xlim(0, end)
+    axes.set_ylim(len(line.devices) - 0.5, -0.5)
+    layout.draw(axes, bars, thickness * 0.92, "x", look.theme)
+    for bar, text, start in zip(bars, texts, starts, strict=True):
+        style.write(
+            axes,
+            text,
+            (start, bar.place),
+            xytext=(4, 0),
+            va="center_baseline",
+            fontsize=points,
+            color=look.theme.ink if bar.parts else look.theme.grey,
+            fontstyle="normal" if bar.parts else "italic",
+        )
+    axes.set_yticks(range(len(line.devices)), [""] * len(line.devices))
+    axes.tick_params(axis="x", labelsize=9)
+    if not any(bar.parts for bar in bars):
+        axes.set_xticks([])
+    axes.grid(axis="y", visible=False)
+    axes.set_xlabel(METRICS[NAME].axis, fontsize=9)

@@ -1,0 +1,204 @@
+"""What bar figures share: rows of the table as bars, their paint, and scales with room for the words at their ends."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from matplotlib.collections import LineCollection
+from matplotlib.lines import Line2D
+
+from plotting import spans, states
+from plotting.figures import style
+from plotting.figures.theme import contrast, mixed, palette
+from plotting.metrics import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from plotting.figures.theme import Theme
+
+Row = dict[Any, Any]
+LONGEST_WORDS = 0.55
+"""Of an axis: so much of it is left free for words at most."""
+MARK = 0.1
+"""Inches that the mark of a roofline beyond the scale takes at its end."""
+HIGHEST_ROOF = 1.5
+"""Times the longest bar: a roofline beyond that is a mark at the edge."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A rectangle of a bar: its length, its paint, and how much of the bar's thickness it takes."""
+
+    length: float
+    paint: str
+    share: float = 1.0
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar of a row of the table: where it stands across its length, and its parts from 0 on."""
+
+    row: Row
+    place: float
+    parts: tuple[Part, ...]
+    edge: str
+    hatch: str = ""
+    whisker: tuple[float, float] | None = None
+    roofline: float = math.nan
+
+    @property
+    def value(self) -> float:
+        """Length of all parts."""
+        return sum(part.length for part in self.parts)
+
+    @property
+    def end(self) -> float:
+        """Where the words begin: beyond the whisker."""
+        return max(self.value, self.whisker[1] if self.whisker else 0.0)
+
+
+class Look:
+    """Turns rows of a table into bars: a colour for each device, a fill for each precision, a hatch for doubt."""
+
+    def __init__(self, table: pd.DataFrame, name: str, theme: Theme) -> None:
+        self.name, self.theme = name, theme
+        self.colours, self.tints = palette(table), style.tints(table)
+        self.basis = spans.basis(table, name)
+
+    def fill(self, row: Row) -> str:
+        """Return a row's paint."""
+        return self.theme.tint(self.colours[row["device"]], self.tints[row["precision"]])
+
+    def bar(self, row: Row, place: float, parts: tuple[Part, ...] = (), *, whisker: bool = True) -> Bar:
+        """Return a row's bar, of one part where none are given; it has none where the metric has no value."""
+        if states.absent(row, self.name):
+            return Bar(row, place, (), self.theme.grey)
+        fill = self.fill(row)
+        doubtful = states.doubt(row, self.name) != ""
+        return Bar(
+            row,
+            place,
+            parts or (Part(row[self.name], fill),),
+            self._hatch(row, fill) if doubtful else self.outline(row),
+            style.DOUBT if doubtful else "",
+            spans.span(row, self.name, self.basis) if whisker else None,
+            spans.roofline(row) if self.name == "tokens_per_sec" else math.nan,
+        )
+
+    def _hatch(self, row: Row, fill: str) -> str:
+        """Return the colour of a hatch that is seen on a fill: the device's own where that can be."""
+        own = mixed(self.outline(row), self.theme.ink, 0.4)
+        return max((own, self.theme.page), key=lambda colour: contrast(colour, fill))
+
+    def outline(self, row: Row) -> str:
+        """Return the colour of a row's edges: its device's, as far towards the ink as it must be."""
+        return self.theme.outline(self.colours[row["device"]])
+
+
+def draw(axes: Axes, bars: Sequence[Bar], thickness: float, along: Literal["x", "y"], theme: Theme) -> None:
+    """Draw bars with whiskers and rooflines, their lengths along an axis: a call for each kind of thing."""
+    there = [bar for bar in bars if bar.parts]
+    for layer in range(max((len(bar.parts) for bar in there), default=0)):
+        layered = [bar for bar in there if len(bar.parts) > layer and bar.parts[layer].length]
+        _rectangles(axes, layered, layer, thickness, along)
+    spanned = [(bar.place, *bar.whisker) for bar in there if bar.whisker]
+    if spanned:
+        _whiskers(axes, spanned, along, theme)
+    roofed = [(bar.place, bar.roofline) for bar in there if not math.isnan(bar.roofline)]
+    if roofed:
+        _rooflines(axes, roofed, thickness, along, theme)
+
+
+def _rectangles(axes: Axes, bars: Sequence[Bar], layer: int, thickness: float, along: str) -> None:
+    if not bars:
+        return
+    paint = axes.bar if along == "y" else axes.barh
+    paint(
+        [bar.place for bar in bars],
+        [bar.parts[layer].length for bar in bars],
+        [thickness * bar.parts[layer].share for bar in bars],
+        [sum(part.length for part in bar.parts[:layer]) for bar in bars],
+        color=[bar.parts[layer].paint for bar in bars],
+        edgecolor=[bar.edge for bar in bars],
+        hatch=[bar.hatch for bar in bars],
+        linewidth=0.8,
+    )
+
+
+def _whiskers(axes: Axes, spanned: Sequence[tuple[float, float, float]], along: str, theme: Theme) -> None:
+    """Draw (place, low, high) as lines with a tick at both ends."""
+    lines = [[(place, low), (place, high)] for place, low, high in spanned]
+    _lines(axes, lines, along, "whiskers", color=theme.ink, linewidth=1.0)
+    ends = [(place, end) for place, *both in spanned for end in both]
+    across, lengths = zip(*ends, strict=True)
+    marker = "_" if along == "y" else "|"
+    where = (across, lengths) if along == "y" else (lengths, across)
+    axes.add_line(Line2D(*where, linestyle="", marker=marker, markersize=4, color=theme.ink, markeredgewidth=1.0))
+
+
+def _rooflines(axes: Axes, roofed: Sequence[tuple[float, float]], thickness: float, along: str, theme: Theme) -> None:
+    """Draw a line at each roofline (place, length) on the scale, and a mark at the edge for one beyond it."""
+    limit = axes.get_ylim()[1] if along == "y" else axes.get_xlim()[1]
+    half = thickness / 2
+    lines = [[(place - half, at), (place + half, at)] for place, at in roofed if at <= limit]
+    if lines:
+        _lines(axes, lines, along, "rooflines", color=theme.ink, linewidth=2.0)
+    beyond = [place for place, at in roofed if at > limit]
+    edge = [limit] * len(beyond)
+    where = (beyond, edge) if along == "y" else (edge, beyond)
+    if beyond:
+        marker = "^" if along == "y" else ">"
+        marks = Line2D(*where, ls="", marker=marker, ms=4.5, c=theme.ink, clip_on=False, zorder=4, gid="beyond")
+        axes.add_line(marks)
+
+
+def _lines(axes: Axes, lines: Sequence[Any], along: str, name: str, **paint: Any) -> None:
+    turned = lines if along == "y" else [[(y, x) for x, y in line] for line in lines]
+    axes.add_collection(LineCollection(turned, zorder=3, gid=name, **paint), autolim=False)
+
+
+def roof_mark(theme: Theme) -> Line2D:
+    """Return the legend's entry of the rooflines."""
+    label = "decoding at the memory's\npeak rate (MBU 100%);\na triangle: beyond the scale"
+    return Line2D([], [], color=theme.ink, linewidth=2.0, label=label)
+
+
+def words(bar: Bar, name: str, between: str, *, mbu: bool = True) -> str:
+    """Return what stands at a bar's end: its value, its MBU, how many of its runs failed; or why there is none."""
+    if why := states.absent(bar.row, name):
+        return why
+    share = f"MBU {bar.row['mbu']:.0%}" if mbu and not math.isnan(bar.roofline) else ""
+    return between.join(filter(None, (shown(bar.value), share, states.failed(bar.row))))
+
+
+def has(grid: Iterable[Axes], name: str) -> bool:
+    """Return whether something is drawn on some axes: whiskers, or "hatched"."""
+    if name == "hatched":
+        return any(patch.get_hatch() for axes in grid for patch in axes.patches)
+    return any(found.get_gid() == name for axes in grid for found in axes.collections)
+
+
+def scale(bars: Sequence[Bar], inches: float, long: Sequence[float]) -> tuple[float, list[float]]:
+    """Return the end of a scale on which every bar has room for its words, and where the words of each begin.
+
+    `inches` is the length of the axis, `long` that of the words of each bar. Words that a roofline
+    would cross begin beyond it.
+    """
+    longest = max((bar.end for bar in bars), default=0.0)
+    roofs = [bar.roofline * 1.03 for bar in bars if bar.roofline <= HIGHEST_ROOF * longest]
+    lengths = [length if math.isnan(bar.roofline) else length + MARK for bar, length in zip(bars, long, strict=True)]
+    shares = [min(length / inches, LONGEST_WORDS) for length in lengths]
+    starts = [bar.end for bar in bars]
+    end = 0.0
+    for _ in range(3):  # moved words may need a longer scale, and on that reach a further roofline
+        ends = [start / (1 - share) for start, share in zip(starts, shares, strict=True)]
+        end = max([*ends, *roofs, end])
+        reach = [(bar, share * end) for bar, share in zip(bars, shares, strict=True)]
+        starts = [bar.roofline if bar.end <= bar.roofline <= bar.end + far else bar.end for bar, far in reach]
+    return end * 1.02 or 1.0, starts

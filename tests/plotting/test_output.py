@@ -1,0 +1,124 @@
+"""The figures' form: formats, resolution, theme, the words in the files, and the same bytes each time."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+import pytest
+from PIL import Image
+
+from plotting import behind, page
+from plotting.__main__ import main
+from plotting.figures import FIGURES
+from plotting.figures.save import rendered
+from plotting.output import FORMATS, Output
+from tests.factory import record
+from tests.plotting import made
+from tests.plotting.drawing import draw
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+ALT = 'Bars & "<words>" of 3 devices, 51.2 J/token ± 1%.'
+NAME = "plot_12_tokens_per_second.png"
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("name", [NAME, "device_comparison_efficiency.png", "precision_comparison_fp16_vs_bf16.png"])
+def test_the_same_table_gives_the_same_bytes(lone: pd.DataFrame, name: str, form: str) -> None:
+    """Drawn twice, a figure is the same file byte by byte, in every format, and bears no date."""
+    first, second = (rendered(draw(name, lone), form, "Title", ALT, 60) for _ in range(2))
+
+    assert first == second
+    assert not re.search(rb"20[2-9]\d-\d\d-\d\dT|D:20\d\d|CreationDate|[Mm]atplotlib v", first)
+
+
+def test_a_png_says_what_it_shows(lone: pd.DataFrame, tmp_path: Path) -> None:
+    """A PNG bears title and alternative text, and its resolution is the one that was asked for."""
+    figure = draw(NAME, lone)
+    sizes = {}
+    for dpi in (60, 120):
+        (tmp_path / "a.png").write_bytes(rendered(figure, "png", "Title", ALT, dpi))
+        with Image.open(tmp_path / "a.png") as image:
+            assert (image.info["Title"], image.info["Description"]) == ("Title", ALT)
+            sizes[dpi] = image.size
+
+    assert sizes[120] == tuple(2 * side for side in sizes[60])
+
+
+def test_an_svg_says_what_it_shows(lone: pd.DataFrame) -> None:
+    """An SVG is well-formed, and has title and description, which screen readers read out, at its head."""
+    root = ET.fromstring(rendered(draw(NAME, lone), "svg", "Title", ALT, 150))  # noqa: S314 - our own
+
+    assert [child.tag.rpartition("}")[2] for child in root][:2] == ["title", "desc"]
+    assert [child.text for child in root][:2] == ["Title", ALT]
+
+
+def test_a_pdf_is_one(lone: pd.DataFrame) -> None:
+    """A PDF begins and ends as one, and has its title."""
+    content = rendered(draw(NAME, lone), "pdf", "Title", ALT, 150)
+
+    assert content.startswith(b"%PDF")
+    assert content.rstrip().endswith(b"%%EOF")
+    assert b"/Title (Title)" in content
+
+
+@pytest.mark.parametrize(("form", "picture"), [("png,svg", "png"), ("svg,pdf", "svg"), ("pdf", "")])
+def test_the_page_links_what_is_written(lone: pd.DataFrame, form: str, picture: str) -> None:
+    """The page shows a picture that browsers show, links the other formats and the numbers, and has the words."""
+    text = page.markdown(lone, [], [], Output(tuple(form.split(","))))
+
+    for name, spec in FIGURES.items():
+        stem = name.removesuffix(".png")
+        alt = behind.alt(lone, spec.title, spec.metrics)
+        assert (f"]({stem}.{picture})" in text) == bool(picture)
+        assert text.count(f"![{page.escape(alt)!s}](") == (1 if picture else 0)
+        assert str(page.escape(alt)) in text
+        links = set(re.findall(rf"\[{stem}\.(\w+)\]\({stem}\.\w+\)", text))
+        assert links == set(form.split(",")) - {picture}
+        assert f"(figures-data/{stem}.csv)" in text
+
+
+def test_options_of_the_form(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Formats, resolution and theme are what the command line says, and each figure has its numbers beside it."""
+    made.on(tmp_path / "results", [record("phi")])
+    out = tmp_path / "plots"
+    options = ["--results", str(tmp_path / "results"), "--out", str(out)]
+    assert main([*options, "--figure-format=png,svg", "--dpi=50", "--theme=dark"]) == 0
+
+    written = {line.removeprefix(f"{out}/") for line in capsys.readouterr().out.splitlines()}
+    for name in FIGURES:
+        stem = name.removesuffix(".png")
+        assert {name, f"{stem}.svg", f"figures-data/{stem}.csv"} <= written
+        assert (out / "figures-data" / f"{stem}.csv").read_text().startswith("section,device,model,precision,state")
+        with Image.open(out / name) as image:
+            corner = image.convert("RGB").getpixel((0, 0))
+            assert corner == (0x14, 0x18, 0x1D)
+            assert image.info["dpi"][0] == pytest.approx(50, abs=0.1)
+    assert not list(out.glob("*.pdf"))
+    assert {path.name for path in out.glob("*.csv")} == {"vision_model_metrics.csv", "unmeasured_pairs.csv"}
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("--figure-format=gif", "'gif' is no format of figures, which are png, svg, pdf"),
+        ("--figure-format=png,", "'' is no format of figures, which are png, svg, pdf"),
+        ("--dpi=5000", "'5000' is no whole number from 50 to 600"),
+        ("--dpi=-1", "'-1' is no whole number from 50 to 600"),
+        ("--theme=blue", "invalid choice: 'blue'"),
+    ],
+)
+def test_a_bad_form_is_one_sentence(capsys: pytest.CaptureFixture[str], option: str, said: str) -> None:
+    """A format, resolution or theme that is none is refused with 2, in one sentence that says what there is."""
+    with pytest.raises(SystemExit) as left:
+        main([option])
+
+    [sentence] = capsys.readouterr().err.splitlines()
+    assert left.value.code == 2
+    assert said in sentence
+    assert sentence.endswith("type python -m plotting --help.")

@@ -1,0 +1,128 @@
+"""Unlike work stands apart: in every figure, in rankings, in observations, and without holes that are none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from plotting import page, summary
+from plotting.figures import FIGURES
+from plotting.findings import observations, ranking
+from plotting.sections import EXPLAINED, sections
+from tests.factory import record, unmeasured
+from tests.plotting import made
+from tests.plotting.drawing import BARS, COMBINED, MAPS, PRECISION, RAM, draw, lay_out, rectangles, ticks, words
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+MINI, RANDOM = "mini weights, 16 new tokens", "random weights, 8 new tokens"
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    """Return three models as miniatures, and one other at full size with random weights and fewer tokens."""
+    folder = tmp_path_factory.mktemp("mixed")
+    made.on(folder, [record(m, p) for m in ("llava", "phi", "gemma3n") for p in made.PRECISIONS])
+    made.on(folder, [record("smolvlm2", latency_s=5.0, weights="random", new_tokens=8)])
+    return made.table(folder)
+
+
+@pytest.fixture(scope="module")
+def figures(mixed: pd.DataFrame) -> dict[str, Figure]:
+    """Return the nine figures of unlike work, laid out."""
+    return {name: lay_out(draw(name, mixed)) for name in FIGURES}
+
+
+def test_work_of_one_kind_is_one_section(study: pd.DataFrame) -> None:
+    """Devices that did the same work are one section without a name, whatever else differs."""
+    [part] = sections(study)
+
+    assert part.words == ""
+    assert part.table is study
+
+
+def test_unlike_work_is_apart(mixed: pd.DataFrame) -> None:
+    """Sections bear in what they differ, and a section has the models and precisions attempted in it alone."""
+    first, second = sections(mixed)
+
+    assert [first.words, second.words] == [MINI, RANDOM]
+    assert set(first.table["model"]) == {"LLaVA", "Phi", "Gemma3N"}
+    assert set(first.table["status"]) == set(second.table["status"]) == {"measured"}
+    assert second.table[["model", "precision"]].to_numpy().tolist() == [["SmolVLM2", "bf16"]]
+
+
+def test_a_hole_within_a_section_stays(mixed: pd.DataFrame) -> None:
+    """A pair that its own kind of work could have is still said to be never attempted."""
+    less = mixed[~((mixed["model"] == "Phi") & (mixed["status"] == "measured") & (mixed["precision"] == "fp16"))]
+    hole = mixed[(mixed["model"] == "Phi") & (mixed["precision"] == "fp16") & (mixed["status"] == "measured")]
+    gone = hole.assign(status="never attempted", weights="", workload_hash="")
+    first = sections(less.merge(gone, how="outer", on=list(less.columns)))[0]
+
+    assert set(first.table[first.table["model"] == "Phi"]["status"]) == {"measured", "never attempted"}
+
+
+def test_what_failed_early_stands_with_its_device(tmp_path: Path) -> None:
+    """A device that measured nothing, of whose work nothing is known, makes no section of its own."""
+    lost = unmeasured("phi", "bf16")
+    lost["workload"]["hash"] = lost["checkpoint"]["weights"] = None
+    made.on(tmp_path, [record("phi")])
+    made.on(tmp_path, [lost], label="Dell")
+
+    assert len(sections(made.table(tmp_path))) == 1
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_holds_unlike_work_apart(figures: dict[str, Figure], name: str) -> None:
+    """Each figure names both kinds of work, says in its footnote why, and has no hole of another kind's pair."""
+    figure = figures[name]
+    headings = " ".join(axes.get_title(loc="left") for axes in figure.axes)
+
+    assert MINI in headings
+    assert RANDOM in headings
+    assert EXPLAINED in figure.get_supxlabel()
+    assert not any("not attempted" in word for word in words(figure))
+
+
+@pytest.mark.parametrize("name", [*BARS, RAM])
+def test_sections_have_scales_of_their_own(figures: dict[str, Figure], name: str) -> None:
+    """Bars of unlike work stand in axes of their own, and no longer scale makes the other's bars flat."""
+    upper, lower = figures[name].axes
+
+    assert len(rectangles(upper)) == 6
+    assert ticks(lower, "x") == ["SmolVLM2"]
+    for axes in (upper, lower):
+        assert max(bar.get_height() for bar in rectangles(axes)) > 0.5 * axes.get_ylim()[1]
+
+
+def test_maps_and_panels_have_only_their_own_rows(figures: dict[str, Figure]) -> None:
+    """Maps, precisions and the combined view have in each section its own models and precisions."""
+    for name in MAPS:
+        maps = [axes for axes in figures[name].axes if axes.get_title(loc="left")]
+        assert [len(ticks(axes, "x")) * len(ticks(axes, "y")) for axes in maps] == [6, 1]
+    panels = figures[PRECISION].axes
+    assert [len(ticks(axes, "y")) for axes in panels[::2]] == [3, 3, 1, 1]
+    models = [axes.get_title(loc="left").split("\n")[-1] for axes in figures[COMBINED].axes if axes.axison]
+    assert models == ["Gemma3N", "LLaVA", "Phi", "SmolVLM2"]
+
+
+def test_unlike_work_is_not_ranked_together(mixed: pd.DataFrame) -> None:
+    """Page and summary have a top three for each kind of work, under its name."""
+    for text in (page.markdown(mixed, [], []), summary.text(mixed, [])):
+        assert f"Throughput (tokens/s), higher is better, {MINI}" in text
+        lone = text.partition(f"Throughput (tokens/s), higher is better, {RANDOM}")[2].split()
+        assert lone.index("1.") < 2
+        assert lone[lone.index("1.") + 1] == "SmolVLM2"
+    assert len(ranking(sections(mixed)[1].table, "tokens_per_sec")) == 1
+
+
+def test_observations_are_of_one_kind_of_work(mixed: pd.DataFrame) -> None:
+    """Each observation names the kind of work that it is of; none is drawn across kinds."""
+    said = observations(mixed)
+
+    assert said
+    assert all(sentence.startswith(f"{MINI.capitalize()}: ") for sentence in said)
