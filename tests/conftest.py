@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parent.parent
+
+settings.register_profile("suite", deadline=None)  # speed is judged by benchmarks: a busy machine fails no test
+settings.load_profile("suite")
 
 
 @pytest.fixture(autouse=True, scope="session")

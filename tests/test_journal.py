@@ -60,7 +60,7 @@ def begun(folder: Path, *lines: dict[str, Any]) -> Path:
 
 
 @given(lines=st.lists(st.dictionaries(st.text(max_size=5), JSON, max_size=4), max_size=6), torn=st.binary(max_size=30))
-@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=1000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_is_written_is_read_back(tmp_path: Path, lines: list[dict[str, Any]], torn: bytes) -> None:
     """Whatever lines are written are read back in order, and a torn last line costs none of them."""
     written = [{**line, "do": "run", "pair": "llava-bf16"} for line in lines]
@@ -74,7 +74,7 @@ def test_what_is_written_is_read_back(tmp_path: Path, lines: list[dict[str, Any]
 
 
 @given(data=st.binary(max_size=200) | st.lists(JSON, max_size=4).map(lambda v: "\n".join(map(json.dumps, v)).encode()))
-@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=1000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes_are_read_or_refused(tmp_path: Path, data: bytes) -> None:
     """Whatever bytes a journal holds, it is read or refused in a sentence, and never raises anything else."""
     path = begun(tmp_path)
@@ -86,7 +86,7 @@ def test_any_bytes_are_read_or_refused(tmp_path: Path, data: bytes) -> None:
 
 
 @given(field=st.sampled_from([*SEGMENT]), value=JSON)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_line_of_the_wrong_kind_is_named(field: str, value: Any) -> None:
     """A run without marks is refused in a sentence, and a value of any kind elsewhere never raises anything else."""
     damaged = SEGMENT | {field: value, "do": "segment"}

@@ -161,7 +161,7 @@ def test_jetpack_of_l4t(release: str | None, jetpack: str | None) -> None:
     assert jetson.jetpack(release) == jetpack
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(st.binary(max_size=60), st.binary(max_size=60), st.binary(max_size=60))
 def test_any_bytes_are_a_machine(tmp_path: Path, first: bytes, second: bytes, third: bytes) -> None:
     """Whatever stands in a board's files, it is identified, with a reason for what is null."""

@@ -166,7 +166,8 @@ def _lines(axes: Axes, lines: Sequence[Any], along: str, name: str, **paint: Any
 def roof_mark(theme: Theme) -> Line2D:
     """Return the legend's entry of the rooflines."""
     label = "decoding at the memory's\npeak rate (MBU 100%);\na triangle: beyond the scale"
-    return Line2D([], [], color=theme.ink, linewidth=2.0, label=label)
+    # The style that says how lines end is set with the canvas, which may come later
+    return Line2D([], [], color=theme.ink, linewidth=2.0, solid_capstyle="butt", label=label)
 
 
 def words(bar: Bar, name: str, between: str, *, mbu: bool = True) -> str:

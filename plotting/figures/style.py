@@ -34,7 +34,7 @@ LEGEND_WIDTH = 2.9
 """Inches, of a legend whose lines have LEGEND_LETTERS."""
 LETTERS_AN_INCH = 7.0
 """Of a title in 16 points, bold."""
-NOTE_LETTERS_AN_INCH = 15.5
+NOTE_LETTERS_AN_INCH = 14.6
 """Of a footnote in 8.5 points."""
 POWER_REMEDY = (
     "python -m benchmarks.power says which sensors work here; the log of a wall meter serves too "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import huggingface_hub
 import pytest
 
 from benchmarks import aside, hub
@@ -96,6 +97,8 @@ def remember(home: Path, repo: str) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_a_snapshot_is_complete_or_says_what_it_lacks(found: dict[str, Found], case: str) -> None:
     """A snapshot is complete with config.json, its index's weights, extra folders and all that is remembered."""
+    if case == "remembered" and not hasattr(huggingface_hub, "get_cached_repo_tree"):
+        pytest.skip("this huggingface_hub remembers no listing; 2.4 does")
     assert found[case].lacks == CASES[case][1]
     assert (found[case].complete is None) == bool(CASES[case][1])
 

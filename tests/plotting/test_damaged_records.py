@@ -75,7 +75,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @given(data=st.data())
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_value_in_any_place(good: Any, tmp_path: Path, data: st.DataObject) -> None:
     """Whatever stands in whichever place of a save, every text is made, printable, and free of terminal escapes."""
     path = data.draw(st.sampled_from(leaves(good)))
@@ -87,7 +87,7 @@ def test_any_value_in_any_place(good: Any, tmp_path: Path, data: st.DataObject) 
 
 
 @given(data=st.data())
-@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=1000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_good_record_is_lost(good: Any, tmp_path: Path, data: st.DataObject) -> None:
     """Whatever stands in one Record, the others are read exactly as they were written, and nothing is raised."""
     record_of = {0: ("benchmarks", 0, "extra_info"), 1: ("benchmarks", 1, "extra_info"), 2: ("unmeasured", 0)}
@@ -104,7 +104,7 @@ def test_no_good_record_is_lost(good: Any, tmp_path: Path, data: st.DataObject) 
 
 
 @given(junk=st.binary(max_size=300), cut=st.integers(0, 20_000))
-@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=1000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes_beside_a_good_save(good: Any, tmp_path: Path, junk: bytes, cut: int) -> None:
     """Whatever bytes a file holds, it is named or read, and the good save beside it is read whole."""
     whole = json.dumps(good).encode()

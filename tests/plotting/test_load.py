@@ -192,7 +192,7 @@ def test_unmeasured_records_are_read_beside_the_measured(tmp_path: Path) -> None
     assert {(entry.datetime, entry.device["label"]) for entry in entries} == {("2026-01-02T00:00:00", made.THOR)}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(JSON_VALUES)
 def test_no_json_makes_it_raise(value: object) -> None:
     """Whatever JSON a file holds, reading never raises, and gives Records or names the file."""

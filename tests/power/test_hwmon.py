@@ -231,7 +231,7 @@ def test_permissions(tmp_path: Path) -> None:
         opened(tmp_path)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(st.binary(max_size=40), st.binary(max_size=40))
 def test_any_bytes_are_no_crash(tmp_path: Path, label: bytes, current: bytes) -> None:
     """Whatever stands in the files, the sensor opens, refuses or reads nothing, and never raises."""

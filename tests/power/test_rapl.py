@@ -194,7 +194,7 @@ def test_machines_without_counters(tmp_path: Path, zones: dict[str, str]) -> Non
         opened(tmp_path)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(st.binary(max_size=40), st.binary(max_size=40))
 def test_any_bytes_are_no_crash(tmp_path: Path, name: bytes, counter: bytes) -> None:
     """Whatever stands in the files, the sensor opens, refuses or reads nothing, and never raises."""
@@ -213,7 +213,7 @@ def test_any_bytes_are_no_crash(tmp_path: Path, name: bytes, counter: bytes) -> 
     assert said.startswith("rapl: ")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(st.lists(st.integers(0, 400_000), min_size=1, max_size=30), st.integers(0, 999_999))
 def test_steps_add_up_across_wraps(tmp_path: Path, steps: list[int], begun: int) -> None:
     """Whatever the steps and wherever the counter begins, their sum is what is counted."""

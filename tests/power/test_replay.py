@@ -66,7 +66,7 @@ def test_missing_files_are_refused(tmp_path: Path) -> None:
         ReplayMonitor(TARGET, None)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
 @given(st.one_of(st.text(max_size=60).map(str.encode), st.binary(max_size=60)))
 def test_any_bytes_are_read_or_refused(tmp_path: Path, content: bytes) -> None:
     """Whatever stands in a trace, it is played back or refused."""

@@ -228,7 +228,7 @@ def test_a_log_that_ends_is_a_lost_sensor(tmp_path: Path, what: str) -> None:
 ODD = st.one_of(st.text(max_size=60), st.from_regex(r"[\d;,:.TZ+ \-]{0,40}", fullmatch=True))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 @given(header=st.sampled_from(["time,watts", "t;W", "unix\tp"]), lines=st.lists(ODD, max_size=5), more=st.binary())
 def test_any_text_is_no_crash(tmp_path: Path, header: str, lines: list[str], more: bytes) -> None:
     """Whatever stands in a log or its arguments, it is read or refused, and whatever is appended never raises."""
