@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.record import MEASURED
 from plotting import spans, states
 from plotting.metrics import METRICS, shown
-from plotting.sections import sections
+from plotting.sections import Section, sections
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,6 +56,23 @@ def eligible(table: pd.DataFrame, name: str) -> pd.DataFrame:
     sound = table["finite_logits"].astype(bool) & (table["invalid"] == "")
     rows = table[(table["status"] == MEASURED) & table[name].notna() & sound]
     return rows[~rows["scope_mismatch"].astype(bool)] if name in ENERGY else rows
+
+
+def ranked_apart(table: pd.DataFrame, name: str) -> list[Section]:
+    """Return the parts of a table within which a metric may be ranked, in the table's order.
+
+    These are its sections, and within them what a sensor covers (energy) or what counts as RAM.
+    """
+    column, form = ("power_scope", "{} power") if name in ENERGY else ("memory_kind", "{} memory")
+    parts = []
+    for part in sections(table):
+        kinds = list(dict.fromkeys(eligible(part.table, name)[column])) if name in (*ENERGY, "avg_ram_gb") else []
+        for kind in kinds if len(kinds) > 1 else []:
+            words = ", ".join(filter(None, (part.words, form.format(kind))))
+            parts.append(Section(words, part.table[part.table[column] == kind]))
+        if len(kinds) < 2:
+            parts.append(part)
+    return parts
 
 
 def ranking(table: pd.DataFrame, name: str, places: int = 3) -> list[Place]:

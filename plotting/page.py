@@ -11,10 +11,9 @@ import pandas as pd
 from benchmarks.record import MEASURED
 from plotting import behind, facts
 from plotting.figures import FIGURES
-from plotting.findings import HEADLINES, observations
+from plotting.findings import HEADLINES, observations, ranked_apart
 from plotting.metrics import METRICS
 from plotting.output import Output
-from plotting.sections import sections
 from plotting.summary import BREAKDOWN, cell, dates, places, unmeasured, why_none
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ def markdown(table: pd.DataFrame, files: Sequence[Path], problems: Sequence[str]
         devices=_devices(table),
         models=_models(measured),
         precisions=list(dict.fromkeys(table.sort_values("precision_order")["precision"])),
-        findings=[_finding(part, name) for name in HEADLINES for part in sections(table)],
+        findings=[_finding(part, name) for name in HEADLINES for part in ranked_apart(table, name)],
         observations=observations(table),
         columns=("device", "model", "precision", *BREAKDOWN.values()),
         rows=[_row(row) for _, row in table.iterrows()],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.record import MEASURED
 from plotting import facts
-from plotting.findings import CATEGORIES, Place, eligible, observations, ranking
+from plotting.findings import CATEGORIES, Place, eligible, observations, ranked_apart, ranking
 from plotting.frame import STATISTICAL_ONLY
 from plotting.metrics import METRICS, shown
 from plotting.sections import sections
@@ -21,6 +21,7 @@ WIDTH = 100
 MOST_PLACES = 8
 BREAKDOWN = {
     "tokens_per_sec": "tokens/s",
+    "tokens_per_sec_interval": "95%",
     "ttft_p50_s": "TTFT s",
     "joules_per_token": "J/token",
     "joules_per_token_uncertainty": "± (k=1)",
@@ -32,7 +33,8 @@ BREAKDOWN = {
     "load_time_s": "load s",
     "failed_runs": "failed",
 }
-"""Columns of the breakdown by model, with short headings."""
+"""Columns of the breakdown by model, with short headings: metrics, and the interval of one."""
+INTERVAL = "_interval"
 
 
 def text(table: pd.DataFrame, problems: Sequence[str]) -> str:
@@ -65,7 +67,7 @@ def place(found: Place, unit: str) -> str:
 def _top(table: pd.DataFrame) -> list[str]:
     lines = _section("Top three by category", [])
     for name in CATEGORIES:
-        for part in sections(table):
+        for part in ranked_apart(table, name):
             metric = METRICS[name]
             lines.append(f"{metric.axis}, {metric.direction}{f', {part.words}' if part.words else ''}")
             best = places(part.table, name)
@@ -103,7 +105,12 @@ def _breakdown(table: pd.DataFrame) -> list[str]:
 
 
 def cell(row: pd.Series, name: str) -> str:
-    """Return a value of a breakdown; an uncertainty that leaves the sensor's gain out says so."""
+    """Return a value of a breakdown, or its interval; an uncertainty that leaves the sensor's gain out says so."""
+    if name.endswith(INTERVAL):
+        low, high = (
+            METRICS[name.removesuffix(INTERVAL)].show(row[name.replace(INTERVAL, end)]) for end in ("_low", "_high")
+        )
+        return "-" if "-" in (low, high) else f"{low} to {high}"
     text = METRICS[name].show(row[name])
     alone = name.endswith("_uncertainty") and text != "-" and row["uncertainty_kind"] == STATISTICAL_ONLY
     return f"{text} stat." if alone else text

@@ -258,3 +258,19 @@ def test_who_leads_throughout(tmp_path: Path, watts: float, throughout: bool) ->
     assert f"Phi has the highest throughput on every device {rule}." in said
     sentence = "Phi leads throughout: it has the lowest energy a token there too (lowest of a device's pairs)."
     assert (sentence in said) == throughout
+
+
+def test_what_is_not_comparable_is_ranked_apart(tmp_path: Path) -> None:
+    """Energy is ranked among sensors that cover the same, RAM among devices that count the same, speed among all."""
+    for label, scope in (("A", "gpu"), ("B", "gpu+soc"), ("C", "gpu")):
+        found = record("phi", watts=10.0)
+        found["power"]["scope"] = scope
+        made.on(tmp_path, [found], label=label)
+    table = made.table(tmp_path)
+
+    apart = {
+        name: [(part.words, list(part.table["device_name"])) for part in ranked_apart(table, name)]
+        for name in ("tokens_per_sec", "joules_per_token", "avg_ram_gb")
+    }
+    assert apart["joules_per_token"] == [("gpu power", ["A", "C"]), ("gpu+soc power", ["B"])]
+    assert [words for words, _ in apart["tokens_per_sec"]] == [words for words, _ in apart["avg_ram_gb"]] == [""]
