@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+NEGLIGIBLE = 0.0005
 WIDTH = 100
 BREAKDOWN = {
     "tokens_per_sec": "tokens/s",
@@ -93,9 +94,15 @@ def _breakdown(table: pd.DataFrame) -> list[str]:
 
 
 def cell(row: pd.Series, name: str) -> str:
-    """Return a value of a breakdown; an uncertainty that leaves the sensor's gain out says so."""
+    """Return a value of a breakdown; an uncertainty that leaves the sensor's gain out says so.
+
+    One under NEGLIGIBLE of its value is shown as less than that: a sensor that stands still leaves what rounding does.
+    """
     text = METRICS[name].show(row[name])
     alone = name.endswith("_uncertainty") and text != "-" and row["uncertainty_kind"] == STATISTICAL_ONLY
+    least = NEGLIGIBLE * abs(row.get(name.removesuffix("_uncertainty"), 0.0)) if text != "-" else 0.0
+    if name.endswith("_uncertainty") and row[name] < least:
+        text = f"<{METRICS[name].show(least)}"
     return f"{text} stat." if alone else text
 
 

@@ -49,6 +49,25 @@ def section(text: str, title: str) -> str:
     return str(found)
 
 
+def test_a_negligible_uncertainty_is_shown_as_less_than_something(tmp_path: Path) -> None:
+    """What rounding leaves of a constant sensor's spread is less than 0.05% of its value, and no row of zeros."""
+    steady = record()
+    steady["power"]["uncertainty"] = [{"name": "statistical", "relative": 3.5e-15, "source": "spread"}]
+    table = made.one(tmp_path, steady)
+
+    assert summary.cell(table.iloc[0], "joules_per_token_uncertainty") == "<0.000625 stat."
+    assert table.iloc[0]["energy_budget"] == "statistical <0.01%: spread"
+    assert "0.00000" not in summary.text(table, [])
+
+
+@pytest.mark.parametrize(("kind", "mode"), [("jetson-thor", "not read"), ("gb10", "none")])
+def test_the_page_misses_a_power_mode_of_jetsons_alone(tmp_path: Path, kind: str, mode: str) -> None:
+    """The page says of a Jetson that its power mode was not read, and of any other machine that it has none."""
+    made.on(tmp_path, [record()], kind=kind)
+
+    assert f"| {kind} | {mode} |" in page.markdown(made.table(tmp_path), FILES, [])
+
+
 def test_page_names_what_was_measured(study_page: str) -> None:
     """The page has date, devices, models with checkpoints, precisions, and the saves that it was made from."""
     assert "Measured 2026-11-23 by edge-vlm-bench, from 2 saves." in study_page
