@@ -191,7 +191,10 @@ def test_without_a_driver(tmp_path: Path) -> None:
     if shutil.which("nvidia-smi"):
         pytest.skip("this machine has an NVIDIA driver")
 
-    assert "nvml: NVML did not start" in probe(tmp_path, tmp_path)["refused"]
+    refused = probe(tmp_path, tmp_path)["refused"]
+    assert "nvml: NVML did not start" in refused
+    assert "without an NVIDIA GPU that is as it should be; with one, install its driver" in refused
+    assert "a container with --gpus all or --runtime nvidia" in refused
 
 
 def test_health_and_vram(library: Path) -> None:
@@ -209,6 +212,19 @@ print(json.dumps([look.temperature_c, look.clock_hz, unread, watch.seen, vram, d
     seen = ask(library, code)
 
     assert seen == [61.0, 2.4e9, None, ["hardware thermal slowdown"], 4_000_000_000, "GB10"]
+
+
+def test_health_of_a_slice_is_its_boards(library: Path) -> None:
+    """Where NVML tells a slice no temperature, clock or throttling, the board's stand there, if the driver knows it."""
+    code = """
+import json, sys
+from benchmarks import health
+look, watch = health.snapshot("cuda:0", sys.argv[1]), health.Watch(sys.argv[1])
+watch.read(); watch.close()
+print(json.dumps([look.temperature_c, look.clock_hz, watch.seen]))
+"""
+    assert ask(library, code, SLICE, FAKE_MIG="1") == [61.0, 2.4e9, ["hardware thermal slowdown"]]
+    assert ask(library, code, SLICE, FAKE_MIG="1", FAKE_OFF="S") == [None, None, None]
 
 
 MIG = """
