@@ -67,6 +67,12 @@ def of_samples(inside: int, runs: int) -> list[str]:
     return [f"Only {inside} power samples fell into the runs; {FEW_SAMPLES} are the least to trust."]
 
 
+def of_sessions(names: Sequence[str]) -> list[str]:
+    """Return what is doubtful where the sessions of a pair read the same rails by sensors of several names."""
+    known = list(dict.fromkeys(names))
+    return [f"Its sessions read the same rails by {' and by '.join(known)}."] if len(known) > 1 else []
+
+
 def _statistical_only(sensor: SensorFacts) -> str:
     """Return what the uncertainty lacks, and what it has all the same."""
     if sensor.offset_uncertainty_w is not None:

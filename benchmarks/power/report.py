@@ -236,10 +236,14 @@ class _Idle:
 
 
 def _idle(power: Series, idle: Sequence[IdleWindow]) -> _Idle:
-    """Return the idle power by the samples in the windows of idle time."""
+    """Return the idle power by the samples in the windows of idle time.
+
+    What the sensor smears from the work before a window into it is left out: its resolution, at most half the window.
+    """
 
     def mean(asked: str) -> float | None:
-        windows = [window for when, window in idle if when == asked]
+        tail = round(power.resolution[0] / energy.NS)
+        windows = [(start + min(tail, (end - start) // 2), end) for when, (start, end) in idle if when == asked]
         found = [energy.mean_power(power.times_ns, power.values, power.sensor.period_s, w) for w in windows]
         known = [value for value in found if value is not None]
         return sum(known) / len(known) if known else None

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.power import report
+from benchmarks.power import doubts, report
 from benchmarks.power.base import PowerSample, SensorFacts
 from tests.power.bench import IDLE, MARKED, SENSOR, S, attribute, samples, vars_of
 
@@ -73,3 +73,11 @@ def test_replayed_joules_say_so() -> None:
     found = report.attribute("replay", SENSOR, samples(), MARKED, IDLE)
 
     assert found.power["flags"][0] == "The joules are those of a recorded trace, not measured beside these runs."
+
+
+def test_sessions_that_read_by_several_sensors_say_so() -> None:
+    """Where a session went on by another sensor of the same rails both are named, and one sensor needs no word."""
+    assert doubts.of_sessions(["hwmon", "hwmon", "tegrastats"]) == [
+        "Its sessions read the same rails by hwmon and by tegrastats."
+    ]
+    assert doubts.of_sessions(["hwmon", "hwmon"]) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from benchmarks.power import report
@@ -195,3 +196,12 @@ def test_sessions_laid_out_apart_are_pooled() -> None:
     assert found.power["sample_count"] == 84
     assert found.power["phases"]["vision"]["reasons"]["energy_j"] == "the vision path gave no mark in at least one run"
     assert list(faults(found.power, "power")) == []
+
+
+def test_idle_power_holds_no_tail_of_the_work_before() -> None:
+    """Behind an average over a second, the first second after the runs still shows them, and is not idle power."""
+    late = [PowerSample(round(t * S), 10.0 + 20.0 * min(max(17.0 - t, 0.0), 1.0)) for t in np.arange(0.0, 22.0, 0.1)]
+    averaging = SensorFacts(**{**vars_of(SENSOR), "averaging_s": 1.0})
+    found = report.attribute("bench", averaging, late, MARKED, [("after", (16 * S, 21 * S))])
+
+    assert found.power["idle_after_w"] == pytest.approx(10.0)
