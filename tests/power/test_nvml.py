@@ -32,7 +32,7 @@ first, = monitor.read()
 time.sleep(0.2)
 last, = monitor.read()
 seen = {"watts": last.watts, "scope": monitor.scope, "source": monitor.source, "joules": None, "lost": None}
-seen |= {"averaging_s": monitor.averaging_s, "lag_s": monitor.lag_s}
+seen |= {"averaging_s": monitor.averaging_s, "lag_s": monitor.lag_s, "gain": monitor.gain_uncertainty}
 if last.energy_j is not None:
     seen["joules"] = (last.energy_j - first.energy_j) / (last.time_ns - first.time_ns) * 1e9
 pathlib.Path(gone).touch()
@@ -91,6 +91,12 @@ def test_what_a_reading_averages_over(library: Path, tmp_path: Path, off: str, a
 
     assert seen["averaging_s"] == averaging_s
     assert seen["lag_s"] is None
+
+
+@pytest.mark.parametrize(("profile", "gain"), [("RTX", 0.05), ("H200", None), ("GB10", None), ("Thor", None)])
+def test_a_gain_is_stated_of_what_was_compared(library: Path, tmp_path: Path, profile: str, gain: float | None) -> None:
+    """The gain that was found on Ampere and Ada boards is that of no other: there it is null, not carried over."""
+    assert probe(library, tmp_path, FAKE_PROFILE=profile)["gain"] == gain
 
 
 @pytest.mark.parametrize("off", ["", "K"], ids=["nothing answers", "its UUID is remembered"])

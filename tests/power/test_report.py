@@ -104,6 +104,17 @@ def test_missing_rails_are_no_zero() -> None:
     assert found.energy_j[1] == pytest.approx(60.0)
 
 
+def test_a_run_that_is_covered_in_part_counts_for_nothing() -> None:
+    """A run with samples in under 95% of its time is in no count, budget and phase, only in its column."""
+    holes = [PowerSample(s.time_ns, None) if i == 105 else s for i, s in enumerate(samples())]
+    found = report.attribute("bench", SENSOR, holes, report.Marked(WINDOWS, {"decode": WINDOWS}), IDLE)
+
+    assert found.coverage == [pytest.approx(0.9), 1.0]
+    assert found.power["energy_runs"] == found.power["phases"]["run_count"] == 1
+    assert "coverage" not in {term["name"] for term in found.power["uncertainty"]}
+    assert "No samples" not in " ".join(found.power["flags"])
+
+
 def test_idle_time_is_said() -> None:
     """The length of the idle windows stands beside their power, the shortest of them; without any it is null."""
     short = [("before", (2 * S, 5 * S)), ("after", (17 * S, 19 * S))]
