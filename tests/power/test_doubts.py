@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from benchmarks import meters
 from benchmarks.power import doubts, report
 from benchmarks.power.base import PowerSample, SensorFacts
 from tests.power.bench import IDLE, MARKED, SENSOR, S, attribute, samples, vars_of
@@ -73,6 +75,25 @@ def test_replayed_joules_say_so() -> None:
     found = report.attribute("replay", SENSOR, samples(), MARKED, IDLE)
 
     assert found.power["flags"][0] == "The joules are those of a recorded trace, not measured beside these runs."
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "goes_on"),
+    [
+        (SENSOR, SENSOR, True),
+        (SENSOR, replace(SENSOR, source="another version", period_s=1.0), True),
+        (SENSOR, replace(SENSOR, scope="gpu"), False),
+        (SENSOR, replace(SENSOR, rails=("VIN", "VDD_GPU")), False),
+        (SENSOR, None, False),
+        (None, SENSOR, False),
+        (None, None, True),
+    ],
+)
+def test_energies_of_unlike_sensors_are_never_added(
+    then: SensorFacts | None, now: SensorFacts | None, *, goes_on: bool
+) -> None:
+    """A pair that goes on in another session keeps its energy only where the sensor covers the same rails."""
+    assert meters._goes_on(then, now) == goes_on
 
 
 def test_sessions_that_read_by_several_sensors_say_so() -> None:

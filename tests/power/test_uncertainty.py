@@ -160,6 +160,15 @@ def test_the_scale_is_read_from_many_levels_only() -> None:
     assert term["source"] == "a scale in steps of 0.4 W, the smallest between two readings"
 
 
+def test_a_counter_averages_nothing() -> None:
+    """What a sensor's watts average over does not make its counter coarser: that resolves what its ticks do."""
+    sensor = SensorFacts("driver", "gpu", ("usage",), 0.1, None, "", averaging_s=1.0)
+    times = [i * S // 10 for i in range(100)]
+
+    assert Series.of_counter(sensor, times, [3.0 * i for i in range(100)]).resolution[0] == pytest.approx(0.1)
+    assert Series.of_power(sensor, times, [30.0 + i % 3 for i in range(100)]).resolution[0] == 1.0
+
+
 def test_rounding_is_no_scale() -> None:
     """Sums of rails that differ by rounding alone are one level: the scale is the sensor's."""
     noisy = [20.0 + 0.4 * (i % 9) + 1e-14 * (i % 5) for i in range(100)]
