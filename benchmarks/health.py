@@ -49,7 +49,8 @@ class Watch:
         self.reason = NOT_TAKEN
         self._library: Any = None
         try:
-            self._library, self._device = nvml.opened(gpu_uuid)
+            self._library, device = nvml.opened(gpu_uuid)
+            self._device = nvml.board(self._library, device)
         except nvml.NoGpu as error:
             self.reason = str(error)
 
@@ -99,7 +100,8 @@ def _gpu(uuid: str | None) -> Snapshot:
     except nvml.NoGpu as error:
         return Snapshot(reason=str(error))
     try:
-        return Snapshot(_temperature(library, device), _clock(library, device), "NVML does not say")
+        of_board = nvml.board(library, device)
+        return Snapshot(_temperature(library, of_board), _clock(library, of_board), "NVML does not say")
     finally:
         nvml.close(library)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from benchmarks import health, memory, power, smallfiles
 from benchmarks.health import Snapshot
-from benchmarks.power import report
+from benchmarks.power import doubts, report
 from benchmarks.power.base import PowerTarget, SensorFacts, SensorUnavailable
 from benchmarks.power.sampler import Sampler
 
@@ -235,6 +235,8 @@ class Meters:
             scope_mismatch=chosen.scope_mismatch,
             lost=self._lost or changed,
         )
+        read_by = [segment.sensor_name for segment in self._earlier if segment.power] + [chosen.name]
+        found.power["flags"] += doubts.of_sessions(read_by)
         said = [remark for segment in self._earlier for remark in segment.remarks] + self._remarks
         found.power["flags"] += dict.fromkeys(said)
         found.power["flags"] += [] if self._plan.machine["own_root"] else [OTHER_ROOT]

@@ -8,6 +8,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
+REMEDIES = {
+    9: "the driver is installed and not loaded: type sudo modprobe nvidia, or start the machine anew",
+    12: "without an NVIDIA GPU that is as it should be; with one, install its driver, "
+    "and start a container with --gpus all or --runtime nvidia, which mount it",
+}
+"""NVML_ERROR_DRIVER_NOT_LOADED and NVML_ERROR_LIBRARY_NOT_FOUND -> what helps."""
+
+
 class NoGpu(Exception):
     """NVML is not there, or does not show the GPU that was asked for; says why."""
 
@@ -28,7 +36,8 @@ def library() -> Any:
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError as error:
-        raise NoGpu(f"NVML did not start: {error}") from error
+        helps = REMEDIES.get(error.value, "")
+        raise NoGpu(f"NVML did not start: {error}{helps and f'; {helps}'}") from error
     return pynvml
 
 
@@ -76,6 +85,18 @@ def is_slice(nvml: Any, device: Any) -> bool:
     """Return whether a handle is a slice's of a GPU (MIG)."""
     found = optional(nvml, nvml.nvmlDeviceGetUUID, device)
     return found is not None and _text(found).startswith("MIG-")
+
+
+def board(nvml: Any, device: Any) -> Any:
+    """Return the handle of the GPU that a slice (MIG) is of; any other handle as it is.
+
+    A board has one temperature and one clock, which NVML may refuse to tell of a slice.
+    """
+    if not is_slice(nvml, device):
+        return device
+    call = getattr(nvml, "nvmlDeviceGetDeviceHandleFromMigDeviceHandle", None)
+    found = None if call is None else optional(nvml, call, device)
+    return device if found is None else found
 
 
 def opened(uuid: str | None) -> tuple[Any, Any]:

@@ -2,7 +2,7 @@
 
 CLOCK_MONOTONIC begins anew at each boot. The *segments* of a pair, one for each session that worked
 on it, are therefore never joined: each is shifted as a whole, so that they stand one after another
-with GAP_NS between them. That is longer than any sensor's period allows for, so no energy and no
+with GAP_NS between them, or more where the sensor's period asks for it, so that no energy and no
 window reaches from one segment into the next; what the interruption took does not matter.
 """
 
@@ -15,6 +15,7 @@ from benchmarks.health import Snapshot
 from benchmarks.journal import Damaged
 from benchmarks.memory import MemorySample
 from benchmarks.power.base import PowerSample, SensorFacts
+from benchmarks.power.energy import GAP_PERIODS
 from benchmarks.record import STATUSES, Record, brought_up, faults
 from benchmarks.shape import fits
 from benchmarks.worker.protocol import Loaded, Numerics, RunMarks  # noqa: TC001 - `fits` reads the annotations
@@ -147,13 +148,22 @@ def _add(segment: Segment, line: Line) -> None:
 
 
 def laid_out(found: Sequence[Segment], before_ns: int) -> list[Segment]:
-    """Return the segments shifted so that each ends GAP_NS before the next, and the last before `before_ns`."""
+    """Return the segments shifted so that each ends GAP_NS before the next, and the last before `before_ns`.
+
+    Behind a sensor of a longer period it is more: see `_gap_ns`.
+    """
     moved: list[Segment] = []
     for segment in reversed(found):
-        shifted = segment.shifted(before_ns - GAP_NS - segment.span[1])
+        shifted = segment.shifted(before_ns - _gap_ns(segment) - segment.span[1])
         moved.insert(0, shifted)
         before_ns = shifted.span[0]
     return moved
+
+
+def _gap_ns(segment: Segment) -> int:
+    """Return what lies between a segment and the next: more than samples of its sensor may lie apart, ns."""
+    period_s = 0.0 if segment.sensor is None else segment.sensor.period_s
+    return max(GAP_NS, round((GAP_PERIODS + 1) * period_s * 1e9))
 
 
 def interruptions(found: Sequence[Segment], resumed: tuple[str, str] | None) -> list[Interruption]:

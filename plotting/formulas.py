@@ -204,8 +204,9 @@ def net_uncertainty_per_token(record: Record) -> Result:
     """Return the standard uncertainty (k=1) of (energy - idle power x windows) / new tokens, J/token.
 
     E_net = g (P - P_idle) T, so the offset cancels and the gain acts on the difference:
-    u^2 = (u_gain E_net)^2 + sum of other terms (u E)^2 + (u_idle T)^2, where u_idle is half the
-    difference of idle power before and after the runs.
+    u^2 = (u_gain E_net)^2 + sum of other terms (u E)^2 + (u_idle T)^2 + (u_q E)^2, where u_idle is half the
+    difference of idle power before and after the runs, and u_q E is the quantisation once more: idle power, read on
+    the same scale, stands still between two of its steps, and is off by another part of one than power in the runs.
     """
     found, terms, power = energy(record), _budget(record), _section(record, "power")
     if isinstance(found, str) or isinstance(terms, str):
@@ -216,7 +217,8 @@ def net_uncertainty_per_token(record: Record) -> Result:
     mean, before, after = (float(watts) for watts in idle if watts is not None)
     net = found.joules - mean * found.seconds
     parts = [share * (net if name == "gain" else found.joules) for name, share in terms.items() if name != "offset"]
-    return _root([*parts, (before - after) / 2 * found.seconds]) / found.tokens, ""
+    scale = terms.get("quantisation", 0.0) * found.joules
+    return _root([*parts, scale, (before - after) / 2 * found.seconds]) / found.tokens, ""
 
 
 def _budget(record: Record) -> dict[str, float] | str:

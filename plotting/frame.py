@@ -187,7 +187,11 @@ def _facts(entry: Entry) -> dict[str, Any]:
 def _budget(record: Record) -> str:
     """Return each term of the energy's uncertainty (k=1) with its source, in words; "" without energy."""
     terms = _section(record, "power").get("uncertainty") or []
-    return "; ".join(f"{term['name']} {float(term['relative']):.2%}: {term['source']}" for term in terms)
+    return "; ".join(f"{term['name']} {_percent(float(term['relative']))}: {term['source']}" for term in terms)
+
+
+def _percent(share: float) -> str:
+    return "<0.01%" if 0 <= share < 0.00005 else f"{share:.2%}"
 
 
 def _uncertainty_kind(record: Record) -> str:

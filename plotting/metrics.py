@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from plotting.formulas import Record, Result
 
 
+ROUNDING = 1e-9
+
+
 @dataclass(frozen=True)
 class Metric:
     """A reported figure.
@@ -70,10 +73,13 @@ class Metric:
 
 
 def shown(value: float) -> str:
-    """Return a value with three significant digits, without an exponent: 0.0512, 12.3, 796; "-" of NaN."""
+    """Return a value with three significant digits, without an exponent: 0.0512, 12.3, 796; "-" of NaN.
+
+    Less than ROUNDING is what sums leave of 0, in any metric's unit.
+    """
     if math.isnan(value):
         return "-"
-    if value == 0:
+    if abs(value) < ROUNDING:
         return "0"
     digits = max(0, 2 - math.floor(math.log10(abs(value))))
     return f"{value:.{digits}f}"

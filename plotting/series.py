@@ -102,7 +102,7 @@ def _in_words(condition: str, row: Row, among: Sequence[Row]) -> str:
         value = known[0] if not value and known and row["status"] != MEASURED else value
         return f"{value} power" if value else "no power"
     if condition == "power_mode" and not value:
-        return "power mode not read"
+        return "power mode not read" if str(row["device_kind"]).startswith("jetson") else ""  # none else has one
     if condition == "gpu_uuid":
         bare = {str(other["gpu_uuid"]).removeprefix("GPU-") for other in among}
         return f"GPU {value.removeprefix('GPU-')[: _digits(bare)]}" if value else ""

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from plotting.metrics import Metric
+
+NEGLIGIBLE = 0.0005
 WIDTH = 100
 MOST_PLACES = 8
 BREAKDOWN = {
@@ -105,15 +108,23 @@ def _breakdown(table: pd.DataFrame) -> list[str]:
 
 
 def cell(row: pd.Series, name: str) -> str:
-    """Return a value of a breakdown, or its interval; an uncertainty that leaves the sensor's gain out says so."""
+    """Return a value of a breakdown, or its interval; an uncertainty that leaves the sensor's gain out says so.
+
+    One under NEGLIGIBLE of its value is shown as less than that: a sensor that stands still leaves what rounding does.
+    """
     if name.endswith(INTERVAL):
-        low, high = (
-            METRICS[name.removesuffix(INTERVAL)].show(row[name.replace(INTERVAL, end)]) for end in ("_low", "_high")
-        )
-        return "-" if "-" in (low, high) else f"{low} to {high}"
+        return _interval(row, METRICS[name.removesuffix(INTERVAL)])
     text = METRICS[name].show(row[name])
     alone = name.endswith("_uncertainty") and text != "-" and row["uncertainty_kind"] == STATISTICAL_ONLY
+    least = NEGLIGIBLE * abs(row.get(name.removesuffix("_uncertainty"), 0.0)) if text != "-" else 0.0
+    if name.endswith("_uncertainty") and row[name] < least:
+        text = f"<{METRICS[name].show(least)}"
     return f"{text} stat." if alone else text
+
+
+def _interval(row: pd.Series, metric: Metric) -> str:
+    low, high = (metric.show(row[f"{metric.name}_{end}"]) for end in ("low", "high"))
+    return "-" if "-" in (low, high) else f"{low} to {high}"
 
 
 def aligned(cells: Sequence[Sequence[str]], left: int = 2, *, notes: bool = False) -> list[str]:

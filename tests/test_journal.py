@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import subprocess
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ from hypothesis import strategies as st
 from benchmarks import journal, past, unfinished
 from benchmarks.errors import BenchmarkError
 from benchmarks.past import GAP_NS
+from benchmarks.power.base import SensorFacts
+from benchmarks.power.energy import GAP_PERIODS
 from benchmarks.roofline import Traffic
 from tests.factory import record
 from tests.test_tally import marks
@@ -183,6 +186,15 @@ def test_segments_of_two_boots_are_never_joined() -> None:
         {"after_runs": 2, "resumed": "2026-11-24T00:00:00+00:00", "same_boot": False},
         {"after_runs": 3, "resumed": "now", "same_boot": True},
     ]
+
+
+def test_a_slow_meter_s_segments_lie_further_apart() -> None:
+    """Behind a meter that logs once a minute more than its gaps lies between segments: no energy reaches across."""
+    sensor = asdict(SensorFacts("meter", "wall", ("W",), 60.0, None, ""))
+    line = [SEGMENT | {"sensor": sensor}, run(1000.0)]
+    one, two = past.laid_out(past.segments([*line, *line]), 7_000_000_000_000)
+
+    assert two.span[0] - one.span[1] > GAP_PERIODS * 60 * 1_000_000_000
 
 
 def test_remarks_of_a_sensor_are_read_back() -> None:

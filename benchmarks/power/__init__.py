@@ -108,7 +108,8 @@ def _covering(name: str, target: PowerTarget) -> PowerMonitor:
 def mismatch(sensor: PowerMonitor | type[PowerMonitor], target: PowerTarget) -> str | None:
     """Return why a sensor does not cover what computes; None where it does. A class may not know yet."""
     if sensor.of_gpu and not target.computes_on_gpu:
-        return "a GPU's sensor does not cover computing on the CPU"
+        also = f"; type --power-monitor={sensor.wider} for all of the module, which does" if sensor.wider else ""
+        return f"a GPU's sensor does not cover computing on the CPU{also}"
     if sensor.of_cpu and target.computes_on_gpu:
         return "a CPU's sensor does not cover computing on a GPU"
     return None

@@ -118,6 +118,7 @@ class PowerMonitor(ABC):
         ram_source: how it counts the machine's memory; empty where it shows none.
         of_gpu: whether it covers a GPU alone, so that it says nothing of computing on the CPU.
         of_cpu: whether it covers a CPU alone, so that it says nothing of computing on a GPU.
+        wider: the --power-monitor= of the same sensor that covers computing on the CPU too; empty without one.
         takes_text: whether there may be text after the colon.
         remarks: what happened to it meanwhile that a reader must know, in sentences; flags of the Record.
     """
@@ -136,6 +137,7 @@ class PowerMonitor(ABC):
     ram_source: str = ""
     of_gpu: bool = False
     of_cpu: bool = False
+    wider: str = ""
     takes_text: bool = False
     remarks: tuple[str, ...] = ()
 

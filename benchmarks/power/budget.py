@@ -150,10 +150,16 @@ def of_sensor(series: Series, mean_w: float) -> list[UncertaintyTerm]:
 
 
 def _edges(series: Series, windows: Sequence[Window], joules: float, seconds: float) -> UncertaintyTerm:
+    watts, averaging = series.watts, 0.0 if series.counts else series.sensor.averaging_s or 0.0
+    after = np.roll(watts, -1) if series.counts else watts  # of a counter's tick: over the stretch that begins there
+    hold = 0.0 if series.counts else max(series.update_s or 0.0, averaging)
+    steps, widths = uncertainty.edge_steps(series.times_ns, watts, after, windows, hold)
     if series.counts:
-        relative = uncertainty.counter_edges(len(windows), series.sampled_s, seconds)
+        moved = uncertainty.late_w(series.times_ns, watts, windows)
+        relative = uncertainty.counter_edges(steps, widths, series.sampled_s, seconds, joules, moved)
         return {"name": "edges", "relative": relative, "source": "the counter's ticks at each window's edges"}
-    relative = uncertainty.power_edges(series.times_ns, series.values, windows, joules, series.update_s or 0.0)
+    known = series.sensor.lag_s is not None or not averaging
+    relative = uncertainty.power_edges(steps, widths, joules, lag_known=known)
     return {"name": "edges", "relative": relative, "source": "power interpolated at each window's edges"}
 
 

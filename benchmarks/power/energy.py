@@ -23,6 +23,8 @@ FEW_CHANGES = 20
 """Fewer changes of value say nothing of a period."""
 FEW_LEVELS = 8
 """Fewer different values say nothing of a scale: they may be the load's."""
+ROUNDING = 1e-6
+"""No sensor's scale has a step below this, watts."""
 NS = 1e-9
 
 
@@ -111,10 +113,11 @@ def step_size(values: ArrayLike) -> float | None:
     """Return the smallest step between readings: that of the sensor's scale, or more where it uses few of its values.
 
     None with fewer than FEW_LEVELS different values, where two levels of the load would pass for a
-    scale, and where over half of the readings differ from each other: its scale is too fine to show.
+    scale, and where over half of the readings differ from each other: its scale is too fine to show. Readings
+    closer than ROUNDING watts are one: sums of rails differ by rounding where their power does not.
     """
     readings = np.asarray(values, dtype=np.float64)
-    readings = readings[np.isfinite(readings)]
+    readings = np.rint(readings[np.isfinite(readings)] / ROUNDING) * ROUNDING
     levels = np.unique(readings)
     return float(np.diff(levels).min()) if FEW_LEVELS <= levels.size <= readings.size / 2 else None
 

@@ -45,6 +45,8 @@ class HwmonMonitor(JetsonMonitor):
         if missing := rails.missing(chosen, shown):
             raise SensorUnavailable(f"hwmon: {board.name} lacks {', '.join(missing)} ({_seen(shown)}).")
         self.settle(board, chosen, target.root)
+        if board.whole is not None and board.whole.with_cpu and not rails.missing(board.whole, shown):
+            self.wider = "hwmon:whole"
         self._channels = [shown[label] for label in chosen.labels]
         for channel, label in zip(self._channels, self.rails, strict=True):
             for name in channel.files:

@@ -14,6 +14,7 @@ from benchmarks import nvml
 from benchmarks.power.base import PowerMonitor, PowerSample, PowerTarget, SensorLost, SensorUnavailable
 
 POWER_INSTANT = 186  # NVML_FI_DEV_POWER_INSTANT, milliwatts
+OF_KNOWN_GAIN = (7, 8)  # NVML_DEVICE_ARCH_AMPERE, NVML_DEVICE_ARCH_ADA
 SCOPES = {0: "gpu", 1: "module"}  # NVML_POWER_SCOPE_*; superchips answer for the module only
 LOST = ("UNINITIALIZED", "DRIVER_NOT_LOADED", "GPU_IS_LOST", "RESET_REQUIRED")  # of NVML_ERROR_*
 
@@ -22,7 +23,7 @@ class NvmlMonitor(PowerMonitor):
     """Board power of one GPU, sampled at 10 Hz: faster reads the same values again (they update every 100 ms)."""
 
     of_gpu = True
-    gain_uncertainty = 0.05
+    gain_uncertainty: float | None = 0.05
     gain_source = "arXiv 2312.02741 (SC24): steady-state errors of -2% to -6% on Ampere and Ada boards"
 
     def __init__(self, target: PowerTarget, argument: str | None = None) -> None:  # noqa: ARG002
@@ -44,6 +45,11 @@ class NvmlMonitor(PowerMonitor):
         self._field_scope = self._working_scope()
         if self._watts() is None:
             raise SensorUnavailable("nvml: the library starts, but this GPU answers no power call (as Jetson Orin's).")
+        if nvml.optional(self._nvml, self._nvml.nvmlDeviceGetArchitecture, self._handle) not in OF_KNOWN_GAIN:
+            self.gain_uncertainty = None
+            self.gain_source = (
+                "arXiv 2312.02741 (SC24) compared Ampere and Ada boards alone; of this GPU nobody states it"
+            )
         if self._field_scope is None:
             # An average over 1 s on Ampere (but GA100) and newer, instantaneous before, and NVML does not say which:
             # phases are judged by the longer time, and no lag is made up.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.power import budget, energy, phases
+from benchmarks.power import budget, doubts, energy, phases
 from benchmarks.power.budget import Series
 from benchmarks.record import ENERGY_COVERAGE, ENERGY_RUNS, TRACE_POINTS
 
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
 Window = tuple[int, int]
 IdleWindow = tuple[str, Window]
-FEW_SAMPLES = 30
-DISAGREEMENT = 0.05
-"""Counter and integration further apart than this, relative, are a flag."""
 NO_RUN = "no run was good"
 OF_SENSOR = ("source", "scope", "rails", "method", "period_s", "sample_count", "energy_runs")
 IDLE = ("idle_w", "idle_before_w", "idle_after_w", "idle_s", "update_s")
@@ -110,7 +107,9 @@ def attribute(
     inside = int(charged.series.within(marked.windows).sum())
     recorded = ["The joules are those of a recorded trace, not measured beside these runs."] if name == "replay" else []
     gap = _disagreement(by_counter, by_power) if counts else 0.0
-    flags = recorded + _flags(len(marked.windows), gap, inside, sensor, lost, mismatch=scope_mismatch)
+    flags = recorded + doubts.of_sensor(sensor, lost, mismatch=scope_mismatch)
+    flags += doubts.of_energy(charged.series, charged.windows, charged.gap_share, gap)
+    flags += doubts.of_samples(inside, len(marked.windows))
     return Attribution(
         _described(name, charged, inside, flags, _idle(power, idle), scope_mismatch=scope_mismatch),
         [float(j) if c > 0 else None for j, c in zip(joules, coverage, strict=True)],
@@ -133,15 +132,22 @@ class _Charged:
         """Which runs have energy."""
         return [bool(share >= ENERGY_COVERAGE) for share in self.coverage]
 
+    @property
+    def windows(self) -> list[Window]:
+        """The runs that have energy."""
+        return [window for window, counts in zip(self.marked.windows, self.good, strict=True) if counts]
+
+    @property
+    def gap_share(self) -> float:
+        """Share of the time of `windows` that no sample covers; 0 without any."""
+        lengths = np.array([end - start for start, end in self.windows], dtype=np.float64)
+        covered = float((self.coverage[np.array(self.good, dtype=np.bool_)] * lengths).sum())
+        return 1 - covered / float(lengths.sum()) if lengths.sum() > 0 else 0.0
+
     def uncertainty(self) -> list[UncertaintyTerm]:
         """Return the budget of the energy of the runs that have it."""
         good = np.array(self.good, dtype=np.bool_)
-        windows = [window for window, counts in zip(self.marked.windows, good, strict=True) if counts]
-        lengths = np.array([end - start for start, end in windows], dtype=np.float64)
-        if not lengths.sum() > 0:
-            return []
-        gap_share = 1 - float((self.coverage[good] * lengths).sum() / lengths.sum())
-        return budget.of_runs(self.series, windows, float(self.joules[good].sum()), gap_share)
+        return budget.of_runs(self.series, self.windows, float(self.joules[good].sum()), self.gap_share)
 
 
 def _described(
@@ -202,38 +208,6 @@ def _disagreement(
     return float(by_power[0][both].sum()) / counted - 1 if counted > 0 else 0.0
 
 
-def _flags(
-    runs: int,
-    gap: float,
-    inside: int,
-    sensor: SensorFacts,
-    lost: str | None,
-    *,
-    mismatch: bool,
-) -> list[str]:
-    """Return what a reader must know before quoting the joules, in sentences."""
-    flags = []
-    if lost is not None:
-        flags.append(f"The sensor stopped in the middle: {lost}.")
-    if mismatch:
-        flags.append(f"Scope mismatch: a {sensor.scope} sensor while the model ran elsewhere; kept out of rankings.")
-    if inside < FEW_SAMPLES and runs:
-        flags.append(f"Only {inside} power samples fell into the runs; {FEW_SAMPLES} are the least to trust.")
-    if abs(gap) > DISAGREEMENT:
-        flags.append(f"Integrated power differs from the energy counter by {gap:+.1%}.")
-    if sensor.gain_uncertainty is None:
-        flags.append(_statistical_only(sensor))
-    return flags
-
-
-def _statistical_only(sensor: SensorFacts) -> str:
-    """Return what the uncertainty lacks, and what it has all the same."""
-    if sensor.offset_uncertainty_w is not None:
-        return "The uncertainty is statistical only, beside the sensor's offset: nobody states its gain."
-    said = f" ({sensor.offset_source}, so not its offset either)" if sensor.offset_source else ""
-    return f"The uncertainty is statistical only: nobody states this sensor's gain{said}."
-
-
 @dataclass(frozen=True)
 class _Idle:
     """Power of the machine with the model loaded and at rest, and why what is None is so."""
@@ -262,10 +236,14 @@ class _Idle:
 
 
 def _idle(power: Series, idle: Sequence[IdleWindow]) -> _Idle:
-    """Return the idle power by the samples in the windows of idle time."""
+    """Return the idle power by the samples in the windows of idle time.
+
+    What the sensor smears from the work before a window into it is left out: its resolution, at most half the window.
+    """
 
     def mean(asked: str) -> float | None:
-        windows = [window for when, window in idle if when == asked]
+        tail = round(power.resolution[0] / energy.NS)
+        windows = [(start + min(tail, (end - start) // 2), end) for when, (start, end) in idle if when == asked]
         found = [energy.mean_power(power.times_ns, power.values, power.sensor.period_s, w) for w in windows]
         known = [value for value in found if value is not None]
         return sum(known) / len(known) if known else None

@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks.power.energy import GAP_PERIODS, NS
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
     from benchmarks.power.energy import Floats
 
@@ -34,6 +34,8 @@ def statistical(watts: ArrayLike) -> float | None:
     values = values[np.isfinite(values)]
     if values.size < 3 or values.mean() == 0:
         return None
+    if values.min() == values.max():
+        return 0.0  # not what rounding makes of it
     spread = values - values.mean()
     variance = float(spread @ spread)
     r = float(spread[1:] @ spread[:-1]) / variance if variance > 0 else 0.0
@@ -41,34 +43,79 @@ def statistical(watts: ArrayLike) -> float | None:
     return float(values.std(ddof=1) / abs(values.mean()) / np.sqrt(max(effective, 1.0)))
 
 
-def power_edges(times_ns: ArrayLike, watts: ArrayLike, windows: ArrayLike, joules: float, hold_s: float) -> float:
-    """Return what interpolating power at the edges of `windows` adds to their `joules`.
+def edge_steps(
+    times_ns: ArrayLike, before_w: ArrayLike, after_w: ArrayLike, windows: ArrayLike, hold_s: float
+) -> tuple[Floats, Floats]:
+    """Return (step into the window in watts, time that it is smeared over in seconds) of each edge, shapes (2 w,).
 
-    Where power steps from A to B at a place that nobody knows between two samples tau apart, the
-    straight line between them charges (A - B) u^2 / (2 tau) to the wrong side, u uniform in 0 to
-    tau: at most |A - B| tau / 2, and |A - B| tau / sqrt(20) in the root of the mean square. The
-    edges are independent: u = sqrt(sum of squares) / joules. tau is the time between the samples
-    around the edge, or `hold_s`, seconds, where the sensor updates more slowly. An edge in a gap
-    counts for nothing here: what a gap hides is not charged.
+    The step is power inside less power outside, so that two windows that share an edge have opposite ones. It is
+    told by `after_w` of the sample behind the edge less `before_w` of the one before it, and smeared over the time
+    between both, or over `hold_s` where the sensor updates or averages more slowly: then by the samples so far
+    away. An edge in a gap has no step: what a gap hides is not charged.
     """
-    times, values = np.asarray(times_ns, dtype=np.int64), np.asarray(watts, dtype=np.float64)
-    edges = np.asarray(windows, dtype=np.int64).ravel()
-    if times.size < 2 or joules <= 0:
-        return 0.0
-    k = np.clip(np.searchsorted(times, edges, side="right") - 1, 0, times.size - 2)
+    times, edges = np.asarray(times_ns, dtype=np.int64), np.asarray(windows, dtype=np.int64).ravel()
+    if times.size < 2:
+        return np.zeros(edges.shape), np.zeros(edges.shape)
     steps = np.diff(times) * NS
-    charged = steps[k] <= GAP_PERIODS * np.median(steps)
-    wrong: Floats = np.where(charged, np.abs(values[k + 1] - values[k]) * np.maximum(steps[k], hold_s), 0.0)
-    return float(np.sqrt(np.nansum(wrong**2) / 20)) / joules
+    k = _segment(times, edges)
+    reach = np.maximum(0.0, hold_s - steps[k]) / NS
+    first, last = _segment(times, edges - reach), _segment(times, edges + reach) + 1
+    rise = np.asarray(after_w, dtype=np.float64)[last] - np.asarray(before_w, dtype=np.float64)[first]
+    inward = np.tile([1.0, -1.0], edges.size // 2) * rise
+    known = (steps[k] <= GAP_PERIODS * np.median(steps)) & np.isfinite(inward)
+    return np.where(known, inward, 0.0), np.maximum(steps[k], hold_s)
 
 
-def counter_edges(count: int, tick_s: float, seconds: float) -> float:
-    """Return what a counter's ticks add to the energy of `count` windows of together `seconds`.
+def _segment(times: NDArray[np.int64], moments: ArrayLike) -> NDArray[np.intp]:
+    """Return which sample each moment follows, the last but one at most."""
+    return np.clip(np.searchsorted(times, moments, side="right") - 1, 0, times.size - 2)
 
-    Each edge is seen up to `tick_s` late, uniformly: a window is off by that at most, by
-    tick_s / sqrt(6) in standard deviation, and n windows of total length T by sqrt(n / 6) tick_s / T.
+
+def power_edges(steps_w: Floats, widths_s: Floats, joules: float, *, lag_known: bool) -> float:
+    """Return what interpolating power at the edges of windows adds to their `joules`.
+
+    Where power steps from A to B at a place that nobody knows between two samples tau apart, the straight line
+    between them charges (B - A) u^2 tau / 2 to the wrong side, u uniform in 0 to 1: always away from the side of
+    more power, (B - A) tau / 6 in the mean, with a variance of ((B - A) tau)^2 / 45. The means of all edges add up
+    with their signs, so that windows among less power lose the same each time, and windows that follow each other
+    lose nothing; the rest is independent. Behind an average over tau whose lag is not known the mean is up to
+    (B - A) tau / 4: half of it at one of two edges.
     """
-    return math.sqrt(count / 6) * tick_s / seconds
+    if joules <= 0:
+        return 0.0
+    moved = steps_w * widths_s
+    return math.hypot(moved.sum() / (6 if lag_known else 4), math.sqrt(float(moved @ moved) / 45)) / joules
+
+
+def late_w(times_ns: ArrayLike, before_w: ArrayLike, windows: ArrayLike) -> float:
+    """Return how fast the energy of `windows` falls with a delay of the samples, watts.
+
+    It is the power before their ends less that before their starts: 0 where they follow each other without end.
+    """
+    times, edges = np.asarray(times_ns, dtype=np.int64), np.asarray(windows, dtype=np.int64).ravel()
+    if times.size < 2:
+        return 0.0
+    found = np.asarray(before_w, dtype=np.float64)[_segment(times, edges)] * np.tile([-1.0, 1.0], edges.size // 2)
+    return float(np.nansum(found))
+
+
+def counter_edges(
+    steps_w: Floats, widths_s: Floats, tick_s: float, seconds: float, joules: float, moved_w: float = 0.0
+) -> float:
+    """Return what a counter's ticks add to the `joules` of windows of together `seconds`.
+
+    Each edge is seen up to `tick_s` late, uniformly: a window is off by that at most, by tick_s / sqrt(6) in
+    standard deviation, and n windows of total length T by sqrt(n / 6) tick_s / T. Where power steps from A to B
+    between two ticks tau apart, the straight line between them charges (B - A) u (1 - u) tau to the wrong side,
+    u uniform in 0 to 1: (B - A) tau / 6 in the mean, with a variance of ((B - A) tau)^2 / 180. The means add up
+    as in `power_edges`, and so does a delay that all edges share, by `moved_w` (see `late_w`) x tick_s / sqrt(3).
+    """
+    if joules <= 0 or seconds <= 0:
+        return 0.0
+    moved = steps_w * widths_s
+    always = abs(moved.sum()) / 6 + abs(moved_w) * tick_s / math.sqrt(3)
+    late = math.sqrt(steps_w.size / 12) * tick_s / seconds
+    return math.hypot(late, always / joules, math.sqrt(float(moved @ moved) / 180) / joules)
 
 
 def phase_edges(resolution_s: float, contrast_w: float, joules: float, count: int) -> float:
@@ -87,5 +134,9 @@ def quantisation(step_w: float, mean_w: float) -> float:
 
 
 def uncovered(share: float) -> float:
-    """Return what a `share` of the windows that no sample covers, and so adds no energy, is worth: share / sqrt(3)."""
-    return share / math.sqrt(3)
+    """Return what a `share` of the windows that no sample covers, and so adds no energy, is worth: 2 share / sqrt(3).
+
+    Power was between none and twice its mean there, uniformly, so that the energy is too low by 0 to 2 share. It
+    is not corrected, and the term is the root of the mean square, not the deviation about the mean.
+    """
+    return 2 * share / math.sqrt(3)

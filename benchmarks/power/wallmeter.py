@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 BAD_LINES = 10
 STALE_PERIODS = 60
+SET_NS = NS // 4
+"""A clock that jumps by more from one reading to the next was set; slewing moves it by far less."""
 
 
 class WallMeterMonitor(PowerMonitor):
@@ -61,18 +63,25 @@ class WallMeterMonitor(PowerMonitor):
         ahead = f", its clock {self._asked.offset_ns / NS:+g} s" if self._asked.offset_ns else ""
         self.source = f"log {self._asked.path.name}" + (f" of {meter}" if meter else "") + ahead
         self._last_ns: int | None = None
-        now = self._shift_ns() + time.monotonic_ns()
+        self._shift = self._shift_ns()
+        now = self._shift + time.monotonic_ns()
         while len(self._rows) > 1 and self._rows[1].time_ns <= now:
             self._rows.popleft()  # of what was logged before, only the last sample has a part in what comes
         self._stale = self._off(now)
+        self._was_set: tuple[str, ...] = ()
 
     def read(self) -> list[PowerSample]:  # noqa: D102
         if more := self._log.more():
             self._rows += more
             self._stale = ()
         bad = (f"The log has lines that cannot be read, {self._log.bad[-1]}.",) if self._log.bad else ()
-        self.remarks = self._stale + bad
         shift, now, due = self._shift_ns(), time.monotonic_ns(), []
+        if abs(jump := shift - self._shift) > SET_NS:
+            self._was_set = (
+                f"This machine's clock was set by {jump / NS:+.1f} s in the middle: do log and runs agree?",
+            )
+        self._shift = shift
+        self.remarks = self._stale + self._was_set + bad
         while self._rows and self._rows[0].time_ns - shift <= now:
             row = self._rows.popleft()
             due.append(self._in_order(PowerSample(row.time_ns - shift, row.watts)))

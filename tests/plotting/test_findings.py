@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from plotting.findings import CATEGORIES, ENERGY, observations, ranking
+from plotting.findings import CATEGORIES, ENERGY, observations, ranked_apart, ranking
 from plotting.metrics import METRICS
 from tests.factory import record
 from tests.plotting import made
@@ -263,7 +263,7 @@ def test_who_leads_throughout(tmp_path: Path, watts: float, throughout: bool) ->
 def test_what_is_not_comparable_is_ranked_apart(tmp_path: Path) -> None:
     """Energy is ranked among sensors that cover the same, RAM among devices that count the same, speed among all."""
     for label, scope in (("A", "gpu"), ("B", "gpu+soc"), ("C", "gpu")):
-        found = record("phi", watts=10.0)
+        found = speed("phi", 20, power_w=10.0)
         found["power"]["scope"] = scope
         made.on(tmp_path, [found], label=label)
     table = made.table(tmp_path)

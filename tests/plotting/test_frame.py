@@ -143,6 +143,20 @@ def test_power_modes_are_told_apart(tmp_path: Path) -> None:
     assert sorted(made.table(tmp_path)["device"]) == [f"{made.THOR} (30W)", f"{made.THOR} (MAXN)"]
 
 
+@pytest.mark.parametrize(("kind", "words"), [("jetson-thor", ", power mode not read"), ("gb10", "")])
+def test_only_a_jetson_has_a_power_mode_to_be_read(tmp_path: Path, kind: str, words: str) -> None:
+    """Beside series with a power mode, a Jetson without one says that it was not read; another machine has none."""
+    made.on(tmp_path, [record()], power_mode="MAXN", kind=kind)
+    made.on(tmp_path, [with_random_weights(new_tokens=64)], power_mode="30W", kind=kind)
+    made.on(tmp_path, [with_random_weights(new_tokens=32)], kind=kind)
+
+    labels = set(made.table(tmp_path)["device"])
+    assert any(
+        label.startswith(f"{made.THOR} (") and ("power mode not read" in label) == bool(words) for label in labels
+    )
+    assert sum("power mode not read" in label for label in labels) == bool(words)
+
+
 def test_all_differences_are_named(tmp_path: Path) -> None:
     """Where series differ in several things, the label has all of them."""
     made.on(tmp_path, [record()], power_mode="MAXN")

@@ -244,6 +244,16 @@ def test_an_offset_is_in_the_gross_uncertainty_and_not_in_the_net_one() -> None:
     assert value("net_joules_per_token_uncertainty", made) == pytest.approx(0.1 * 150 / 160)
 
 
+def test_the_scale_of_idle_power_is_in_the_net_uncertainty() -> None:
+    """Power and idle power are read on one scale, each off by a part of its step: the net one holds that twice."""
+    made = known()
+    made["power"] |= {"idle_before_w": 10.0, "idle_after_w": 10.0}
+    made["power"]["uncertainty"] = [{"name": "quantisation", "relative": 0.1, "source": "a scale"}]
+
+    assert value("joules_per_token_uncertainty", made) == pytest.approx(0.1 * 200 / 160)
+    assert value("net_joules_per_token_uncertainty", made) == pytest.approx(2**0.5 * 0.1 * 200 / 160)
+
+
 def test_a_sensor_that_reads_nothing_is_no_free_energy() -> None:
     """A sensor that read 0 J throughout gives no J/token and no infinite efficiency, but words."""
     made = record(power_w=0.0)
@@ -292,7 +302,15 @@ def test_the_median_is_the_middle() -> None:
 
 @pytest.mark.parametrize(
     ("number", "text"),
-    [(0.05123, "0.0512"), (12.34, "12.3"), (795.6, "796"), (12_345.6, "12346"), (-1.5, "-1.50"), (0.0, "0")],
+    [
+        (0.05123, "0.0512"),
+        (12.34, "12.3"),
+        (795.6, "796"),
+        (12_345.6, "12346"),
+        (-1.5, "-1.50"),
+        (0.0, "0"),
+        (4e-15, "0"),
+    ],
 )
 def test_values_are_shown_with_three_digits(number: float, text: str) -> None:
     """Values are shown with three digits and without an exponent, and NaN as a dash."""

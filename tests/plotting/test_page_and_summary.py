@@ -10,7 +10,7 @@ import pytest
 
 from plotting import page, summary
 from plotting.figures import FIGURES
-from plotting.findings import CATEGORIES, HEADLINES, observations, ranking
+from plotting.findings import CATEGORIES, HEADLINES, observations, ranked_apart, ranking
 from plotting.metrics import METRICS, shown
 from tests.factory import NO_SENSOR, record, unmeasured
 from tests.plotting import made
@@ -47,6 +47,25 @@ def section(text: str, title: str) -> str:
     """Return the part of a page under a heading of the second level."""
     [found] = re.findall(rf"^## {title}\n(.*?)(?=^## |\Z)", text, flags=re.MULTILINE | re.DOTALL)
     return str(found)
+
+
+def test_a_negligible_uncertainty_is_shown_as_less_than_something(tmp_path: Path) -> None:
+    """What rounding leaves of a constant sensor's spread is less than 0.05% of its value, and no row of zeros."""
+    steady = record()
+    steady["power"]["uncertainty"] = [{"name": "statistical", "relative": 3.5e-15, "source": "spread"}]
+    table = made.one(tmp_path, steady)
+
+    assert summary.cell(table.iloc[0], "joules_per_token_uncertainty") == "<0.000625 stat."
+    assert table.iloc[0]["energy_budget"] == "statistical <0.01%: spread"
+    assert "0.00000" not in summary.text(table, [])
+
+
+@pytest.mark.parametrize(("kind", "mode"), [("jetson-thor", "not read"), ("gb10", "none")])
+def test_the_page_misses_a_power_mode_of_jetsons_alone(tmp_path: Path, kind: str, mode: str) -> None:
+    """The page says of a Jetson that its power mode was not read, and of any other machine that it has none."""
+    made.on(tmp_path, [record()], kind=kind)
+
+    assert f"| {kind} | {mode} |" in page.markdown(made.table(tmp_path), FILES, [])
 
 
 def test_page_names_what_was_measured(study_page: str) -> None:
@@ -88,16 +107,18 @@ def test_page_has_the_top_three(study_page: str, study: pd.DataFrame, name: str)
 
 @pytest.mark.parametrize("name", CATEGORIES)
 def test_summary_has_the_top_three(study_summary: str, study: pd.DataFrame, name: str) -> None:
-    """The summary has the first three of every category, in order, below its heading."""
+    """The summary has the first three of every category, in order, below the heading of each comparable part."""
     lines = study_summary.splitlines()
-    start = lines.index(f"{METRICS[name].axis}, {METRICS[name].direction}")
+    for part in ranked_apart(study, name):
+        kind = f", {part.words}" if part.words else ""
+        start = lines.index(f"{METRICS[name].axis}, {METRICS[name].direction}{kind}")
 
-    expected = [f"  {summary.place(found, METRICS[name].unit)}" for found in ranking(study, name)]
-    assert len(expected) >= 3
-    if len(expected) > summary.MOST_PLACES:
-        more = len(expected) - summary.MOST_PLACES
-        expected = [*expected[: summary.MOST_PLACES], f"  and {more} more, tied with these"]
-    assert lines[start + 1 : start + 1 + len(expected)] == expected
+        expected = [f"  {summary.place(found, METRICS[name].unit)}" for found in ranking(part.table, name)]
+        assert len(expected) >= 3
+        if len(expected) > summary.MOST_PLACES:
+            more = len(expected) - summary.MOST_PLACES
+            expected = [*expected[: summary.MOST_PLACES], f"  and {more} more, tied with these"]
+        assert lines[start + 1 : start + 1 + len(expected)] == expected
 
 
 def test_ties_are_marked(tmp_path: Path) -> None:
@@ -154,7 +175,10 @@ def test_no_sensor_is_said_with_its_reason(powerless: pd.DataFrame) -> None:
     for said in (flat(text), flat(short)):
         assert f"{made.THOR}: not measured, {NO_SENSOR}" in said
         assert f"{made.THOR}, efficiency, energy per token: {NO_SENSOR}." in said
-    assert f"| {made.THOR} | LLaVA | fp16 | 32.0 | 0.100 |  |  |  |  |  | 6.00 | 0.0373 | 3.00 | 0 |" in text
+    assert (
+        f"| {made.THOR} | LLaVA | fp16 | 32.0 | 32.0 to 32.0 | 0.100 |  |  |  |  |  | 6.00 | 0.0373 | 3.00 | 0 |"
+        in text
+    )
 
 
 def test_gross_net_and_uncertainty_stand_side_by_side(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ typedef struct { unsigned pid; unsigned long long used; unsigned gpu_instance, c
 typedef struct { unsigned long long total, free, used; } Memory;
 
 /* Letters: I instantaneous power field, P power usage, E energy counter, B bytes of memory, M MIG, V processes,
-   T temperature, C clocks, R reasons for slow clocks, D the UUID; K is no call: the UUID of a lost GPU is kept.
+   T temperature, C clocks, R reasons for slow clocks, D the UUID, S a slice's board; K is no call: the UUID of a lost GPU is kept.
    GB10, Orin and Thor are as their owners report. Whether a Thor counts energy nobody has said: here it does not. */
 static const struct { const char *profile, *name, *off; int tick_ms, architecture; double bytes; } PROFILES[] = {
     {"", "NVIDIA GB10", "B", 0, BLACKWELL, 0},
@@ -109,6 +109,10 @@ int nvmlDeviceGetMigDeviceHandleByIndex(void *handle, unsigned index, void **sli
     *slice = (void *)(FIRST_SLICE * (long)handle + index + 1);
     return number("FAKE_MIG", 0) && (index == 0 || index == 2) ? SUCCESS : NOT_FOUND;
 }
+int nvmlDeviceGetDeviceHandleFromMigDeviceHandle(void *slice, void **handle) {
+    *handle = (void *)((long)slice / FIRST_SLICE);
+    return !off('S') && is_slice(slice) ? SUCCESS : NOT_SUPPORTED;
+}
 int nvmlDeviceGetMemoryInfo(void *handle, Memory *memory) {
     if (off('B')) return NOT_SUPPORTED;
     memory->total = PROFILES[profile()].bytes / (is_slice(handle) ? 8 : 1);
@@ -148,7 +152,7 @@ int nvmlDeviceGetComputeRunningProcesses_v3(void *handle, unsigned *count, Proce
     found[0].used = 4000000000ULL;
     return SUCCESS;
 }
-int nvmlDeviceGetTemperature(void *handle, int sensor, unsigned *celsius) { *celsius = 61; return off('T') ? NOT_SUPPORTED : SUCCESS; }
-int nvmlDeviceGetClockInfo(void *handle, int kind, unsigned *mhz) { *mhz = 2400; return off('C') ? NOT_SUPPORTED : SUCCESS; }
-int nvmlDeviceGetCurrentClocksThrottleReasons(void *handle, unsigned long long *bits) { *bits = 0x40; return off('R') ? NOT_SUPPORTED : SUCCESS; }
-int nvmlDeviceGetCurrentClocksEventReasons(void *handle, unsigned long long *bits) { *bits = 0x40; return off('R') ? NOT_SUPPORTED : SUCCESS; }
+int nvmlDeviceGetTemperature(void *handle, int sensor, unsigned *celsius) { *celsius = 61; return off('T') || is_slice(handle) ? NOT_SUPPORTED : SUCCESS; }
+int nvmlDeviceGetClockInfo(void *handle, int kind, unsigned *mhz) { *mhz = 2400; return off('C') || is_slice(handle) ? NOT_SUPPORTED : SUCCESS; }
+int nvmlDeviceGetCurrentClocksThrottleReasons(void *handle, unsigned long long *bits) { *bits = 0x40; return off('R') || is_slice(handle) ? NOT_SUPPORTED : SUCCESS; }
+int nvmlDeviceGetCurrentClocksEventReasons(void *handle, unsigned long long *bits) { *bits = 0x40; return off('R') || is_slice(handle) ? NOT_SUPPORTED : SUCCESS; }

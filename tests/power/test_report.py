@@ -2,57 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-from typing import TYPE_CHECKING, Any
-
+import numpy as np
 import pytest
 
 from benchmarks.power import report
-from benchmarks.power.base import PowerMonitor, PowerSample, PowerTarget, SensorFacts
+from benchmarks.power.base import PowerSample, PowerTarget, SensorFacts
 from benchmarks.record import TRACE_POINTS, faults
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-S = 1_000_000_000
-WINDOWS = [(10 * S, 12 * S), (13 * S, 15 * S)]
-MARKED = report.Marked(WINDOWS, {"preprocess": None, "vision": None, "prefill": None, "decode": WINDOWS})
-IDLE = [("before", (2 * S, 5 * S)), ("after", (17 * S, 20 * S))]
-
-
-class Bench(PowerMonitor):
-    """A sensor of a laboratory: 10 Hz, scope and gain known."""
-
-    scope = "module"
-    source = "bench meter"
-    rails = ("VIN",)
-    gain_uncertainty = 0.01
-    gain_source = "calibration certificate"
-
-    def __init__(self, target: PowerTarget, argument: str | None = None) -> None:
-        """Open nothing."""
-
-    def read(self) -> list[PowerSample]:
-        """Return nothing: these tests bring their own samples."""
-        return []
-
-
-SENSOR = SensorFacts.of(Bench(PowerTarget("cuda:0")))
-
-
-def samples(watts: float = 30.0, idle_w: float = 10.0, *, counter_factor: float | None = None) -> list[PowerSample]:
-    """Return 10 Hz samples over 0 to 22 s: `idle_w` before 9 s and after 16 s, `watts` between."""
-    found, joules = [], 500.0
-    for tick in range(220):
-        now = watts if 90 <= tick <= 160 else idle_w
-        joules += now * 0.1 * (counter_factor or 0)
-        found.append(PowerSample(tick * S // 10, now, joules if counter_factor else None))
-    return found
-
-
-def attribute(taken: Sequence[PowerSample], **options: object) -> report.Attribution:
-    """Charge samples to WINDOWS."""
-    return report.attribute("bench", SENSOR, taken, MARKED, IDLE, **options)  # type: ignore[arg-type]
+from tests.power.bench import IDLE, MARKED, SENSOR, WINDOWS, Bench, S, attribute, samples, vars_of
 
 
 def test_known_joules() -> None:
@@ -148,33 +104,15 @@ def test_missing_rails_are_no_zero() -> None:
     assert found.energy_j[1] == pytest.approx(60.0)
 
 
-def test_doubts_are_said() -> None:
-    """Few samples and a sensor that does not cover what computed are flagged."""
-    found = attribute(samples()[::10], scope_mismatch=True)
+def test_a_run_that_is_covered_in_part_counts_for_nothing() -> None:
+    """A run with samples in under 95% of its time is in no count, budget and phase, only in its column."""
+    holes = [PowerSample(s.time_ns, None) if i == 105 else s for i, s in enumerate(samples())]
+    found = report.attribute("bench", SENSOR, holes, report.Marked(WINDOWS, {"decode": WINDOWS}), IDLE)
 
-    assert any(flag.startswith("Only ") for flag in found.power["flags"])
-    assert any(flag.startswith("Scope mismatch") for flag in found.power["flags"])
-
-
-@pytest.mark.parametrize(
-    ("known", "said"),
-    [
-        ({}, "The uncertainty is statistical only: nobody states this sensor's gain."),
-        (
-            {"offset_source": "why"},
-            "The uncertainty is statistical only: nobody states this sensor's gain (why, so not its offset either).",
-        ),
-        (
-            {"offset_uncertainty_w": 0.3, "offset_source": "data sheet"},
-            "The uncertainty is statistical only, beside the sensor's offset: nobody states its gain.",
-        ),
-    ],
-)
-def test_an_unknown_gain_is_said(known: dict[str, Any], said: str) -> None:
-    """Where nobody states the gain, the uncertainty is statistical only, and it is said what it has beside that."""
-    sensor = SensorFacts(**{**vars_of(SENSOR), "gain_uncertainty": None, **known})
-
-    assert report.attribute("bench", sensor, samples(), MARKED, IDLE).power["flags"] == [said]
+    assert found.coverage == [pytest.approx(0.9), 1.0]
+    assert found.power["energy_runs"] == found.power["phases"]["run_count"] == 1
+    assert "coverage" not in {term["name"] for term in found.power["uncertainty"]}
+    assert "No samples" not in " ".join(found.power["flags"])
 
 
 def test_idle_time_is_said() -> None:
@@ -222,13 +160,6 @@ def test_a_sensor_that_reads_nothing_is_no_sensor() -> None:
     assert found.power["reasons"]["method"] == "the sensor read 0 W throughout, which nothing draws"
 
 
-def test_replayed_joules_say_so() -> None:
-    """Joules of a recorded trace are flagged as such, whatever the trace says of itself."""
-    found = report.attribute("replay", SENSOR, samples(), MARKED, IDLE)
-
-    assert found.power["flags"][0] == "The joules are those of a recorded trace, not measured beside these runs."
-
-
 def test_the_budget_is_of_the_runs_alone() -> None:
     """What a sensor reads between two sessions, idle or loading, is in no term and in no count of samples."""
     calm, wild = samples(), samples()
@@ -255,11 +186,6 @@ def test_a_known_lag_moves_the_samples() -> None:
     assert as_they_came.energy_j[0] < 22
 
 
-def vars_of(facts: SensorFacts) -> dict[str, Any]:
-    """Return the fields of a sensor's facts."""
-    return {field.name: getattr(facts, field.name) for field in fields(SensorFacts)}
-
-
 def test_a_journal_of_before_is_read() -> None:
     """A sensor in a journal that knows nothing of lag and offset is read, with nothing made up for them."""
     old = {name: value for name, value in vars_of(SENSOR).items() if name not in ("lag_s", "offset_uncertainty_w")}
@@ -281,3 +207,12 @@ def test_sessions_laid_out_apart_are_pooled() -> None:
     assert found.power["sample_count"] == 84
     assert found.power["phases"]["vision"]["reasons"]["energy_j"] == "the vision path gave no mark in at least one run"
     assert list(faults(found.power, "power")) == []
+
+
+def test_idle_power_holds_no_tail_of_the_work_before() -> None:
+    """Behind an average over a second, the first second after the runs still shows them, and is not idle power."""
+    late = [PowerSample(round(t * S), 10.0 + 20.0 * min(max(17.0 - t, 0.0), 1.0)) for t in np.arange(0.0, 22.0, 0.1)]
+    averaging = SensorFacts(**{**vars_of(SENSOR), "averaging_s": 1.0})
+    found = report.attribute("bench", averaging, late, MARKED, [("after", (16 * S, 21 * S))])
+
+    assert found.power["idle_after_w"] == pytest.approx(10.0)

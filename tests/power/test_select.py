@@ -45,6 +45,9 @@ def test_auto_knows_by_the_rails_what_they_cover(tmp_path: Path, board: str, *, 
     assert on_gpu.name == "hwmon"
     assert (on_cpu.name == "hwmon") == for_cpu
     assert power.select("hwmon", PowerTarget("cpu", root=tmp_path)).scope_mismatch != for_cpu
+    told = "hwmon: a GPU's sensor does not cover computing on the CPU; type --power-monitor=hwmon:whole for all of the"
+    assert (told in (on_cpu.reason or "")) != for_cpu
+    assert not power.select("hwmon:whole", PowerTarget("cpu", root=tmp_path)).scope_mismatch
 
 
 def test_none_is_no_sensor() -> None:

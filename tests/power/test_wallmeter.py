@@ -142,6 +142,28 @@ def test_a_clock_in_doubt_is_said(tmp_path: Path, from_s: float, said: str) -> N
     assert monitor.remarks == ()
 
 
+class Set(WallMeterMonitor):
+    """On a machine whose clock is set forward by `by_s`, seconds."""
+
+    by_s = 0.0
+
+    def _shift_ns(self) -> int:
+        return super()._shift_ns() + round(self.by_s * S)
+
+
+@pytest.mark.parametrize(("by_s", "said"), [(-5.0, "-5.0"), (3600.0, "+3600.0"), (0.05, "")])
+def test_a_clock_that_is_set_in_the_middle_is_said(tmp_path: Path, by_s: float, said: str) -> None:
+    """Where this machine's clock jumps, log and runs may not agree any more: that stays said; slewing is not said."""
+    monitor = Set(TARGET, str(log(tmp_path, HEAD + rows(50, -3, 60))))
+    times = [sample.time_ns for sample in monitor.read()]
+    monitor.by_s = by_s
+    times += [sample.time_ns for _ in range(3) for sample in monitor.read()]
+
+    told = f"This machine's clock was set by {said} s in the middle: do log and runs agree?"
+    assert monitor.remarks == ((told,) if said else ())
+    assert times == sorted(times)
+
+
 def test_a_log_that_counts_from_its_start(tmp_path: Path) -> None:
     """Seconds since the start are placed by `start`, as ISO 8601 or UNIX seconds."""
     path = log(tmp_path, "# source: WT310\nelapsed,W\n0,40\n1,41\n")
