@@ -174,7 +174,7 @@ def test_every_product_is_there(study: Study) -> None:
     """CSV, nine figures, summary and page are written under their exact names, and the figures are PNGs."""
     found = {path.name: path for path in study.plots.iterdir()}
 
-    assert set(found) == PRODUCTS | {"unmeasured_pairs.csv"}
+    assert set(found) == PRODUCTS | {"unmeasured_pairs.csv", "figures-data"}
     pictures = [path for name, path in found.items() if name.endswith(".png")]
     assert len(pictures) == 9
     assert all(path.read_bytes().startswith(b"\x89PNG") and path.stat().st_size > 10_000 for path in pictures)

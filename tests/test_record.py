@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -42,14 +43,27 @@ def test_broken_rules_are_named(section: str, field: str, value: Any, complaint:
 
 
 def test_the_examples_records_are_of_the_declared_type() -> None:
-    """Each Record of the example, schema 1, holds every field in its declared type, what came later as null."""
+    """Each Record of the example holds every field in its declared type, and each null has its reason."""
     (path,) = (product.ROOT / "results").rglob("0001_example.json")
     save = json.loads(path.read_text())
     records = [bench["extra_info"] for bench in save["benchmarks"]]
 
     assert len(records) == 12
     for record in records:
+        assert record["schema"] == SCHEMA
+        assert fits(record, Record)
+        assert list(faults(record)) == []
+
+
+def test_saved_records_of_schema_1_are_brought_up() -> None:
+    """A Record that was saved under schema 1 holds every field when it is read, what came later as null."""
+    with zipfile.ZipFile(product.ROOT / "tests/data/same_machine.zip") as saves:
+        found = [json.loads(saves.read(name))["benchmarks"][0]["extra_info"] for name in saves.namelist()]
+
+    assert len(found) == 24
+    for record in found:
         assert record["schema"] == 1
+        assert not fits(record, Record)
         assert fits(brought_up(record), Record)
         assert list(faults(record)) == list(faults(brought_up(record))) == []
 
