@@ -56,7 +56,8 @@ def _bandwidth(measured: pd.DataFrame, *, figure: bool) -> list[str]:
     said = []
     for device, rows in known.groupby("device", sort=False):
         spans = [
-            f"{_range(low, high)} GB/s, {brief(source) if figure else source}" for source, low, high in _spans(rows)
+            f"{_range(low, high)} GB/s, {brief(source.partition(',')[0]) if figure else source}"
+            for source, low, high in _spans(rows)
         ]
         said.append((str(device), f"of {'; '.join(spans)}"))
     parts = _together(said) if figure else [f"{device}: {words}" for device, words in said]
