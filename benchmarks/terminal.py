@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from benchmarks.study import Study
 
 HEADER = ("pair", "tokens/s", "TTFT s", "J/token", "RAM GB", "failed")
+MOST_NAMED = 4
+"""Pairs that are named before what is said of them; of the others their number is."""
 UNKNOWN = "-"
 RESULTS = "results"
 """Where `python -m plotting` looks by itself."""
@@ -85,42 +87,60 @@ def table(rows: list[tuple[str, ...]]) -> list[str]:
 
 
 def notes(records: list[Record]) -> list[str]:
-    """Return, each once, why something is missing or doubtful."""
-    found: dict[str, None] = {}
+    """Return, each once, why something is missing or doubtful, and of which pairs that is said."""
+    found: dict[str, list[str]] = {}
     for record in records:
-        reason = record["power"]["reasons"].get("method")
-        if reason and record["status"] == MEASURED:
-            found[f"No joules: {reason}"] = None
-        for doubt in _doubts(record):
-            found[doubt] = None
-        for flag in record["power"]["flags"]:
-            found[f"{record['pair']['id']}: {flag}"] = None
-        if record["numerics"]["first_nonfinite"] and record["status"] == MEASURED:
-            module = record["numerics"]["first_nonfinite"]
-            found[f"{record['pair']['id']}: measured although the output of {module} is not finite."] = None
-        if record["health"]["finite_logits"] is False:
-            found[f"{record['pair']['id']}: its logits are not finite, so its tokens mean nothing."] = None
-        if record["message"]:
-            found[record["message"]] = None
-        if record["checkpoint"]["weights"] == "hub":
-            found |= {f"{record['pair']['id']}: {remark}": None for remark in record["checkpoint"]["remarks"]}
-    return list(found)
+        for sentence in _of_all(record):
+            found.setdefault(sentence, [])
+        for sentence in _of_pair(record):
+            found.setdefault(sentence, []).append(record["pair"]["id"])
+    return [f"{_named(pairs, len(records))}{sentence}" for sentence, pairs in found.items()]
+
+
+def _named(pairs: list[str], all_pairs: int) -> str:
+    """Return the pairs that a sentence is about, before it; "" of one that is about none."""
+    if len(pairs) == all_pairs > 1:
+        return f"all {all_pairs} pairs: "
+    more = len(pairs) - MOST_NAMED
+    named = ", ".join(pairs[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return f"{named}: " if pairs else ""
+
+
+def _of_all(record: Record) -> Iterator[str]:
+    """Yield what is said without naming a pair, or names it itself."""
+    reason = record["power"]["reasons"].get("method")
+    if reason and record["status"] == MEASURED:
+        yield f"No joules: {reason}"
+    if record["message"]:
+        yield record["message"]
+
+
+def _of_pair(record: Record) -> Iterator[str]:
+    """Yield what is doubtful of a pair."""
+    yield from _doubts(record)
+    yield from dict.fromkeys(record["power"]["flags"])
+    if record["numerics"]["first_nonfinite"] and record["status"] == MEASURED:
+        yield f"measured although the output of {record['numerics']['first_nonfinite']} is not finite."
+    if record["health"]["finite_logits"] is False:
+        yield "its logits are not finite, so its tokens mean nothing."
+    if record["checkpoint"]["weights"] == "hub":
+        yield from dict.fromkeys(record["checkpoint"]["remarks"])
 
 
 def _doubts(record: Record) -> Iterator[str]:
     """Yield what a reader of a measured pair's row must know besides."""
-    pair, counts = record["pair"]["id"], record["counts"]
+    counts = record["counts"]
     if record["status"] != MEASURED or record["runs"] is None:
         return
     if counts["attempted"] < counts["planned"]:
-        yield f"{pair}: given up after {counts['attempted']} of {counts['planned']} runs."
+        yield f"given up after {counts['attempted']} of {counts['planned']} runs."
     if counts["failed"] or counts["restarts"]:
         first, restarts = record["failures"]["first_message"], counts["restarts"]
-        yield f"{pair}: {counts['failed']} runs failed and its process was replaced {restarts} times, first: {first}"
+        yield f"{counts['failed']} runs failed and its process was replaced {restarts} times, first: {first}"
     if record["health"]["throttled"]:
-        yield f"{pair}: throttled ({', '.join(record['health']['throttled'])})."
+        yield f"throttled ({', '.join(record['health']['throttled'])})."
     if record["runs"]["energy_j"] is not None and joules_per_token(record["runs"]) is None:
-        yield f"{pair}: no J/token, because the power samples cover too few of its runs."
+        yield "no J/token, because the power samples cover too few of its runs."
 
 
 def directions(study: Study, saved: Path | None, stored: Sequence[str] = ()) -> list[str]:
