@@ -254,7 +254,7 @@ def _judge(line: Line, difference: Difference, p: float) -> Line:
     if better is None:
         return replace(line, verdict=NOT_COMPARABLE, why="neither way is better")
     verdict = differences.verdict(difference, p, higher_is_better=better)
-    few = f"too few runs for an interval, which takes {LEAST_RUNS} at the least"
+    few = f"too few runs for an interval: it takes {LEAST_RUNS}, that of a quantile more"
     one = "one value a session, whose spread is not known: give three saves a side"
     why = "" if verdict != NOT_COMPARABLE else few if line.metric in SAMPLED else one
     return replace(line, verdict=verdict, p_adjusted=_known(p), why=why)
