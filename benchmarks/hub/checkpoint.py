@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ class Checkpoint:
     Attributes:
         model: id in MODELS, for messages.
         repo: its repository on the Hub.
-        revision: a commit, or a ref such as refs/pr/70; None means main.
+        revision: a commit, whole or its first 7 digits or more, or a ref such as refs/pr/70; None means main.
         extra_folders: folders of the repository that are wanted beside the files at its root.
         remote_code: whether its *.py are wanted too.
     """
@@ -27,6 +28,11 @@ class Checkpoint:
     revision: str | None = None
     extra_folders: tuple[str, ...] = ()
     remote_code: bool = False
+
+    @property
+    def beginning(self) -> str | None:
+        """The first digits of a commit, if that is what the revision is."""
+        return self.revision if re.fullmatch(r"[0-9a-f]{7,39}", self.revision or "") else None
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import contextlib
 import os
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,8 +37,9 @@ def find(checkpoint: Checkpoint) -> Found:
     cache = Path(hub.constants.HF_HUB_CACHE)
     folder = cache / f"models--{checkpoint.repo.replace('/', '--')}"
     try:
+        revision = _held_commit(folder, checkpoint) or checkpoint.revision
         path = hub.snapshot_download(
-            checkpoint.repo, revision=checkpoint.revision, local_files_only=True, allow_patterns=["config.json"]
+            checkpoint.repo, revision=revision, local_files_only=True, allow_patterns=["config.json"]
         )
         return _inspected(hub, checkpoint, Found(cache, folder, Path(path)))
     except FileNotFoundError:  # LocalEntryNotFoundError is one
@@ -60,12 +62,7 @@ def listing(checkpoint: Checkpoint, found: Found | None = None) -> Listing:
     hub = _hub()
     found = found or find(checkpoint)
     try:
-        info = hub.HfApi().model_info(
-            checkpoint.repo,
-            revision=checkpoint.revision,
-            files_metadata=True,
-            timeout=hub.constants.HF_HUB_ETAG_TIMEOUT,
-        )
+        info = _info(hub, checkpoint)
     except Exception as error:  # noqa: BLE001 - whatever it is, the user reads one sentence
         raise explain(error, checkpoint, found, hub.constants.ENDPOINT) from None
     entries = info.siblings or []
@@ -130,6 +127,27 @@ def _hub() -> Any:
     return huggingface_hub
 
 
+def _held_commit(folder: Path, checkpoint: Checkpoint) -> str | None:
+    """Return the one commit in the cache that an abbreviated one means; None of another revision, or of none."""
+    beginning = checkpoint.beginning
+    held = [path.name for path in folder.glob(f"snapshots/{beginning}*")] if beginning else []
+    return held[0] if len(held) == 1 else None
+
+
+def _info(hub: Any, checkpoint: Checkpoint) -> Any:
+    """Return the Hub's ModelInfo of a revision; the whole of an abbreviated commit is looked up in main's history."""
+    api, beginning = hub.HfApi(), checkpoint.beginning
+    ask = partial(api.model_info, checkpoint.repo, files_metadata=True, timeout=hub.constants.HF_HUB_ETAG_TIMEOUT)
+    if beginning is None:
+        return ask(revision=checkpoint.revision)
+    head = ask()
+    if str(head.sha).startswith(beginning):
+        return head
+    commits = [one.commit_id for one in api.list_repo_commits(checkpoint.repo)]
+    meant = [commit for commit in commits if commit.startswith(beginning)]
+    return ask(revision=meant[0] if len(meant) == 1 else beginning)  # a tag may have such a name
+
+
 def _inspected(hub: Any, checkpoint: Checkpoint, found: Found) -> Found:
     """Return what is found with its flaws."""
     snapshot = found.snapshot
@@ -166,7 +184,9 @@ def _download(hub: Any, checkpoint: Checkpoint, plan: Listing) -> None:
     for attempt in range(1 + RETRIES):
         try:
             # By its revision, so that the cache remembers what a ref resolved to.
-            hub.snapshot_download(checkpoint.repo, revision=checkpoint.revision, allow_patterns=sorted(plan.files))
+            abbreviated = checkpoint.beginning and plan.commit.startswith(checkpoint.beginning)
+            revision = plan.commit if abbreviated else checkpoint.revision
+            hub.snapshot_download(checkpoint.repo, revision=revision, allow_patterns=sorted(plan.files))
         except Exception as error:
             if attempt == RETRIES or not _worth_another(error, plan.found):
                 raise

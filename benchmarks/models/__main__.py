@@ -28,11 +28,11 @@ that the model's own processor makes of a built-in photograph of 640x480. What a
 bytes each, without the KV cache: peak memory bandwidth divided by it bounds the tokens/s of one sequence.
 """
 WEIGHTS = """
-**Revisions** of 40 digits are commits; `--weights=hub` loads exactly that one. A ref (`refs/pr/70`) or `main` is
-resolved when it is downloaded. The Record holds the commit that was loaded either way. `--revision=MODEL=SHA` asks for
-another. The commits were found in public code that pins them; none of them was compared with the Hub itself. For
-InternVL2_5-2B-MPO-hf no code was found that names a whole commit, so two boards may load two of them: their Records
-then differ in `checkpoint.revision`, and `python -m plotting compare` says so.
+**Revisions** of digits are commits; `--weights=hub` loads exactly that one. Where only its first seven digits are
+known, the rest is looked up in the repository's history. A ref (`refs/pr/70`) is resolved when it is downloaded. The
+Record holds the whole commit that was loaded either way, and `python -m plotting compare` says where two differ.
+`--revision=MODEL=SHA` asks for another. The commits were found in public code that pins them, that of
+InternVL2_5-2B-MPO-hf on its page of the Hub; none of them was tried on the Hub itself.
 
 **Gated** models ask you to accept their licence on the Hub first: open the repository's page, then `hf auth login`.
 """

@@ -44,7 +44,7 @@ class ModelSpec:
             the images are encoded.
         dims: the published dimensions of this variant, as the family's file reads them.
         parameters: of the model at its published dimensions, as its class here builds it.
-        revision: pinned commit of `repo`, or a ref of it where no commit is known; None is its main branch.
+        revision: pinned commit of `repo`, whole or its beginning, or a ref of it; None is its main branch.
             Which commit was loaded is recorded either way.
         adapter: folder in `repo` of a LoRA adapter that belongs to the model's vision path.
         limits: what is known not to work, in sentences.

@@ -184,6 +184,7 @@ SPECS = (
         published_label="InternVL2-2B (2.5-MPO)",
         checkpoint="InternVL2_5-2B-MPO-hf",
         repo="OpenGVLab/InternVL2_5-2B-MPO-hf",
+        revision="7118a7e",  # "Update processor (#2)", the last of ten; the Hub's page names no more digits
         licence="MIT",
         blueprint=blueprint,
         vision_end="model.multi_modal_projector",

@@ -89,12 +89,14 @@ class HubServer:
     Attributes:
         commit: 40 hex digits.
         refs: names of that commit beside "main".
+        later: commits that followed on main, the newest first.
         faults: a repository, or a file's path with its repository before it -> Fault.
         asked: every request so far.
     """
 
     commit: str = "c0ffee" * 6 + "1234"
     refs: tuple[str, ...] = ("refs/pr/70",)
+    later: tuple[str, ...] = ()
     files: dict[str, File] = field(default_factory=dict)
     faults: dict[str, Fault] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
@@ -188,7 +190,7 @@ class Handler(BaseHTTPRequestHandler):
             self._resolve(*_split(path.lstrip("/")))
 
     def _about(self, repo: str, rest: str) -> None:
-        """Answer /api/models/<repo>[/revision/<revision> | /tree/<revision>]."""
+        """Answer /api/models/<repo>[/revision/<revision> | /tree/<revision> | /commits/main]."""
         kind, _, revision = rest.partition("/")
         fault = self.hub.fault(repo)
         if fault.status:
@@ -198,18 +200,24 @@ class Handler(BaseHTTPRequestHandler):
         elif revision and not self._has(revision):
             self._refuse(404, "RevisionNotFound", f"Invalid rev id: {revision}")
         else:
-            self._send_json(self._tree(repo) if kind == "tree" else self._info(repo))
+            answers = {"tree": self._tree, "commits": self._commits}
+            self._send_json(answers[kind](repo) if kind in answers else self._info(repo, revision or "main"))
 
     def _has(self, revision: str) -> bool:
         return revision in ("main", self.hub.commit, *self.hub.refs)
 
-    def _info(self, repo: str) -> dict[str, Any]:
+    def _commits(self, repo: str) -> list[dict[str, Any]]:
+        facts = {"title": repo, "message": "", "authors": [], "date": "2026-11-24T12:00:00.000Z"}
+        return [{"id": commit, **facts} for commit in (*self.hub.later, self.hub.commit)]
+
+    def _info(self, repo: str, revision: str) -> dict[str, Any]:
         siblings = [
             {"rfilename": e["path"], "size": e["size"], "blobId": e["oid"]}
             | ({"lfs": {"sha256": e["lfs"]["oid"], "size": e["size"], "pointerSize": 134}} if "lfs" in e else {})
             for e in self._tree(repo)
         ]
-        return {"id": repo, "modelId": repo, "sha": self.hub.commit, "siblings": siblings}
+        sha = self.hub.later[0] if revision == "main" and self.hub.later else self.hub.commit
+        return {"id": repo, "modelId": repo, "sha": sha, "siblings": siblings}
 
     def _tree(self, repo: str) -> list[dict[str, Any]]:
         entries = []

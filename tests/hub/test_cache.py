@@ -74,6 +74,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Found]:
             asked[case] = Checkpoint("llava", f"org/{case}", extra_folders=LORA if case.startswith("lora") else ())
         asked["by ref"] = Checkpoint("llava", "org/whole", "refs/pr/70")
         asked["by commit"] = Checkpoint("llava", "org/whole", COMMIT)
+        asked["by the beginning of a commit"] = Checkpoint("llava", "org/whole", COMMIT[:7])
         asked["by another commit"] = Checkpoint("llava", "org/whole", "f" * 40)
         asked["by an unknown ref"] = Checkpoint("llava", "org/whole", "refs/pr/71")
         asked["never seen"] = Checkpoint("llava", "org/other")
@@ -110,9 +111,9 @@ def test_a_file_that_is_cut_short_is_noticed(found: dict[str, Found], case: str,
     assert found[case].complete is None
 
 
-@pytest.mark.parametrize("asked", ["whole", "by ref", "by commit"])
+@pytest.mark.parametrize("asked", ["whole", "by ref", "by commit", "by the beginning of a commit"])
 def test_a_revision_is_the_commit_that_it_resolved_to(found: dict[str, Found], asked: str) -> None:
-    """Main, a ref and a commit find the same snapshot, named by its commit."""
+    """Main, a ref, a commit and its first digits find the same snapshot, named by its commit."""
     snapshot = found[asked].complete
     assert snapshot is not None
     assert snapshot.commit == COMMIT

@@ -37,6 +37,7 @@ def home(server: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """An empty HF_HOME beside the Hub, which has no faults and has been asked nothing."""
     use(monkeypatch, tmp_path, server.url)
     server.faults.clear()
+    server.later = ()
     server.asked.clear()
     return tmp_path
 
@@ -69,6 +70,31 @@ def test_a_download_goes_on_where_it_was_dropped(server: HubServer, home: Path) 
     for revision in ("refs/pr/70", server.commit):
         assert hub.obtain(Checkpoint("llava", REPO, revision), said.append) == snapshot
     assert len(server.asked) == asked
+
+
+@pytest.mark.parametrize("later", [(), ("f" * 40, "e" * 40)], ids=["the last", "main went on"])
+def test_the_beginning_of_a_commit_names_that_commit(server: HubServer, home: Path, later: tuple[str, ...]) -> None:
+    """Of a commit's first digits the Hub's history gives the rest, also when main went on; then the cache knows it."""
+    server.later = later
+    beginning = Checkpoint("internvl2-2b", REPO, server.commit[:7])
+
+    first = hub.obtain(beginning, print)
+    asked = [one.path for one in server.asked]
+    assert (f"/api/models/{REPO}/commits/main" in asked) == bool(later)
+    assert first == Snapshot(home / "hub/models--org--name/snapshots" / server.commit, server.commit)
+    assert hub.obtain(beginning, print) == first
+    assert len(server.asked) == len(asked)
+
+
+@pytest.mark.parametrize("later", [(), ("abcdef1" + "0" * 33, "abcdef1" + "1" * 33)], ids=["none", "two"])
+def test_a_beginning_of_no_commit_or_of_two_is_refused(server: HubServer, home: Path, later: tuple[str, ...]) -> None:
+    """First digits that no commit of main has, or two have, are refused by one sentence, before a download."""
+    server.later = ("f" * 40, *later)
+    with pytest.raises(HubTrouble, match="has no revision abcdef1; type --revision=llava=SHA with one of ") as caught:
+        hub.obtain(Checkpoint("llava", REPO, "abcdef1"), print)
+
+    assert caught.value.reason == "no revision"
+    assert not [path for path in home.rglob("*") if path.is_file()]
 
 
 def test_the_token_goes_to_the_hub_only(server: HubServer, home: Path) -> None:
