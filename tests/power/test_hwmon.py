@@ -83,6 +83,19 @@ def test_a_missing_rail_voids_the_reading(tmp_path: Path, content: str | None) -
     assert there.watts == pytest.approx(39.2)
 
 
+def test_permissions_that_change_while_it_runs() -> None:
+    """A rail that may not be read any more voids the readings until it may again; the sensor goes on."""
+    with trees.readable_by_all() as root:
+        rail = trees.hwmon(root, "thor")["VDD_CPU_SOC_MSS"]
+        monitor, watts = opened(root), []
+        for mode in (0o444, 0, 0o444):
+            rail.chmod(mode)
+            with trees.as_nobody():
+                watts.append(monitor.read()[0].watts)
+
+    assert watts == [pytest.approx(39.2), None, pytest.approx(39.2)]
+
+
 @pytest.mark.parametrize(
     ("board", "argument", "shunt_uohm", "worth", "said"),
     [

@@ -162,6 +162,15 @@ def test_a_sensor_that_gives_nothing() -> None:
     assert set(seen["reasons"]) >= {"mean_w", "resolution_w", "update_period_s", "counter_mean_w"}
 
 
+def test_a_sensor_that_reads_0_w_does_not_work(tmp_path: Path) -> None:
+    """A counter that is there and never moves, as in some virtual machines, is no sensor that works."""
+    trees.rapl(tmp_path, {"intel-rapl:0": "package-0"})
+    (rapl,) = [found for found in selftest.examine(PowerTarget("cpu", root=tmp_path), 0.2) if found["name"] == "rapl"]
+
+    assert not rapl["works"]
+    assert rapl["why_not"] == "rapl: it opens, and in 0.2 s the sensor read 0 W throughout, which nothing draws"
+
+
 def test_its_json(library: Path) -> None:
     """The JSON form names device and sensors, every null with a reason, though torch has no CUDA."""
     done = run("--json", LD_LIBRARY_PATH=str(library), FAKE_MW="42500")
