@@ -26,7 +26,7 @@ class Seen(TypedDict):
     samples: int
     void_samples: int  # a rail was missing, or it was no number
     rate_hz: float | None  # as achieved
-    update_period_s: float | None  # median time from one change of the value to the next
+    update_period_s: float | None  # time from one change of the value to the next, see energy.update_period_s
     resolution_w: float | None  # step of its scale
     min_w: float | None
     mean_w: float | None
