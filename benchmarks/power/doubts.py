@@ -89,8 +89,9 @@ def of_standstill(power: Series, windows: Sequence[Window], idle: Sequence[tuple
         before = when == "before"
         later = power.times_ns[at_work] > end
         beside = at_work[later][:FEW_SAMPLES] if before else at_work[~later][-FEW_SAMPLES:]
-        read = power.values[np.concatenate([beside, np.flatnonzero(power.within([(start, end)]))])]
-        if beside.size and read.size >= FEW_SAMPLES and np.ptp(read) == 0:
+        rest = np.flatnonzero(power.within([(start, end)]))
+        read = power.values[np.concatenate([beside, rest])]
+        if beside.size and rest.size and read.size >= FEW_SAMPLES and np.ptp(read) == 0:
             said = f"The sensor read {read[0]:.4g} W at work exactly as at rest {when} the runs"
             return [f"{said}: it stood still, or does not see what computes."]
     return []
@@ -99,7 +100,9 @@ def of_standstill(power: Series, windows: Sequence[Window], idle: Sequence[tuple
 def nothing_read(watts: Sequence[float], lost: str | None) -> str:
     """Return why there is no energy, where no reading is above 0 W; NaN is no reading."""
     known = [value for value in watts if not math.isnan(value)]
-    if not known:
+    if not len(watts):
+        why = "no reading came"
+    elif not known:
         why = f"every reading was void: {VOID}"
     elif min(known) < 0:
         why = "the sensor read nothing above 0 W, and power that flows back: is it wired the wrong way round?"

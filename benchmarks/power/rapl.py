@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 FAMILIES = ("intel-rapl", "intel-rapl-mmio")
 MOST_WATTS = 10_000.0
 """No zone draws more: a counter that would mean this was reset, and did not wrap around, or is no counter of energy."""
+RENEWED_S = 1e-3
+"""The counters go on in steps of about so long: two readings close together may have one between them, seconds."""
 REMEDY = (
     "type sudo chmod a+r /sys/class/powercap/intel-rapl:*/energy_uj, and for every boot write "
     'SUBSYSTEM=="powercap", RUN+="/bin/chmod a+r %S%p/energy_uj" into /etc/udev/rules.d/60-rapl.rules'
@@ -57,7 +59,7 @@ class Zone:
         step = 0.0 if last is None else now - last
         if step < 0:
             step += self._range or 0.0
-        if not 0 <= step <= MOST_WATTS * 1e6 * seconds:
+        if not 0 <= step <= MOST_WATTS * 1e6 * (seconds + RENEWED_S):
             return None
         self._total += step / 1e6
         return self._total

@@ -130,3 +130,10 @@ def test_a_sensor_that_stands_still_is_said(since: float, until: float, when: st
     said = f"The sensor read 33 W at work exactly as at rest {when} the runs: it stood still, or does not see what "
 
     assert [flag[: len(said)] for flag in attribute(taken).power["flags"]] == ([said] if when else [])
+
+
+def test_steady_work_beside_no_rest_is_no_standstill() -> None:
+    """Where no reading came at rest, steady work is not said to be read as rest is."""
+    found = attribute([s for s in samples() if 10 * S <= s.time_ns <= 15 * S])
+
+    assert not any("stood still" in flag for flag in found.power["flags"])
