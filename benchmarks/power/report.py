@@ -228,7 +228,7 @@ class _Idle:
         found = {}
         for when, watts in (("before", self.before_w), ("after", self.after_w)):
             if watts is None:
-                found[f"idle_{when}_w"] = f"the sensor does not cover the idle time {when} the runs"
+                found[f"idle_{when}_w"] = f"no readings cover a rest with the model loaded {when} the runs"
         if found:
             found["idle_w"] = next(iter(found.values()))
         if self.seconds is None:
