@@ -88,7 +88,10 @@ def _first_that_works(target: PowerTarget) -> Selection:
         try:
             return Selection(name, _covering(name, target), None)
         except SensorUnavailable as refusal:
-            refused.setdefault(str(refusal).removeprefix(f"{name}: ").rstrip("."), []).append(name)
+            reason = str(refusal).removeprefix(f"{name}: ").rstrip(".")
+        except Exception as error:  # noqa: BLE001 - a sensor of any kind may fail in any way; the others may work
+            reason = f"{type(error).__name__}: {error}"
+        refused.setdefault(reason, []).append(name)
     told = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in refused.items())
     return Selection("none", None, f"no sensor here ({told})")
 

@@ -22,11 +22,11 @@ SECONDS = 5.0
 OF_JETSONS = ("hwmon", "tegrastats", "jtop")
 SHOWN = (
     ("rate", "rate_hz", "readings/s"),
-    ("renewed every", "update_period_s", "s"),
-    ("smallest step", "resolution_w", "W"),
-    ("by its energy counter", "counter_mean_w", "W"),
+    ("a new value every", "update_period_s", "s"),
+    ("smallest step seen", "resolution_w", "W"),
+    ("mean by its energy counter", "counter_mean_w", "W"),
 )
-OF_ANOTHER = "it is a Jetson's, and this machine does not say that it is one; --json says what was found."
+OF_ANOTHER = "they are sensors of Jetson boards, and this machine does not say that it is one; --json says more."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -91,8 +91,13 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
     where, obstacle = found["torch_device"], found["torch_says"]
     yield f"torch is to compute on {where}, but: {obstacle}" if obstacle else f"torch computes on {where}"
     yield ""
+    jetson = machine["kind"].startswith("jetson")
+    of_another = [v["name"] for v in found["sensors"] if not (jetson or v["works"]) and v["name"] in OF_JETSONS]
     for verdict in found["sensors"]:
-        yield from _sensor(verdict, jetson=machine["kind"].startswith("jetson"))
+        if verdict["name"] not in of_another:
+            yield from _sensor(verdict)
+    if of_another:
+        yield f"{', '.join(of_another)} do not work: {OF_ANOTHER}"
     yield ""
     if taken != "none":
         yield f"--power-monitor=auto takes {taken}."
@@ -113,19 +118,18 @@ def _machine(machine: dict[str, Any]) -> Iterator[str]:
         yield f"power mode not known: {machine['reasons']['power_mode']}"
 
 
-def _sensor(verdict: selftest.Verdict, *, jetson: bool) -> Iterator[str]:
+def _sensor(verdict: selftest.Verdict) -> Iterator[str]:
     name, seen, sensor = verdict["name"], verdict["seen"], verdict["sensor"]
     if not verdict["works"] or seen is None or sensor is None:
-        why = verdict["why_not"].removeprefix(f"{name}: ")
-        yield f"{name} does not work: {why if jetson or name not in OF_JETSONS else OF_ANOTHER}"
+        yield f"{name} does not work: {verdict['why_not'].removeprefix(f'{name}: ')}"
         return
     yield f"{name} works: {sensor['source']}"
     yield f"    covers {sensor['scope']}, rails {', '.join(sensor['rails'])}"
     if verdict["mismatch"]:
         yield f"    {verdict['mismatch']}: auto leaves it out; by its name it is measured, flagged, and not ranked"
-    yield f"    now {_range(seen)}, with nothing of ours running"
+    yield f"    idle (the suite runs nothing now): {_range(seen)}"
     yield from (f"    {words}: {_known(seen, key, unit)}" for words, key, unit in SHOWN)
-    yield f"    {_stated(sensor)}"
+    yield from (f"    {line}" for line in _stated(sensor))
     if seen["void_samples"]:
         yield f"    {seen['void_samples']} of {seen['samples']} readings were void"
     if seen["lost"]:
@@ -140,17 +144,19 @@ def _range(seen: selftest.Seen) -> str:
     return f"{mean:.3g} W" if low == high else f"{mean:.3g} W ({low:.3g} to {high:.3g} W)"
 
 
-def _stated(sensor: dict[str, Any]) -> str:
-    """Return what is stated of a sensor, and by whom, as its budget of uncertainty takes it."""
-    gain, offset, seconds = (sensor[name] for name in ("gain_uncertainty", "offset_uncertainty_w", "averaging_s"))
-    said = [
-        "gain not stated" if gain is None else f"gain +-{gain:.3g} ({sensor['gain_source']})",
-        f"offset {'not stated' if offset is None else f'+-{offset:.3g} W'}",
-        f"averages over {'nobody knows what' if seconds is None else f'{seconds:.3g} s'}",
-    ]
-    if sensor["offset_source"]:
-        said[1] += f" ({sensor['offset_source']})"
-    return "; ".join(said)
+def _stated(sensor: dict[str, Any]) -> Iterator[str]:
+    """Yield what is stated of a sensor, and by whom, as its budget of uncertainty takes it."""
+    gain, offset, seconds, step = (
+        sensor[name] for name in ("gain_uncertainty", "offset_uncertainty_w", "averaging_s", "resolution_w")
+    )
+    if step is not None:
+        yield f"smallest step, as is stated of its chips: {step:.3g} W"
+    for words, stated, source in (
+        ("gain, an error in proportion", None if gain is None else f"+-{gain:.3g} of each reading", "gain_source"),
+        ("offset, an error at 0 W", None if offset is None else f"+-{offset:.3g} W", "offset_source"),
+    ):
+        yield f"{words}: {stated or 'not stated'}" + (f" ({sensor[source]})" if sensor[source] else "")
+    yield f"a reading is the mean over: {'not stated' if seconds is None else f'{seconds:.3g} s'}"
 
 
 def _known(seen: selftest.Seen, key: str, unit: str) -> str:

@@ -62,44 +62,9 @@ class PowerTarget:
         return self.torch_device.startswith(("cuda", "mps"))
 
 
-@dataclass(frozen=True)
-class SensorFacts:
-    """What a PowerMonitor says of itself, for the Record and the journal; see there."""
-
-    source: str
-    scope: str
-    rails: tuple[str, ...]
-    period_s: float
-    gain_uncertainty: float | None
-    gain_source: str
-    offset_uncertainty_w: float | None = None
-    offset_source: str = ""
-    resolution_w: float | None = None
-    averaging_s: float | None = None
-    lag_s: float | None = None
-    ram_source: str = ""
-
-    @classmethod
-    def of(cls, monitor: PowerMonitor) -> SensorFacts:
-        """Return the facts of an open monitor."""
-        return cls(**{field.name: getattr(monitor, field.name) for field in fields(cls)})
-
-    @classmethod
-    def from_json(cls, saved: dict[str, Any]) -> SensorFacts:
-        """Return the facts that `asdict` and JSON have made plain."""
-        return cls(**saved | {"rails": tuple(saved["rails"])})
-
-    def same_sensor(self, other: SensorFacts) -> bool:
-        """Return whether both cover the same thing, so that their energies may be added."""
-        return (self.scope, self.rails) == (other.scope, other.rails)
-
-
-class PowerMonitor(ABC):
-    """A sensor. Subclass it in a file of its own, and name it in `benchmarks.power.MONITORS`.
-
-    `__init__` takes a PowerTarget and the text after the colon of `--power-monitor=NAME:TEXT`
-    (None without one), and takes one real reading: a library that loads is not yet a sensor. It
-    raises SensorUnavailable, with the reason and the remedy.
+@dataclass(eq=False, repr=False)
+class Stated:
+    """What a sensor says of itself.
 
     Attributes:
         source: library, driver and versions, in words.
@@ -116,11 +81,6 @@ class PowerMonitor(ABC):
         lag_s: how long after the fact a reading comes, seconds: half the time that it averages over; None where
             nobody knows. Samples are moved back by a known one.
         ram_source: how it counts the machine's memory; empty where it shows none.
-        of_gpu: whether it covers a GPU alone, so that it says nothing of computing on the CPU.
-        of_cpu: whether it covers a CPU alone, so that it says nothing of computing on a GPU.
-        wider: the --power-monitor= of the same sensor that covers computing on the CPU too; empty without one.
-        takes_text: whether there may be text after the colon.
-        remarks: what happened to it meanwhile that a reader must know, in sentences; flags of the Record.
     """
 
     source: str = ""
@@ -135,13 +95,50 @@ class PowerMonitor(ABC):
     averaging_s: float | None = None
     lag_s: float | None = None
     ram_source: str = ""
+
+
+@dataclass
+class SensorFacts(Stated):
+    """What a PowerMonitor said of itself when it was opened, for the Record and the journal."""
+
+    @classmethod
+    def of(cls, monitor: PowerMonitor) -> SensorFacts:
+        """Return the facts of an open monitor."""
+        return cls(**{field.name: getattr(monitor, field.name) for field in fields(cls)})
+
+    @classmethod
+    def from_json(cls, saved: dict[str, Any]) -> SensorFacts:
+        """Return the facts that `asdict` and JSON have made plain."""
+        return cls(**saved | {"rails": tuple(saved["rails"])})
+
+    def same_sensor(self, other: SensorFacts) -> bool:
+        """Return whether both cover the same thing, so that their energies may be added."""
+        return (self.scope, self.rails) == (other.scope, other.rails)
+
+
+class PowerMonitor(Stated, ABC):
+    """A sensor. Subclass it in a file of its own, and name it in `benchmarks.power.MONITORS`.
+
+    `__init__` takes a PowerTarget and the text after the colon of `--power-monitor=NAME:TEXT`
+    (None without one), and takes one real reading: a library that loads is not yet a sensor. It
+    raises SensorUnavailable, with the reason and the remedy, and sets what is Stated and not the
+    same for all of its kind.
+
+    Attributes:
+        of_gpu: whether it covers a GPU alone, so that it says nothing of computing on the CPU.
+        of_cpu: whether it covers a CPU alone, so that it says nothing of computing on a GPU.
+        wider: the --power-monitor= of the same sensor that covers computing on the CPU too; empty without one.
+        takes_text: whether there may be text after the colon.
+        remarks: what happened to it meanwhile that a reader must know, in sentences; flags of the Record.
+    """
+
     of_gpu: bool = False
     of_cpu: bool = False
     wider: str = ""
     takes_text: bool = False
     remarks: tuple[str, ...] = ()
 
-    @classmethod  # noqa: B027 - most sensors take no argument
+    @classmethod
     def check(cls, argument: str | None) -> None:
         """Check the text after the colon before anything is measured.
 
@@ -160,5 +157,5 @@ class PowerMonitor(ABC):
             SensorLost: there will be no more.
         """
 
-    def close(self) -> None:  # noqa: B027 - most sensors have nothing to release
+    def close(self) -> None:
         """Release the sensor; harmless to repeat."""

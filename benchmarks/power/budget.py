@@ -31,6 +31,7 @@ class Series:
         times_ns: shape (n,), the moments that they tell of.
         values: shape (n,): watts, or a counter in joules at its ticks; NaN is no reading.
         curve: the same, integrated.
+        period_s: time between neighbours, seconds, of which GAP_PERIODS are no gap yet.
         sampled_s: time between readings, seconds: a counter's tick is seen so late at most.
         update_s: time between updates that the readings show, seconds; None where they do not.
     """
@@ -40,6 +41,7 @@ class Series:
     times_ns: NDArray[np.int64]
     values: energy.Floats
     curve: energy.Curve
+    period_s: float
     sampled_s: float
     update_s: float | None
 
@@ -47,17 +49,20 @@ class Series:
     def of_power(cls, sensor: SensorFacts, times_ns: Sequence[int], watts: Sequence[float]) -> Series:
         """Return power, moved back by the sensor's lag where that is known."""
         times, values = energy.lagged(times_ns, sensor.lag_s), np.asarray(watts, dtype=np.float64)
-        curve = energy.Curve(times, values, sensor.period_s, counter=False)
-        update = energy.update_period_s(times, values)
-        return cls(INTEGRATION, sensor, times, values, curve, _median_step(times_ns), update)
+        sampled_s, update = _median_step(times_ns), energy.update_period_s(times, values)
+        # A call that takes longer than the period, as some drivers' do, makes no gaps: it is how often readings come.
+        period_s = max(sensor.period_s, sampled_s)
+        curve = energy.Curve(times, values, period_s, counter=False)
+        return cls(INTEGRATION, sensor, times, values, curve, period_s, sampled_s, update)
 
     @classmethod
     def of_counter(cls, sensor: SensorFacts, times_ns: Sequence[int], joules: Sequence[float]) -> Series:
         """Return a counter at its ticks."""
         times, values, tick_s = energy.at_ticks(times_ns, joules)
-        curve = energy.Curve(times, values, max(sensor.period_s, tick_s), counter=True)
+        period_s = max(sensor.period_s, tick_s)
+        curve = energy.Curve(times, values, period_s, counter=True)
         update = energy.update_period_s(times_ns, joules)
-        return cls(COUNTER, sensor, times, values, curve, _median_step(times_ns), update)
+        return cls(COUNTER, sensor, times, values, curve, period_s, _median_step(times_ns), update)
 
     @property
     def counts(self) -> bool:

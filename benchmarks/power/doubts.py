@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import TYPE_CHECKING
 
-from benchmarks.power import phases
+import numpy as np
+
+from benchmarks.power import energy, phases
 from benchmarks.power.energy import NS
+from benchmarks.record import ENERGY_COVERAGE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from benchmarks.power.base import SensorFacts
+    from benchmarks.power.base import PowerSample, SensorFacts
     from benchmarks.power.budget import Series
 
+Window = tuple[int, int]
+VOID = "a rail was missing, or was no number"
 FEW_SAMPLES = 30
 DISAGREEMENT = 0.05
 """Counter and integration further apart than this, relative, are a flag."""
@@ -65,6 +71,44 @@ def of_samples(inside: int, runs: int) -> list[str]:
     if inside >= FEW_SAMPLES or not runs:
         return []
     return [f"Only {inside} power samples fell into the runs; {FEW_SAMPLES} are the least to trust."]
+
+
+def of_void(samples: Sequence[PowerSample], windows: Sequence[Window]) -> list[str]:
+    """Return why runs have no energy though readings came: more of them than a run may lack could not be used."""
+    taken = energy.inside([sample.time_ns for sample in samples], windows)
+    void = sum(s.watts is None and s.energy_j is None for s, within in zip(samples, taken, strict=True) if within)
+    if void <= (1 - ENERGY_COVERAGE) * int(taken.sum()):
+        return []
+    return [f"{void} of {int(taken.sum())} readings in the runs were void: {VOID}."]
+
+
+def of_standstill(power: Series, windows: Sequence[Window], idle: Sequence[tuple[str, Window]]) -> list[str]:
+    """Return what is doubtful where FEW_SAMPLES at work, or all, read exactly as the rest beside them does."""
+    at_work = np.flatnonzero(power.within(windows))
+    for when, (start, end) in idle:
+        before = when == "before"
+        later = power.times_ns[at_work] > end
+        beside = at_work[later][:FEW_SAMPLES] if before else at_work[~later][-FEW_SAMPLES:]
+        rest = np.flatnonzero(power.within([(start, end)]))
+        read = power.values[np.concatenate([beside, rest])]
+        if beside.size and rest.size and read.size >= FEW_SAMPLES and np.ptp(read) == 0:
+            said = f"The sensor read {read[0]:.4g} W at work exactly as at rest {when} the runs"
+            return [f"{said}: it stood still, or does not see what computes."]
+    return []
+
+
+def nothing_read(watts: Sequence[float], lost: str | None) -> str:
+    """Return why there is no energy, where no reading is above 0 W; NaN is no reading."""
+    known = [value for value in watts if not math.isnan(value)]
+    if not len(watts):
+        why = "no reading came"
+    elif not known:
+        why = f"every reading was void: {VOID}"
+    elif min(known) < 0:
+        why = "the sensor read nothing above 0 W, and power that flows back: is it wired the wrong way round?"
+    else:
+        why = "the sensor read 0 W throughout, which nothing draws"
+    return why if lost is None else f"{why}; it stopped in the middle: {lost}"
 
 
 def of_sessions(names: Sequence[str]) -> list[str]:

@@ -52,7 +52,8 @@ class HwmonMonitor(JetsonMonitor):
             for name in channel.files:
                 remedy = f"type sudo chmod a+r {channel.folder}/*_input"
                 check_number(f"hwmon: {label}", channel.folder / name, remedy)
-        self.source = "hwmon of " + ", ".join(dict.fromkeys(channel.chip for channel in self._channels))
+        read = ", ".join(dict.fromkeys(channel.chip for channel in self._channels))
+        self.source = f"hwmon of {read}, rails of {chosen.holds}"
 
     def read(self) -> list[PowerSample]:  # noqa: D102
         before = time.monotonic_ns()

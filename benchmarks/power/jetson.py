@@ -6,20 +6,47 @@ import itertools
 from statistics import median
 from typing import TYPE_CHECKING
 
+from benchmarks import jetson
 from benchmarks.power import chips, ina3221, rails
 from benchmarks.power.base import PowerMonitor
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 
 class JetsonMonitor(PowerMonitor):
     """A sensor of a Jetson's rails. Its gain is not stated: the chip's is, and the shunts' tolerance is not."""
 
+    _heard_ns = 0  # when the last reading came
     gain_source = (
         "TI's SBOS576 states 0.25% at most for the INA3221 alone; nobody states the tolerance of the boards' shunts"
     )
+
+    def open_by(
+        self, first: Callable[[], tuple[rails.Board, list[int]]], asked_s: float, root: Path, release: str | None = None
+    ) -> str:
+        """Take GPU and SOC of the board that a sensor's `first` readings show, and the pace that they came at.
+
+        Args:
+            first: waits for them; returns the board and their times, ns, or raises SensorUnavailable.
+            asked_s: the period that was asked for, seconds.
+            root: the file system's root.
+            release: L4T's, where the sensor says it; else that of the board's files.
+
+        Returns:
+            L4T's release and what the rails feed, in words.
+        """
+        try:
+            board, times = first()
+        except BaseException:  # Ctrl-C too must leave no thread and no process behind
+            self.close()
+            raise
+        self.settle(board, board.gpu_soc, root)
+        self.period_s, self._heard_ns = period_s(times, asked_s), times[-1]
+        release = release or jetson.l4t(root)
+        software = f"L4T {release}" if release else "L4T's release could not be read"
+        return f"{software}, rails of {board.gpu_soc.holds}"
 
     def settle(self, board: rails.Board, chosen: rails.Sum, root: Path) -> None:
         """Take the sum of a board's rails, and what is known of it.

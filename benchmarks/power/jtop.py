@@ -11,10 +11,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import jetson
 from benchmarks.power import rails
 from benchmarks.power.base import PowerSample, PowerTarget, SensorLost, SensorUnavailable
-from benchmarks.power.jetson import JetsonMonitor, period_s
+from benchmarks.power.jetson import JetsonMonitor
 from benchmarks.power.jtop_client import Connection, imported
 
 if TYPE_CHECKING:
@@ -47,18 +46,8 @@ class JtopMonitor(JetsonMonitor):
         self._why = self._absence = ""
         self._package = imported()
         self._connection = Connection(self._package, self.interval_s, self.patience_s)
-        try:
-            board, times = self._opening()
-        except BaseException:  # Ctrl-C too must leave no thread behind
-            self._connection.close()
-            raise
-        self.settle(board, board.gpu_soc, target.root)
-        self.period_s = period_s(times, self._connection.interval_s)
-        self._heard_ns = times[-1]
-        release = self._connection.l4t or jetson.l4t(target.root)
-        software = f"L4T {release}" if release else "L4T's release could not be read"
-        version = importlib.metadata.version("jetson-stats")
-        self.source = f"jtop service, jetson-stats {version}, {software}, rails of {board.gpu_soc.holds}"
+        known = self.open_by(self._opening, self._connection.interval_s, target.root, self._connection.l4t)
+        self.source = f"jtop service, jetson-stats {importlib.metadata.version('jetson-stats')}, {known}"
 
     def read(self) -> list[PowerSample]:  # noqa: D102
         now = time.monotonic_ns()

@@ -44,9 +44,10 @@ class Asked:
 
 @dataclass(frozen=True)
 class Table:
-    """How a log's lines are laid out: places of time and power, the power's name, and watts of one unit of it."""
+    """How a log's lines are laid out: columns, places of time and power, the power's name, watts of one unit of it."""
 
     separator: str
+    columns: int
     when: int
     power: int
     name: str
@@ -98,8 +99,8 @@ def table_of(asked: Asked, header: str) -> Table:
         times = [place for place, name in enumerate(names) if TIME_NAME.fullmatch(name)]
         powers = [place for place, name in enumerate(names) if POWER_NAME.fullmatch(name)]
         if len(times) == len(powers) == 1:
-            name = logs.cells(header, separator)[powers[0]]
-            return Table(separator, times[0], powers[0], name, FACTORS.get(names[powers[0]].split()[-1], 1.0))
+            name, unit = logs.cells(header, separator)[powers[0]], names[powers[0]].split()[-1]
+            return Table(separator, len(names), times[0], powers[0], name, FACTORS.get(unit, 1.0))
     raise SensorUnavailable(
         f"{asked}: the first line is {header.strip()[:40]!r}, and must name one column time and one watts."
     )
@@ -110,6 +111,8 @@ def row_of(asked: Asked, table: Table, line: str, after_ns: int) -> Row:
     cells = logs.cells(line, table.separator)
     if len(cells) <= max(table.when, table.power):
         raise Unreadable("has too few columns")
+    if any(cells[table.columns :]):  # 51,3 W between commas would be read as 51
+        raise Unreadable("has more columns than the first line; decimal commas need semicolons or tabs between columns")
     if table.separator != ",":
         cells = [cell.replace(",", ".") for cell in cells]
     time_ns = unix_ns(asked, cells[table.when])

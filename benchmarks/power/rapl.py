@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 FAMILIES = ("intel-rapl", "intel-rapl-mmio")
 MOST_WATTS = 10_000.0
-"""No zone draws more: a counter that would mean this was reset, and did not wrap around."""
+"""No zone draws more: a counter that would mean this was reset, and did not wrap around, or is no counter of energy."""
+RENEWED_S = 1e-3
+"""The counters go on in steps of about so long: two readings close together may have one between them, seconds."""
 REMEDY = (
     "type sudo chmod a+r /sys/class/powercap/intel-rapl:*/energy_uj, and for every boot write "
     'SUBSYSTEM=="powercap", RUN+="/bin/chmod a+r %S%p/energy_uj" into /etc/udev/rules.d/60-rapl.rules'
@@ -44,7 +46,7 @@ class Zone:
         self._total = 0.0
 
     def joules(self) -> float | None:
-        """Return the energy since the first reading; None where it cannot be read, or was reset just now.
+        """Return the energy since the first reading; None where it cannot be read, or has just jumped or been reset.
 
         With e microjoules now, e' before and range R, the step is e - e', and e - e' + R where e < e':
         a counter of 262 kJ wraps around every 44 minutes at 100 W, so that no more than one lies between.
@@ -57,8 +59,8 @@ class Zone:
         step = 0.0 if last is None else now - last
         if step < 0:
             step += self._range or 0.0
-            if not 0 <= step <= MOST_WATTS * 1e6 * seconds:
-                return None
+        if not 0 <= step <= MOST_WATTS * 1e6 * (seconds + RENEWED_S):
+            return None
         self._total += step / 1e6
         return self._total
 

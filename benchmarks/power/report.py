@@ -101,7 +101,7 @@ def attribute(
     by_power, by_counter = power.curve.energy(marked.windows), _counted(counted, marked.windows)
     counts = bool(by_counter[0].sum() > 0) and _covers_as_much(by_counter[1], by_power[1])
     if not any(w > 0 for w in watts) and not counts:
-        return without_sensor(name, "the sensor read 0 W throughout, which nothing draws")
+        return without_sensor(name, doubts.nothing_read(watts, lost))
     joules, coverage = by_counter if counts else by_power
     charged = _Charged(counted if counts else power, marked, joules, coverage)
     inside = int(charged.series.within(marked.windows).sum())
@@ -109,7 +109,8 @@ def attribute(
     gap = _disagreement(by_counter, by_power) if counts else 0.0
     flags = recorded + doubts.of_sensor(sensor, lost, mismatch=scope_mismatch)
     flags += doubts.of_energy(charged.series, charged.windows, charged.gap_share, gap)
-    flags += doubts.of_samples(inside, len(marked.windows))
+    flags += doubts.of_samples(inside, len(marked.windows)) + doubts.of_void(samples, marked.windows)
+    flags += [] if counts else doubts.of_standstill(power, marked.windows, idle)
     return Attribution(
         _described(name, charged, inside, flags, _idle(power, idle), scope_mismatch=scope_mismatch),
         [float(j) if c > 0 else None for j, c in zip(joules, coverage, strict=True)],
@@ -227,7 +228,7 @@ class _Idle:
         found = {}
         for when, watts in (("before", self.before_w), ("after", self.after_w)):
             if watts is None:
-                found[f"idle_{when}_w"] = f"the sensor does not cover the idle time {when} the runs"
+                found[f"idle_{when}_w"] = f"no readings cover a rest with the model loaded {when} the runs"
         if found:
             found["idle_w"] = next(iter(found.values()))
         if self.seconds is None:
@@ -244,7 +245,7 @@ def _idle(power: Series, idle: Sequence[IdleWindow]) -> _Idle:
     def mean(asked: str) -> float | None:
         tail = round(power.resolution[0] / energy.NS)
         windows = [(start + min(tail, (end - start) // 2), end) for when, (start, end) in idle if when == asked]
-        found = [energy.mean_power(power.times_ns, power.values, power.sensor.period_s, w) for w in windows]
+        found = [energy.mean_power(power.times_ns, power.values, power.period_s, w) for w in windows]
         known = [value for value in found if value is not None]
         return sum(known) / len(known) if known else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import asdict
 from statistics import fmean
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from benchmarks.power import AUTO, MONITORS, mismatch, select
 from benchmarks.power.base import PowerTarget, SensorFacts, SensorUnavailable
+from benchmarks.power.doubts import nothing_read
 from benchmarks.power.energy import step_size, update_period_s
 from benchmarks.power.sampler import Sampler
 
@@ -24,7 +26,7 @@ class Seen(TypedDict):
     samples: int
     void_samples: int  # a rail was missing, or it was no number
     rate_hz: float | None  # as achieved
-    update_period_s: float | None  # median time from one change of the value to the next
+    update_period_s: float | None  # time from one change of the value to the next, see energy.update_period_s
     resolution_w: float | None  # step of its scale
     min_w: float | None
     mean_w: float | None
@@ -81,12 +83,12 @@ def _verdict(name: str, kind: type[PowerMonitor], target: PowerTarget, seconds: 
     sampler.stop()
     monitor.close()
     seen = summary(sampler.samples, sampler.lost)
-    works = seen["mean_w"] is not None or seen["counter_mean_w"] is not None
-    why_not = "" if works else f"{name} opens, and gave no usable reading in {seconds:g} s ({seen['lost'] or 'void'})"
+    works = (seen["max_w"] or 0) > 0 or seen["counter_mean_w"] is not None
+    why = nothing_read([math.nan if s.watts is None else s.watts for s in sampler.samples], sampler.lost)
     return {
         "name": name,
         "works": works,
-        "why_not": why_not,
+        "why_not": "" if works else f"{name}: it opens, and in {seconds:g} s {why}",
         "mismatch": mismatch(monitor, target),
         "sensor": plain(facts),
         "seen": seen,

@@ -19,10 +19,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import jetson
 from benchmarks.power import rails
 from benchmarks.power.base import PowerSample, PowerTarget, SensorLost, SensorUnavailable
-from benchmarks.power.jetson import JetsonMonitor, period_s
+from benchmarks.power.jetson import JetsonMonitor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,17 +80,8 @@ class TegrastatsMonitor(JetsonMonitor):
     def __init__(self, target: PowerTarget, argument: str | None = None) -> None:  # noqa: ARG002
         self._last_line = ""
         self._child = _Child(_binary(), self.interval_ms)
-        try:
-            board, times = self._opening()
-        except BaseException:  # Ctrl-C too must leave no process behind
-            self._child.close()
-            raise
-        self.settle(board, board.gpu_soc, target.root)
-        self.period_s = period_s(times, self.interval_ms / 1e3)
-        self._heard_ns = times[-1]
-        release = jetson.l4t(target.root)
-        software = f"L4T {release}" if release else "L4T's release could not be read"
-        self.source = f"tegrastats every {self.interval_ms} ms, {software}, rails of {board.gpu_soc.holds}"
+        known = self.open_by(self._opening, self.interval_ms / 1e3, target.root)
+        self.source = f"tegrastats every {self.interval_ms} ms, {known}"
 
     def read(self) -> list[PowerSample]:  # noqa: D102
         samples = []

@@ -78,7 +78,7 @@ class WallMeterMonitor(PowerMonitor):
         shift, now, due = self._shift_ns(), time.monotonic_ns(), []
         if abs(jump := shift - self._shift) > SET_NS:
             self._was_set = (
-                f"This machine's clock was set by {jump / NS:+.1f} s in the middle: do log and runs agree?",
+                f"This machine slept or its clock was set, by {jump / NS:+.1f} s in the middle: do log and runs agree?",
             )
         self._shift = shift
         self.remarks = self._stale + self._was_set + bad

@@ -102,3 +102,38 @@ def test_sessions_that_read_by_several_sensors_say_so() -> None:
         "Its sessions read the same rails by hwmon and by tegrastats."
     ]
     assert doubts.of_sessions(["hwmon", "hwmon"]) == []
+
+
+def test_void_readings_are_said() -> None:
+    """Where over 5% of the readings in the runs could not be used, it is said why runs have no joules."""
+    void = [PowerSample(s.time_ns, None) if 100 <= i < 112 else s for i, s in enumerate(samples())]
+    counted = [PowerSample(s.time_ns, None, s.energy_j) for s in samples(counter_factor=1.0)]
+
+    assert attribute(void).power["flags"] == [
+        "12 of 42 readings in the runs were void: a rail was missing, or was no number."
+    ]
+    assert attribute(counted).power["flags"] == []
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "when"),
+    [(0.0, 30.0, "before"), (0.0, 14.0, "before"), (11.0, 30.0, "after"), (10.0, 16.0, None), (17.0, 30.0, None)],
+    ids=["throughout", "at first", "from the middle", "at work alone", "at rest alone"],
+)
+def test_a_sensor_that_stands_still_is_said(since: float, until: float, when: str | None) -> None:
+    """Work that reads exactly as the rest beside it is doubted; steady work and steady rest are not."""
+    steady = [since * S <= s.time_ns < until * S for s in samples()]
+    taken = [
+        PowerSample(s.time_ns, 33.0 if still else (s.watts or 0.0) + i % 7 / 10)
+        for i, (s, still) in enumerate(zip(samples(), steady, strict=True))
+    ]
+    said = f"The sensor read 33 W at work exactly as at rest {when} the runs: it stood still, or does not see what "
+
+    assert [flag[: len(said)] for flag in attribute(taken).power["flags"]] == ([said] if when else [])
+
+
+def test_steady_work_beside_no_rest_is_no_standstill() -> None:
+    """Where no reading came at rest, steady work is not said to be read as rest is."""
+    found = attribute([s for s in samples() if 10 * S <= s.time_ns <= 15 * S])
+
+    assert not any("stood still" in flag for flag in found.power["flags"])

@@ -50,9 +50,19 @@ def test_each_boards_rails_are_summed_by_name(
     assert sample.energy_j is None
     assert (monitor.scope, monitor.rails) == (scope, rails)
     assert monitor.period_s == 0.05
-    assert monitor.source == (
-        "hwmon of ina238" if rails == ("VIN",) else "hwmon of ina3221 (samples 1, update_interval 7)"
-    )
+    chip = "ina238" if rails == ("VIN",) else "ina3221 (samples 1, update_interval 7)"
+    assert monitor.source.startswith(f"hwmon of {chip}, rails of ")
+
+
+@pytest.mark.parametrize(
+    ("board", "holds"),
+    [("orin", "GPU and SOC"), ("thor", "GPU, and SOC with CPU and memory subsystem"), ("xavier", "GPU and SOC")],
+)
+def test_the_source_says_what_the_rails_feed(tmp_path: Path, board: str, holds: str) -> None:
+    """What cannot be told apart on a board is said: a Thor's rail of the SOC feeds its CPU, an Orin's does not."""
+    trees.hwmon(tmp_path, board)
+
+    assert opened(tmp_path).source.endswith(f", rails of {holds}")
 
 
 def test_known_joules(tmp_path: Path) -> None:
@@ -81,6 +91,19 @@ def test_a_missing_rail_voids_the_reading(tmp_path: Path, content: str | None) -
 
     assert missing.watts is None
     assert there.watts == pytest.approx(39.2)
+
+
+def test_permissions_that_change_while_it_runs() -> None:
+    """A rail that may not be read any more voids the readings until it may again; the sensor goes on."""
+    with trees.readable_by_all() as root:
+        rail = trees.hwmon(root, "thor")["VDD_CPU_SOC_MSS"]
+        monitor, watts = opened(root), []
+        for mode in (0o444, 0, 0o444):
+            rail.chmod(mode)
+            with trees.as_nobody():
+                watts.append(monitor.read()[0].watts)
+
+    assert watts == [pytest.approx(39.2), None, pytest.approx(39.2)]
 
 
 @pytest.mark.parametrize(

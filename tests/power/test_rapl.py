@@ -128,6 +128,18 @@ def test_a_counter_that_was_reset_is_no_energy(tmp_path: Path, top_uj: int | Non
     assert joules(monitor) == pytest.approx(1.0)
 
 
+def test_a_counter_that_jumps_is_no_energy(tmp_path: Path) -> None:
+    """One reading that would mean over 10 kW is void, as is the way back from it, and no joule of it is kept."""
+    counter = trees.rapl(tmp_path, DESKTOP)["intel-rapl:0"]
+    monitor = opened(tmp_path)
+    found = []
+    for microjoules in (1_000_000, 90_000_000_000, 2_000_000, 3_000_000):
+        counter.write_text(str(microjoules))
+        found.append(joules(monitor))
+
+    assert found == [pytest.approx(1.0), None, None, pytest.approx(2.0)]
+
+
 @pytest.mark.parametrize("content", [None, "", "many", "nan"])
 def test_a_missing_socket_voids_the_reading(tmp_path: Path, content: str | None) -> None:
     """While one socket cannot be read there is no reading; afterwards its counter holds what was missed."""
@@ -152,6 +164,7 @@ def test_missing_readings_cover_nothing(tmp_path: Path) -> None:
     samples = []
     for tick in range(120):
         counter.write_text("" if 20 <= tick < 60 else str(tick * 500_000))
+        time.sleep(0.0005)  # the 20 J that were missed must have taken their time: 10 kW are the most
         samples.append(PowerSample(tick * S // 20, None, joules(monitor)))
     two = report.Marked([(S, 3 * S), (4 * S, 5 * S)], {})
     found = report.attribute("rapl", SensorFacts.of(monitor), samples, two, [])

@@ -152,12 +152,65 @@ def test_a_counters_uncertainty_is_that_of_its_ticks() -> None:
     assert term["relative"] == pytest.approx(2**0.5 * 0.1 / (6**0.5 * 4.0), rel=1e-6)
 
 
-def test_a_sensor_that_reads_nothing_is_no_sensor() -> None:
-    """0 W throughout is not 0 J: nothing draws that, and the joules are null with this reason."""
-    found = attribute(samples(watts=0.0, idle_w=0.0))
+@pytest.mark.parametrize(
+    ("watts", "lost", "reason"),
+    [
+        (0.0, None, "the sensor read 0 W throughout, which nothing draws"),
+        (-30.0, None, "the sensor read nothing above 0 W, and power that flows back: is it wired the wrong way round?"),
+        (None, None, "every reading was void: a rail was missing, or was no number"),
+        (
+            None,
+            "unplugged",
+            "every reading was void: a rail was missing, or was no number; it stopped in the middle: u",
+        ),
+    ],
+    ids=["0 W", "wired the wrong way round", "void", "void and lost"],
+)
+def test_a_sensor_that_reads_nothing_is_no_sensor(watts: float | None, lost: str | None, reason: str) -> None:
+    """0 W, power below 0 or no number throughout is not 0 J: the joules are null, each with a reason of its own."""
+    found = attribute([PowerSample(s.time_ns, watts) for s in samples()], lost=lost)
 
     assert found.energy_j is None
-    assert found.power["reasons"]["method"] == "the sensor read 0 W throughout, which nothing draws"
+    assert found.power["reasons"]["method"].startswith(reason)
+    assert list(faults(found.power, "power")) == []
+
+
+def test_one_sample_is_no_energy() -> None:
+    """A sensor that gave one sample has no joules, no uncertainty and no rate, with reasons, and nothing is divided."""
+    found = attribute(samples()[110:111])
+
+    assert found.energy_j == [None, None]
+    assert (found.power["energy_runs"], found.power["period_s"], found.power["uncertainty"]) == (0, None, [])
+    assert list(faults(found.power, "power")) == []
+
+
+def test_runs_and_phases_without_length_have_no_energy() -> None:
+    """A window that ends where it begins has no joules and no coverage, as a run and as a phase."""
+    empty = [(10 * S, 10 * S), (11 * S, 14 * S)]
+    found = report.attribute("bench", SENSOR, samples(), report.Marked(empty, {"vision": [(11 * S, 11 * S)] * 2}), IDLE)
+
+    assert found.energy_j == [None, pytest.approx(90.0)]
+    assert found.power["energy_runs"] == 1
+    assert found.power["phases"]["vision"]["energy_j"] is None
+    assert list(faults(found.power, "power")) == []
+
+
+def test_power_that_flows_back_is_kept() -> None:
+    """Readings below 0 at rest are part of the mean: clipping them would make idle power too high."""
+    taken = [PowerSample(s.time_ns, 30.0 if s.watts == 30.0 else (-1) ** i * 0.4) for i, s in enumerate(samples())]
+    found = attribute(taken)
+
+    assert found.power["idle_w"] == pytest.approx(0.0, abs=0.02)
+    assert found.energy_j == pytest.approx([60.0, 60.0])
+
+
+def test_a_call_that_is_slower_than_the_period_makes_no_gaps() -> None:
+    """Readings that come four times as slowly as they are asked for are what there is, and cover the runs."""
+    found = attribute(samples()[::4])
+
+    assert found.energy_j == pytest.approx([60.0, 60.0], rel=0.01)
+    assert found.power["period_s"] == pytest.approx(0.4)
+    assert found.power["idle_w"] == pytest.approx(10.0)
 
 
 def test_the_budget_is_of_the_runs_alone() -> None:

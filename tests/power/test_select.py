@@ -50,6 +50,18 @@ def test_auto_knows_by_the_rails_what_they_cover(tmp_path: Path, board: str, *, 
     assert not power.select("hwmon:whole", PowerTarget("cpu", root=tmp_path)).scope_mismatch
 
 
+def test_a_sensor_that_fails_hides_no_other(tmp_path: Path) -> None:
+    """Where a sensor fails in a way that nobody thought of, `auto` goes on to the next, and says what happened."""
+    loop = tmp_path / "sys/class/hwmon/hwmon0"
+    loop.parent.mkdir(parents=True)
+    loop.symlink_to("hwmon0")
+    alone = power.select("auto", PowerTarget("cpu", root=tmp_path))
+    trees.rapl(tmp_path, {"intel-rapl:0": "package-0"})
+
+    assert "hwmon: " in (alone.reason or "")
+    assert power.select("auto", PowerTarget("cpu", root=tmp_path)).name == "rapl"
+
+
 def test_none_is_no_sensor() -> None:
     """`none` measures no power, and the Record will say that this was asked for."""
     chosen = power.select("none", PowerTarget("cuda:0"))

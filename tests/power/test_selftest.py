@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from benchmarks import device
-from benchmarks.power import selftest
+from benchmarks.power import doubts, selftest
 from benchmarks.power.__main__ import lines
 from benchmarks.power.base import PowerSample, PowerTarget
 from tests import boards, product
@@ -81,8 +81,8 @@ def test_the_boards_of_the_study(tmp_path: Path, library: Path) -> None:
         assert {sensor: of["mean_w"] for sensor, of in seen.items()} == {s: pytest.approx(w) for s, w in works.items()}
         assert said.startswith(f"{first}its files are read below $EDGE_VLM_BENCH_ROOT, ")
         assert f"    covers {covers}" in said
-        assert all(f"    now {watts:.3g} W, with nothing of ours running\n" in said for watts in works.values())
-        assert said.count("    smallest step: not known (it never changed meanwhile)\n") == len(works)
+        assert all(f"    idle (the suite runs nothing now): {watts:.3g} W\n" in said for watts in works.values())
+        assert said.count("    smallest step seen: not known (it never changed meanwhile)\n") == len(works)
         assert said.endswith(f"--power-monitor=auto takes {next(iter(works))}.\n")
 
 
@@ -137,7 +137,13 @@ def test_what_is_stated_of_a_sensor(tmp_path: Path, board: str, said: str) -> No
         "sensors": [verdict for verdict in selftest.examine(target, 0.2) if verdict["name"] == "hwmon"],
     }
 
-    assert f"    gain not stated; offset {said}; averages over 0.007 s" in list(lines(found))
+    told = "\n".join(lines(found))
+    assert (
+        "    gain, an error in proportion: not stated (TI's SBOS576 states 0.25% at most for the INA3221 alone; "
+        in told
+    )
+    assert f"    offset, an error at 0 W: {said}\n    a reading is the mean over: 0.007 s\n" in told
+    assert ("    smallest step, as is stated of its chips: 0.4 W\n" in told) == (board == "orin")
 
 
 def test_what_a_series_tells() -> None:
@@ -159,7 +165,17 @@ def test_a_sensor_that_gives_nothing() -> None:
 
     assert (seen["mean_w"], seen["counter_mean_w"], seen["void_samples"]) == (None, None, 5)
     assert seen["lost"] == "the chip is gone"
+    assert doubts.nothing_read([], "the chip is gone") == "no reading came; it stopped in the middle: the chip is gone"
     assert set(seen["reasons"]) >= {"mean_w", "resolution_w", "update_period_s", "counter_mean_w"}
+
+
+def test_a_sensor_that_reads_0_w_does_not_work(tmp_path: Path) -> None:
+    """A counter that is there and never moves, as in some virtual machines, is no sensor that works."""
+    trees.rapl(tmp_path, {"intel-rapl:0": "package-0"})
+    (rapl,) = [found for found in selftest.examine(PowerTarget("cpu", root=tmp_path), 0.2) if found["name"] == "rapl"]
+
+    assert not rapl["works"]
+    assert rapl["why_not"] == "rapl: it opens, and in 0.2 s the sensor read 0 W throughout, which nothing draws"
 
 
 def test_its_json(library: Path) -> None:
@@ -183,7 +199,7 @@ def test_its_words(library: Path) -> None:
     done = run(LD_LIBRARY_PATH=str(library))
 
     assert "nvml works: NVML driver 580.95.05" in done.stdout
-    assert "hwmon does not work: it is a Jetson's" in done.stdout
+    assert "hwmon, tegrastats, jtop do not work: they are sensors of Jetson boards, and this machine d" in done.stdout
     assert done.stdout.rstrip().endswith("--power-monitor=auto takes nvml.")
 
 
