@@ -80,7 +80,7 @@ def test_a_probe_that_could_copy() -> None:
 
 
 def test_a_probe_that_could_not() -> None:
-    """Without room for a copy there is no figure but the probe's reason; fp16 below a tenth of fp32 is named slow."""
+    """Without room for a copy there is no figure but the probe's reason; fp16 below a quarter of fp32 is named slow."""
     why = "100 MB could be copied"
     copy = PROBE["copy"] | {"bytes_per_s": None, "reasons": {"bytes_per_s": why}}
     probe: Probe = PROBE | {"copy": copy, "gemm_flops": {"fp16": 1e9, "fp32": 155e9}}

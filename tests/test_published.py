@@ -163,6 +163,30 @@ def test_a_first_session_downloads(tmp_path: Path) -> None:
     assert any(ask.path.endswith("model.safetensors") for ask in server.asked)
 
 
+@pytest.mark.parametrize("holds", ["smolvlm2", None])
+def test_files_of_another_architecture_are_named(tmp_path: Path, holds: str | None) -> None:
+    """A repository with the files of another model, or of none that is known, is refused before a load, in a line."""
+    server = HubServer()
+    server.add_folder(job(holds or "llava").source)
+    if holds is None:
+        config = json.loads(server.files["config.json"].content) | {"model_type": "nobody-knows"}
+        server.add("config.json", json.dumps(config).encode())
+    with server:
+        settings = {"HF_HOME": str(tmp_path / "home"), "HF_ENDPOINT": server.url}
+        options = ("--models=llava", "--precisions=bf16", "--revision=llava=main")
+        done = product.measure(tmp_path / "results", *QUICK, *options, **settings)
+        fetched = product.measure(tmp_path / "results", *QUICK, *options, "--prefetch", **settings)
+
+    found = "smolvlm" if holds else "nobody-knows"
+    sentence = (
+        f"llava (llava-hf/llava-1.5-7b-hf) at {server.commit} is of the architecture '{found}', and 'llava' is needed; "
+        "type --revision=llava=SHA with another commit, or leave --revision out."
+    )
+    assert done.returncode == fetched.returncode == 1
+    assert f"could not be loaded: Hub: {sentence}" in done.stdout
+    assert f"llava: not fetched. {sentence}" in fetched.stdout
+
+
 def test_a_board_s_checkpoints_may_be_fetched_elsewhere(tmp_path: Path) -> None:
     """--prefetch asks nothing of the device, measures nothing and saves nothing."""
     server = HubServer()

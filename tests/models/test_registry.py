@@ -67,6 +67,12 @@ def test_each_spec_is_complete(spec: ModelSpec) -> None:
     assert spec.own is None or importlib.util.find_spec(spec.own)
 
 
+@pytest.mark.parametrize("spec", MODELS.values(), ids=MODELS)
+def test_each_architecture_is_what_config_json_says(spec: ModelSpec) -> None:
+    """A spec names its architecture as the config.json of a checkpoint does, which is checked before a load."""
+    assert spec.architecture == spec.blueprint(spec, "mini").config.model_type
+
+
 def test_miniatures_are_named_by_what_they_are_made_from() -> None:
     """Each model's miniature has a hash of its own, the same each time."""
     found = [miniature.identity(spec) for spec in MODELS.values()]
