@@ -13,10 +13,11 @@ from benchmarks.record import Record, faults
 from benchmarks.session import changed
 from benchmarks.shape import fits
 from tests import product
+from tests.hub.handler import Fault
 from tests.hub.layout import COMMIT, files_of, lay_out
-from tests.hub.server import Fault, HubServer
+from tests.hub.server import HubServer
 from tests.models.test_miniatures import job
-from tests.test_journal import loaded
+from tests.test_past import loaded
 from tests.worker.test_numerics import CONVOLUTION, overflowing
 
 if TYPE_CHECKING:

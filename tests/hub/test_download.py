@@ -14,8 +14,9 @@ import pytest
 from benchmarks import aside, hub
 from benchmarks.hub import Checkpoint, HubTrouble, Snapshot, client
 from tests import product
-from tests.hub.server import BIG, TOKEN, Fault, HubServer, stocked, use
-from tests.test_interruptions import children, gone
+from tests.hub.handler import Fault
+from tests.hub.server import BIG, TOKEN, HubServer, stocked, use
+from tests.processes import children, gone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
