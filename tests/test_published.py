@@ -8,15 +8,20 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from benchmarks.compose import compose
+from benchmarks.journal import PairLog
 from benchmarks.models import MODELS
-from benchmarks.record import Record, faults
-from benchmarks.session import changed
+from benchmarks.progress import Progress
+from benchmarks.record import INTERRUPTED, Record, faults
+from benchmarks.session import PairSession, changed
 from benchmarks.shape import fits
+from benchmarks.worker.adapter import NO_PEFT
 from tests import product
 from tests.hub.handler import Fault
 from tests.hub.layout import COMMIT, files_of, lay_out
 from tests.hub.server import HubServer
 from tests.models.test_miniatures import job
+from tests.test_forecast import plan
 from tests.test_past import loaded
 from tests.worker.test_numerics import CONVOLUTION, overflowing
 
@@ -73,6 +78,10 @@ def test_a_checkpoint_of_the_cache_is_measured(session: Session) -> None:
     assert record["sample"]["image"] == record["workload"]["images"][0]["name"]
     assert record["sample"]["prompt"] == record["workload"]["prompts"][0]
     assert record["sample"]["text"]
+    parameters = f"{record['checkpoint']['parameters']:,}"
+    assert record["checkpoint"]["remarks"] == [
+        f"It has {parameters} parameters; the published model has {MODELS['llava'].parameters:,}."
+    ]
 
 
 def test_what_overflows_is_not_measured(session: Session) -> None:
@@ -146,6 +155,20 @@ def test_another_commit_is_another_model() -> None:
     assert difference(pid=7, load_time_s=9.0) == ""
     assert difference(revision="bbb") == "its revision was aaa and is bbb"
     assert difference(adapter="vision-lora") == "its adapter was None and is vision-lora"
+
+
+def test_a_missing_adapter_is_remarked(pytestconfig: pytest.Config) -> None:
+    """The Record of a checkpoint without the adapter that belongs to it says so, and why, as one with it does not."""
+
+    def recorded(adapter: str | None) -> tuple[str | None, list[str]]:
+        pair = PairSession("phi", "bf16", plan(weights="hub"), Progress(pytestconfig), print, PairLog(None, "phi-bf16"))
+        said = {"adapter": adapter, "adapter_reason": NO_PEFT, "parameters": MODELS["phi"].parameters}
+        pair.loaded = cast("Loaded", loaded() | said)
+        found = compose(pair, INTERRUPTED, "now")["checkpoint"]
+        return found["adapter"], found["remarks"]
+
+    assert recorded(None) == (None, [f"Without its adapter vision-lora ({NO_PEFT})."])
+    assert recorded("vision-lora") == ("vision-lora", [])
 
 
 def test_a_first_session_downloads(tmp_path: Path) -> None:
