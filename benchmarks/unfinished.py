@@ -36,7 +36,7 @@ def _is_free(path: Path) -> bool:
     except OSError:
         file = path.open("rb")
     with file:
-        return locks.take(file.fileno())
+        return locks.take(file.fileno(), shared=True)
 
 
 def resume(folder: Path, head: Line, complain: Callable[[str], None]) -> Journal:

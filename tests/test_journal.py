@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from benchmarks import journal, past, unfinished
 from benchmarks.errors import BenchmarkError
+from benchmarks.locks import take
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,11 +105,13 @@ def test_a_running_session_is_left_alone(tmp_path: Path) -> None:
     """A journal that a session holds is not unfinished, and nobody else opens it."""
     held = journal.begin(tmp_path, HEAD, complain)
 
-    assert unfinished.journals(tmp_path) == []
+    assert (unfinished.journals(tmp_path), unfinished.journals(tmp_path, held=True)) == ([], [held.path])
     with pytest.raises(BenchmarkError, match="no unfinished session"):
         unfinished.resume(tmp_path, HEAD, complain)
     held.close()
-    assert unfinished.journals(tmp_path) == [held.path]
+    with held.path.open("rb") as looked_at:  # by another session that begins
+        assert take(looked_at.fileno(), shared=True)
+        assert (unfinished.journals(tmp_path), unfinished.journals(tmp_path, held=True)) == ([held.path], [])
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full stands for a full disk on Linux only")

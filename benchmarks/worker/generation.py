@@ -212,7 +212,8 @@ class ContextExceeded(RuntimeError):
 
     def __init__(self, prompt: int, new: int, limit: int) -> None:
         super().__init__(
-            f"the prompt takes {prompt} positions and --new-tokens asks for {new} more, but the model has {limit}"
+            f"the prompt takes {prompt} positions and --new-tokens asks for {new} more, but the model has {limit}; "
+            "ask for fewer, or shorten the prompts"
         )
 
 

@@ -73,7 +73,8 @@ def test_a_run_beyond_the_context_is_refused() -> None:
     worker.load()
 
     with pytest.raises(
-        WorkerFailed, match=r"takes \d+ positions and --new-tokens asks for 2000 more, but the model has 2048"
+        WorkerFailed,
+        match=r"takes \d+ positions and --new-tokens asks for 2000 more, but the model has 2048; ask for fewer, or",
     ):
         worker.run([(0, 0)])
     worker.close()
