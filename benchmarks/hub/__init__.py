@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Checkpoint",
     "HubTrouble",
-    "Listing",
     "Snapshot",
     "checkpoint",
     "download",

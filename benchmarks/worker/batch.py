@@ -38,7 +38,7 @@ def check(model: Any, inputs: Any, new_tokens: int, batch: int) -> None:
         BatchTooLarge: they do not.
     """
     each = cached_bytes(traffic(model), inputs["input_ids"].shape[1] + new_tokens)
-    each += sum(tensor.nbytes for tensor in inputs.values())
+    each += sum(getattr(value, "nbytes", 0) for value in inputs.values())
     left = left_bytes(model.device)
     if left is not None and batch * each > left:
         raise BatchTooLarge(batch, each, left)

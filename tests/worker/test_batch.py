@@ -30,8 +30,8 @@ def test_a_batch_that_cannot_fit_is_not_begun() -> None:
     if memory.available_bytes() is None:
         pytest.skip("this system does not say what is available")
     small, huge = (
-        handle.start(replace(job("llava"), batch_size=size), isolation="process", start_method="forkserver")
-        for size in (2, HUGE)
+        handle.start(asked, isolation="process", start_method="forkserver")
+        for asked in (job("llava"), replace(job("llava"), batch_size=HUGE))
     )
     small.load()
     positions = small.run([(0, 0)])["prompt_tokens"] + IMAGE_TOKENS["llava"]
