@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from benchmarks import smallfiles
+
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 
 
@@ -16,16 +18,10 @@ def last_level_cache_bytes(root: Path = Path("/")) -> int | None:
     """
     found: dict[tuple[int, str], int] = {}
     for index in root.glob("sys/devices/system/cpu/cpu[0-9]*/cache/index[0-9]*"):
-        size = re.fullmatch(r"(\d+)([KMG]?)", _read(index / "size"))
-        if size and _read(index / "type") != "Instruction":
-            level, sharers = int(_read(index / "level") or 0), _read(index / "shared_cpu_list") or index.parts[-3]
+        size = re.fullmatch(r"(\d+)([KMG]?)", smallfiles.text(index / "size"))
+        if size and smallfiles.text(index / "type") != "Instruction":
+            level = int(smallfiles.text(index / "level") or 0)
+            sharers = smallfiles.text(index / "shared_cpu_list") or index.parts[-3]
             found[level, sharers] = int(size[1]) * UNITS[size[2]]
     last = max((level for level, _ in found), default=0)
     return sum(size for (level, _), size in found.items() if level == last) or None
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except OSError:
-        return ""

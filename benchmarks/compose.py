@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 from benchmarks import redact, verdict
 from benchmarks.models import miniature
 from benchmarks.power.report import Marked
-from benchmarks.record import MEASURED, SCHEMA
+from benchmarks.record import INTERRUPTED, MEASURED, SCHEMA
 from benchmarks.roofline import Traffic
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _memory(session: PairSession, measured: Memory) -> Memory:
 
 
 def _message(session: PairSession, status: str) -> str:
-    if status == "interrupted" and session.stuck is None:
+    if status == INTERRUPTED and session.stuck is None:
         return f"{session.id} was interrupted after {session.tally.attempted} of {session.tally.planned} runs"
     return verdict.of(session)
 
@@ -224,7 +224,7 @@ def _sample(session: PairSession) -> Sample | None:
     tally, work = session.tally, session.plan.work
     for request, marks in zip(tally.requests, tally.marks, strict=True):
         if marks["text"] is not None:
-            image, prompt = work.request(request)[0]
+            image, prompt = work.element(request)
             text = marks["text"][:SAMPLE_CHARACTERS]
             return {"image": work.photographs[image].name, "prompt": work.prompts[prompt], "text": text}
     return None

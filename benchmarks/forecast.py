@@ -11,6 +11,7 @@ from benchmarks.hub import client
 from benchmarks.hub.trouble import HubTrouble
 from benchmarks.models import MODELS
 from benchmarks.progress import duration
+from benchmarks.roofline import cached_bytes
 from benchmarks.terminal import table
 from benchmarks.worker.figures import survey
 from benchmarks.worker.probe import probe
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from benchmarks.plan import Plan
     from benchmarks.roofline import Probe
 
-HEADER = ("pair", "download", "memory", "of available", "a run", "all runs")
+HEADER = ("pair", "download", "memory", "of available", "a run, at least", "all, at least")
 NOTES = (
     "memory: weights + KV cache + 0.4 GB for the process; activations come on top.",
     "time: a lower bound from a probe of this device, without loading and preprocessing; often twice as much.",
@@ -48,7 +49,7 @@ def lines(plan: Plan, pairs: Sequence[tuple[str, str]]) -> list[str]:
         BenchmarkError: a helper process died.
     """
     models = list(dict.fromkeys(model for model, _ in pairs))
-    image, prompt = plan.work.request(0)[0]
+    image, prompt = plan.work.element(0)
     known = aside.call("spawn", survey, list(pairs), plan.work.encoded[image], plan.work.prompts[prompt])
     found = plan.ability.probe or aside.call("spawn", probe, plan.torch_device)
     sizes, disk, free = downloads(plan, models)
@@ -89,10 +90,8 @@ def row(
 
 def footprint(work: Work) -> int:
     """Return the least memory of a model at the end of a run, bytes: weights, KV cache and the process."""
-    traffic, context = work.model["traffic"], work.request["prompt_tokens"] + work.new_tokens
-    cached = traffic["kv_bytes_per_token"] * context
-    cached += traffic["kv_window_bytes_per_token"] * min(context, traffic["kv_window_tokens"])
-    return memory_guard.least_bytes(work.model["parameters"]) + work.batch * cached
+    cached = cached_bytes(work.model["traffic"], work.request["prompt_tokens"] + work.new_tokens)
+    return memory_guard.least_bytes(work.model["parameters"]) + work.batch * round(cached)
 
 
 def verdict(plan: Plan, precision: str, download: Download, needed: int, room: Room) -> str:

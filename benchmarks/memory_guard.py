@@ -97,8 +97,8 @@ class MemoryGuard:
         if self.available - self.predicted < self.floor:
             raise WorkerFailed(
                 DID_NOT_FIT,
-                f"it takes at least {_gb(self.predicted)} and {_gb(self.available)} are available, "
-                f"of which {_gb(self.floor)} must stay free (--ram-floor)",
+                f"it takes at least {memory.gb(self.predicted)} and {memory.gb(self.available)} are available, "
+                f"of which {memory.gb(self.floor)} must stay free (--ram-floor)",
             )
 
     def watch(self, worker: Child) -> None:
@@ -121,7 +121,7 @@ class MemoryGuard:
             return failure
         return WorkerFailed(
             DID_NOT_FIT,
-            f"{_gb(self.found_below)} were available, and {_gb(self.floor)} must stay free (--ram-floor), "
+            f"{memory.gb(self.found_below)} were available, and {memory.gb(self.floor)} must stay free (--ram-floor), "
             "so its process was ended",
             died=True,
         )
@@ -152,7 +152,3 @@ class MemoryGuard:
             self.found_below = available
             worker.kill()
         return []
-
-
-def _gb(size: int) -> str:
-    return f"{size / 1e9:.1f} GB"

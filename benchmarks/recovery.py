@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def open_journal(
     plan: Plan, save: str, pairs: Sequence[str], folder: Path, say: Callable[[str], None]
 ) -> journal.Journal:
-    """Open the journal of a session that will be saved as `save`; unfinished ones are listed.
+    """Open the journal of a session that will be saved as `save`; running and unfinished ones are listed.
 
     Raises:
         BenchmarkError: it cannot be written, or with --resume there is none that fits.
@@ -29,6 +29,8 @@ def open_journal(
         "boot": device.boot_id(),
         "fingerprint": fingerprint(plan, pairs),
     }
+    for path in unfinished.journals(folder, held=True):
+        say(unfinished.beside(path))
     if plan.resume:
         opened = unfinished.resume(folder, head, say)
         try:
@@ -37,9 +39,8 @@ def open_journal(
             opened.close()
             raise
         return opened
-    if folder.is_dir():
-        for path in unfinished.journals(folder):
-            say(unfinished.describe(path))
+    for path in unfinished.journals(folder):
+        say(unfinished.describe(path))
     return journal.begin(folder, head, say)
 
 

@@ -58,9 +58,13 @@ def bytes_per_step(traffic: Traffic, batch: int, context_tokens: float) -> float
     What is written, activations, and what an implementation reads twice (transformers' dynamic
     cache copies itself in each step) are not in it: it is what the step cannot do without.
     """
+    return traffic["weight_bytes"] + batch * (traffic["row_bytes"] + cached_bytes(traffic, context_tokens))
+
+
+def cached_bytes(traffic: Traffic, context_tokens: float) -> float:
+    """Return the bytes of K and V that one sequence attends to: KV * context + window KV * min(context, window)."""
     windowed = min(context_tokens, traffic["kv_window_tokens"])
-    cached = traffic["kv_bytes_per_token"] * context_tokens + traffic["kv_window_bytes_per_token"] * windowed
-    return traffic["weight_bytes"] + batch * (traffic["row_bytes"] + cached)
+    return traffic["kv_bytes_per_token"] * context_tokens + traffic["kv_window_bytes_per_token"] * windowed
 
 
 def mean_context(prompt_tokens: float, new_tokens: int) -> float:

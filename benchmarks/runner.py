@@ -109,5 +109,6 @@ class Runner:
             images=plan.work.encoded,
             prompts=plan.work.prompts,
             new_tokens=plan.work.new_tokens,
+            batch_size=plan.work.batch_size,
             trust_remote_code=plan.trust_remote_code,
         )

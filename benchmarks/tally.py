@@ -22,6 +22,8 @@ BEFORE_RUNS = ("load", "verify", "warmup")
 """Stages at which a failure keeps a pair from its first run."""
 AT_RESTART = "at restart"
 OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError")
+MISFITS = (DID_NOT_FIT, "BatchTooLarge")
+"""Reasons of failures whose message says why memory was too small: of the guard, and of the child."""
 NO_VISION_MARK = "the vision path gave no mark in at least one run"
 SECONDS = 1e-9
 
@@ -71,7 +73,7 @@ class Tally:
         self._note_misfit(failure)
 
     def _note_misfit(self, failure: WorkerFailed) -> None:
-        if failure.reason == DID_NOT_FIT:
+        if failure.reason in MISFITS:
             self.misfit = str(failure)
 
     def restarted(self) -> None:

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def journals(folder: Path) -> list[Path]:
-    """Return the journals in `folder` that no running session holds, oldest first."""
+def journals(folder: Path, *, held: bool = False) -> list[Path]:
+    """Return the journals in `folder` that no running session holds, or those that one does (`held`), oldest first."""
     found: list[tuple[float, Path]] = []
     for path in folder.glob("*.jsonl"):
         with contextlib.suppress(OSError):  # its session has just ended, and removed it
             status = path.lstat()
-            if stat.S_ISREG(status.st_mode) and _is_free(path):
+            if stat.S_ISREG(status.st_mode) and _is_free(path) != held:
                 found.append((status.st_mtime, path))
     return [path for _, path in sorted(found)]
 
@@ -36,7 +36,7 @@ def _is_free(path: Path) -> bool:
     except OSError:
         file = path.open("rb")
     with file:
-        return locks.take(file.fileno())
+        return locks.take(file.fileno(), shared=True)
 
 
 def resume(folder: Path, head: Line, complain: Callable[[str], None]) -> Journal:
@@ -100,6 +100,14 @@ def _save_of(path: Path) -> object:
         return read(path).head.get("save")
     except Damaged:
         return f"{path.name} (damaged)"
+
+
+def beside(path: Path) -> str:
+    """Return a line that says of a running session's journal that the new session measures beside it."""
+    return redact.printable(
+        f"Running: another session, {_save_of(path)}, measures here at the moment, and each slows the other; both are "
+        "saved, under a number each: stop one, unless they compute on two devices."
+    )
 
 
 def describe(path: Path) -> str:

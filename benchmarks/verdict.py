@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.progress import figure
 from benchmarks.record import MEASURED, SKIPPED
+from benchmarks.terminal import tokens_per_sec
 
 if TYPE_CHECKING:
     from benchmarks.record import Record
@@ -50,7 +51,7 @@ def last_line(record: Record) -> str:
     """Return the line that closes a pair."""
     counts, runs = record["counts"], record["runs"]
     good = f"{counts['good']} of {counts['planned']} runs good"
-    speed = f", {figure(sum(runs['new_tokens']) / sum(runs['latency_s']))} tok/s" if runs else ""
+    speed = f", {figure(tokens_per_sec(runs))} tok/s" if runs else ""
     return f"{record['pair']['id']}: {record['status']}, {good}{speed}"
 
 

@@ -94,9 +94,12 @@ class Workload:
         Neighbouring requests differ in the photograph first, so that even a few runs see all of
         them; a batch holds as many neighbours as it has sequences.
         """
-        images = len(self.photographs)
-        elements = ((index + k) % self.requests for k in range(self.batch_size))
-        return [(element % images, element // images) for element in elements]
+        return [self.element(index + k) for k in range(self.batch_size)]
+
+    def element(self, index: int) -> tuple[int, int]:
+        """Return the (image, prompt) indices of the first sequence of request `index`."""
+        prompt, image = divmod(index % self.requests, len(self.photographs))
+        return image, prompt
 
     @property
     def hash(self) -> str:

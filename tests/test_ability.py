@@ -62,6 +62,17 @@ def test_a_known_gpu_has_its_source(weights: str) -> None:
     assert found.source
 
 
+@pytest.mark.parametrize(("weights", "measure"), [("random", False), ("mini", True)])
+def test_a_cpu_is_measured(weights: str, measure: bool) -> None:
+    """On a CPU the bandwidth is measured by a copy; of miniatures too where --measure-bandwidth asks for it."""
+    found = ability.find(weights, device.identify("cpu"), "cpu", ("CPU", None), measure=measure)
+
+    assert (found.bytes_per_s is None) == found.source.startswith("it cannot be measured: ")
+    assert (found.bytes_per_s or 1) > 0
+    assert found.bytes_per_s is None or found.source.startswith("measured: copy within the device's memory")
+    assert found.probe is not None
+
+
 def test_miniatures_are_in_the_cache() -> None:
     """For miniatures no figure is looked up, and the reason says why."""
     gpu = "NVIDIA GeForce RTX 4090"
@@ -80,7 +91,7 @@ def test_a_probe_that_could_copy() -> None:
 
 
 def test_a_probe_that_could_not() -> None:
-    """Without room for a copy there is no figure but the probe's reason; fp16 below a tenth of fp32 is named slow."""
+    """Without room for a copy there is no figure but the probe's reason; fp16 below a quarter of fp32 is named slow."""
     why = "100 MB could be copied"
     copy = PROBE["copy"] | {"bytes_per_s": None, "reasons": {"bytes_per_s": why}}
     probe: Probe = PROBE | {"copy": copy, "gemm_flops": {"fp16": 1e9, "fp32": 155e9}}

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
 import pytest
+from _pytest.config.argparsing import Parser
 
-from benchmarks import smallfiles
+from benchmarks import options, smallfiles
 from benchmarks.models import MODELS
 from benchmarks.models.__main__ import COMMAND, make
 from benchmarks.power import MONITORS
 from plotting.figures import FIGURES
+from plotting.metrics import METRICS
 from tests import product
 
 if TYPE_CHECKING:
@@ -45,6 +48,24 @@ def test_every_option_is_documented() -> None:
 
     assert len(options) >= 12
     assert [option for option in options if f"`{option}" not in README] == []
+
+
+def test_the_defaults_are_those_of_the_table() -> None:
+    """What an option is when it is not typed is what README's table says."""
+    parser = Parser(_ispytest=True)
+    options.add(parser)
+    found = vars(parser.parse([]))
+    shown: dict[str, str] = dict(re.findall(r"^\| `(--[^\n]*?)` \| [^\n]* \| ([^|\n]*) \|$", README, re.MULTILINE))
+
+    def default(name: str) -> str:
+        return next(cell for option, cell in shown.items() if option.startswith(name))
+
+    assert default("--weights") == found["weights"] == "hub"
+    assert default("--runs") == f"{found['runs']}, {found['warmup_runs']}" == "100, 3"
+    assert default("--new-tokens") == f"{found['new_tokens']}, {found['batch_size']}" == "64, 1"
+    assert default("--torch-device") == found["torch_device"] == default("--power-monitor") == found["power_monitor"]
+    assert default("--isolation") == found["isolation"]
+    assert default("--run-timeout") == f"{found['run_timeout']:g}"
 
 
 @pytest.mark.parametrize("name", [*MODELS, *MONITORS, *FIGURES, "vision_model_metrics.csv", "unmeasured_pairs.csv"])
@@ -90,6 +111,23 @@ def test_the_page_of_models_is_what_its_command_makes() -> None:
 
     assert f"`{COMMAND}`" in page
     assert make("forkserver") == page
+
+
+def test_the_full_size_example_is_sane() -> None:
+    """The save of a full-size model with random weights adds up, names its bandwidth, and took less than 2 GB."""
+    (path,) = (product.ROOT / "results").rglob("*_random.json")
+    (bench,) = json.loads(path.read_text())["benchmarks"]
+    record = bench["extra_info"]
+    runs = record["runs"]
+    marks = zip(*(runs[name] for name in ("preprocess_s", "vision_s", "prefill_s", "decode_s")), strict=True)
+
+    assert [sum(parts) for parts in marks] == pytest.approx(runs["latency_s"], rel=0.01)
+    assert (record["pair"]["id"], record["workload"]["new_tokens"], len(runs["run"])) == ("smolvlm2-256m-bf16", 16, 5)
+    assert record["checkpoint"]["parameters"] == MODELS["smolvlm2-256m"].parameters
+    assert record["memory"]["ram_peak_bytes"] < 2_000_000_000
+    assert record["numerics"]["first_nonfinite"] is None
+    assert record["roofline"]["bandwidth_source"].startswith("measured: copy within the device's memory")
+    assert 0 < (METRICS["mbu"].compute(record)[0] or 0) < 1
 
 
 def test_readmes_table_is_the_examples() -> None:

@@ -7,48 +7,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks.estimate import Work, estimate, rates
+from benchmarks.estimate import estimate, rates
 from tests import product
 from tests.test_imports import imports
+from tests.works import probe, traffic, work
 
 if TYPE_CHECKING:
     from benchmarks.estimate import Positions
-    from benchmarks.roofline import Probe
 
-WORK = Work(
-    model={
-        "parameters": 2_000,
-        "decoder_parameters": 1_100,
-        "head_parameters": 100,
-        "vision_parameters": 500,
-        "traffic": {
-            "weight_bytes": 2_200,
-            "row_bytes": 0,
-            "kv_bytes_per_token": 2,
-            "kv_window_tokens": 0,
-            "kv_window_bytes_per_token": 0,
-        },
-    },
-    request={"prompt_tokens": 40, "image_tokens": 30, "vision_positions": 20},
-    new_tokens=11,
-)
+WORK = work((2_000, 1_100, 100, 500), traffic(2_200, 0, 2), (40, 30, 20), new_tokens=11)
 FLOPS, READING = 1e6, 1e5
-PROBE: Probe = {
-    "torch_device": "cpu",
-    "threads": 2,
-    "cache_bytes": None,
-    "copy": {
-        "bytes_per_s": 3e10,
-        "median_bytes_per_s": 2e10,
-        "method": "copy",
-        "repeats": 9,
-        "size_bytes": 2**29,
-        "reasons": {},
-    },
-    "gemm_flops": {"bf16": 3e11, "fp32": 1e11},
-    "gemv_bytes_per_s": {"bf16": 1.6e10},
-    "reasons": {"cache_bytes": "not said", "gemm_flops": "fp16: no"},
-}
+PROBE = probe({"bf16": 3e11, "fp32": 1e11}, {"bf16": 1.6e10})
 
 
 def test_round_numbers() -> None:
@@ -92,21 +61,10 @@ def test_one_new_token_is_all_prefill() -> None:
 
 def test_against_a_measured_run() -> None:
     """For SmolVLM2-256M on two cores the estimate is below what was measured, and no more than five times."""
-    run = Work(
-        model={
-            "parameters": 256_484_928,
-            "decoder_parameters": 134_588_736,
-            "head_parameters": 28_385_280,
-            "vision_parameters": 93_510_912,
-            "traffic": {
-                "weight_bytes": 269_177_472,
-                "row_bytes": 1_152,
-                "kv_bytes_per_token": 23_040,
-                "kv_window_tokens": 0,
-                "kv_window_bytes_per_token": 0,
-            },
-        },
-        request={"prompt_tokens": 878, "image_tokens": 832, "vision_positions": 13 * 1024},
+    run = work(
+        (256_484_928, 134_588_736, 28_385_280, 93_510_912),
+        traffic(269_177_472, 1_152, 23_040),
+        (878, 832, 13 * 1024),
         new_tokens=32,
     )
     found = estimate(run, 388e9, 16e9)

@@ -11,14 +11,14 @@ import pytest
 
 from benchmarks import ability, aside, forecast, roofline, workload
 from benchmarks.device import identify
-from benchmarks.estimate import Work
 from benchmarks.hub import HubTrouble
 from benchmarks.plan import Plan
 from benchmarks.worker.probe import probe
-from tests import product
+from tests import product, works
 from tests.hub.layout import files_of
 from tests.hub.server import HubServer
 from tests.models.test_miniatures import job
+from tests.works import traffic, work
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,22 +26,10 @@ if TYPE_CHECKING:
     from benchmarks.roofline import Probe
 
 GB = 10**9
-WORK = Work(
-    model={
-        "parameters": 2 * GB,
-        "decoder_parameters": GB,
-        "head_parameters": GB // 10,
-        "vision_parameters": GB // 2,
-        "traffic": {
-            "weight_bytes": 2 * GB,
-            "row_bytes": 4000,
-            "kv_bytes_per_token": 100_000,
-            "kv_window_tokens": 512,
-            "kv_window_bytes_per_token": 50_000,
-        },
-    },
-    request={"prompt_tokens": 1000, "image_tokens": 900, "vision_positions": 1024},
-    new_tokens=64,
+WORK = replace(
+    work(
+        (2 * GB, GB, GB // 10, GB // 2), traffic(2 * GB, 4000, 100_000, 512, 50_000), (1000, 900, 1024), new_tokens=64
+    ),
     batch=4,
 )
 
@@ -74,23 +62,7 @@ def plan(**chosen: Any) -> Plan:
 
 def probed(fp16: float) -> Probe:
     """Return what a probe says of a processor with this fp16 rate, flop/s, beside 100 Gflop/s in fp32."""
-    copy: roofline.Copy = {
-        "bytes_per_s": 30e9,
-        "median_bytes_per_s": 29e9,
-        "method": "copy",
-        "repeats": 10,
-        "size_bytes": 512_000_000,
-        "reasons": {},
-    }
-    return {
-        "torch_device": "cpu",
-        "threads": 2,
-        "cache_bytes": 32_000_000,
-        "copy": copy,
-        "gemm_flops": {"fp16": fp16, "bf16": 200e9, "fp32": 100e9},
-        "gemv_bytes_per_s": {"fp16": 20e9, "bf16": 20e9, "fp32": 20e9},
-        "reasons": {},
-    }
+    return works.probe({"fp16": fp16, "bf16": 200e9, "fp32": 100e9}, dict.fromkeys(("fp16", "bf16", "fp32"), 20e9))
 
 
 def test_the_footprint() -> None:
@@ -162,6 +134,8 @@ def test_a_plan_of_what_the_hub_has(tmp_path: Path) -> None:
     assert line.split()[1:3] == [f"{size:.1f}", "MB"]
     assert line.endswith(("fits", "does not fit"))
     assert f"{size:.1f} MB to download into {tmp_path}/home/hub, " in done.stdout
+    assert "a run, at least  all, at least  verdict" in done.stdout
+    assert "time: a lower bound from a probe of this device, without loading and preprocessing" in done.stdout
     assert not [ask for ask in server.asked if ask.path.endswith("model.safetensors")]
     assert not list(tmp_path.rglob("*.json*"))
 

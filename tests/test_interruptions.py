@@ -5,12 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
-from contextlib import suppress
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
@@ -19,34 +15,14 @@ from benchmarks import journal, unfinished
 from benchmarks.record import ENERGY_COVERAGE, faults
 from benchmarks.tally import MAX_RESTARTS_IN_A_ROW
 from tests import product
+from tests.processes import catches, children, gone, workers
 from tests.test_end_to_end import NEW_TOKENS, WATTS, trace
 from tests.test_failures import checkpoint, refuse
-from tests.worker.test_handle import alive
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HANG = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
-
-
-def children(pid: int) -> list[int]:
-    """Return the processes that descend from `pid`."""
-    found: list[int] = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        with suppress(OSError):  # a thread that has just ended
-            for child in map(int, task.read_text().split()):
-                found += [child, *children(child)]
-    return found
-
-
-def workers(pid: int) -> list[int]:
-    """Return the processes that run models for a session: its forkserver's children."""
-    return [worker for server in children(pid) for worker in children(server)]
-
-
-def gone(pids: list[int]) -> bool:
-    """Wait up to 15 s for processes to end, and return whether all have."""
-    deadline = time.monotonic() + 15
-    while any(map(alive, pids)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return not any(map(alive, pids))
 
 
 def stop(command: list[str], number: signal.Signals) -> tuple[int, list[int], str]:
@@ -143,6 +119,23 @@ def test_an_unfinished_session_is_listed(tmp_path: Path) -> None:
     assert list((tmp_path / ".journal").iterdir()) == [left.path]  # the new session's own is gone with its save
 
 
+def test_two_sessions_of_one_name_are_two_saves(tmp_path: Path) -> None:
+    """A session beside a running one of its name says so; each keeps a journal and a save of its own, both whole."""
+    with product.Terminal(command(tmp_path, "--models=llava", "--runs=20")) as terminal:
+        terminal.wait_for("llava-bf16  run ")
+        terminal.process.send_signal(signal.SIGSTOP)  # so that it is there until the other has ended
+        second = product.run(command(tmp_path, "--models=llava"))
+        terminal.process.send_signal(signal.SIGCONT)
+        assert terminal.finish() == 0, terminal.said
+
+    assert second.returncode == 0, second.stdout
+    assert "Running: another session, thor, measures here at the moment, and each slows the other" in second.stdout
+    assert "Running: " not in terminal.said
+    assert sorted(path.name for path in tmp_path.rglob("*.json")) == ["0001_thor.json", "0002_thor.json"]
+    assert sorted(save["benchmarks"][0]["extra_info"]["counts"]["good"] for save in saves(tmp_path)) == [12, 20]
+    assert list((tmp_path / ".journal").iterdir()) == []
+
+
 def test_a_run_that_hangs_ends_at_its_timeout(tmp_path: Path) -> None:
     """A run that hangs is killed at --run-timeout and counted, its process is replaced, and the others are measured."""
     cache = tmp_path / "cache"
@@ -183,41 +176,6 @@ def test_a_child_that_always_dies_is_given_up(tmp_path: Path) -> None:
     assert f"llava-bf16: given up after {counts['attempted']} of 2500 runs." in terminal.said
 
 
-BUSY = """
-import sys
-from pathlib import Path
-from benchmarks.worker import handle
-from benchmarks.worker.protocol import Job
-if __name__ == "__main__":
-    worker = handle.start(Job("llava", "bf16", "mini", Path(sys.argv[1]), "cpu", (Path(sys.argv[2]).read_bytes(),),
-                              ("What is it?",), 100_000), isolation="process", start_method=sys.argv[3])
-    worker.load()
-    print(worker.pid, flush=True)
-    worker.run([(0, 0)])
-"""
-
-
-@pytest.mark.parametrize("start_method", ["spawn", "forkserver"])
-def test_a_busy_child_never_outlives_its_parent(tmp_path: Path, start_method: str) -> None:
-    """A child in the middle of a run is gone within seconds when its parent is killed."""
-    cache = tmp_path / "cache"
-    refuse("llava", cache, "")
-    (source,) = cache.iterdir()
-    photograph, script = tmp_path / "grey.jpg", tmp_path / "busy.py"
-    Image.new("RGB", (640, 480), "grey").save(photograph)
-    script.write_text(BUSY)
-    settings = product.environment() | {"PYTHONPATH": str(product.ROOT)}
-    arguments = [sys.executable, *map(str, (script, source, photograph)), start_method]
-    with subprocess.Popen(arguments, env=settings, stdout=subprocess.PIPE, text=True) as parent:
-        assert parent.stdout is not None
-        child = int(parent.stdout.readline())
-        time.sleep(1.0)
-        assert alive(child)
-        parent.kill()
-
-    assert gone([child])
-
-
 def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
     """A second Ctrl-C ends the session without waiting for its save; nothing is left running, and --resume goes on."""
     with product.Terminal(command(tmp_path)) as terminal:
@@ -235,12 +193,6 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
     done = journal.read(left).record("llava-bf16")
     assert done is not None
     assert done["counts"]["good"] == 12
-
-
-def catches(pid: int, number: signal.Signals) -> bool:
-    """Return whether a process has a handler for a signal."""
-    mask = Path(f"/proc/{pid}/status").read_text().partition("SigCgt:")[2].split()[0]
-    return bool(int(mask, 16) >> (number - 1) & 1)
 
 
 def written(storage: Path, what: str) -> int:
@@ -292,26 +244,3 @@ def test_a_pair_that_cannot_go_on_stays_resumable(tmp_path: Path) -> None:
     record = saves(storage)[1]["benchmarks"][0]["extra_info"]
     assert record["counts"]["good"] == 40
     assert record["failures"]["count"] == 0
-
-
-HELPED = """
-import time
-from benchmarks import aside
-if __name__ == "__main__":
-    aside.call("spawn", time.sleep, 600)
-"""
-
-
-def test_a_helper_never_outlives_its_parent(tmp_path: Path) -> None:
-    """A process that decodes or builds something aside is gone within seconds when its parent is killed."""
-    script = tmp_path / "helped.py"
-    script.write_text(HELPED)
-    settings = product.environment() | {"PYTHONPATH": str(product.ROOT)}
-    with subprocess.Popen([sys.executable, script], env=settings) as parent:
-        while len(children(parent.pid)) < 2:  # the helper and multiprocessing's tracker
-            time.sleep(0.05)
-        time.sleep(1.0)
-        helpers = children(parent.pid)
-        parent.kill()
-
-    assert gone(helpers)

@@ -7,7 +7,6 @@ import errno
 import json
 import os
 import subprocess
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +16,7 @@ from hypothesis import strategies as st
 
 from benchmarks import journal, past, unfinished
 from benchmarks.errors import BenchmarkError
-from benchmarks.past import GAP_NS
-from benchmarks.power.base import SensorFacts
-from benchmarks.power.energy import GAP_PERIODS
-from benchmarks.roofline import Traffic
-from tests.factory import record
-from tests.test_tally import marks
+from benchmarks.locks import take
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,20 +27,6 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )
-SEGMENT: dict[str, Any] = {
-    "do": "segment",
-    "boot": "a",
-    "at": "2026-11-24T00:00:00+00:00",
-    "loaded": {"parameters": 1},
-    "finite_logits": True,
-    "numerics": None,
-    "baseline": None,
-    "sensor": None,
-    "sensor_name": "none",
-    "sensor_reason": "no sensor here",
-    "scope_mismatch": False,
-    "before": {"temperature_c": None, "clock_hz": None, "reason": "none"},
-}
 
 
 def complain(sentence: str) -> None:
@@ -88,17 +68,6 @@ def test_any_bytes_are_read_or_refused(tmp_path: Path, data: bytes) -> None:
     path.unlink()
 
 
-@given(field=st.sampled_from([*SEGMENT]), value=JSON)
-@settings(max_examples=300)
-def test_a_line_of_the_wrong_kind_is_named(field: str, value: Any) -> None:
-    """A run without marks is refused in a sentence, and a value of any kind elsewhere never raises anything else."""
-    damaged = SEGMENT | {field: value, "do": "segment"}
-    with pytest.raises(journal.Damaged, match="llava-bf16 are damaged"):
-        past.check(journal.Contents(HEAD, {"llava-bf16": [damaged, {"do": "run", "request": 0}]}))
-    with contextlib.suppress(journal.Damaged):
-        past.check(journal.Contents(HEAD, {"llava-bf16": [damaged, run(1.0)]}))
-
-
 def test_going_on_cuts_off_the_torn_line(tmp_path: Path) -> None:
     """A session that goes on writes behind the last whole line, and both are read back."""
     path = begun(tmp_path, {"do": "run", "n": 1})
@@ -136,11 +105,13 @@ def test_a_running_session_is_left_alone(tmp_path: Path) -> None:
     """A journal that a session holds is not unfinished, and nobody else opens it."""
     held = journal.begin(tmp_path, HEAD, complain)
 
-    assert unfinished.journals(tmp_path) == []
+    assert (unfinished.journals(tmp_path), unfinished.journals(tmp_path, held=True)) == ([], [held.path])
     with pytest.raises(BenchmarkError, match="no unfinished session"):
         unfinished.resume(tmp_path, HEAD, complain)
     held.close()
-    assert unfinished.journals(tmp_path) == [held.path]
+    with held.path.open("rb") as looked_at:  # by another session that begins
+        assert take(looked_at.fileno(), shared=True)
+        assert (unfinished.journals(tmp_path), unfinished.journals(tmp_path, held=True)) == ([held.path], [])
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full stands for a full disk on Linux only")
@@ -166,89 +137,6 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BenchmarkError, match=r"cannot be written .*, and a session must not be lost"):
         journal.begin(tmp_path / "file" / ".journal", HEAD, complain)
-
-
-def run(start_s: float) -> dict[str, Any]:
-    """Return a journal's line of a run of a second."""
-    return {"do": "run", "request": 0, "marks": marks(start_s)}
-
-
-def test_segments_of_two_boots_are_never_joined() -> None:
-    """Segments on two clocks are laid one after the other, a minute apart, and keep their lengths."""
-    first = [SEGMENT, run(1000.0), run(1001.0)]
-    second = [SEGMENT | {"boot": "b"}, run(5.0)]
-    one, two = past.laid_out(past.segments([*first, *second]), 7_000_000_000_000)
-
-    assert two.span[1] == 7_000_000_000_000 - GAP_NS
-    assert two.span[0] - one.span[1] == GAP_NS
-    assert one.span[1] - one.span[0] == 2_000_000_000
-    assert past.interruptions([one, two], ("b", "now")) == [
-        {"after_runs": 2, "resumed": "2026-11-24T00:00:00+00:00", "same_boot": False},
-        {"after_runs": 3, "resumed": "now", "same_boot": True},
-    ]
-
-
-def test_a_slow_meter_s_segments_lie_further_apart() -> None:
-    """Behind a meter that logs once a minute more than its gaps lies between segments: no energy reaches across."""
-    sensor = asdict(SensorFacts("meter", "wall", ("W",), 60.0, None, ""))
-    line = [SEGMENT | {"sensor": sensor}, run(1000.0)]
-    one, two = past.laid_out(past.segments([*line, *line]), 7_000_000_000_000)
-
-    assert two.span[0] - one.span[1] > GAP_PERIODS * 60 * 1_000_000_000
-
-
-def test_remarks_of_a_sensor_are_read_back() -> None:
-    """What a sensor remarked until the last line of samples is known of its segment; journals of before tell none."""
-    line = {"do": "samples", "power": [[1, 5.0, None, 7]], "memory": [], "lost": None, "throttled": None}
-    (new,) = past.segments([SEGMENT, line | {"remarks": ["it went away"]}, line | {"remarks": ["it came back"]}])
-    (old,) = past.segments([SEGMENT, line | {"power": [[1, 5.0, None]]}])
-
-    assert new.shifted(5).remarks == ["it came back"]
-    assert old.remarks == []
-    assert (new.shifted(5).power[0].time_ns, new.power[0].ram_bytes, old.power[0].ram_bytes) == (6, 7, None)
-
-
-RUN_OF_BAD = {
-    "tokens in words": lambda line: line["marks"].update(new_tokens="4"),
-    "no time": lambda line: line["marks"].update(end_ns=line["marks"]["start_ns"]),
-    "a mark is missing": lambda line: line["marks"].pop("first_token_ns"),
-    "a gap without end": lambda line: line["marks"].update(token_gaps_s=[float("inf")]),
-}
-
-
-def loaded() -> dict[str, Any]:
-    """Return what a child says of a loaded model."""
-    texts = dict.fromkeys(("model_class", "mark_method", "load_method", "adapter_reason"), "x")
-    known = ("gpu_uuid", "torch_device_name", "attention", "import_s", "context_s", "page_cache_share")
-    nothing = dict.fromkeys((*known, "revision", "adapter", "load_peak_ram_bytes", "load_peak_vram_bytes"))
-    numbers = {"pid": 1, "parameters": 1, "threads": 2, "load_time_s": 0.5, "processor_s": 0.5, "file_bytes": 9}
-    traffic = dict.fromkeys(Traffic.__annotations__, 1)
-    return {**texts, **nothing, **numbers, "versions": {"torch": "2"}, "traffic": traffic, "cache_bytes": None}
-
-
-@pytest.mark.parametrize("fault", [None, *RUN_OF_BAD])
-def test_a_run_that_was_edited_is_refused(fault: str | None) -> None:
-    """A run whose marks are of the wrong kind, missing or out of order is refused before anything is measured."""
-    line = run(1.0)
-    if fault is not None:
-        RUN_OF_BAD[fault](line)
-    contents = journal.Contents(HEAD, {"llava-bf16": [SEGMENT | {"loaded": loaded()}, line]})
-    if fault is None:
-        past.check(contents)
-    else:
-        with pytest.raises(journal.Damaged, match="llava-bf16 are damaged"):
-            past.check(contents)
-
-
-@pytest.mark.parametrize("change", [{"status": "fine"}, {"schema": None}, {"runs": None, "reasons": {}}, {"load": {}}])
-def test_a_record_that_was_edited_is_refused(change: dict[str, Any]) -> None:
-    """A finished pair whose Record breaks the schema is refused, and one that keeps it is taken."""
-    whole = record("llava")
-    past.check(journal.Contents(HEAD, {"llava-bf16": [{"do": "done", "record": whole}]}))
-    with pytest.raises(journal.Damaged, match="its Record is none"):
-        past.check(journal.Contents(HEAD, {"llava-bf16": [{"do": "done", "record": whole | change}]}))
-    with pytest.raises(journal.Damaged, match="its Record is none"):
-        past.check(journal.Contents(HEAD, {"phi-bf16": [{"do": "done", "record": whole}]}))
 
 
 def test_odd_files_among_journals_stop_nothing(tmp_path: Path) -> None:

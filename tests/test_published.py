@@ -8,15 +8,21 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from benchmarks.compose import compose
+from benchmarks.journal import PairLog
 from benchmarks.models import MODELS
-from benchmarks.record import Record, faults
-from benchmarks.session import changed
+from benchmarks.progress import Progress
+from benchmarks.record import INTERRUPTED, Record, faults
+from benchmarks.session import PairSession, changed
 from benchmarks.shape import fits
+from benchmarks.worker.adapter import NO_PEFT
 from tests import product
+from tests.hub.handler import Fault
 from tests.hub.layout import COMMIT, files_of, lay_out
-from tests.hub.server import Fault, HubServer
+from tests.hub.server import HubServer
 from tests.models.test_miniatures import job
-from tests.test_journal import loaded
+from tests.test_forecast import plan
+from tests.test_past import loaded
 from tests.worker.test_numerics import CONVOLUTION, overflowing
 
 if TYPE_CHECKING:
@@ -72,6 +78,10 @@ def test_a_checkpoint_of_the_cache_is_measured(session: Session) -> None:
     assert record["sample"]["image"] == record["workload"]["images"][0]["name"]
     assert record["sample"]["prompt"] == record["workload"]["prompts"][0]
     assert record["sample"]["text"]
+    parameters = f"{record['checkpoint']['parameters']:,}"
+    assert record["checkpoint"]["remarks"] == [
+        f"It has {parameters} parameters; the published model has {MODELS['llava'].parameters:,}."
+    ]
 
 
 def test_what_overflows_is_not_measured(session: Session) -> None:
@@ -147,6 +157,20 @@ def test_another_commit_is_another_model() -> None:
     assert difference(adapter="vision-lora") == "its adapter was None and is vision-lora"
 
 
+def test_a_missing_adapter_is_remarked(pytestconfig: pytest.Config) -> None:
+    """The Record of a checkpoint without the adapter that belongs to it says so, and why, as one with it does not."""
+
+    def recorded(adapter: str | None) -> tuple[str | None, list[str]]:
+        pair = PairSession("phi", "bf16", plan(weights="hub"), Progress(pytestconfig), print, PairLog(None, "phi-bf16"))
+        said = {"adapter": adapter, "adapter_reason": NO_PEFT, "parameters": MODELS["phi"].parameters}
+        pair.loaded = cast("Loaded", loaded() | said)
+        found = compose(pair, INTERRUPTED, "now")["checkpoint"]
+        return found["adapter"], found["remarks"]
+
+    assert recorded(None) == (None, [f"Without its adapter vision-lora ({NO_PEFT})."])
+    assert recorded("vision-lora") == ("vision-lora", [])
+
+
 def test_a_first_session_downloads(tmp_path: Path) -> None:
     """A session fetches what it lacks from the Hub before it loads it; a gated repository costs its pair alone."""
     server = HubServer()
@@ -161,6 +185,30 @@ def test_a_first_session_downloads(tmp_path: Path) -> None:
     assert "gemma3n (google/gemma-3n-E2B-it) is gated: accept the licence at" in done.stdout
     assert done.returncode == 1
     assert any(ask.path.endswith("model.safetensors") for ask in server.asked)
+
+
+@pytest.mark.parametrize("holds", ["smolvlm2", None])
+def test_files_of_another_architecture_are_named(tmp_path: Path, holds: str | None) -> None:
+    """A repository with the files of another model, or of none that is known, is refused before a load, in a line."""
+    server = HubServer()
+    server.add_folder(job(holds or "llava").source)
+    if holds is None:
+        config = json.loads(server.files["config.json"].content) | {"model_type": "nobody-knows"}
+        server.add("config.json", json.dumps(config).encode())
+    with server:
+        settings = {"HF_HOME": str(tmp_path / "home"), "HF_ENDPOINT": server.url}
+        options = ("--models=llava", "--precisions=bf16", "--revision=llava=main")
+        done = product.measure(tmp_path / "results", *QUICK, *options, **settings)
+        fetched = product.measure(tmp_path / "results", *QUICK, *options, "--prefetch", **settings)
+
+    found = "smolvlm" if holds else "nobody-knows"
+    sentence = (
+        f"llava (llava-hf/llava-1.5-7b-hf) at {server.commit} is of the architecture '{found}', and 'llava' is needed; "
+        "type --revision=llava=SHA with another commit, or leave --revision out."
+    )
+    assert done.returncode == fetched.returncode == 1
+    assert f"could not be loaded: Hub: {sentence}" in done.stdout
+    assert f"llava: not fetched. {sentence}" in fetched.stdout
 
 
 def test_a_board_s_checkpoints_may_be_fetched_elsewhere(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_the_reader_counts_the_same_bytes() -> None:
     ],
 )
 def test_hopeless_fp16(rates: dict[str, float], hopeless: bool) -> None:
-    """fp16 below a tenth of the fp32 rate is hopeless; where a rate is unknown nothing is refused."""
+    """fp16 below a quarter of the fp32 rate is hopeless; where a rate is unknown nothing is refused."""
     assert roofline.fp16_is_hopeless(rates) is hopeless
 
 

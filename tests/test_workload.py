@@ -97,6 +97,7 @@ def test_requests_see_all_photographs_first() -> None:
     assert WORK.requests == 6
     assert [WORK.request(index) for index in range(3)] == [[(0, 0)], [(1, 0)], [(0, 1)]]
     assert replace(WORK, batch_size=3).request(5) == [(1, 2), (0, 0), (1, 0)]
+    assert replace(WORK, batch_size=10**12).element(5) == (1, 2)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from benchmarks import aside
 from benchmarks.hub import client
 from benchmarks.hub.checkpoint import Checkpoint, Listing, Snapshot
-from benchmarks.hub.trouble import HubTrouble, no_room, size
+from benchmarks.hub.files import settings
+from benchmarks.hub.trouble import HubTrouble, no_room, other_architecture, size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,12 +27,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Checkpoint",
     "HubTrouble",
-    "Listing",
     "Snapshot",
     "checkpoint",
     "download",
-    "listing",
-    "locate",
     "obtain",
     "size",
 ]
@@ -46,31 +44,15 @@ MARGIN = 0.05
 def checkpoint(spec: ModelSpec, *, revision: str | None = None, remote_code: bool = False) -> Checkpoint:
     """Return the published checkpoint of `spec`, at `revision` instead of its own if that is given."""
     folders = (spec.adapter,) if spec.adapter else ()
-    return Checkpoint(spec.id, spec.repo, revision or spec.revision, folders, remote_code)
-
-
-def locate(wanted: Checkpoint) -> Snapshot | None:
-    """Return the complete snapshot of the local cache, or None; asks no network.
-
-    A snapshot is complete with config.json, every weight file that its index names, none of them cut short,
-    the extra folders, and all that huggingface_hub remembers the repository to hold.
-    """
-    return aside.call("spawn", client.find, wanted).complete
-
-
-def listing(wanted: Checkpoint) -> Listing:
-    """Return the wanted files on the Hub, their sizes in bytes, and the commit.
-
-    Raises:
-        HubTrouble: there is none, or it cannot be asked.
-    """
-    return aside.call("spawn", client.listing, wanted)
+    return Checkpoint(spec.id, spec.repo, revision or spec.revision, folders, remote_code, spec.architecture)
 
 
 def obtain(wanted: Checkpoint, say: Callable[[str], None]) -> Snapshot:
     """Return the complete snapshot, downloading what is missing of it.
 
-    Asks the Hub nothing where the cache has it all. `say` is told the progress twice a second.
+    Asks the Hub nothing where the cache has it all: config.json, every weight file that its index names, none of
+    them cut short, the extra folders, and all that huggingface_hub remembers the repository to hold. `say` is told
+    the progress twice a second.
 
     Raises:
         HubTrouble: it could not be had.
@@ -78,7 +60,21 @@ def obtain(wanted: Checkpoint, say: Callable[[str], None]) -> Snapshot:
     (plan,) = aside.call("spawn", client.survey, [wanted])
     if isinstance(plan, HubTrouble):
         raise plan
-    return plan.found.complete or download(wanted, plan, say)
+    return had(wanted, plan, say)
+
+
+def had(wanted: Checkpoint, plan: Listing, say: Callable[[str], None]) -> Snapshot:
+    """Return the complete snapshot that `plan` is of, downloaded where something is missing.
+
+    Raises:
+        HubTrouble: as `obtain`.
+    """
+    snapshot = plan.found.complete or download(wanted, plan, say)
+    found = settings(snapshot.path)
+    own_code = wanted.remote_code and "auto_map" in found
+    if wanted.architecture not in (None, found.get("model_type")) and not own_code:
+        raise other_architecture(wanted, snapshot.commit, found)
+    return snapshot
 
 
 def download(wanted: Checkpoint, plan: Listing, say: Callable[[str], None]) -> Snapshot:

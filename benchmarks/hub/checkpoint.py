@@ -21,6 +21,7 @@ class Checkpoint:
         revision: a commit, whole or its first 7 digits or more, or a ref such as refs/pr/70; None means main.
         extra_folders: folders of the repository that are wanted beside the files at its root.
         remote_code: whether its *.py are wanted too.
+        architecture: what its config.json must call itself (`model_type`); None is anything.
     """
 
     model: str
@@ -28,6 +29,7 @@ class Checkpoint:
     revision: str | None = None
     extra_folders: tuple[str, ...] = ()
     remote_code: bool = False
+    architecture: str | None = None
 
     @property
     def beginning(self) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -101,6 +101,15 @@ def _shards(index: Path) -> list[str]:
         return sorted({str(name) for name in json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()})
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return []
+
+
+def settings(snapshot: Path) -> dict[str, Any]:
+    """Return what config.json says; nothing where it cannot be read."""
+    try:
+        found = json.loads((snapshot / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def lacking(files: Mapping[str, int], checkpoint: Checkpoint) -> list[str]:

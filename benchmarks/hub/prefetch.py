@@ -67,10 +67,8 @@ def told(outcome: Outcome) -> str:
 def _had(checkpoint: Checkpoint, plan: Listing | HubTrouble, show: Callable[[str], None]) -> Outcome:
     if isinstance(plan, HubTrouble):
         return Outcome(checkpoint, trouble=plan)
-    if plan.found.complete is not None:
-        return Outcome(checkpoint, plan.found.complete)
     try:
-        return Outcome(checkpoint, hub.download(checkpoint, plan, show))
+        return Outcome(checkpoint, hub.had(checkpoint, plan, show))
     except BenchmarkError as trouble:  # a helper that died, too
         return Outcome(checkpoint, trouble=trouble)
 

@@ -9,7 +9,7 @@ from benchmarks import redact
 from benchmarks.errors import BenchmarkError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from benchmarks.hub.checkpoint import Checkpoint, Found
 
@@ -23,8 +23,9 @@ class HubTrouble(BenchmarkError):
     """A checkpoint that could not be had.
 
     Attributes:
-        reason: gated, unauthorized, no repository, no revision, no checkpoint, unreachable, offline, dropped,
-            rate limited, hub down, http, no room, disk full, read-only, damaged, incomplete or unexpected.
+        reason: gated, unauthorized, no repository, no revision, no checkpoint, other architecture, unreachable,
+            offline, dropped, rate limited, hub down, http, no room, disk full, read-only, damaged, incomplete or
+            unexpected.
     """
 
     def __init__(self, reason: str, message: str) -> None:
@@ -78,6 +79,17 @@ def incomplete(checkpoint: Checkpoint, found: Found) -> HubTrouble:
         "incomplete",
         f"{_name(checkpoint)} {_held(found)}, though all that the Hub lists was downloaded; "
         f"type --revision={checkpoint.model}=SHA with another commit.",
+    )
+
+
+def other_architecture(checkpoint: Checkpoint, commit: str, settings: Mapping[str, object]) -> HubTrouble:
+    """Return what to say of files that are whole, and of another model; `settings` are those of their config.json."""
+    found, code = settings.get("model_type"), "auto_map" in settings
+    brings = ", or --trust-remote-code to run the code that it brings" if code and not checkpoint.remote_code else ""
+    return HubTrouble(
+        "other architecture",
+        f"{_name(checkpoint)} at {commit} is of the architecture {found!r}, and {checkpoint.architecture!r} is needed; "
+        f"type --revision={checkpoint.model}=SHA with another commit, or leave --revision out{brings}.",
     )
 
 

@@ -39,6 +39,7 @@ class ModelSpec:
         published_label: the name in figures with published weights, where those are not what `label` says.
         checkpoint: the published checkpoint's name.
         repo: its repository on the Hub.
+        architecture: what config.json calls it (`model_type`).
         blueprint: (spec, size) -> Blueprint. "full" has the published dimensions exactly.
         vision_end: path, from the loaded model, of the vision path's last module: when it has run,
             the images are encoded.
@@ -61,6 +62,7 @@ class ModelSpec:
     checkpoint: str
     repo: str
     licence: str
+    architecture: str
     blueprint: Callable[[ModelSpec, Size], Blueprint]
     vision_end: str
     parameters: int

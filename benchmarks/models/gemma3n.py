@@ -181,6 +181,7 @@ def _spec(suffix: str, size: str, revision: str, *, parameters: int, text: Dims,
         revision=revision,
         licence="Gemma Terms of Use",
         gated=True,
+        architecture="gemma3n",
         blueprint=blueprint,
         # embed_vision itself also runs on token ids, at every step; this norm runs on image features alone
         vision_end="model.embed_vision.soft_embedding_norm",

@@ -170,6 +170,7 @@ def _internvl3(size: str, revision: str, parameters: int, text: Dims) -> ModelSp
         repo=f"OpenGVLab/InternVL3-{size.upper()}-hf",
         revision=revision,
         licence="MIT, Qwen licence for the decoder",
+        architecture="internvl",
         blueprint=blueprint,
         vision_end="model.multi_modal_projector",
         parameters=parameters,
@@ -186,6 +187,7 @@ SPECS = (
         repo="OpenGVLab/InternVL2_5-2B-MPO-hf",
         revision="7118a7e",  # "Update processor (#2)", the last of ten; the Hub's page names no more digits
         licence="MIT",
+        architecture="internvl",
         blueprint=blueprint,
         vision_end="model.multi_modal_projector",
         parameters=2_205_754_368,

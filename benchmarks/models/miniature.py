@@ -3,7 +3,7 @@
 A miniature has a family's own classes with a few hundred thousand weights. It is a directory that
 `from_pretrained` and `AutoProcessor` load as they load a Hub checkpoint. A full-size one has the
 published dimensions, tokens and processor, and no weights: those are made where they are needed
-(`worker.loading`). Each is built once and cached, under a hash of everything that it is made from.
+(`worker.weights`). Each is built once and cached, under a hash of everything that it is made from.
 """
 
 from __future__ import annotations

@@ -62,6 +62,7 @@ SPECS = (
         repo="vikhyatk/moondream2",
         revision="05d640e6da70c37b2473e0db8fef0233c0709ce4",  # the weights of release 2025-01-09
         licence="Apache-2.0",
+        architecture="moondream1",
         blueprint=blueprint,
         vision_end="model.vision.proj_mlp",
         parameters=1_927_237_104,

@@ -143,6 +143,7 @@ SPECS = (
         revision="refs/pr/70",  # the native weights; transformers' own tests read them there
         adapter="vision-lora",
         licence="MIT",
+        architecture="phi4_multimodal",
         blueprint=blueprint,
         vision_end="model.embed_tokens_extend.image_embed",
         parameters=4_744_004_032,

@@ -134,6 +134,7 @@ def _spec(
         repo=f"HuggingFaceTB/{checkpoint}",
         revision=revision,
         licence="Apache-2.0",
+        architecture="smolvlm",
         blueprint=blueprint,
         vision_end="model.connector",
         parameters=parameters,

@@ -56,6 +56,8 @@ class Worker:
 
         self._generator = Generator(loaded, self._job.images, self._job.prompts, self._job.new_tokens)
         self._generator.hook_vision(MODELS[self._job.model].vision_end)
+        if self._job.batch_size > 1:
+            self._generator.check_batch(self._job.batch_size)
         return describe(loaded, self._job)
 
 

@@ -17,6 +17,7 @@ from PIL import Image
 from transformers import LogitsProcessor, LogitsProcessorList
 from transformers.generation.streamers import BaseStreamer
 
+from benchmarks.worker import batch as batches
 from benchmarks.worker import numerics
 from benchmarks.worker.loading import LoadedModel, synchronise
 
@@ -102,6 +103,14 @@ class Generator:
             self._vision_ns = time.monotonic_ns()
 
         self._loaded.model.get_submodule(path).register_forward_hook(mark)
+
+    def check_batch(self, batch: int) -> None:
+        """Check that so many sequences fit beside the model.
+
+        Raises:
+            BatchTooLarge: they do not.
+        """
+        batches.check(self._loaded.model, self._preprocess([(0, 0)]), self._new_tokens, batch)
 
     def verify(self, request: Sequence[tuple[int, int]]) -> Numerics:
         """Look at what every module makes of one request: prefill and one decode step, untimed."""
@@ -203,7 +212,8 @@ class ContextExceeded(RuntimeError):
 
     def __init__(self, prompt: int, new: int, limit: int) -> None:
         super().__init__(
-            f"the prompt takes {prompt} positions and --new-tokens asks for {new} more, but the model has {limit}"
+            f"the prompt takes {prompt} positions and --new-tokens asks for {new} more, but the model has {limit}; "
+            "ask for fewer, or shorten the prompts"
         )
 
 

@@ -15,7 +15,6 @@ from benchmarks.worker.protocol import Job, Loaded, Numerics, RunMarks, WorkerFa
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from multiprocessing.connection import Connection
 
 LONGEST_S = 2_000_000.0
 """The longest that poll(2) waits, which counts milliseconds in an int: 23 days."""
@@ -77,7 +76,7 @@ class Child(Handle):
         processes = context(start_method)
         self._connection, theirs = processes.Pipe()
         # Not a daemon process: it may have children of its own, and the kernel ends it with us.
-        self._process = processes.Process(target=_serve, args=(theirs, job), name=f"worker-{job.model}-{job.precision}")
+        self._process = processes.Process(target=main, args=(theirs, job), name=f"worker-{job.model}-{job.precision}")
         self._process.start()
         theirs.close()  # so that the pipe ends with the child
 
@@ -157,10 +156,6 @@ def ending(exitcode: int | None) -> str:
         return signal.Signals(-exitcode).name
     except ValueError:
         return f"signal {-exitcode}"
-
-
-def _serve(connection: Connection, job: Job) -> None:
-    main(connection, job)
 
 
 def _checked(answer: dict[str, Any]) -> dict[str, Any]:

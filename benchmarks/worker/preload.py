@@ -4,6 +4,7 @@ Never CUDA: a process that has a CUDA context cannot be forked.
 """
 
 from benchmarks.worker.child import quieten
+from benchmarks.worker.context import sweep_at_exit
 
 quieten(offline=True)
 
@@ -16,4 +17,5 @@ from benchmarks.worker.loading import import_own  # noqa: E402
 
 import_own()
 quieten(offline=True)
+sweep_at_exit()
 del transformers

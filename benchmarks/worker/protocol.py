@@ -24,6 +24,7 @@ class Job:
     images: tuple[bytes, ...]
     prompts: tuple[str, ...]
     new_tokens: int
+    batch_size: int = 1
     revision: str | None = None  # commit of a published checkpoint
     trust_remote_code: bool = False
 

@@ -213,10 +213,31 @@ def miniature_size(model: str) -> int:
 
 
 def test_the_product_finds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`locate` and `obtain` give a complete snapshot without the network, and None where there is none."""
+    """A complete snapshot is had without the network; of another architecture it is refused, with what it is."""
     home = offline_home(tmp_path, monkeypatch)
-    lay_out(home, "org/sharded", SHARDED, refs=("main",))
-    whole, other = Checkpoint("llava", "org/sharded"), Checkpoint("llava", "org/other")
+    folder = lay_out(home, "org/sharded", SHARDED | {"config.json": b'{"model_type": "llava"}'}, refs=("main",))
 
-    assert hub.locate(other) is None
-    assert hub.obtain(whole, print) == hub.locate(whole)
+    assert hub.obtain(Checkpoint("llava", "org/sharded", architecture="llava"), print) == hub.Snapshot(folder, COMMIT)
+    with pytest.raises(hub.HubTrouble) as refusal:
+        hub.obtain(Checkpoint("phi", "org/sharded", architecture="phi4_multimodal"), print)
+    assert str(refusal.value) == (
+        f"phi (org/sharded) at {COMMIT} is of the architecture 'llava', and 'phi4_multimodal' is needed; "
+        "type --revision=phi=SHA with another commit, or leave --revision out."
+    )
+
+
+@pytest.mark.parametrize("config", [b"{}", b"[]", b'{"auto_map": {}, "model_type": "mine"}', b"no JSON"])
+def test_own_code_is_another_architecture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: bytes) -> None:
+    """A checkpoint whose architecture is its own code's is had with --trust-remote-code alone; no settings never."""
+    home = offline_home(tmp_path, monkeypatch)
+    lay_out(home, "org/own", WHOLE | {"config.json": config}, refs=("main",))
+    with pytest.raises(hub.HubTrouble, match="'llava' is needed") as refusal:
+        hub.obtain(Checkpoint("llava", "org/own", architecture="llava"), print)
+    trusted = Checkpoint("llava", "org/own", remote_code=True, architecture="llava")
+
+    assert ("or --trust-remote-code to run the code" in str(refusal.value)) == (b"auto_map" in config)
+    if b"auto_map" in config:
+        assert hub.obtain(trusted, print).commit == COMMIT
+    else:
+        with pytest.raises(hub.HubTrouble, match="'llava' is needed"):
+            hub.obtain(trusted, print)

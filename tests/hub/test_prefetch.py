@@ -11,7 +11,8 @@ import pytest
 from benchmarks import aside, hub
 from benchmarks.hub import HubTrouble, client, prefetch
 from benchmarks.hub.checkpoint import Checkpoint, Found, Listing
-from tests.hub.server import Fault, HubServer, stocked, use
+from tests.hub.handler import Fault
+from tests.hub.server import HubServer, stocked, use
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

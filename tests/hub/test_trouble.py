@@ -14,7 +14,8 @@ from benchmarks import aside, hub
 from benchmarks.hub import HubTrouble, client
 from benchmarks.hub import trouble as hub_trouble
 from benchmarks.hub.checkpoint import Checkpoint, Found, Listing, Snapshot
-from tests.hub.server import BIG, TOKEN, Fault, HubServer, stocked, use
+from tests.hub.handler import Fault
+from tests.hub.server import BIG, TOKEN, HubServer, stocked, use
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -27,14 +27,14 @@ NEW_TOKENS = 5
 
 
 def job(model: str, precision: str = "bf16") -> Job:
-    """Return what a worker needs for one pair, on two photographs."""
+    """Return what a worker needs for one pair, on two photographs, which may be a batch."""
     method = "forkserver"
     spec = MODELS[model]
     source = miniature.directory(spec, miniature.cache_root())
     if not source.is_dir():
         aside.call(method, miniature.build, spec, miniature.cache_root())
     images = tuple(workload.encode(photograph) for photograph in workload.photographs(None)[:2])
-    return Job(model, precision, "mini", source, "cpu", images, workload.PROMPTS[:2], NEW_TOKENS)
+    return Job(model, precision, "mini", source, "cpu", images, workload.PROMPTS[:2], NEW_TOKENS, batch_size=2)
 
 
 @pytest.fixture(scope="module", params=IMAGE_TOKENS)

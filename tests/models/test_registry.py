@@ -56,6 +56,31 @@ def test_help_lists_every_model() -> None:
         assert spec.licence in text
 
 
+def test_gated_models_are_named() -> None:
+    """The two that ask for a licence first are known, and --models=help marks them."""
+    gated = {spec.id for spec in MODELS.values() if spec.gated}
+    marked = {line.split()[0] for line in models.help_text().splitlines() if line.endswith("gated")}
+
+    assert gated == marked == {"gemma3n", "gemma3n-e4b"}
+
+
+def test_revisions_are_commits_or_resolved() -> None:
+    """Every checkpoint is pinned to a commit, but for two whose commits are not known: those are refs."""
+    pinned = re.compile(r"[0-9a-f]{40}")
+    others = {spec.id: spec.revision for spec in MODELS.values() if not pinned.fullmatch(spec.revision or "")}
+
+    assert others == {"internvl2-2b": None, "phi": "refs/pr/70"}
+
+
+@pytest.mark.parametrize("weights", ["hub", "random", "mini"])
+def test_every_label_says_which_weights_it_is(weights: str) -> None:
+    """InternVL2-2B names the checkpoint that stands for it where that is loaded; no two models share a label."""
+    labels = {spec.id: spec.label_of(weights) for spec in MODELS.values()}
+
+    assert labels["internvl2-2b"] == ("InternVL2-2B (2.5-MPO)" if weights == "hub" else "InternVL2-2B")
+    assert len(set(labels.values())) == len(MODELS)
+
+
 @pytest.mark.parametrize("spec", MODELS.values(), ids=MODELS)
 def test_each_spec_is_complete(spec: ModelSpec) -> None:
     """Each spec has a name for figures, a repository with its owner, a licence, and an id that is safe as a name."""
@@ -65,6 +90,12 @@ def test_each_spec_is_complete(spec: ModelSpec) -> None:
     assert spec.licence
     assert importlib.util.find_spec(spec.blueprint.__module__)
     assert spec.own is None or importlib.util.find_spec(spec.own)
+
+
+@pytest.mark.parametrize("spec", MODELS.values(), ids=MODELS)
+def test_each_architecture_is_what_config_json_says(spec: ModelSpec) -> None:
+    """A spec names its architecture as the config.json of a checkpoint does, which is checked before a load."""
+    assert spec.architecture == spec.blueprint(spec, "mini").config.model_type
 
 
 def test_miniatures_are_named_by_what_they_are_made_from() -> None:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.record import faults
 from tests import product
-from tests.test_interruptions import children, gone, workers
+from tests.processes import children, gone, workers
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture

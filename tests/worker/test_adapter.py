@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -88,9 +89,11 @@ def test_a_broken_adapter_is_no_adapter(tmp_path: Path, fault: str) -> None:
     assert "delete that folder and type --prefetch" in str(caught.value)
 
 
-def test_a_missing_adapter_is_said() -> None:
-    """A checkpoint without its adapter's files says so, and one that never had any says that."""
+def test_a_missing_adapter_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkpoint without its adapter's files says so, one that never had any that, and both without peft as well."""
     model = torch.nn.Linear(1, 1)
 
     assert adapter.attach(model, job("phi").source, FOLDER) == adapter.Adapter(None, adapter.NOT_THERE)
     assert adapter.attach(model, job("llava").source, None) == adapter.Adapter(None, adapter.NONE_PUBLISHED)
+    monkeypatch.setitem(sys.modules, "peft", None)  # as if it were not installed
+    assert adapter.attach(model, job("phi").source, FOLDER) == adapter.Adapter(None, adapter.NO_PEFT)

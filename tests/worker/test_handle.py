@@ -70,11 +70,3 @@ def test_a_month_is_a_timeout() -> None:
     worker = handle.start(job("llava"), isolation="process", start_method="forkserver")
     assert worker.load(1e9)["pid"] == worker.pid
     worker.close()
-
-
-def alive(pid: int) -> bool:
-    """Return whether a process runs; a zombie does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False

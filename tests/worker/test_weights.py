@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from benchmarks import aside, memory
 from benchmarks.models import MODELS
 from benchmarks.worker import handle, loading, weights
 from benchmarks.worker.protocol import WorkerFailed
@@ -72,7 +73,8 @@ def test_a_run_beyond_the_context_is_refused() -> None:
     worker.load()
 
     with pytest.raises(
-        WorkerFailed, match=r"takes \d+ positions and --new-tokens asks for 2000 more, but the model has 2048"
+        WorkerFailed,
+        match=r"takes \d+ positions and --new-tokens asks for 2000 more, but the model has 2048; ask for fewer, or",
     ):
         worker.run([(0, 0)])
     worker.close()
@@ -99,6 +101,29 @@ def test_loading_says_how_much_memory_it_took() -> None:
     assert loaded["load_peak_ram_bytes"] is not None
     assert 2 * loaded["parameters"] < loaded["load_peak_ram_bytes"] < 1_000_000_000
     assert loaded["load_peak_vram_bytes"] is None
+
+
+def made_within() -> tuple[int, int]:
+    """Return (bytes of a model's weights, by how much its making raised the peak of this process)."""
+    config = LlamaConfig(
+        vocab_size=64_000, hidden_size=1024, intermediate_size=4096, num_hidden_layers=8, num_attention_heads=8,
+        tie_word_embeddings=True,
+    )  # fmt: skip
+    with torch.device("meta"):
+        model = LlamaForCausalLM(config).to(torch.bfloat16)
+    before = memory.peak_bytes("self") or 0
+    weights.materialise(model, torch.device("cpu"))
+    weights.lift_denormals(model)
+    return sum(weight.nbytes for weight in model.parameters()), (memory.peak_bytes("self") or 0) - before
+
+
+@pytest.mark.skipif(memory.peak_bytes("self") is None, reason="this system does not say a process's peak")
+def test_random_weights_are_one_copy() -> None:
+    """Making a model's random weights takes the memory of the weights once, and a part of it beside them."""
+    size, taken = aside.call("spawn", made_within)
+
+    assert size > 300_000_000
+    assert 0.9 * size < taken < 1.5 * size
 
 
 def test_a_tied_head_is_made_once() -> None:

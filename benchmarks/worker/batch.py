@@ -1,0 +1,57 @@
+"""Whether a batch fits beside its model: what its sequences take at least, against what the device has left."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from benchmarks import memory
+from benchmarks.roofline import cached_bytes
+from benchmarks.worker.traffic import traffic
+
+if TYPE_CHECKING:
+    import torch
+
+
+class BatchTooLarge(RuntimeError):
+    """A batch that cannot fit, found before hours are spent on its photographs."""
+
+    def __init__(self, batch: int, each: float, left: float) -> None:
+        most = max(1, int(left // each))
+        super().__init__(
+            f"--batch-size={batch} takes at least {memory.gb(batch * each)} beside the model, and {memory.gb(left)} "
+            f"are available; type --batch-size={most} or less"
+        )
+
+
+def check(model: Any, inputs: Any, new_tokens: int, batch: int) -> None:
+    """Check that `batch` sequences like the one of `inputs` fit beside `model`.
+
+    Of each there are at least its K and V and the tensors that the model takes; activations come on top.
+
+    Args:
+        model: loaded, on its device.
+        inputs: what its processor makes of one request.
+        new_tokens: of one sequence.
+        batch: sequences.
+
+    Raises:
+        BatchTooLarge: they do not.
+    """
+    each = cached_bytes(traffic(model), inputs["input_ids"].shape[1] + new_tokens)
+    each += sum(getattr(value, "nbytes", 0) for value in inputs.values())
+    left = left_bytes(model.device)
+    if left is not None and batch * each > left:
+        raise BatchTooLarge(batch, each, left)
+
+
+def left_bytes(device: torch.device) -> int | None:
+    """Return the memory that `device` has left for tensors, bytes; None where nothing says.
+
+    Where a GPU shares the CPU's memory, CUDA calls taken what the page cache would give back: the kernel is asked.
+    """
+    import torch  # noqa: PLC0415
+
+    if device.type != "cuda" or getattr(torch.cuda.get_device_properties(device), "is_integrated", False):
+        return memory.available_bytes()
+    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return int(torch.cuda.mem_get_info(device)[0] + kept)

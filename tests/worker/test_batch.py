@@ -1,0 +1,81 @@
+"""Batches: what fits is measured, and what cannot fit is refused before its photographs are looked at."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmarks import memory
+from benchmarks.worker import handle
+from benchmarks.worker.batch import BatchTooLarge
+from benchmarks.worker.protocol import WorkerFailed
+from tests import product
+from tests.models.test_miniatures import IMAGE_TOKENS, NEW_TOKENS, job
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HUGE = 10**9
+KV_BYTES = 2 * 2 * (4 * 16) * 2
+"""K and V of two layers with four heads of 16, in two bytes: what a position of LLaVA's miniature takes."""
+PIXEL_BYTES = 3 * 336 * 336 * 2
+
+
+def test_a_batch_that_cannot_fit_is_not_begun() -> None:
+    """A batch is refused at the load where K and V and the tensors of its sequences exceed the memory that is left."""
+    if memory.available_bytes() is None:
+        pytest.skip("this system does not say what is available")
+    small, huge = (
+        handle.start(asked, isolation="process", start_method="forkserver")
+        for asked in (job("llava"), replace(job("llava"), batch_size=HUGE))
+    )
+    small.load()
+    positions = small.run([(0, 0)])["prompt_tokens"] + IMAGE_TOKENS["llava"]
+    with pytest.raises(WorkerFailed) as refusal:
+        huge.load()
+    small.close()
+    huge.close()
+
+    each = KV_BYTES * (positions + NEW_TOKENS) + PIXEL_BYTES + 2 * 8 * positions  # ids and mask
+    assert refusal.value.reason == BatchTooLarge.__name__
+    said = re.match(rf"--batch-size={HUGE} takes at least ([\d.]+) GB beside the model, and ", str(refusal.value))
+    assert said
+    assert float(said[1]) == pytest.approx(each * HUGE / 1e9, abs=0.1)
+
+
+@pytest.mark.parametrize(("each", "most"), [(0.4e9, 25), (11e9, 1)])
+def test_the_refusal_says_what_may_fit(each: float, most: int) -> None:
+    """The sentence gives what is needed, what is there, and the largest batch that is not refused."""
+    said = f"--batch-size=100 takes at least {each * 100 / 1e9:.1f} GB beside the model, and 10.0 GB are available; "
+
+    assert str(BatchTooLarge(100, each, 10e9)) == f"{said}type --batch-size={most} or less"
+
+
+def test_a_session_with_a_huge_batch_is_short(tmp_path: Path) -> None:
+    """A pair whose batch cannot fit did not fit: no run is tried, and the save says what was needed."""
+    done = product.measure(tmp_path, "--models=llava", "--precisions=bf16", "--batch-size=1000000")
+    (path,) = tmp_path.rglob("0001_*.json")
+    (record,) = json.loads(path.read_text())["unmeasured"]
+
+    assert done.returncode == 1, done.stdout
+    assert (record["status"], record["counts"]["attempted"]) == ("did not fit", 0)
+    assert " did not fit: --batch-size=1000000 takes at least " in record["message"]
+    assert record["message"] in done.stdout
+
+
+def test_a_batch_is_measured(tmp_path: Path) -> None:
+    """A batch of unlike photographs counts the tokens, sequences and images of all of them in each run."""
+    options = ("--models=llava", "--precisions=bf16", "--batch-size=3", "--runs=2", "--warmup-runs=0")
+    done = product.measure(tmp_path, *options)
+    assert done.returncode == 0, done.stdout
+    (path,) = tmp_path.rglob("0001_*.json")
+    (found,) = (bench["extra_info"] for bench in json.loads(path.read_text())["benchmarks"])
+
+    assert found["workload"]["batch_size"] == 3
+    runs = found["runs"]
+    assert [runs[name] for name in ("sequences", "images", "new_tokens")] == [[3, 3], [3, 3], [12, 12]]
+    assert runs["image_tokens"] == [3 * IMAGE_TOKENS["llava"]] * 2
