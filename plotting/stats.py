@@ -118,6 +118,11 @@ class Resampling:
         # A share that no draw moves still lies between two runs' shares
         return ordered[first - 1] if first >= 1 else math.nan, ordered[last - 1] if last <= runs else math.nan
 
+    def in_blocks(self, columns: Array) -> Array:
+        """Return the columns' totals in each block of time: runs x columns -> blocks x columns."""
+        found: Array = np.add.reduceat(columns, np.searchsorted(self.blocks, range(self._count)), axis=0)
+        return found
+
     def by_block(self, column: Sequence[float]) -> list[Sequence[float]]:
         """Return the runs' values, block by block."""
         edges = np.searchsorted(self.blocks, range(self._count + 1)).tolist()

@@ -1,0 +1,110 @@
+"""The good runs of a Record: its columns and their energy, each read once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchmarks.record import ENERGY_COVERAGE, ENERGY_RUNS
+
+if TYPE_CHECKING:
+    from plotting.stats import Array
+
+Record = dict[str, Any]
+Result = tuple[float | None, str]
+
+NOT_SAID = "the save does not say why"
+
+
+def section(record: Record, name: str) -> Record:
+    """Return a section of a Record, empty where it is not there."""
+    found = record.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def reason(found: Record, *fields: str) -> str:
+    """Return the first reason that a section gives for one of its fields."""
+    reasons = section(found, "reasons")
+    return next((str(reasons[name]) for name in fields if reasons.get(name)), NOT_SAID)
+
+
+@dataclass(frozen=True)
+class Energy:
+    """One total that J/token, watts and tokens/s/W all come from, so that they agree."""
+
+    joules: float
+    seconds: float
+    tokens: float
+    images: float
+    sequences: float
+
+
+class Runs:
+    """What was measured in each good run of a Record.
+
+    Attributes:
+        record: the Record.
+    """
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        self._runs = section(record, "runs")
+        self._columns: dict[str, Array | None] = {}
+
+    def column(self, name: str) -> Array | None:
+        """Return a column, one value a run; None where it was not measured in each.
+
+        Raises:
+            ValueError: it has more or fewer values than another column.
+        """
+        if name not in self._columns:
+            values = self._runs.get(name)
+            known = isinstance(values, list) and values and None not in values
+            self._columns[name] = self._array(values) if known else None
+        return self._columns[name]
+
+    def columns(self, *names: str) -> tuple[Array, ...] | str:
+        """Return these columns, or why the first one that is missing is."""
+        found = [self.column(name) for name in names]
+        there = tuple(column for column in found if column is not None)
+        return there if len(there) == len(names) else reason(self._runs, names[found.index(None)])
+
+    @cached_property
+    def energy(self) -> tuple[Array, ...] | str:
+        """What `Energy` sums up, run by run, 0 in the runs that do not count; or why there is none.
+
+        A run counts from a coverage of ENERGY_COVERAGE on; fewer than ENERGY_RUNS of the good runs is none.
+        """
+        joules, coverage = self._runs.get("energy_j"), self._runs.get("energy_coverage")
+        if not isinstance(joules, list) or not isinstance(coverage, list):
+            return reason(section(self.record, "power"), "method", "monitor")
+        beside = self.columns("latency_s", "new_tokens", "images", "sequences")
+        if isinstance(beside, str):
+            return "the save does not hold time, tokens and photographs of every run"
+        covered = [j is not None and share >= ENERGY_COVERAGE for j, share in zip(joules, coverage, strict=True)]
+        good = sum(covered)
+        if good < ENERGY_RUNS * len(joules) or not good:
+            return f"power samples cover {good} of {len(joules)} runs, and {ENERGY_RUNS:.0%} are needed"
+        return tuple(np.where(covered, column, 0.0) for column in (self._array(joules), *beside))
+
+    def _array(self, values: list[Any]) -> Array:
+        array = np.array(values, dtype=np.float64)
+        others = {column.shape for column in self._columns.values() if column is not None}
+        if array.ndim != 1 or others - {array.shape}:
+            raise ValueError("the columns of its runs are not of one length")
+        return array
+
+
+def energy(record: Record) -> Energy | str:
+    """Return the energy of the runs that samples cover, or why there is none."""
+    found = Runs(record).energy
+    return found if isinstance(found, str) else Energy(*totals(found))
+
+
+def totals(columns: tuple[Array, ...]) -> list[float]:
+    """Return the sum of each column; what is beyond a float is infinite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return [float(column.sum()) for column in columns]
