@@ -62,15 +62,15 @@ class Runs:
         """
         if name not in self._columns:
             values = self._runs.get(name)
-            known = isinstance(values, list) and values and None not in values
+            known = isinstance(values, list) and len(values) > 0 and None not in values
             self._columns[name] = self._array(values) if known else None
         return self._columns[name]
 
     def columns(self, *names: str) -> tuple[Array, ...] | str:
         """Return these columns, or why the first one that is missing is."""
-        found = [self.column(name) for name in names]
-        there = tuple(column for column in found if column is not None)
-        return there if len(there) == len(names) else reason(self._runs, names[found.index(None)])
+        found = {name: column for name in names if (column := self.column(name)) is not None}
+        missing = [name for name in names if name not in found]
+        return reason(self._runs, missing[0]) if missing else tuple(found.values())
 
     @cached_property
     def energy(self) -> tuple[Array, ...] | str:
@@ -90,7 +90,7 @@ class Runs:
             return f"power samples cover {good} of {len(joules)} runs, and {ENERGY_RUNS:.0%} are needed"
         return tuple(np.where(covered, column, 0.0) for column in (self._array(joules), *beside))
 
-    def _array(self, values: list[Any]) -> Array:
+    def _array(self, values: Any) -> Array:
         array = np.array(values, dtype=np.float64)
         others = {column.shape for column in self._columns.values() if column is not None}
         if array.ndim != 1 or others - {array.shape}:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -73,33 +74,36 @@ def spreads(record: Record, values: Mapping[str, float], formulas: Mapping[str, 
     runs, sampling = Runs(record), stats.Resampling(requests)
     with np.errstate(all="ignore"):  # what is not finite is no bound
         parts = {name: formula.parts(runs) for name, formula in formulas.items() if math.isfinite(values[name])}
-        found = {name: _of_order(part, values[name], sampling) for name, part in parts.items() if isinstance(part, Order)}
+        orders = {name: part for name, part in parts.items() if isinstance(part, Order)}
         sums = {name: part for name, part in parts.items() if isinstance(part, Totals)}
-        return found | _of_totals(sums, values, sampling)
+        return _of_orders(orders, sampling) | _of_totals(sums, values, sampling)
 
 
-def _of_order(part: Order, value: float, sampling: stats.Resampling) -> Spread:
-    values = part.column.tolist()
-    middles = [stats.quantile(block, part.q) for block in sampling.by_block(values)]
-    drawn = sampling.totals(stats.stack([part.column <= value]))[:, 0]
-    bounds = sampling.of_quantile(values, part.q, drawn)
-    return Spread(bounds, tuple(middle for middle in middles if middle is not None))
+def _of_orders(parts: Mapping[str, Order], sampling: stats.Resampling) -> dict[str, Spread]:
+    if not parts:
+        return {}
+    columns, shares = [part.column for part in parts.values()], [part.q for part in parts.values()]
+    found = {}
+    for name, bounds in zip(parts, sampling.of_quantiles(columns, shares), strict=True):
+        runs = parts[name].column.tolist()
+        blocks = (stats.quantile(runs[first:last], parts[name].q) for first, last in pairwise(sampling.edges))
+        found[name] = Spread(bounds, tuple(middle for middle in blocks if middle is not None))
+    return found
 
 
 def _of_totals(
     parts: Mapping[str, Totals], values: Mapping[str, float], sampling: stats.Resampling
 ) -> dict[str, Spread]:
     """Return the spreads of metrics of totals: columns that several are made of are drawn once."""
-    columns = {id(column): column for part in parts.values() for column in part.columns}
-    if not columns:
+    if not parts:
         return {}
-    matrix = stats.stack(list(columns.values()))
-    drawn, blocks = (dict(zip(columns, sums.T, strict=True)) for sums in (sampling.totals(matrix), sampling.in_blocks(matrix)))
+    columns = {id(column): column for part in parts.values() for column in part.columns}
+    drawn = dict(zip(columns, sampling.totals([*columns.values()]), strict=True))
+    blocks = dict(zip(columns, sampling.in_blocks([*columns.values()]), strict=True))
+    draws = np.array([part.formula(*(drawn[id(column)] for column in part.columns)) for part in parts.values()])
+    lows, highs = sampling.around(np.array([values[name] for name in parts]), draws)
     found = {}
-    for name, part in parts.items():
-        draws = np.asarray(part.formula(*(drawn[id(column)] for column in part.columns)))
-        in_blocks = np.asarray(part.formula(*(blocks[id(column)] for column in part.columns)))
-        found[name] = Spread(
-            sampling.around(values[name], draws), tuple(in_blocks[np.isfinite(in_blocks)].tolist())
-        )
+    for (name, part), low, high in zip(parts.items(), lows.tolist(), highs.tolist(), strict=True):
+        in_blocks = part.formula(*(blocks[id(column)] for column in part.columns))
+        found[name] = Spread((low, high), tuple(in_blocks[np.isfinite(in_blocks)].tolist()))
     return found

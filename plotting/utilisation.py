@@ -64,11 +64,9 @@ def _share(runs: Runs) -> Totals | str:
 
 
 def read(part: Record, new: Array, sequences: Array, prompt: Array, image: Array) -> Array:
-    """Return the bytes that each run's decode steps read; the first token comes from the prefill.
+    """Return the bytes that each run's decode steps read, by the Record's `roofline` and each run's counts.
 
-    Args:
-        part: the Record's `roofline`.
-        new, sequences, prompt, image: counts in each run, tokens of all its sequences.
+    Tokens are those of all sequences of a run; the first new one comes from the prefill.
     """
     context = (prompt + image + new / 2) / sequences
     cached = part["kv_bytes_per_token"] * context
