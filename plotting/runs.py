@@ -53,6 +53,7 @@ class Runs:
         self.record = record
         self._runs = section(record, "runs")
         self._columns: dict[str, Array | None] = {}
+        self._count = 0  # runs, once a column is read
 
     def column(self, name: str) -> Array | None:
         """Return a column, one value a run; None where it was not measured in each.
@@ -88,13 +89,14 @@ class Runs:
         good = sum(covered)
         if good < ENERGY_RUNS * len(joules) or not good:
             return f"power samples cover {good} of {len(joules)} runs, and {ENERGY_RUNS:.0%} are needed"
-        return tuple(np.where(covered, column, 0.0) for column in (self._array(joules), *beside))
+        columns = (self._array(joules), *beside)
+        return columns if good == len(joules) else tuple(np.where(covered, column, 0.0) for column in columns)
 
     def _array(self, values: Any) -> Array:
         array = np.array(values, dtype=np.float64)
-        others = {column.shape for column in self._columns.values() if column is not None}
-        if array.ndim != 1 or others - {array.shape}:
+        if array.shape != (self._count or len(array),):
             raise ValueError("the columns of its runs are not of one length")
+        self._count = len(array)
         return array
 
 

@@ -84,7 +84,7 @@ class Resampling:
             runs = self._in_cells(np.ones(self._runs), 1)
         self._of_request = runs.sum(axis=1, keepdims=True)
         self._shares = runs / self._of_request
-        self._met = np.count_nonzero(runs) / len(runs)
+        self._met = np.count_nonzero(runs) / len(runs)  # blocks that a request comes in, on average
         linked = np.diag(runs.sum(axis=0)) - runs.T @ self._shares
         self.t = t_quantile(int(np.linalg.matrix_rank(linked, hermitian=True)))
 
@@ -120,12 +120,12 @@ class Resampling:
         return low, np.where(on_logs, values * np.exp(half), values + half)
 
     def of_quantiles(self, columns: Sequence[Array], shares: Sequence[float]) -> list[Bounds]:
-        """Return the interval of a quantile of each column: two runs that happened. NaN is an end that nobody knows.
+        """Return the interval of a quantile of each column: two runs that happened. NaN is an end that is not known.
 
-        Between two neighbours in order of size lies the true quantile unless the share of the runs below is
-        off by more than t standard errors. These come from how far the blocks are off in that share, and are
-        those that the quantile's own share would have: beyond a tail are too few runs to go by their spread.
-        (Francisco and Fuller, "Quantile estimation with a complex survey design", Annals of Statistics 19, 1991.)
+        The true quantile may lie between two neighbours in order of size where the share of the runs up to there
+        is within t standard errors of its own share (Francisco and Fuller, "Quantile estimation with a complex
+        survey design", Annals of Statistics 19, 1991). The error comes from how far that share is off in each block,
+        and is at least as large as at the quantile's own share: few runs lie in a tail, and seem to agree.
         Whether there is an end at all is a matter of the number of runs alone: `runs_needed`.
         """
         runs, below, q = self._runs, np.arange(1, self._runs), np.asarray(shares)[:, None]

@@ -161,12 +161,17 @@ def test_lower_may_be_better() -> None:
     assert verdict(rise, rise.p, higher_is_better=False) == WORSE
 
 
-def test_no_interval_is_no_verdict() -> None:
-    """One value a side whose spread is not known is not compared."""
-    found = difference(Side((1.0,)), Side((2.0,)), alike=True)
+@pytest.mark.parametrize("bounds", [(math.nan, math.nan), (0.9, math.nan), (math.nan, 1.1)])
+def test_no_interval_is_no_verdict(bounds: tuple[float, float]) -> None:
+    """One value a side whose spread is not known, at one end or at both, has no p and is not compared."""
+    for before, after in (
+        (Side((1.0,), bounds), Side((2.0,), (1.9, 2.1))),
+        (Side((2.0,), (1.9, 2.1)), Side((1.0,), bounds)),
+    ):
+        found = difference(before, after, alike=True)
 
-    assert math.isnan(found.p)
-    assert verdict(found, found.p, higher_is_better=True) == NOT_COMPARABLE
+        assert math.isnan(found.p)
+        assert verdict(found, found.p, higher_is_better=True) == NOT_COMPARABLE
 
 
 def test_many_pairs_are_corrected_for() -> None:
