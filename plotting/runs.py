@@ -55,23 +55,22 @@ class Runs:
         self._columns: dict[str, Array | None] = {}
         self._count = 0  # runs, once a column is read
 
-    def column(self, name: str) -> Array | None:
-        """Return a column, one value a run; None where it was not measured in each.
+    def columns(self, *names: str) -> tuple[Array, ...] | str:
+        """Return these columns, one value a run; or why the first is missing that was not measured in each run.
 
         Raises:
-            ValueError: it has more or fewer values than another column.
+            ValueError: one has more or fewer values than another.
         """
+        found = {name: column for name in names if (column := self._column(name)) is not None}
+        missing = [name for name in names if name not in found]
+        return reason(self._runs, missing[0]) if missing else tuple(found[name] for name in names)
+
+    def _column(self, name: str) -> Array | None:
         if name not in self._columns:
             values = self._runs.get(name)
             known = isinstance(values, list) and len(values) > 0 and None not in values
             self._columns[name] = self._array(values) if known else None
         return self._columns[name]
-
-    def columns(self, *names: str) -> tuple[Array, ...] | str:
-        """Return these columns, or why the first one that is missing is."""
-        found = {name: column for name in names if (column := self.column(name)) is not None}
-        missing = [name for name in names if name not in found]
-        return reason(self._runs, missing[0]) if missing else tuple(found.values())
 
     @cached_property
     def energy(self) -> tuple[Array, ...] | str:

@@ -54,8 +54,9 @@ class Sampled:
 
     def __call__(self, record: Record) -> Result:
         """Return (value, reason)."""
-        found = self.parts(Runs(record))
-        return (None, found) if isinstance(found, str) else (found.value(), "")
+        with np.errstate(all="ignore"):  # what is not finite is for the table to say
+            found = self.parts(Runs(record))
+            return (None, found) if isinstance(found, str) else (found.value(), "")
 
 
 @dataclass(frozen=True)

@@ -38,8 +38,9 @@ def over_one(share: float) -> str:
 
 def bandwidth_share(record: Record) -> float | str:
     """Return what `mbu` is before it is judged, or why it cannot be computed."""
-    found = _share(Runs(record))
-    return found if isinstance(found, str) else found.value()
+    with np.errstate(all="ignore"):
+        found = _share(Runs(record))
+        return found if isinstance(found, str) else found.value()
 
 
 def _share(runs: Runs) -> Totals | str:

@@ -188,6 +188,16 @@ def test_columns_of_unlike_length_are_an_error() -> None:
         METRICS["tokens_per_sec"].compute(made)
 
 
+def test_sums_beyond_a_float_are_infinite() -> None:
+    """Runs whose sum is beyond a float warn of nothing, and give what is left of a ratio to infinity."""
+    made = known()
+    for column in ("latency_s", "decode_s", "energy_j"):
+        made["runs"][column] = [1.7e308] * 10
+
+    assert (value("tokens_per_sec", made), value("joules_per_token", made)) == (0.0, math.inf)
+    assert value("mbu", made) == 0.0
+
+
 def test_runs_under_the_coverage_bring_neither_joules_nor_tokens() -> None:
     """A run covered to 94.9% enters no metric of energy, with joules, window, tokens and photographs; 95% does."""
     made = known()
