@@ -2,6 +2,7 @@
 
     load      saves -> Records, the only reader; survives bad files and names them
     metrics   METRICS: name, label, unit, direction, formula
+    formulas  what they compute, with `energies` and `utilisation`; `runs` reads a Record's runs
     stats     quantiles and intervals of runs; `sampling` draws those of a Record's metrics
     frame     Records -> one table: deduplicated within a series, ordered, labelled
     sections  the table -> its parts by kind of work: unlike work is shown and ranked apart

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import ndtr, ndtri, stdtr
+from scipy.special import ndtr, ndtri, stdtr, stdtridf
 
 from plotting.stats import LEVEL, UNKNOWN, Bounds, t_quantile
 
@@ -89,7 +89,7 @@ def difference(before: Side, after: Side, *, alike: bool) -> Difference:
     if variances[0].freedom == 0:
         low, high = within
         return Difference(ratio, low, high, _p_of_bounds(ratio, within), math.nan, SINGLE)
-    error, freedom = _welch(variances, before, after, alike=variances[0] is variances[1])
+    error, freedom = _error(variances, before, after, alike=variances[0] is variances[1])
     half = t_quantile(freedom) * error
     bounds, p = (ratio * math.exp(-half), ratio * math.exp(half)), _p_of_t(math.log(ratio), error, freedom)
     if not math.isnan(within[0] + within[1]):  # a session of few runs is worse known than the spread of others says
@@ -154,14 +154,20 @@ def _pooled(groups: Iterable[tuple[float, ...]]) -> _Variance:
     return _Variance(squares / freedom if freedom else math.nan, freedom)
 
 
-def _welch(variances: Sequence[_Variance], before: Side, after: Side, *, alike: bool) -> tuple[float, float]:
-    """Return the standard error of the log ratio and its degrees of freedom, by Welch and Satterthwaite."""
+def _error(variances: Sequence[_Variance], before: Side, after: Side, *, alike: bool) -> tuple[float, float]:
+    """Return the standard error of the log ratio and its degrees of freedom.
+
+    Sides that share no spread reach as far as their own intervals together, as in `_of_runs`. Welch's degrees of
+    freedom are too many for so few sessions: at three a side their 95% miss up to 6%, at five beside two up to 10%.
+    """
     parts = [variances[0].value / len(before.sessions), variances[1].value / len(after.sessions)]
-    total = sum(parts)
-    if alike or total == 0:
-        return math.sqrt(total), variances[0].freedom
-    weighed = sum(part**2 / variance.freedom for part, variance in zip(parts, variances, strict=True))
-    return math.sqrt(total), total**2 / weighed
+    error = math.sqrt(sum(parts))
+    if alike or error == 0:
+        return error, variances[0].freedom
+    reach = math.hypot(
+        *(t_quantile(side.freedom) * math.sqrt(part) for side, part in zip(variances, parts, strict=True))
+    )
+    return error, float(stdtridf(0.5 + LEVEL / 2, reach / error))
 
 
 def _of_runs(before: Side, after: Side) -> Bounds:
@@ -180,9 +186,11 @@ def _of_runs(before: Side, after: Side) -> Bounds:
 
 def _p_of_bounds(ratio: float, bounds: Bounds) -> float:
     """Return the p that a normal estimate has whose interval reaches as far towards 1 as this one."""
+    if math.isnan(sum(bounds)):
+        return math.nan
     half = math.log(ratio / bounds[0]) if ratio > 1 else math.log(bounds[1] / ratio)
-    if math.isnan(half) or half <= 0:  # of runs that are all alike there is no half, but for rounding
-        return half if math.isnan(half) else float(ratio == 1)
+    if half <= 0:  # of runs that are all alike there is none, but for rounding
+        return float(ratio == 1)
     return float(2 * ndtr(-abs(math.log(ratio)) / half * ndtri(0.5 + LEVEL / 2)))
 
 

@@ -9,15 +9,15 @@ import pandas as pd
 
 from benchmarks.record import MEASURED
 from plotting import series
-from plotting.formulas import bandwidth_share, over_one
 from plotting.load import LONGEST_NAME
 from plotting.metrics import METRICS, SAMPLED
 from plotting.sampling import spreads
 from plotting.stats import UNKNOWN
+from plotting.utilisation import bandwidth_share, over_one
 
 if TYPE_CHECKING:
-    from plotting.formulas import Record
     from plotting.load import Entry, Saves
+    from plotting.runs import Record
 
 STUDY_DEVICES = ("Dell Pro Max GB10", "Jetson Thor", "Jetson AGX Orin")
 STUDY_MODELS = ("Gemma3N", "InternVL2-2B", "InternVL2-2B (2.5-MPO)", "LLaVA", "Moondream2", "Phi", "SmolVLM2")

@@ -9,27 +9,22 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from plotting.formulas import (
-    count,
+from plotting.energies import (
     decode_energy_per_token,
-    field,
     from_energy,
-    gigabytes,
-    mbu,
     net_uncertainty_per_token,
     phase_energy,
-    quantile_of,
-    rate,
-    total_rate,
     uncertainty,
     uncertainty_per_token,
 )
+from plotting.formulas import count, field, gigabytes, quantile_of, rate, total_rate
 from plotting.sampling import Sampled
+from plotting.utilisation import mbu
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from plotting.formulas import Record, Result
+    from plotting.runs import Record, Result
 
 
 ROUNDING = 1e-9

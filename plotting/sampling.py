@@ -1,49 +1,62 @@
-"""From the runs of a Record to the 95% interval of each metric that is made of runs."""
+"""From the runs of a Record to the value of each metric that is made of runs, and its 95% interval."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from plotting import stats
+from plotting.runs import Record, Result, Runs, section, totals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from plotting.stats import Bounds
-
-Record = dict[str, Any]
+    from plotting.stats import Array, Bounds
 
 
 @dataclass(frozen=True)
 class Totals:
     """A metric that is `formula` of the totals of these columns: one value a run in each."""
 
-    columns: list[list[float]]
+    columns: tuple[Array, ...]
     formula: Callable[..., Any]
+
+    def value(self) -> float:
+        """Return the metric's value."""
+        return float(self.formula(*totals(self.columns)))
 
 
 @dataclass(frozen=True)
 class Order:
     """A metric that is the quantile `q` of the runs."""
 
-    values: list[float]
+    column: Array
     q: float
+
+    def value(self) -> float | None:
+        """Return the metric's value."""
+        return stats.quantile(self.column.tolist(), self.q)
 
 
 @dataclass(frozen=True)
 class Sampled:
-    """A formula of the runs: Record -> (value, reason), with the parts that its interval is drawn from."""
+    """A formula of the runs: Record -> (value, reason).
 
-    compute: Callable[[Record], tuple[float | None, str]]
-    parts: Callable[[Record], Totals | Order]
+    Attributes:
+        parts: what its value and its interval are made of, or why there is no value.
+    """
 
-    def __call__(self, record: Record) -> tuple[float | None, str]:
+    parts: Callable[[Runs], Totals | Order | str]
+
+    def __call__(self, record: Record) -> Result:
         """Return (value, reason)."""
-        return self.compute(record)
+        with np.errstate(all="ignore"):  # what is not finite is for the table to say
+            found = self.parts(Runs(record))
+            return (None, found) if isinstance(found, str) else (found.value(), "")
 
 
 @dataclass(frozen=True)
@@ -56,37 +69,42 @@ class Spread:
 
 def spreads(record: Record, values: Mapping[str, float], formulas: Mapping[str, Sampled]) -> dict[str, Spread]:
     """Return {metric: spread} of the metrics that have a value and are made of runs; {} of too few runs."""
-    requests = (record.get("runs") or {}).get("request") or []
+    requests = section(record, "runs").get("request") or []
     if len(requests) < stats.LEAST_RUNS:
         return {}
-    runs = stats.Resampling(requests)
-    known = {name: formula.parts(record) for name, formula in formulas.items() if math.isfinite(values[name])}
-    columns = {name: _columns(part, values[name]) for name, part in known.items()}
-    stacked = [column for found in columns.values() for column in found]
-    if not stacked:
+    runs, sampling = Runs(record), stats.Resampling(requests)
+    with np.errstate(all="ignore"):  # what is not finite is no bound
+        parts = {name: formula.parts(runs) for name, formula in formulas.items() if math.isfinite(values[name])}
+        orders = {name: part for name, part in parts.items() if isinstance(part, Order)}
+        sums = {name: part for name, part in parts.items() if isinstance(part, Totals)}
+        return _of_orders(orders, sampling) | _of_totals(sums, values, sampling)
+
+
+def _of_orders(parts: Mapping[str, Order], sampling: stats.Resampling) -> dict[str, Spread]:
+    if not parts:
         return {}
-    draws, found, at = runs.totals(stats.stack(stacked)), {}, 0
-    for name, part in known.items():
-        drawn, at = draws[:, at : at + len(columns[name])].T, at + len(columns[name])
-        found[name] = _spread(part, values[name], runs, drawn)
+    columns, shares = [part.column for part in parts.values()], [part.q for part in parts.values()]
+    found = {}
+    for name, bounds in zip(parts, sampling.of_quantiles(columns, shares), strict=True):
+        runs = parts[name].column.tolist()
+        blocks = (stats.quantile(runs[first:last], parts[name].q) for first, last in pairwise(sampling.edges))
+        found[name] = Spread(bounds, tuple(middle for middle in blocks if middle is not None))
     return found
 
 
-def _columns(part: Totals | Order, value: float) -> list[list[float]]:
-    if isinstance(part, Totals):
-        return part.columns
-    return [[1.0 if run <= value else 0.0 for run in part.values]]
-
-
-def _spread(part: Totals | Order, value: float, runs: stats.Resampling, drawn: stats.Array) -> Spread:
-    if isinstance(part, Order):
-        middles = [stats.quantile(block, part.q) for block in runs.by_block(part.values)]
-        bounds = runs.of_quantile(part.values, part.q, drawn[0])
-        return Spread(bounds, tuple(middle for middle in middles if middle is not None))
-    sums = [[sum(block) for block in runs.by_block(column)] for column in part.columns]
-    with np.errstate(all="ignore"):
-        blocks = [float(part.formula(*map(np.float64, totals))) for totals in zip(*sums, strict=True)]
-        return Spread(
-            runs.around(value, np.asarray(part.formula(*drawn))),
-            tuple(block for block in blocks if math.isfinite(block)),
-        )
+def _of_totals(
+    parts: Mapping[str, Totals], values: Mapping[str, float], sampling: stats.Resampling
+) -> dict[str, Spread]:
+    """Return the spreads of metrics of totals: columns that several are made of are drawn once."""
+    if not parts:
+        return {}
+    columns = {id(column): column for part in parts.values() for column in part.columns}
+    drawn = dict(zip(columns, sampling.totals([*columns.values()]), strict=True))
+    blocks = dict(zip(columns, sampling.in_blocks([*columns.values()]), strict=True))
+    draws = np.array([part.formula(*(drawn[id(column)] for column in part.columns)) for part in parts.values()])
+    lows, highs = sampling.around(np.array([values[name] for name in parts]), draws)
+    found = {}
+    for (name, part), low, high in zip(parts.items(), lows.tolist(), highs.tolist(), strict=True):
+        in_blocks = part.formula(*(blocks[id(column)] for column in part.columns))
+        found[name] = Spread((low, high), tuple(in_blocks[np.isfinite(in_blocks)].tolist()))
+    return found

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from benchmarks import roofline
-from plotting import formulas
+from plotting import utilisation
 from tests import product
 from tests.test_imports import imports
 
@@ -44,7 +45,8 @@ def test_mean_context_is_the_mean() -> None:
 def test_the_reader_counts_the_same_bytes() -> None:
     """What plotting charges a run of two sequences is its steps x the bytes of a step at its mean context."""
     sequences, prompt, image, new = 2, 17, 60, 12  # of one sequence
-    read = formulas._read(dict(TRAFFIC), sequences * new, sequences, sequences * prompt, sequences * image)
+    counts = (np.array([float(count)]) for count in (sequences * new, sequences, sequences * prompt, sequences * image))
+    [read] = utilisation.read(dict(TRAFFIC), *counts)
     a_step = roofline.bytes_per_step(TRAFFIC, sequences, roofline.mean_context(prompt + image, new))
 
     assert read == pytest.approx((new - 1) * a_step)

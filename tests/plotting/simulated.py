@@ -62,11 +62,11 @@ class Bench:
     def rate(self, latencies: Array) -> Bounds:
         """Return the interval of runs a second."""
         runs = stats.Resampling(self.taken)
-        drawn = runs.totals(stats.stack([np.ones(self.runs), latencies]))
-        return runs.around(self.runs / float(latencies.sum()), drawn[:, 0] / drawn[:, 1])
+        count, seconds = runs.totals([np.ones(self.runs), latencies])
+        [low], [high] = runs.around(np.array([self.runs / latencies.sum()]), (count / seconds)[None])
+        return float(low), float(high)
 
     def quantile(self, latencies: Array, q: float) -> Bounds:
         """Return the interval of a quantile of latency."""
-        runs, values = stats.Resampling(self.taken), latencies.tolist()
-        at_or_below = latencies <= (stats.quantile(values, q) or 0.0)
-        return runs.of_quantile(values, q, runs.totals(stats.stack([at_or_below]))[:, 0])
+        [bounds] = stats.Resampling(self.taken).of_quantiles([latencies], [q])
+        return bounds

@@ -50,16 +50,29 @@ def test_no_difference_is_rarely_called_one(sessions: int, others: int, apart: f
     assert sum(word != WITHIN_NOISE for word in found) <= 0.05 * PAIRS
 
 
-def test_devices_of_unlike_spread_are_rarely_called_different() -> None:
-    """Two devices, one of which varies four times as much from session to session, are told apart wrongly in 5%."""
-    calm, wild = Bench(apart=0.01), Bench(apart=0.04, chance=np.random.default_rng(1))
-    calm_sides, wild_sides = (bench.sessions(PAIRS * 3).reshape(PAIRS, 3, -1) for bench in (calm, wild))
+@pytest.mark.parametrize(("calm", "wild"), [(3, 3), (5, 2), (2, 5), (5, 3)])
+@pytest.mark.parametrize("times", [2, 4])
+def test_devices_of_unlike_spread_are_rarely_called_different(calm: int, wild: int, times: int) -> None:
+    """Of 5,000 pairs of devices, one of which varies 2 or 4 times as much, at most 5% are told apart wrongly."""
+    chance, pairs = np.random.default_rng(20261124), 5000
+    before = np.exp(0.01 * chance.standard_normal((pairs, calm)))
+    after = np.exp(0.01 * times * chance.standard_normal((pairs, wild)))
     drawn = [
-        difference(calm.side(*one), wild.side(*other), alike=False)
-        for one, other in zip(calm_sides, wild_sides, strict=True)
+        difference(Side(tuple(one)), Side(tuple(other)), alike=False)
+        for one, other in zip(before.tolist(), after.tolist(), strict=True)
     ]
 
-    assert sum(verdict(one, one.p, higher_is_better=True) != WITHIN_NOISE for one in drawn) <= 0.06 * PAIRS
+    assert sum(not found.low <= 1 <= found.high for found in drawn) <= 0.05 * pairs
+    assert all((found.p < 0.05) == (not found.low <= 1 <= found.high) for found in drawn)
+
+
+def test_unlike_spreads_by_hand() -> None:
+    """Each side reaches as far as its own interval, 4.303 standard errors of three sessions, and both together."""
+    before, after = (100.0, 101.0, 102.0), (110.0, 130.0, 120.0)
+    spread = np.log([before, after]).std(axis=1, ddof=1)
+    found = difference(Side(before), Side(after), alike=False)
+
+    assert found.high == pytest.approx(found.ratio * math.exp(4.302653 * math.hypot(*spread) / math.sqrt(3)), rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -148,12 +161,17 @@ def test_lower_may_be_better() -> None:
     assert verdict(rise, rise.p, higher_is_better=False) == WORSE
 
 
-def test_no_interval_is_no_verdict() -> None:
-    """One value a side whose spread is not known is not compared."""
-    found = difference(Side((1.0,)), Side((2.0,)), alike=True)
+@pytest.mark.parametrize("bounds", [(math.nan, math.nan), (0.9, math.nan), (math.nan, 1.1)])
+def test_no_interval_is_no_verdict(bounds: tuple[float, float]) -> None:
+    """One value a side whose spread is not known, at one end or at both, has no p and is not compared."""
+    for before, after in (
+        (Side((1.0,), bounds), Side((2.0,), (1.9, 2.1))),
+        (Side((2.0,), (1.9, 2.1)), Side((1.0,), bounds)),
+    ):
+        found = difference(before, after, alike=True)
 
-    assert math.isnan(found.p)
-    assert verdict(found, found.p, higher_is_better=True) == NOT_COMPARABLE
+        assert math.isnan(found.p)
+        assert verdict(found, found.p, higher_is_better=True) == NOT_COMPARABLE
 
 
 def test_many_pairs_are_corrected_for() -> None:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plotting.formulas import NOT_SAID
 from plotting.metrics import METRICS, shown
+from plotting.runs import NOT_SAID
 from plotting.stats import quantile
 from tests.factory import NO_SENSOR, record
 
@@ -177,6 +177,25 @@ def test_one_hole_in_a_column_is_no_value() -> None:
     made["runs"]["reasons"]["ttft_s"] = WHY
 
     assert METRICS["ttft_p50_s"].compute(made) == (None, WHY)
+
+
+def test_columns_of_unlike_length_are_an_error() -> None:
+    """A column that has fewer values than the others gives no number, which would be of other runs, but an error."""
+    made = known()
+    made["runs"]["latency_s"] = [0.5]
+
+    with pytest.raises(ValueError, match="the columns of its runs are not of one length"):
+        METRICS["tokens_per_sec"].compute(made)
+
+
+def test_sums_beyond_a_float_are_infinite() -> None:
+    """Runs whose sum is beyond a float warn of nothing, and give what is left of a ratio to infinity."""
+    made = known()
+    for column in ("latency_s", "decode_s", "energy_j"):
+        made["runs"][column] = [1.7e308] * 10
+
+    assert (value("tokens_per_sec", made), value("joules_per_token", made)) == (0.0, math.inf)
+    assert value("mbu", made) == 0.0
 
 
 def test_runs_under_the_coverage_bring_neither_joules_nor_tokens() -> None:

@@ -13,6 +13,7 @@ import pytest
 from plotting import stats, tables
 from plotting.metrics import BOUNDS, SAMPLED
 from plotting.sampling import spreads
+from tests import product
 from tests.factory import record, unmeasured
 from tests.plotting import made
 from tests.plotting.simulated import Bench
@@ -46,6 +47,50 @@ def test_quantiles_are_covered(q: float) -> None:
     assert 0.92 <= share([bench.quantile(session, q) for session in bench.sessions(SESSIONS)], truth) <= 0.98
 
 
+@pytest.mark.parametrize("runs", [16, 20, 24, 30])
+def test_few_runs_cover_the_rate(runs: int) -> None:
+    """Of 2,000 sessions of so few runs over 12 requests the intervals of at least 90% hold the true rate."""
+    bench = Bench(runs, noise=0.3)
+    truth = runs / float(bench.times.sum() * math.exp(bench.noise**2 / 2))
+
+    assert share([bench.rate(session) for session in bench.sessions(SESSIONS)], truth) >= 0.90
+
+
+@pytest.mark.parametrize("noise", [0.03, 0.3])
+@pytest.mark.parametrize("runs", [8, 12, 16, 20, 24, 30])
+def test_few_runs_know_their_median(runs: int, noise: float) -> None:
+    """Sessions of so few runs over 12 requests all have both ends of a median, and at least 90% hold the true one."""
+    bench = Bench(runs, noise=noise)
+    truth = float(np.quantile(Bench(runs, noise=noise, memory=0).sessions(10_000), 0.5))
+    found = [bench.quantile(session, 0.5) for session in bench.sessions(SESSIONS)]
+
+    assert share(found, truth) >= 0.90
+    assert not np.isnan(found).any()
+
+
+@pytest.mark.parametrize("q", [0.95, 0.99])
+def test_a_tail_that_is_known_is_covered(q: float) -> None:
+    """With just the runs that a tail needs, all of 500 sessions have both ends, and at least 90% hold the true one."""
+    runs = stats.runs_needed(q)
+    bench = Bench(runs, noise=0.3)
+    truth = float(np.quantile(Bench(runs, noise=0.3, memory=0).sessions(2000), q))
+    found = [bench.quantile(session, q) for session in bench.sessions(500)]
+
+    assert share(found, truth) >= 0.90
+    assert not np.isnan(found).any()
+
+
+def test_where_intervals_break() -> None:
+    """README's limits: 20 runs that remember 0.8 of the one before hold the rate in 82%, and the median in 89%."""
+    bench = Bench(20, noise=0.3, memory=0.8)
+    sessions = bench.sessions(SESSIONS)
+    rate = 20 / float(bench.times.sum() * math.exp(bench.noise**2 / 2))
+    median = float(np.quantile(Bench(20, noise=0.3, memory=0).sessions(10_000), 0.5))
+
+    assert share([bench.rate(session) for session in sessions], rate) == pytest.approx(0.82, abs=0.03)
+    assert share([bench.quantile(session, 0.5) for session in sessions], median) == pytest.approx(0.89, abs=0.03)
+
+
 def test_what_requests_differ_by_is_no_noise() -> None:
     """Where requests take unlike times and nothing else varies, the rate has no spread: each keeps its share."""
     bench = Bench(96, noise=0.0)
@@ -76,12 +121,56 @@ def test_ends_of_a_quantile_are_runs() -> None:
     assert low < float(np.median(session)) < high
 
 
-def test_few_runs_do_not_know_their_p95() -> None:
-    """Thirty runs have no upper end of p95: no run of them is known to lie above it."""
-    bench = Bench(30)
-    [session] = bench.sessions(1)
+@pytest.mark.parametrize(("q", "runs"), [(0.95, 72), (0.99, 368)])
+def test_a_tail_needs_so_many_runs(q: float, runs: int) -> None:
+    """One run fewer than `runs_needed` leaves a tail's end open, and so many do not, whatever the runs are."""
+    assert stats.runs_needed(q) == stats.runs_needed(1 - q) == runs
+    for requests, memory in ((1, 0.0), (4, 0.5), (12, 0.9)):
+        for count in (runs - 1, runs):
+            [session] = Bench(count, requests, memory=memory).sessions(1)
+            low, high = Bench(count, requests).quantile(session, q)
+            assert (math.isnan(low), math.isnan(high)) == (False, count < runs)
 
-    assert math.isnan(bench.quantile(session, 0.95)[1])
+
+def test_as_many_runs_are_needed_as_independent_ones_would_be() -> None:
+    """Of `runs_needed` independent runs the largest lies below the true p95 in at most 2.5%, of one fewer in more."""
+    runs = stats.runs_needed(0.95)
+
+    assert 0.95**runs <= 0.025 < 0.95 ** (runs - 1)
+    assert stats.runs_needed(0.5) == stats.LEAST_RUNS
+
+
+@pytest.mark.parametrize("q", [0.5, 0.95])
+def test_a_quantile_by_its_definition(q: float) -> None:
+    """The ends are those of all runs between which the share below is within t standard errors, block by block."""
+    bench = Bench(120, requests=5, noise=0.1)
+    [session] = bench.sessions(1)
+    block = np.arange(120) // 12
+    held = []
+    for count, threshold in enumerate(sorted(session)[:-1], start=1):
+        below = session <= threshold
+        expected = np.array([np.mean(below[np.arange(120) % 5 == request]) for request in bench.taken])
+        apart = [float((below - expected)[block == number].sum()) for number in range(10)]
+        error = math.sqrt(sum(each**2 for each in apart) * 10 / 9) / 120
+        error *= max(1.0, math.sqrt(q * (1 - q) / (count / 120 * (1 - count / 120))))
+        if abs(count / 120 - q) <= stats.t_quantile(9) * error:
+            held.append(count)
+
+    assert bench.quantile(session, q) == (sorted(session)[held[0] - 1], sorted(session)[held[-1]])
+
+
+def test_blocks_that_no_request_links_are_not_compared() -> None:
+    """Two rounds of 12 requests in four blocks are two comparisons of two blocks, not one of four."""
+    assert stats.Resampling(list(range(12)) * 2).t == pytest.approx(4.302653)
+    assert stats.Resampling([0] * 24).t == pytest.approx(3.182446)
+
+
+def test_readme_says_how_many_runs_a_quantile_needs() -> None:
+    """README has the runs that any interval, and the upper ends of p95 and p99, need."""
+    p95, p99 = map(stats.runs_needed, (0.95, 0.99))
+    sentence = f"the upper end of a p95 takes {p95}, of a p99 {p99}"
+
+    assert sentence in " ".join((product.ROOT / "README.md").read_text().split())
 
 
 @pytest.mark.parametrize("requests", [[0] * 8, [0, 1] * 4, list(range(12)), [0] * 7 + [1], [3, 1, 1, 3, 1, 1, 3, 1, 1]])
@@ -89,8 +178,7 @@ def test_any_requests_have_an_interval(requests: list[int]) -> None:
     """From eight runs on there is an interval, whatever requests they took, also ones that came once."""
     runs = stats.Resampling(requests)
     values = np.arange(1.0, len(requests) + 1)
-    drawn = runs.totals(stats.stack([values]))[:, 0]
-    low, high = runs.around(float(values.sum()), drawn)
+    [low], [high] = runs.around(np.array([values.sum()]), runs.totals([values]))
 
     assert 0 < low < values.sum() < high < math.inf
 
