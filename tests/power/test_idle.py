@@ -10,8 +10,9 @@ import pytest
 
 from benchmarks.record import faults
 from tests import product
+from tests.processes import workers
 from tests.test_end_to_end import WATTS, trace
-from tests.test_interruptions import saves, workers, written
+from tests.test_interruptions import saves, written
 
 if TYPE_CHECKING:
     from pathlib import Path
