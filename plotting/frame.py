@@ -10,7 +10,7 @@ import pandas as pd
 from benchmarks.record import MEASURED
 from plotting import series
 from plotting.formulas import bandwidth_share, over_one
-from plotting.load import LONGEST_NAME
+from plotting.load import LONGEST_NAME, clean
 from plotting.metrics import METRICS, SAMPLED
 from plotting.sampling import spreads
 from plotting.stats import UNKNOWN
@@ -178,7 +178,7 @@ def _facts(entry: Entry) -> dict[str, Any]:
         "invalid": _invalid(record),
         "doubts": _doubts(record),
         **_sample(record),
-        "save": entry.save.name,
+        "save": clean(entry.save.name),
         "datetime": entry.datetime,
         "record": record,  # for `export`, which needs each run
     }
