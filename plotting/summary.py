@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from benchmarks.record import MEASURED
 from plotting import facts
 from plotting.findings import CATEGORIES, Place, eligible, observations, ranked_apart, ranking
-from plotting.frame import STATISTICAL_ONLY
 from plotting.metrics import METRICS, shown
+from plotting.row import STATISTICAL_ONLY
 from plotting.sections import sections
 
 if TYPE_CHECKING:

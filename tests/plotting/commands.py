@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from plotting.__main__ import main
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pytest
 
 
@@ -22,3 +24,10 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     assert "Traceback" not in err
     [sentence] = err.splitlines()
     return str(sentence)
+
+
+def exported(folder: Path, *formats: str) -> Path:
+    """Export the saves of a folder through the command line, and return where to."""
+    out = folder / "plots"
+    assert main(["--results", str(folder), "--out", str(out), f"--export={','.join(formats)}"]) == 0
+    return out

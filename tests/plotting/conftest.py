@@ -71,3 +71,14 @@ def results(tmp_path: Path) -> Path:
     made.on(folder, [record("phi")])
     made.on(folder, [record("phi", latency_s=0.25)], label="Dell")
     return folder
+
+
+@pytest.fixture
+def saves(tmp_path: Path) -> Path:
+    """Return a folder of a save: measured pairs with and without joules, a failed one, and one never attempted."""
+    folder = tmp_path / "results"
+    partly = record("phi", "fp16", runs=3)
+    partly["runs"]["energy_j"][1] = None
+    partly["runs"]["energy_coverage"][1] = 0.5
+    made.on(folder, [partly, record("llava", "fp16", power_w=None), unmeasured("llava", "bf16")])
+    return folder
