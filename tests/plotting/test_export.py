@@ -78,7 +78,7 @@ def test_what_is_written_is_what_is_read(saves: Path, name: str) -> None:
 
 
 def test_a_pair_has_its_metrics_and_why_one_is_missing(saves: Path) -> None:
-    """A row of the pairs holds the frame's metrics; a missing one is null, with its reason beside it."""
+    """A row of the pairs holds the frame's metrics; its interval, where known; a missing one is null, with why."""
     found = {(row["model"], row["precision"]): row for row in lines(exported(saves, "jsonl") / "pairs.jsonl")}
     table = made.table(saves)
     measured = made.row(table, "Phi", "fp16")
@@ -90,6 +90,8 @@ def test_a_pair_has_its_metrics_and_why_one_is_missing(saves: Path) -> None:
     }
     assert (llava["joules_per_token"], llava["joules_per_token_reason"]) == (None, "no sensor here")
     assert llava["tokens_per_sec_reason"] is None
+    assert llava["tokens_per_sec_low"] <= llava["tokens_per_sec"] <= llava["tokens_per_sec_high"]
+    assert (phi["tokens_per_sec_low"], phi["tokens_per_sec_high"]) == (None, None)  # of three runs
     assert (phi["runs"], phi["failed_runs"], phi["finite_logits"]) == (3, 0, True)
 
 
