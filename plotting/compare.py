@@ -123,7 +123,10 @@ def _line(
         return replace(line, why="no ratio to figures that are not above 0", verdict=NOT_COMPARABLE), None
     same = bool((rows.iloc[0][SERIES] == before.iloc[0][SERIES]).all())
     drawn = _side(before, metric, others), _side(rows, metric, others)
-    difference = differences.difference(*drawn, alike=same)
+    try:
+        difference = differences.difference(*drawn, alike=same)
+    except OverflowError:
+        return replace(line, why="no ratio of these figures is finite", verdict=NOT_COMPARABLE), None
     line = _with(line, difference, differences.ranks(*drawn))
     apart = same and len(values) + len(old) > 2 and sides.apart(rows, before)
     return replace(line, basis=f"{line.basis}, {APART}") if apart else line, difference

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from benchmarks.record import MEASURED
 from plotting.formulas import bandwidth_share, over_one
 from plotting.load import LONGEST_NAME, clean
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 ALIASES = {"InternVL": "InternVL2-2B"}
 STATISTICAL_ONLY = "statistical only"
+SIDES = ("low", "high")
 PHASES = ("preprocess", "vision", "prefill", "decode")
 
 
@@ -58,10 +61,15 @@ def _spreads(record: Record, values: dict[str, Any]) -> dict[str, Any]:
 
     Beside them stands `blocks`: {metric: its value in each block of time}.
     """
-    found = spreads(record, values, SAMPLED)
+    with np.errstate(over="ignore", invalid="ignore"):  # of a damaged save, whose bounds are then not finite
+        found = spreads(record, values, SAMPLED)
     bounds = {name: found[name].bounds if name in found else UNKNOWN for name in SAMPLED}
-    sides = {f"{name}_{side}": bounds[name][place] for name in SAMPLED for place, side in enumerate(("low", "high"))}
+    sides = {f"{name}_{side}": _finite_or_nan(bounds[name][at]) for name in SAMPLED for at, side in enumerate(SIDES)}
     return sides | {"blocks": {name: spread.blocks for name, spread in found.items()}}
+
+
+def _finite_or_nan(value: float) -> float:
+    return value if math.isfinite(value) else math.nan
 
 
 def _facts(entry: Entry) -> dict[str, Any]:

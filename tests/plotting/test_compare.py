@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
 
-from plotting import compare
+from plotting import compare, formats
 from tests.factory import NO_SENSOR, record, unmeasured
 from tests.plotting import made
 
@@ -213,3 +214,28 @@ def test_pairs_are_in_the_studys_order(tmp_path: Path) -> None:
 
     assert list(dict.fromkeys(line.pair for line in found)) == ["Gemma3N bf16", "Phi bf16", "SmolVLM2 bf16"]
     assert len(found) == 3 * 2 * len(compare.COMPARED)
+
+
+def test_figures_beyond_all_measure_are_no_crash(tmp_path: Path) -> None:
+    """A damaged save whose times no float can add up is compared as far as it goes, without a warning or a crash."""
+    damaged = record("phi")
+    damaged["runs"]["latency_s"] = [1e308, *(0.5 + 0.01 * run for run in range(9))]
+    steady = record("phi")
+    steady["runs"]["latency_s"] = [0.5 + 0.01 * run for run in range(10)]
+    found = lines(tmp_path, [steady], [damaged])
+
+    assert cell(found, "b").verdict in ("worse", "not comparable")
+    assert cell(found, "b", "ttft_p50_s").verdict == "within noise"
+    json.loads(formats.as_json(found), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+
+
+def test_a_workload_that_is_not_recorded_is_said(tmp_path: Path) -> None:
+    """A Record without its number of tokens is called so, on its device's label and where the sides differ."""
+    lost = record("phi")
+    lost["workload"] |= {"hash": "another", "new_tokens": None}
+    line = cell(lines(tmp_path, [record("phi")], [lost]), "b")
+
+    assert (line.device, line.why) == (
+        "Jetson Thor (tokens not recorded)",
+        "differs in workload (new tokens 16, none)",
+    )
