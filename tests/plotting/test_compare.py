@@ -219,12 +219,13 @@ def test_pairs_are_in_the_studys_order(tmp_path: Path) -> None:
 def test_figures_beyond_all_measure_are_no_crash(tmp_path: Path) -> None:
     """A damaged save whose times no float can add up is compared as far as it goes, without a warning or a crash."""
     damaged = record("phi")
-    damaged["runs"]["latency_s"] = [1e308, *(0.5 + 0.01 * run for run in range(9))]
     steady = record("phi")
-    steady["runs"]["latency_s"] = [0.5 + 0.01 * run for run in range(10)]
+    steady["runs"]["latency_s"] = [0.5, 0.59, 0.43, 0.59, 0.46, 0.48, 0.57, 0.48, 0.51, 0.41]
+    damaged["runs"]["latency_s"] = [0.5, 0.59, 0.43, 0.59, 1.7e308, 0.48, 0.57, 0.48, 0.51, 0.41]
     found = lines(tmp_path, [steady], [damaged])
 
     assert cell(found, "b").verdict in ("worse", "not comparable")
+    assert cell(found, "b", "latency_p50_s").why == "no ratio of these figures is finite"
     assert cell(found, "b", "ttft_p50_s").verdict == "within noise"
     json.loads(formats.as_json(found), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
 

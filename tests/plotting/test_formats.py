@@ -132,11 +132,8 @@ def test_long_names_of_sides_are_numbered(tmp_path: Path) -> None:
 def test_a_pair_that_no_save_measured_is_one_row(tmp_path: Path) -> None:
     """A pair without a value anywhere is one row with a note of each save's word, not a row for each metric."""
     lost = unmeasured("llava", "bf16", "did not fit")
-    text = formats.as_table(
-        compare.lines(
-            {"a": made.one(tmp_path / "a", record("phi"), lost), "b": made.one(tmp_path / "b", record("phi"))}
-        )
-    )
+    tables = {"a": made.one(tmp_path / "a", record("phi"), lost), "b": made.one(tmp_path / "b", record("phi"))}
+    text = formats.as_table(compare.lines(tables), 120)
 
     assert [row for row in text.splitlines() if row.startswith("LLaVA")] == ["LLaVA bf16 [1]"]
     assert f"[1] a: did not fit: {lost['message']}; b: not in this save" in text.splitlines()
@@ -174,4 +171,4 @@ def test_failed_runs_and_throttling_stand_below(tmp_path: Path) -> None:
         built["counts"] |= {"planned": 12, "attempted": 12, "failed": 2}
     tables = {"a": made.one(tmp_path / "a", record("phi"), record("llava")), "b": made.one(tmp_path / "b", *odd)}
 
-    assert "b, LLaVA bf16, Phi bf16: 2 of 12 runs failed." in formats.as_table(compare.lines(tables)).splitlines()
+    assert "b, LLaVA bf16, Phi bf16: 2 of 12 runs failed." in formats.as_table(compare.lines(tables), 120).splitlines()
