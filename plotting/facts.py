@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from benchmarks.record import MEASURED
-from plotting.frame import NEVER, STATISTICAL_ONLY, differences
+from plotting.frame import NEVER, differences
+from plotting.row import STATISTICAL_ONLY
 
 WORDS = 12
 """So many words of a reason stand in a figure."""

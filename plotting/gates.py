@@ -14,14 +14,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from plotting.differences import NOT_COMPARABLE, WORSE
+from plotting.facts import brief
 from plotting.metrics import METRICS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from plotting.compare import Line
 
 FORM = re.compile(r"\s*(?P<metric>\w+)\s*(?P<sign><|>)\s*(?P<percent>[+-]?\d+(\.\d*)?|[+-]?\.\d+)\s*(?P<unit>%?)\s*")
+COUNTED = "runs"
 EXAMPLE = "--fail-if 'tokens_per_sec<-5%'"
 
 
@@ -60,11 +62,16 @@ def parse(text: str) -> Gate:
     name, sign, percent = found["metric"], found["sign"], float(found["percent"])
     if name not in METRICS:
         near = difflib.get_close_matches(name, METRICS, n=3, cutoff=0.4)
-        there = ", ".join(near or [name for name in METRICS if METRICS[name].higher_is_better is not None])
+        there = ", ".join(near or [name for name in METRICS if _has_limits(name)])
         raise BadGate(f"--fail-if {text!r}: there is no metric {name!r}; type one of {there}.")
     better = METRICS[name].higher_is_better
     if better is None:
         raise BadGate(f"--fail-if {text!r}: neither more nor less of {name} is better; type another metric's gate.")
+    if not _has_limits(name):
+        raise BadGate(
+            f"--fail-if {text!r}: {name} is a count, mostly 0, and has no change in percent; a pair without a good run "
+            f"fails any gate, such as {EXAMPLE}."
+        )
     right = f"type --fail-if '{name}{'<-' if better else '>'}{abs(percent):g}%'."
     if not found["unit"]:
         raise BadGate(f"--fail-if {text!r} has no percent sign, and a limit is a change in percent; {right}")
@@ -76,6 +83,10 @@ def parse(text: str) -> Gate:
     return Gate(name, percent + 0.0)
 
 
+def _has_limits(name: str) -> bool:
+    return METRICS[name].higher_is_better is not None and METRICS[name].unit != COUNTED
+
+
 def failures(gates: Sequence[Gate], found: Sequence[Line]) -> list[str]:
     """Return a sentence for each failure; none where all gates are passed."""
     return [f"--fail-if '{gate}': {failure}." for gate in gates for failure in _failures(gate, found)]
@@ -84,18 +95,24 @@ def failures(gates: Sequence[Gate], found: Sequence[Line]) -> list[str]:
 def _failures(gate: Gate, found: Sequence[Line]) -> Iterator[str]:
     lines = [line for line in found if line.metric == gate.metric]
     baseline = {line.pair: line for line in lines if line.save == lines[0].save}
-    judged = 0
-    for line in lines:
-        if baseline[line.pair] is line or baseline[line.pair].value is None:
-            continue
-        judged += 1
-        if line.value is None or line.verdict == NOT_COMPARABLE:
-            yield f"{line.pair}, {line.save}: could not be judged ({line.why.removeprefix(f'{NOT_COMPARABLE}: ')})"
-        elif gate.broken_by(line):
+    judged = [line for line in lines if line.save != lines[0].save and baseline[line.pair].value is not None]
+    unknown = [line for line in judged if line.verdict == NOT_COMPARABLE]
+    for line in judged:
+        if gate.broken_by(line):
             yield f"{line.pair}, {line.save}: {_change(line)}"
-    if not judged:
-        why = "; ".join(dict.fromkeys(f"{line.pair}, {line.save}: {line.why}" for line in lines if line.why))
-        yield f"no pair could be judged ({why})"
+    for (save, why), pairs in _by_reason(unknown).items():
+        yield f"{pairs}, {save}: could not be judged ({why})"
+    for (save, why), pairs in _by_reason([] if judged else baseline.values()).items():
+        yield f"no pair could be judged: {save} has no value of {pairs} ({why})"
+
+
+def _by_reason(lines: Iterable[Line]) -> dict[tuple[str, str], str]:
+    """Return {(side, why): its pairs}, so that each reason is said once; a save's own words are cut short."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for line in lines:
+        why = brief(line.why) if line.value is None else line.why
+        found.setdefault((line.save, why), []).append(line.pair)
+    return {key: ", ".join(pairs) for key, pairs in found.items()}
 
 
 def _change(line: Line) -> str:

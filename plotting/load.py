@@ -55,10 +55,10 @@ def load(paths: list[Path]) -> Saves:
         try:
             entries = _entries(path, saves.problems)
         except _Unreadable as problem:
-            saves.problems.append(f"{_clean(str(path))}: {problem}")
+            saves.problems.append(f"{clean(str(path))}: {problem}")
             continue
         except RecursionError:
-            saves.problems.append(f"{_clean(str(path))}: is nested too deeply; left out")
+            saves.problems.append(f"{clean(str(path))}: is nested too deeply; left out")
             continue
         if entries:
             saves.entries += entries
@@ -82,12 +82,12 @@ def _entries(path: Path, problems: list[str]) -> list[Entry]:
     entries = []
     datetime = save.get("datetime")
     for place, raw in enumerate([*records, *unmeasured]):
-        record = _clean(raw)
+        record = clean(raw)
         fault = _fault(record)
         if fault:
-            problems.append(f"{_clean(str(path))}: entry {place + 1} {fault}; left out")
+            problems.append(f"{clean(str(path))}: entry {place + 1} {fault}; left out")
         else:
-            when = _clean(datetime) if isinstance(datetime, str) else ""
+            when = clean(datetime) if isinstance(datetime, str) else ""
             entries.append(Entry(path, when, device, brought_up(record)))
     if not entries and not benchmarks and not unmeasured:
         raise _Unreadable("holds no benchmark; left out")
@@ -115,7 +115,7 @@ def _parse(path: Path) -> dict[str, Any]:
 def _device(save: dict[str, Any]) -> dict[str, Any] | None:
     machine = save.get("machine_info")
     device = machine.get("device") if isinstance(machine, dict) else None
-    cleaned = _clean(device)
+    cleaned = clean(device)
     if not isinstance(cleaned, dict) or not isinstance(cleaned.get("label"), str) or not cleaned["label"]:
         return None
     return cleaned | {"label": cleaned["label"][:LONGEST_NAME]}
@@ -140,13 +140,13 @@ def _fault(raw: object) -> str | None:
     return None
 
 
-def _clean(value: Any) -> Any:
+def clean(value: Any) -> Any:
     """Return `value` with every text printable and of bounded length: it goes to terminals and figures."""
     if isinstance(value, str):
         printable = "".join(c if not unicodedata.category(c).startswith("C") else " " for c in value)
         return " ".join(printable.split())[:LONGEST_TEXT]
     if isinstance(value, list):
-        return value if all(type(item) in (int, float) for item in value) else [_clean(item) for item in value]
+        return value if all(type(item) in (int, float) for item in value) else [clean(item) for item in value]
     if isinstance(value, dict):
-        return {str(key): _clean(item) for key, item in value.items()}
+        return {str(key): clean(item) for key, item in value.items()}
     return value

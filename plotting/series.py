@@ -7,6 +7,7 @@ workload x power scope. Rows here are dicts of one Record's facts, as `frame` ma
 
 from __future__ import annotations
 
+import math
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -116,14 +117,18 @@ def _in_words(condition: str, row: Row, among: Sequence[Row]) -> str:
 def _workload_in_words(row: Row, among: Sequence[Row]) -> str:
     parts = []
     if len({other["new_tokens"] for other in among}) > 1:
-        parts.append(f"{row['new_tokens']:.0f} tokens")
+        parts.append(_counted(row["new_tokens"], "{:.0f} tokens", "tokens"))
     if len({other["batch_size"] for other in among}) > 1:
-        parts.append(f"batch {row['batch_size']:.0f}")
+        parts.append(_counted(row["batch_size"], "batch {:.0f}", "batch"))
     size = (row["new_tokens"], row["batch_size"])
     alike = {other["workload_hash"] for other in among if (other["new_tokens"], other["batch_size"]) == size}
     if len(alike) > 1:
         parts.append(f"workload {row['workload_hash'][: _digits(alike, 6)]}")
     return ", ".join(parts)
+
+
+def _counted(value: float, form: str, noun: str) -> str:
+    return f"{noun} not recorded" if math.isnan(value) else form.format(value)
 
 
 def _digits(values: Iterable[str], least: int = 7) -> int:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from benchmarks.record import MEASURED
 from plotting import facts
 from plotting.findings import CATEGORIES, Place, eligible, observations, ranked_apart, ranking
-from plotting.frame import STATISTICAL_ONLY
 from plotting.metrics import METRICS, shown
+from plotting.row import STATISTICAL_ONLY
 from plotting.sections import sections
 
 if TYPE_CHECKING:
@@ -127,13 +127,12 @@ def _interval(row: pd.Series, metric: Metric) -> str:
     return "-" if "-" in (low, high) else f"{low} to {high}"
 
 
-def aligned(cells: Sequence[Sequence[str]], left: int = 2, *, notes: bool = False) -> list[str]:
-    """Return rows as lines: the first `left` columns, and the last where it holds `notes`, to the left."""
+def aligned(cells: Sequence[Sequence[str]], left: int = 2) -> list[str]:
+    """Return rows as lines, the first `left` columns to the left and the others to the right."""
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    last = len(widths) - 1 if notes else len(widths)
     return [
         "  ".join(
-            cell.ljust(width) if place < left or place == last else cell.rjust(width)
+            cell.ljust(width) if place < left else cell.rjust(width)
             for place, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in cells

@@ -11,14 +11,14 @@ import pandas as pd
 from benchmarks.record import MEASURED
 from benchmarks.sections import Runs
 from plotting import series
-from plotting.metrics import METRICS
+from plotting.metrics import BOUNDS, METRICS
 from plotting.tables import CONDITIONS, IDENTITY, WHOLE
 
 TEXT, COUNT, NUMBER, TRUTH = "string", "Int64", "float64", "boolean"
 """pandas' names of the types of columns; NaN is the null of NUMBER."""
 STATE = ("status", "reason", "planned", "attempted")
 OF_METRICS = tuple(column for name in METRICS for column in (name, f"{name}_reason"))
-PAIRS = (*IDENTITY, *STATE, *OF_METRICS, *CONDITIONS)
+PAIRS = (*IDENTITY, *STATE, *OF_METRICS, *CONDITIONS, *BOUNDS)
 """Columns of a pair. `<metric>_reason` says why a measured pair lacks the metric; `reason` why the whole pair does."""
 OF_RUNS = tuple(name for name in get_type_hints(Runs) if name != "reasons")
 RUNS = (*IDENTITY, *series.CONDITIONS, "save", "datetime", *OF_RUNS)

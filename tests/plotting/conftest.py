@@ -12,6 +12,8 @@ from tests.plotting import made
 from tests.plotting.drawing import draw, lay_out
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
     from matplotlib.figure import Figure
 
@@ -60,3 +62,23 @@ def sized(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     make = {"small": made.small, "large": made.large}[request.param]
     table = made.with_intervals(make(tmp_path_factory.mktemp(request.param)))
     return Drawn(table, {name: lay_out(draw(name, table)) for name in FIGURES})
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """Return a folder of two saves, 0001_thor and 0002_dell."""
+    folder = tmp_path / "results"
+    made.on(folder, [record("phi")])
+    made.on(folder, [record("phi", latency_s=0.25)], label="Dell")
+    return folder
+
+
+@pytest.fixture
+def saves(tmp_path: Path) -> Path:
+    """Return a folder of a save: measured pairs with and without joules, a failed one, and one never attempted."""
+    folder = tmp_path / "results"
+    partly = record("phi", "fp16", runs=3)
+    partly["runs"]["energy_j"][1] = None
+    partly["runs"]["energy_coverage"][1] = 0.5
+    made.on(folder, [partly, record("llava", "fp16", power_w=None), unmeasured("llava", "bf16")])
+    return folder

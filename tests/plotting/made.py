@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from plotting import frame, load
+from plotting.metrics import METRICS
 from tests.factory import record, save, unmeasured
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ MODELS = {
 }
 """Id -> label, in the study's order."""
 PRECISIONS = ("fp16", "bf16")
+ENERGY = ("joules_per_token", "energy_uncertainty", "avg_power_watts", "tps_per_watt", "joules_per_image")
 OUT_OF_MEMORY = "gemma3n-fp16: all 10 runs failed, first with RuntimeError: out of memory"
 FAILED = (THOR, "Gemma3N", "fp16")
 NEVER = ("Laptop", "Phi", "fp16")
@@ -138,3 +140,26 @@ def row(built: pd.DataFrame, model: str = "SmolVLM2", precision: str = "bf16", d
     found = built[(built["model"] == model) & (built["precision"] == precision) & (built["device"] == device)]
     assert len(found) == 1
     return found.iloc[0]
+
+
+def known() -> Record:
+    """Return a Record of ten runs: 0.5 s, 16 tokens, 20 J each; no two metrics of one unit are equal by chance."""
+    made = record(memory_kind="unified", planned=12)
+    made["memory"] |= {"vram_avg_bytes": 5_000_000_000, "vram_peak_bytes": 5_500_000_000}
+    made["counts"] |= {"attempted": 12, "failed": 2}
+    made["runs"]["images"] = [2] * 10
+    made["runs"]["ttft_s"] = [0.1 + 0.01 * index for index in range(10)]
+    made["runs"]["decode_s"] = [0.4] * 10
+    made["power"]["uncertainty"] = [
+        {"name": "statistical", "relative": 0.03, "source": "spread of the samples"},
+        {"name": "gain", "relative": 0.04, "source": "data sheet"},
+    ]
+    made["power"] |= {"idle_before_w": 9.5, "idle_after_w": 10.5}
+    return made
+
+
+def value(name: str, built: Record) -> float:
+    """Return a metric that must be there."""
+    found, reason = METRICS[name].compute(built)
+    assert found is not None, reason
+    return found

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -57,11 +55,11 @@ def changed(section: str, field: str, value: object) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("other", "words"),
     [
-        (changed("checkpoint", "weights", "random"), "weights"),
-        (changed("checkpoint", "name", "Phi-3"), "checkpoint"),
-        (changed("checkpoint", "revision", "c" * 40), "revision"),
-        (changed("workload", "hash", "another"), "workload"),
-        (changed("engine", "name", "compiled"), "engine"),
+        (changed("checkpoint", "weights", "random"), "weights (mini, random)"),
+        (changed("checkpoint", "name", "Phi-3"), f"checkpoint ({record('phi')['checkpoint']['name']}, Phi-3)"),
+        (changed("checkpoint", "revision", "c" * 40), "revision (none, cccccccccccc)"),
+        (changed("workload", "hash", "another"), "workload (its hash)"),
+        (changed("engine", "name", "compiled"), "engine (eager, compiled)"),
     ],
 )
 def test_unlike_work_has_no_ratio(tmp_path: Path, other: dict[str, Any], words: str) -> None:
@@ -70,33 +68,37 @@ def test_unlike_work_has_no_ratio(tmp_path: Path, other: dict[str, Any], words: 
 
     for metric in compare.COMPARED:
         line = cell(found, "b", metric)
-        assert (line.ratio, line.why) == (None, f"not comparable: {words} differ")
+        assert (line.ratio, line.why) == (None, f"differs in {words}")
         assert line.value is not None
 
 
 def test_all_that_differs_is_named(tmp_path: Path) -> None:
-    """Where several things differ, all are named."""
-    other = changed("checkpoint", "weights", "random")
-    other["workload"]["hash"] = "another"
+    """Where several things differ, all are named, with what each side has."""
+    other = record("phi", new_tokens=32)
+    other["checkpoint"]["weights"] = "random"
+    other["workload"] |= {"batch_size": 4, "prompts": ["What?"], "images": [{"name": "a.jpg", "sha256": "f" * 64}]}
 
-    assert cell(lines(tmp_path, [record("phi")], [other]), "b").why == "not comparable: weights, workload differ"
+    assert cell(lines(tmp_path, [record("phi")], [other]), "b").why == (
+        "differs in weights (mini, random), workload (new tokens 16, 32, batch 1, 4, photographs, prompts)"
+    )
 
 
 @pytest.mark.parametrize(
     ("other", "words", "barred"),
     [
-        (changed("power", "scope", "module"), "power scope", {"joules_per_token", "avg_power_watts"}),
-        (changed("memory", "kind", "unified"), "what counts as RAM", {"avg_ram_gb"}),
+        (changed("power", "scope", "module"), "power scope (gpu, module)", {"joules_per_token", "avg_power_watts"}),
+        (changed("power", "scope_mismatch", True), "scope mismatch (no, yes)", {"joules_per_token", "avg_power_watts"}),
+        (changed("memory", "kind", "unified"), "what counts as RAM (host, unified)", {"avg_ram_gb"}),
     ],
 )
 def test_unlike_sensors_bar_only_their_own_ratios(
     tmp_path: Path, other: dict[str, Any], words: str, barred: set[str]
 ) -> None:
-    """Another power scope bars the ratios of energy, another kind of memory those of RAM, and neither any other."""
+    """What the sensor covers bars the ratios of energy, another kind of memory those of RAM, and neither any other."""
     found = [line for line in lines(tmp_path, [record("phi")], [other]) if line.save == "b"]
 
     assert {line.metric for line in found if line.ratio is None} == barred
-    assert {line.why for line in found if line.ratio is None} == {f"not comparable: {words} differ"}
+    assert {line.why for line in found if line.ratio is None} == {f"differs in {words}"}
 
 
 def side(folder: Path, *sessions: tuple[int, float]) -> pd.DataFrame:
@@ -110,15 +112,13 @@ def side(folder: Path, *sessions: tuple[int, float]) -> pd.DataFrame:
 
 
 def test_sessions_that_were_not_in_turn_are_said(tmp_path: Path) -> None:
-    """Where all sessions of one side came before those of the other the note says so, and what to do instead."""
+    """Where all sessions of one side came before those of the other the basis of the verdict says so."""
     block = {"a": side(tmp_path / "a", (1, 0.5), (2, 0.51)), "b": side(tmp_path / "b", (3, 0.5), (4, 0.51))}
     turns = {"a": side(tmp_path / "c", (1, 0.5), (3, 0.51)), "b": side(tmp_path / "d", (2, 0.5), (4, 0.51))}
     found, in_turn = compare.lines(block), compare.lines(turns)
 
     assert cell(found, "b").basis == "2 + 2 sessions, not in turn"
     assert cell(in_turn, "b").basis == "2 + 2 sessions"
-    assert "not in turn: all sessions of one side came before" in formats.as_table(found)
-    assert "make them in turn, A B A B A B." in formats.as_table(found)
 
 
 def test_a_side_is_the_geometric_mean_of_its_sessions(tmp_path: Path) -> None:
@@ -138,11 +138,8 @@ def test_rows_that_cannot_be_right_are_not_compared(tmp_path: Path) -> None:
     over["roofline"]["bandwidth_bytes_per_s"] = 1e6
     found = lines(tmp_path, [record("phi")], [odd], [over])
 
-    assert (cell(found, "b").verdict, cell(found, "b").why) == (
-        "not comparable",
-        "not comparable: outputs are not finite",
-    )
-    assert cell(found, "c").why.startswith("not comparable: MBU would be ")
+    assert (cell(found, "b").verdict, cell(found, "b").why) == ("not comparable", "outputs are not finite")
+    assert cell(found, "c").why.startswith("MBU would be ")
 
 
 def test_what_differs_beside_is_said(tmp_path: Path) -> None:
@@ -153,10 +150,35 @@ def test_what_differs_beside_is_said(tmp_path: Path) -> None:
         "a": made.one(tmp_path / "a", record("phi"), power_mode="30W"),
         "b": made.one(tmp_path / "b", newer, power_mode="MAXN"),
     }
-    found = compare.lines(tables)
+    line = cell(compare.lines(tables), "b")
 
-    assert cell(found, "b").ratio == 1
-    assert "b differs from a in power mode: 30W, MAXN; torch: 2.14.1, 2.15.0." in formats.as_table(found).splitlines()
+    assert (line.ratio, line.differs) == (1, "power mode: 30W, MAXN; torch: 2.14.1, 2.15.0")
+
+
+def test_what_differs_between_sessions_of_a_side_is_said(tmp_path: Path) -> None:
+    """Versions that differ within a side are all named, also where both sides have the same two."""
+    mixed = {name: [record("phi"), record("phi", latency_s=0.51)] for name in "ab"}
+    for first, second in mixed.values():
+        first["engine"]["versions"]["torch"], second["engine"]["versions"]["torch"] = "2.14.1", "2.15.0"
+    tables = {
+        name: pd.concat([made.one(tmp_path / f"{name}{at}", built) for at, built in enumerate(records)])
+        for name, records in mixed.items()
+    }
+
+    assert cell(compare.lines(tables), "b").differs == "torch: 2.14.1 and 2.15.0, 2.14.1 and 2.15.0"
+
+
+def test_what_is_to_be_known_of_a_side_is_said(tmp_path: Path) -> None:
+    """Runs that failed or were never made, and throttling, stand beside the figures of a side; nothing else does."""
+    odd = record("phi", planned=20)
+    odd["counts"] |= {"attempted": 12, "failed": 2}
+    odd["health"]["throttled"] = ["thermal"]
+    found = lines(tmp_path, [record("phi")], [odd])
+
+    assert cell(found, "a").remark == ""
+    assert cell(found, "b").remark == (
+        "2 of 12 runs failed; stopped after 12 of 20 runs; slowed down by the device (thermal)"
+    )
 
 
 def test_missing_pairs_are_said(tmp_path: Path) -> None:
@@ -164,7 +186,8 @@ def test_missing_pairs_are_said(tmp_path: Path) -> None:
     found = lines(tmp_path, [record("phi"), unmeasured("llava", "bf16")], [record("smolvlm2"), record("llava")])
 
     assert (cell(found, "b").value, cell(found, "b").why) == (None, "not in this save")
-    assert cell(found, "a", pair="LLaVA bf16").why == "failed"
+    failed = unmeasured("llava", "bf16")["message"]
+    assert cell(found, "a", pair="LLaVA bf16").why == f"failed: {failed}"
     assert cell(found, "b", pair="LLaVA bf16").why == "baseline: failed"
     assert cell(found, "a", pair="SmolVLM2 bf16").why == "not in this save"
     assert cell(found, "b", pair="SmolVLM2 bf16").why == "not in the baseline"
@@ -177,7 +200,7 @@ def test_a_missing_sensor_is_said(tmp_path: Path) -> None:
 
     assert (cell(found, "a", "joules_per_token").value, cell(found, "a", "joules_per_token").why) == (None, NO_SENSOR)
     assert cell(found, "b", "joules_per_token").ratio is None
-    assert cell(found, "b", "joules_per_token").why == f"baseline: {NO_SENSOR}"
+    assert cell(found, "b", "joules_per_token").why == "the baseline has none"
     assert cell(found, "b", "tokens_per_sec").ratio == pytest.approx(1.0)
 
 
@@ -193,70 +216,27 @@ def test_pairs_are_in_the_studys_order(tmp_path: Path) -> None:
     assert len(found) == 3 * 2 * len(compare.COMPARED)
 
 
-@pytest.fixture
-def mixed(tmp_path: Path) -> list[compare.Line]:
-    """Return a comparison with ratios, a missing sensor and a missing pair, with odd names in it."""
-    tables = {
-        "a": made.one(tmp_path / "a", record("phi"), label="=Board|1"),
-        "b": made.one(tmp_path / "b", record("phi", latency_s=0.25, power_w=None), record("llava"), label="Board 2"),
-    }
-    return compare.lines(tables)
+def test_figures_beyond_all_measure_are_no_crash(tmp_path: Path) -> None:
+    """A damaged save whose times no float can add up is compared as far as it goes, without a warning or a crash."""
+    damaged = record("phi")
+    steady = record("phi")
+    steady["runs"]["latency_s"] = [0.5, 0.59, 0.43, 0.59, 0.46, 0.48, 0.57, 0.48, 0.51, 0.41]
+    damaged["runs"]["latency_s"] = [0.5, 0.59, 0.43, 0.59, 1.7e308, 0.48, 0.57, 0.48, 0.51, 0.41]
+    found = lines(tmp_path, [steady], [damaged])
+
+    assert cell(found, "b").verdict in ("worse", "not comparable")
+    assert cell(found, "b", "latency_p50_s").why == "no ratio of these figures is finite"
+    assert cell(found, "b", "ttft_p50_s").verdict == "within noise"
+    json.loads(formats.as_json(found), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
 
 
-def test_json_is_the_lines(mixed: list[compare.Line]) -> None:
-    """The JSON is the lines, with null where nothing was measured."""
-    found = json.loads(formats.as_json(mixed))
+def test_a_workload_that_is_not_recorded_is_said(tmp_path: Path) -> None:
+    """A Record without its number of tokens is called so, on its device's label and where the sides differ."""
+    lost = record("phi")
+    lost["workload"] |= {"hash": "another", "new_tokens": None}
+    line = cell(lines(tmp_path, [record("phi")], [lost]), "b")
 
-    assert found == [vars(line) for line in mixed]
-    assert {"value": None, "ratio": None, "why": NO_SENSOR}.items() <= next(
-        line for line in found if (line["save"], line["metric"], line["value"]) == ("b", "joules_per_token", None)
-    ).items()
-
-
-def test_csv_is_the_lines(mixed: list[compare.Line]) -> None:
-    """The CSV has a row for each line, empty where nothing was measured, and no cell that a spreadsheet runs."""
-    rows = list(csv.DictReader(io.StringIO(formats.as_csv(mixed))))
-
-    assert len(rows) == len(mixed)
-    for row, line in zip(rows, mixed, strict=True):
-        assert (row["pair"], row["metric"], row["why"]) == (line.pair, line.metric, line.why)
-        assert (row["value"] == "") == (line.value is None)
-        assert (row["ratio"] == "") == (line.ratio is None)
-        assert float(row["value"] or 0) == pytest.approx(line.value or 0)
-    assert {row["device"] for row in rows} == {"'=Board|1", "Board 2", ""}
-
-
-def test_the_table_has_a_column_for_each_save(mixed: list[compare.Line]) -> None:
-    """The table has a row for each pair and metric, with values, ratios, a dash where nothing is, and the reason."""
-    header, *rows = formats.as_table(mixed).splitlines()
-
-    assert header.split() == ["pair", "metric", "a", "b", "notes"]
-    [speed] = [row for row in rows if "Phi bf16" in row and "Throughput (tokens/s)" in row]
-    words = "32.0 64.0 (x 2.000) 2.000 to 2.000, better b: single session"
-    assert speed.split()[4:] == words.split()
-    [joules] = [row for row in rows if "Phi bf16" in row and "Energy per token" in row]
-    assert joules.split()[5:] == ["(J/token)", "1.25", "-", "b:", *NO_SENSOR.split()]
-    [missing] = [row for row in rows if "LLaVA bf16" in row and "Throughput" in row]
-    assert missing.endswith("a: not in this save; b: not in the baseline")
-
-
-def test_a_pair_that_no_save_measured_is_one_row(tmp_path: Path) -> None:
-    """A pair without a value anywhere is one row with each save's word, not a row for each metric."""
-    found = lines(tmp_path, [record("phi"), unmeasured("llava", "bf16", "did not fit")], [record("phi")])
-
-    [row] = [row for row in formats.as_table(found).splitlines() if row.startswith("LLaVA")]
-    assert row.split("  ")[0] == "LLaVA bf16"
-    assert "did not fit" in row
-    assert "not in this save" in row
-
-
-def test_markdown_is_a_whole_table(mixed: list[compare.Line]) -> None:
-    """The Markdown is one table: header, rule, rows of as many cells; then what is to be known of it, as a list."""
-    table, _, remarks = formats.as_markdown(mixed).partition("\n\n")
-    rows = table.splitlines()
-
-    assert rows[0] == "| pair | metric | a | b | notes |"
-    assert rows[1] == "| --- | --- | --- | --- | --- |"
-    assert {row.replace(r"\|", "").count("|") for row in rows} == {6}
-    assert any("64.0 (x 2.000)" in row for row in rows)
-    assert remarks.startswith("- b differs from a in device: =Board\\|1, Board 2.\n- single session: ")
+    assert (line.device, line.why) == (
+        "Jetson Thor (tokens not recorded)",
+        "differs in workload (new tokens 16, none)",
+    )

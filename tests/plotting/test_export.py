@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import math
-import re
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +16,9 @@ from plotting.__main__ import EXPORTS, main
 from plotting.export import action, rows
 from plotting.metrics import METRICS
 from tests import product
-from tests.factory import record, unmeasured
+from tests.factory import record
 from tests.plotting import made
+from tests.plotting.commands import exported
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,42 +63,24 @@ READERS: dict[str, Callable[[Path, pd.DataFrame], pd.DataFrame]] = {
 }
 
 
-@pytest.fixture
-def study(tmp_path: Path) -> Path:
-    """Return a folder of saves: measured pairs with and without joules, a failed one, and one never attempted."""
-    folder = tmp_path / "results"
-    partly = record("phi", "fp16", runs=3)
-    partly["runs"]["energy_j"][1] = None
-    partly["runs"]["energy_coverage"][1] = 0.5
-    made.on(folder, [partly, record("llava", "fp16", power_w=None), unmeasured("llava", "bf16")])
-    return folder
-
-
-def exported(folder: Path, *formats: str) -> Path:
-    """Export the saves of a folder through the command line, and return where to."""
-    out = folder / "plots"
-    assert main(["--results", str(folder), "--out", str(out), f"--export={','.join(formats)}"]) == 0
-    return out
-
-
 @pytest.mark.parametrize("name", READERS)
-def test_what_is_written_is_what_is_read(study: Path, name: str) -> None:
+def test_what_is_written_is_what_is_read(saves: Path, name: str) -> None:
     """Pairs and runs read back from a file are those of the frame: every value, every null and every type."""
     if name == "parquet":
         pytest.importorskip("pyarrow", reason="needs pyarrow: pip install pyarrow")
-    table = made.table(study)
+    table = made.table(saves)
     expected = {"pairs": rows.pairs(table), "runs": rows.runs(table, [])}
-    out = exported(study, name)
+    out = exported(saves, name)
 
     assert {path.name for path in out.iterdir()} == {f"pairs.{name}", f"runs.{name}"}
     for which, like in expected.items():
         pd.testing.assert_frame_equal(READERS[name](out / f"{which}.{name}", like), like)
 
 
-def test_a_pair_has_its_metrics_and_why_one_is_missing(study: Path) -> None:
-    """A row of the pairs holds the frame's metrics; a missing one is null, with its reason beside it."""
-    found = {(row["model"], row["precision"]): row for row in lines(exported(study, "jsonl") / "pairs.jsonl")}
-    table = made.table(study)
+def test_a_pair_has_its_metrics_and_why_one_is_missing(saves: Path) -> None:
+    """A row of the pairs holds the frame's metrics; its interval, where known; a missing one is null, with why."""
+    found = {(row["model"], row["precision"]): row for row in lines(exported(saves, "jsonl") / "pairs.jsonl")}
+    table = made.table(saves)
     measured = made.row(table, "Phi", "fp16")
 
     assert len(found) == len(table) == 4
@@ -108,12 +90,14 @@ def test_a_pair_has_its_metrics_and_why_one_is_missing(study: Path) -> None:
     }
     assert (llava["joules_per_token"], llava["joules_per_token_reason"]) == (None, "no sensor here")
     assert llava["tokens_per_sec_reason"] is None
+    assert llava["tokens_per_sec_low"] <= llava["tokens_per_sec"] <= llava["tokens_per_sec_high"]
+    assert (phi["tokens_per_sec_low"], phi["tokens_per_sec_high"]) == (None, None)  # of three runs
     assert (phi["runs"], phi["failed_runs"], phi["finite_logits"]) == (3, 0, True)
 
 
-def test_pairs_without_a_run_are_rows_of_nulls(study: Path) -> None:
+def test_pairs_without_a_run_are_rows_of_nulls(saves: Path) -> None:
     """A failed pair and one never attempted have their status and reason, and null for whatever was not measured."""
-    found = {(row["model"], row["precision"]): row for row in lines(exported(study, "jsonl") / "pairs.jsonl")}
+    found = {(row["model"], row["precision"]): row for row in lines(exported(saves, "jsonl") / "pairs.jsonl")}
     failed, never = found["LLaVA", "bf16"], found["Phi", "bf16"]
 
     assert (failed["status"], failed["failed_runs"], failed["runs"]) == ("failed", 10, 0)
@@ -125,9 +109,9 @@ def test_pairs_without_a_run_are_rows_of_nulls(study: Path) -> None:
     assert never["planned"] is None
 
 
-def test_a_run_has_every_column_of_its_record(study: Path) -> None:
+def test_a_run_has_every_column_of_its_record(saves: Path) -> None:
     """A row of the runs is one good run: its series, and each column of the Record, with null where it has none."""
-    found = [row for row in lines(exported(study, "jsonl") / "runs.jsonl") if row["model"] == "Phi"]
+    found = [row for row in lines(exported(saves, "jsonl") / "runs.jsonl") if row["model"] == "Phi"]
     recorded = record("phi", "fp16", runs=3)["runs"]
 
     assert [row["energy_j"] for row in found] == [20.0, None, 20.0]
@@ -186,12 +170,12 @@ def test_no_cell_of_the_csv_is_a_formula(tmp_path: Path) -> None:
         assert {row["device"] for row in lines(out / f"{which}.jsonl")} == {FORMULA}
 
 
-def test_without_pyarrow_it_says_what_to_install(study: Path, tmp_path: Path) -> None:
+def test_without_pyarrow_it_says_what_to_install(saves: Path, tmp_path: Path) -> None:
     """Where pyarrow cannot be imported, parquet is refused in one sentence, and no file of the others is written."""
     hidden = tmp_path / "hidden"
     hidden.mkdir()
     (hidden / "pyarrow.py").write_text("raise ImportError('libarrow.so: not here')")
-    command = ["--results", str(study), "--out", str(tmp_path / "out"), "--export=csv,parquet"]
+    command = ["--results", str(saves), "--out", str(tmp_path / "out"), "--export=csv,parquet"]
     done = product.run([sys.executable, "-m", "plotting", *command], PYTHONPATH=f"{hidden}:{product.ROOT}")
 
     assert (done.returncode, done.stdout) == (2, "")
@@ -214,113 +198,11 @@ def test_an_unknown_format_is_refused(capsys: pytest.CaptureFixture[str], asked:
     assert EXPORTS == export.FORMATS
 
 
-def accepted(path: Path) -> list[dict[str, Any]]:
-    """Read a file as github-action-benchmark reads it, and hold it to more than that.
-
-    It parses strict JSON, an array of objects; name and unit are made texts and value a number (null would
-    be 0); range and extra are optional texts; an empty array is an error; charts are told apart by name.
-    A range is taken apart where it is a plus-minus and a number.
-    """
-    (array,) = lines_of_one(path)
-    assert array
-    for entry in array:
-        assert set(entry) - {"range", "extra"} == {"name", "unit", "value"}
-        assert all(isinstance(entry[key], str) for key in entry if key != "value")
-        assert type(entry["value"]) is float
-        assert math.isfinite(entry["value"])
-        if "range" in entry:
-            found = re.search(r"(?P<prefix>(\+-|±)\s*)(?P<value>\d.*)", entry["range"])
-            assert found
-            assert float(found["value"]) >= 0
-    assert len({entry["name"] for entry in array}) == len(array)
-    return list(array)
-
-
-def lines_of_one(path: Path) -> list[Any]:
-    """Return the one JSON value of a file, read strictly."""
-    text = path.read_text()
-    return [json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))]
-
-
-def test_the_action_takes_what_is_written(study: Path) -> None:
-    """Each direction's array holds its metrics alone, with their units, values and uncertainty, and no null."""
-    out = exported(study, *action.TOOLS)
-    table = made.table(study)
-    values = {}
-    for tool, bigger in action.TOOLS.items():
-        for entry in accepted(out / f"{tool}.json"):
-            device, pair, name = entry["name"].split(": ")
-            metric = METRICS[name]
-            assert (device, metric.higher_is_better, metric.unit) == ("Jetson Thor", bigger, entry["unit"])
-            values[pair, name] = entry
-    for name, metric in METRICS.items():
-        for pair in (("Phi", "fp16"), ("LLaVA", "fp16")):
-            value = made.row(table, *pair)[name]
-            charted = metric.higher_is_better is not None and not pd.isna(value)
-            assert ((" ".join(pair), name) in values) == charted
-            if charted:
-                assert values[" ".join(pair), name]["value"] == value
-    assert values["LLaVA bf16", "failed_runs"]["value"] == 10
-    assert values["LLaVA bf16", "failed_runs"]["extra"].startswith("failed: llava-bf16: all 10 runs failed")
-    assert [name for pair, name in values if pair == "LLaVA bf16"] == ["failed_runs"]
-    assert [pair for pair, _ in values if pair == "Phi bf16"] == []
-
-
-def test_the_action_gets_the_uncertainty(tmp_path: Path) -> None:
-    """Energy per token comes with its standard uncertainty as the action's range; what has none has no range."""
-    made.on(tmp_path, [record("phi")])
-    found = {
-        e["name"].rpartition(" ")[2]: e
-        for e in accepted(exported(tmp_path, *action.TOOLS) / "customSmallerIsBetter.json")
-    }
-
-    assert found["joules_per_token"]["range"] == "± 0.0125"  # 1% of 40 W x 0.5 s / 16 tokens
-    assert "range" not in found["ttft_p50_s"]
-    assert found["ttft_p50_s"]["extra"].splitlines() == [
-        "10 good runs, 0 failed", "mini weights, 16 new tokens, batch 1", "workload hash-of-16", "save 0001_thor.json",
-    ]  # fmt: skip
-
-
-def test_what_is_not_ranked_is_not_charted(tmp_path: Path) -> None:
-    """Energy of a sensor that does not cover what computed, and whatever has no finite logits, are left out."""
-    aside, odd = record("phi"), record("llava")
-    aside["power"]["scope_mismatch"] = True
-    odd["health"]["finite_logits"] = False
-    made.on(tmp_path, [aside, odd])
-    out = exported(tmp_path, *action.TOOLS)
-    names = {entry["name"].partition(": ")[2] for tool in action.TOOLS for entry in accepted(out / f"{tool}.json")}
-
-    assert "Phi bf16: tokens_per_sec" in names
-    assert not [name for name in names if "Phi" in name and ("joules" in name or "watt" in name)]
-    assert {name for name in names if "LLaVA" in name} == {"LLaVA bf16: failed_runs"}
-
-
-def test_names_do_not_break_the_actions_tables(tmp_path: Path) -> None:
-    """Backquotes and bars of a device's name, which would end the cells of a comment's table, are replaced."""
-    made.on(tmp_path, [record("phi")], label="a`b|c")
-    found = accepted(exported(tmp_path, "customBiggerIsBetter") / "customBiggerIsBetter.json")
-
-    assert found[0]["name"] == "a'b/c: Phi bf16: tokens_per_sec"
-
-
-def test_nothing_for_the_action_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Where no pair has a value of a direction, the empty file that the action refuses is not written."""
-    made.on(tmp_path, [unmeasured("phi", "bf16")])
-    out = tmp_path / "out"
-
-    assert main(["--results", str(tmp_path), "--out", str(out), "--export=customBiggerIsBetter"]) == 2
-    assert capsys.readouterr().err == (
-        "python -m plotting: --export=customBiggerIsBetter: no pair has a value for it, and github-action-benchmark "
-        "refuses an empty file; type python -m plotting --export=csv to see why each is missing.\n"
-    )
-    assert not out.exists()
-
-
-def test_export_writes_nothing_else(study: Path) -> None:
+def test_export_writes_nothing_else(saves: Path) -> None:
     """--export writes its own files alone, without the seconds that figures take; twice gives the same bytes."""
     formats = [name for name in EXPORTS if name != "parquet" or importlib.util.find_spec("pyarrow")]
-    first = {path.name: path.read_bytes() for path in exported(study, *formats).iterdir()}
-    again = {path.name: path.read_bytes() for path in exported(study, *formats).iterdir()}
+    first = {path.name: path.read_bytes() for path in exported(saves, *formats).iterdir()}
+    again = {path.name: path.read_bytes() for path in exported(saves, *formats).iterdir()}
 
     assert set(first) == {
         f"{which}.{name}" for name in formats if name in export.TABLES for which in ("pairs", "runs")

@@ -78,9 +78,9 @@ def test_every_later_side_is_judged(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("after", "why"),
     [
-        (unmeasured("phi", "bf16"), "failed"),
+        (unmeasured("phi", "bf16"), f"failed: {unmeasured('phi', 'bf16')['message']}"),
         (noisy("llava"), "not in this save"),
-        (noisy(new_tokens=32), "workload differ"),
+        (noisy(new_tokens=32), "differs in workload (new tokens 16, 32)"),
     ],
     ids=["failed", "gone", "unlike"],
 )
@@ -110,7 +110,22 @@ def test_a_gate_that_judges_nothing_fails(tmp_path: Path) -> None:
     powerless = [noisy(power_w=None)], [noisy(power_w=None)]
 
     [sentence] = failures(tmp_path, *powerless, typed=TYPED[1:])
-    assert sentence.endswith(f": no pair could be judged (Phi bf16, a: {NO_SENSOR}; Phi bf16, b: {NO_SENSOR}).")
+    assert sentence.endswith(f": no pair could be judged: a has no value of Phi bf16 ({NO_SENSOR}).")
+
+
+def test_a_reason_is_said_once_and_short(tmp_path: Path) -> None:
+    """Pairs that cannot be judged for one reason share a sentence, without what the reason says in brackets."""
+    blind = [noisy(model, power_w=None) for model in ("llava", "phi")]
+    for built in blind:
+        built["power"]["reasons"] = dict.fromkeys(built["power"]["reasons"], "no sensor (rapl: none; nvml: none)")
+    seeing = [noisy(model) for model in ("llava", "phi")]
+
+    assert failures(tmp_path / "lost", seeing, blind, typed=TYPED[1:]) == [
+        "--fail-if 'joules_per_token>5%': LLaVA bf16, Phi bf16, b: could not be judged (no sensor)."
+    ]
+    assert failures(tmp_path / "none", blind, blind, typed=TYPED[1:]) == [
+        "--fail-if 'joules_per_token>5%': no pair could be judged: a has no value of LLaVA bf16, Phi bf16 (no sensor)."
+    ]
 
 
 @pytest.mark.parametrize(
@@ -136,6 +151,7 @@ def test_a_gate_may_be_typed_with_room(text: str) -> None:
         ("joules_per_token<-5%", "less of joules_per_token is better; type --fail-if 'joules_per_token>5%'"),
         ("joules_per_token>-5%", "less of joules_per_token is better; type --fail-if 'joules_per_token>5%'"),
         ("tokens_per_sec<-100%", "can never fail: nothing falls by more than 100%; type a limit such as -5%"),
+        ("failed_runs>0%", "failed_runs is a count, mostly 0, and has no change in percent; a pair without a good run"),
         ("runs<-5%", "neither more nor less of runs is better; type another metric's gate"),
     ],
 )

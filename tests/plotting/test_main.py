@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
 from plotting.__main__ import main
 from plotting.figures import FIGURES
-from tests.factory import record, save, unmeasured
+from tests.factory import record, unmeasured
 from tests.plotting import made
+from tests.plotting.commands import refused
 
 PRODUCTS = {
     "vision_model_metrics.csv",
@@ -23,29 +21,6 @@ PRODUCTS = {
     *FIGURES,
     *(f"figures-data/{name.removesuffix('.png')}.csv" for name in FIGURES),
 }
-
-
-@pytest.fixture
-def results(tmp_path: Path) -> Path:
-    """Return a folder of two saves, 0001_thor and 0002_dell."""
-    folder = tmp_path / "results"
-    made.on(folder, [record("phi")])
-    made.on(folder, [record("phi", latency_s=0.25)], label="Dell")
-    return folder
-
-
-def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """Return the one sentence with which a command line is refused, with exit code 2 and nothing on stdout."""
-    try:
-        code = main(arguments)
-    except SystemExit as left:
-        code = int(left.code or 0)
-    out, err = capsys.readouterr()
-    assert code == 2
-    assert out == ""
-    assert "Traceback" not in err
-    [sentence] = err.splitlines()
-    return str(sentence)
 
 
 class Done(NamedTuple):
@@ -169,63 +144,6 @@ def test_a_name_that_matches_nothing_is_said(results: Path, capsys: pytest.Captu
     )
 
 
-def test_one_save_is_not_compared(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Comparing takes two saves: one alone, or one named twice, is refused with the names that there are."""
-    said = refused(capsys, "compare", "thor", "0001*", "--results", str(results))
-
-    assert "found only '0001_thor', and it takes two saves" in said
-    assert said.endswith("with names from: 0001_thor, 0002_dell.")
-
-
-@pytest.mark.parametrize("first", ["dell", "0002_dell", "0002_dell.json", "*_dell", "PATH"])
-def test_saves_are_named_in_several_ways(results: Path, capsys: pytest.CaptureFixture[str], first: str) -> None:
-    """A save is named with or without its number, by a pattern or by its path, and the first is the baseline."""
-    first = str(results / "0002_dell.json") if first == "PATH" else first
-
-    assert main(["compare", first, "thor", "--format=json", "--results", str(results)]) == 0
-    lines = [line for line in json.loads(capsys.readouterr().out) if line["metric"] == "tokens_per_sec"]
-    assert [(line["save"], line["device"], line["ratio"]) for line in lines] == [
-        ("0002_dell", "Dell", None),
-        ("0001_thor", "Jetson Thor", pytest.approx(0.5)),
-    ]
-
-
-def test_folders_are_repeatable(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Saves of one name in two folders are told apart by their paths."""
-    for name in ("a", "b"):
-        made.on(tmp_path / name, [record("phi")])
-
-    folders = ["--results", str(tmp_path / "a"), "--results", str(tmp_path / "b")]
-    assert main(["compare", "thor", *folders, "--format=csv"]) == 0
-    saves = {row["save"] for row in csv.DictReader(io.StringIO(capsys.readouterr().out))}
-    assert saves == {"0001_thor", str(tmp_path / "b" / "0001_thor.json")}
-
-
-@pytest.mark.parametrize("name", ["table", "markdown"])
-def test_formats_for_people(results: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
-    """The table, which is the default, and the Markdown show values with ratios."""
-    options = [] if name == "table" else ["--format", name]
-
-    assert main(["compare", "thor", "dell", "--results", str(results), *options]) == 0
-    out, err = capsys.readouterr()
-    assert "64.0 (x 2.000)" in out
-    assert out.startswith("|") == (name == "markdown")
-    assert err == ""
-
-
-def test_compare_names_what_it_leaves_out(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """An entry that is no Record is named on stderr, and the rest is compared all the same."""
-    path = results / "0001_thor.json"
-    content = json.loads(path.read_text())
-    content["unmeasured"].append({"note": "mine"})
-    path.write_text(json.dumps(content))
-
-    assert main(["compare", "thor", "dell", "--format=json", "--results", str(results)]) == 0
-    out, err = capsys.readouterr()
-    assert json.loads(out)
-    assert err == f"python -m plotting: {path}: entry 2 has no Record; left out\n"
-
-
 @pytest.mark.parametrize("arguments", [["--help"], ["compare", "--help"]], ids=" ".join)
 def test_help_names_every_option(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     """--help leaves with 0 and names the options of its command."""
@@ -238,98 +156,3 @@ def test_help_names_every_option(capsys: pytest.CaptureFixture[str], arguments: 
     if arguments[0] != "compare":
         own = ["--out", "--strict", "--export", "compare", "--figure-format", "--dpi", "--theme"]
     assert all(option in out for option in ("--results", *own))
-
-
-@pytest.fixture
-def sessions(tmp_path: Path) -> Path:
-    """Return a folder of three saves of each of two commits, and one of another device."""
-    folder = tmp_path / "results"
-    for name, latency in (("old", 0.5), ("new", 0.6)):
-        for number in range(3):
-            slower = 1 + number / 1000
-            save(folder / f"000{number}_{name}.json", [record("phi", latency_s=latency * slower)])
-    save(folder / "0009_orin.json", [record("phi")], label="Jetson AGX Orin")
-    return folder
-
-
-def compared(capsys: pytest.CaptureFixture[str], folder: Path, *arguments: str) -> list[dict[str, Any]]:
-    """Return the lines of tokens/s of a comparison."""
-    assert main(["compare", *arguments, "--format=json", "--results", str(folder)]) == 0
-    return [line for line in json.loads(capsys.readouterr().out) if line["metric"] == "tokens_per_sec"]
-
-
-def test_a_pattern_is_a_side_of_sessions(sessions: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Two patterns that match several like saves each are two sides, whose sessions are the units."""
-    old, new = compared(capsys, sessions, "*_old", "*_new")
-
-    assert [(line["save"], line["sessions"]) for line in (old, new)] == [("*_old", 3), ("*_new", 3)]
-    assert (new["ratio"], new["verdict"]) == (pytest.approx(5 / 6), "worse")
-    assert new["basis"] == "3 + 3 sessions"
-
-
-def test_a_pattern_alone_is_a_side_for_each_save(sessions: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """One pattern alone sets its saves beside each other."""
-    found = compared(capsys, sessions, "*_old")
-
-    assert [line["save"] for line in found] == ["0000_old", "0001_old", "0002_old"]
-
-
-def test_unlike_saves_of_a_pattern_are_sides(sessions: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A pattern that matches unlike saves is a side for each; a save stands on the first side that names it."""
-    found = compared(capsys, sessions, "0001_old", "0009*", "000[019]*")
-
-    assert [line["save"] for line in found] == ["0001_old", "0009_orin", "000[019]*"]
-    mixed = compared(capsys, sessions, "0001_old", "000[09]*")
-    assert [line["save"] for line in mixed] == ["0001_old", "0000_new", "0000_old", "0009_orin"]
-
-
-def test_one_side_is_not_compared(sessions: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Two patterns of which the first takes all saves as its sessions leave no second side, which is said."""
-    said = refused(capsys, "compare", "*_old", "0001_old", "--results", str(sessions))
-
-    assert "'*_old' stands for all of these saves as sessions of one side, and it takes two sides; type" in said
-
-
-def test_a_copy_is_no_session(sessions: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A save that was copied counts once."""
-    (sessions / "0008_old.json").write_bytes((sessions / "0000_old.json").read_bytes())
-
-    assert compared(capsys, sessions, "*_old", "*_new")[0]["sessions"] == 3
-
-
-def test_other_saves_know_the_spread(sessions: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Between two single sessions the other saves of the series tell how far sessions of one name lie apart."""
-    _, new = compared(capsys, sessions, "0000_old", "0000_new")
-
-    assert new["basis"] == "single session, spread of 4 other saves"
-    assert new["spread"] == pytest.approx(0.001 / 2**0.5, rel=0.01)  # two that lie 0.1% apart, twice
-    assert new["verdict"] == "worse"
-
-    (sessions / "0007_old.json").write_bytes((sessions / "0000_old.json").read_bytes())  # a copy is no further save
-    assert compared(capsys, sessions, "0000_old", "0000_new")[1]["basis"] == new["basis"]
-
-
-@pytest.mark.parametrize(("gate", "code"), [("tokens_per_sec<-5%", 1), ("tokens_per_sec<-20%", 0)])
-def test_a_gate_sets_the_exit_code(sessions: Path, capsys: pytest.CaptureFixture[str], gate: str, code: int) -> None:
-    """A gate that fails is said on stderr, and the exit code is 1; the comparison is printed all the same."""
-    assert main(["compare", "*_old", "*_new", "--fail-if", gate, "--results", str(sessions)]) == code
-    out, err = capsys.readouterr()
-
-    assert "26.6 (x 0.833)" in out
-    assert err.startswith(f"python -m plotting: --fail-if '{gate}': Phi bf16, *_new: -16.7% (95% interval") == (
-        code == 1
-    )
-    assert (err == "") == (code == 0)
-
-
-def test_a_gated_metric_is_shown(sessions: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A metric that is gated is compared, also one that is not compared by itself."""
-    assert main(["compare", "*_old", "*_new", "--fail-if=latency_p95_s>50%", "--results", str(sessions)]) == 0
-    assert "Latency, p95 (s)" in capsys.readouterr().out
-
-
-def test_a_bad_gate_is_bad_usage(sessions: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A gate that is none is refused before anything is read."""
-    said = refused(capsys, "compare", "*_old", "*_new", "--fail-if", "speed<5%", "--results", str(sessions))
-
-    assert said.startswith("python -m plotting: --fail-if 'speed<5%': there is no metric 'speed'; type one of ")

@@ -8,7 +8,7 @@ import pytest
 
 from plotting.metrics import METRICS
 from tests.factory import record
-from tests.plotting.test_metrics import known, value
+from tests.plotting.made import known, value
 
 
 def decoding(weights: float, rows: float, kv: float, window: tuple[float, float], batch: int) -> dict[str, Any]:
