@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from plotting.figures import layout, style
 from plotting.figures.layout import Look
-from plotting.figures.theme import LIGHT
 from plotting.metrics import METRICS
 from plotting.sections import sections
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from plotting.figures.theme import Theme
     from plotting.sections import Section
 
-NAME = "tokens_per_sec"
 COLUMNS, MANY, MOST_COLUMNS = 3, 9, 4
 """Panels a line; more than MANY models stand closer."""
 WIDTH = 3.6
@@ -48,28 +46,24 @@ class Line:
         return max(self.bar * len(self.precisions) * len(self.devices) / LANE, 0.7)
 
 
-def combined(table: pd.DataFrame, theme: Theme = LIGHT) -> Figure:
-    """Return small multiples, one a model: throughput of every device and precision, side by side."""
-    metric = METRICS[NAME]
-    heading = f"{metric.label} of every device and precision, each model on its own scale, {metric.direction}"
-    if not table[NAME].notna().any():
-        return style.nothing(heading, table, NAME, theme)
+@style.unless_empty
+def combined(table: pd.DataFrame, theme: Theme, name: str) -> Figure:
+    """Return small multiples, one a model: a metric of every device and precision, side by side."""
+    metric = METRICS[name]
     columns, lines = _lines(table)
     heights = [line.height + 0.95 for line in lines]
-    figure = style.canvas(max(9.0, 5.2 + WIDTH * columns), 1.9 + sum(heights), theme)
+    figure = style.canvas(max(9.0, 5.2 + WIDTH * columns), 0.4 + sum(heights), theme)
     grid = figure.subplots(len(lines), columns, squeeze=False, gridspec_kw={"height_ratios": heights})
-    look = Look(table, NAME, theme)
+    look = Look(table, name, theme)
     for row, line in zip(grid, lines, strict=True):
         for axes in row[len(line.models) :]:
             axes.set_axis_off()
         for axes, model in zip(row, line.models, strict=False):
             _panel(axes, line, model, look)
         row[0].set_yticks(range(len(line.devices)), [style.wrapped(name, 24) for name in line.devices], fontsize=9)
-    style.title(figure, heading, theme)
-    style.footnote(figure, table, [NAME], theme)
-    roofs = [layout.roof_mark(theme)] if table["mbu"].notna().any() else []
-    hatched = [style.doubt_patch(theme)] if layout.has(grid.flat, "hatched") else []
-    style.legend(figure, table, theme, [*roofs, *hatched])
+    own = ", each model on its own scale" if len(set(table["model"])) > 1 else ""
+    heading = f"{metric.label} of every device and precision{own}, {metric.direction}"
+    layout.finish(figure, table, look, heading, mbu=False)
     return figure
 
 
@@ -101,7 +95,7 @@ def _panel(axes: Axes, line: Line, model: str, look: Look) -> None:
         for row in rows
     ]
     points = min(8.5, line.bar * 72 * 0.78)
-    texts = [layout.words(bar, NAME, ", ", mbu=False) for bar in bars]
+    texts = [layout.words(bar, look.name, ", ", mbu=False) for bar in bars]
     end, starts = layout.scale(bars, WIDTH, [style.length(text, points) + 4 / 72 for text in texts])
     axes.set_xlim(0, end)
     axes.set_ylim(len(line.devices) - 0.5, -0.5)
@@ -122,4 +116,4 @@ def _panel(axes: Axes, line: Line, model: str, look: Look) -> None:
     if not any(bar.parts for bar in bars):
         axes.set_xticks([])
     axes.grid(axis="y", visible=False)
-    axes.set_xlabel(METRICS[NAME].axis, fontsize=9)
+    axes.set_xlabel(METRICS[look.name].axis, fontsize=9)

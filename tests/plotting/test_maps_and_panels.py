@@ -102,10 +102,12 @@ def test_a_map_of_any_metric_says_what_was_not_measured(tmp_path: Path) -> None:
 
 
 def test_precisions_are_four_panels(drawn: dict[str, Figure]) -> None:
-    """The comparison of precisions has throughput, RAM, efficiency and energy, each with its unit."""
+    """The comparison of precisions has throughput, RAM, efficiency and energy, with units and where logarithmic."""
     axes = drawn[PRECISION].axes
 
-    assert [found.get_xlabel() for found in axes] == [METRICS[name].axis for name in PANELS]
+    ends = [", logarithmic" if found.get_xscale() == "log" else "" for found in axes]
+    labels = [METRICS[name].axis + end for name, end in zip(PANELS, ends, strict=True)]
+    assert [flat(found.get_xlabel()) for found in axes] == labels
     assert [found.get_title(loc="left").partition(",")[0] for found in axes] == [METRICS[n].label for n in PANELS]
     assert list(PANELS) == ["tokens_per_sec", "avg_ram_gb", "tps_per_watt", "joules_per_token"]
 
