@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from matplotlib.patches import Patch
 
 from benchmarks.record import MEASURED
-from plotting.figures import layout, style
+from plotting.figures import layout, strips, style
 from plotting.figures.layout import Bar, Look, Part, Row
 from plotting.metrics import METRICS
-from plotting.sections import Section, sections
+from plotting.sections import sections
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from plotting.figures.strips import Strip
     from plotting.figures.theme import Theme
 
 GROUP = 0.86
@@ -38,16 +38,6 @@ UPRIGHT = 0.5
 """Inches: over narrower bars the words are turned."""
 OFFSET = 4.0
 """Points between a bar's end and its words."""
-
-
-@dataclass(frozen=True)
-class Strip:
-    """One row of axes: some models of a section. Each has its own scale: the slow models would vanish on one."""
-
-    section: Section
-    models: list[str]
-    series: list[tuple[str, str]]
-    first: bool
 
 
 @style.unless_empty
@@ -92,15 +82,18 @@ def _stacked(look: Look, row: Row, place: float) -> Bar:
 def _draw(
     table: pd.DataFrame, look: Look, make: Callable[[Row, float], Bar], label: str, extra: Sequence[Artist] = ()
 ) -> Figure:
-    """Return the figure of all strips; `label` is that of the axes of values."""
-    strips = _strips(table)
-    broad = max(len(strip.models) * len(strip.series) for strip in strips)
+    """Return the figure of all strips, each on its own scale: the slow models would vanish on one.
+
+    `label` is that of the axes of values.
+    """
+    rows = _strips(table)
+    broad = max(len(strip.models) * len(strip.series) for strip in rows)
     width = min(WIDEST, max(NARROWEST, BESIDE + broad * BROADEST / GROUP))
-    height = 4.2 if len(strips) == 1 else 3.4
-    heights = [height if strip.section.table[look.name].notna().any() else EMPTY for strip in strips]
-    figure = style.canvas(width, 0.5 + sum(heights) + 0.4 * len(strips), look.theme)
-    grid = figure.subplots(len(strips), 1, squeeze=False, gridspec_kw={"height_ratios": heights})[:, 0]
-    for axes, strip in zip(grid, strips, strict=True):
+    height = 4.2 if len(rows) == 1 else 3.4
+    heights = [height if strip.section.table[look.name].notna().any() else EMPTY for strip in rows]
+    figure = style.canvas(width, 0.5 + sum(heights) + 0.4 * len(rows), look.theme)
+    grid = figure.subplots(len(rows), 1, squeeze=False, gridspec_kw={"height_ratios": heights})[:, 0]
+    for axes, strip in zip(grid, rows, strict=True):
         if strip.section.table[look.name].notna().any():
             _strip(axes, strip, look, make, (width - BESIDE, height))
             axes.set_ylabel(label)
@@ -109,24 +102,19 @@ def _draw(
             style.say_nothing(axes, METRICS[look.name].label, why, look.theme)
         else:
             axes.set_axis_off()
-    own = "" if all(strip.first for strip in strips) else ", each row of axes on its own scale"
+    own = "" if all(strip.first for strip in rows) else ", each row of axes on its own scale"
     heading = f"{METRICS[look.name].label}, {METRICS[look.name].direction}{own}"
     layout.finish(figure, table, look, heading, extra, mbu=look.name == "tokens_per_sec")
     return figure
 
 
 def _strips(table: pd.DataFrame) -> list[Strip]:
-    """Return the rows of axes: as many models in each as leave every bar its least width."""
-    found = []
+    """Return the rows of axes: as many models in each as leave every bar its least width, about equally many."""
+    found: list[Strip] = []
     for section in sections(table):
-        models = list(dict.fromkeys(section.table.sort_values("model_order")["model"]))
-        ordered = section.table.sort_values(["device_order", "precision_order"])
-        series = list(dict.fromkeys(zip(ordered["device"], ordered["precision"], strict=True)))
-        room = max(1, int((WIDEST - BESIDE) * GROUP / (THINNEST * len(series))))
-        count = -(-len(models) // room)
-        each = -(-len(models) // count)  # rows of about equal length
-        starts = range(0, len(models), each)
-        found += [Strip(section, models[at : at + each], series, first=at == 0) for at in starts]
+        models = len(strips.models(section))
+        room = max(1, int((WIDEST - BESIDE) * GROUP / (THINNEST * len(strips.series(section)))))
+        found += strips.split(section, -(-models // -(-models // room)))
     return found
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from plotting.figures import layout, style
+from plotting.figures import layout, strips, style
 from plotting.figures.layout import Look
 from plotting.metrics import METRICS
 from plotting.sections import sections
@@ -15,8 +14,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from plotting.figures.strips import Strip
     from plotting.figures.theme import Theme
-    from plotting.sections import Section
 
 COLUMNS, MANY, MOST_COLUMNS = 3, 9, 4
 """Panels a line; more than MANY models stand closer."""
@@ -26,24 +25,14 @@ LANE = 0.84
 """Of a device's share of the axis, which its bars fill."""
 
 
-@dataclass(frozen=True)
-class Line:
-    """One line of panels: some models of a section."""
+def _thickness(line: Strip) -> float:
+    """Return inches of a bar's thickness: thinner where they are many."""
+    return 0.24 if len(line.devices) * len(line.precisions) <= 12 else 0.15
 
-    section: Section
-    models: list[str]
-    devices: list[str]
-    precisions: list[str]
 
-    @property
-    def bar(self) -> float:
-        """Inches of a bar's thickness: thinner where they are many."""
-        return 0.24 if len(self.devices) * len(self.precisions) <= 12 else 0.15
-
-    @property
-    def height(self) -> float:
-        """Inches of a panel's height."""
-        return max(self.bar * len(self.precisions) * len(self.devices) / LANE, 0.7)
+def _height(line: Strip) -> float:
+    """Return inches of a panel's height."""
+    return max(_thickness(line) * len(line.precisions) * len(line.devices) / LANE, 0.7)
 
 
 @style.unless_empty
@@ -51,7 +40,7 @@ def combined(table: pd.DataFrame, theme: Theme, name: str) -> Figure:
     """Return small multiples, one a model: a metric of every device and precision, side by side."""
     metric = METRICS[name]
     columns, lines = _lines(table)
-    heights = [line.height + 0.95 for line in lines]
+    heights = [_height(line) + 0.95 for line in lines]
     figure = style.canvas(max(9.0, 5.2 + WIDTH * columns), 0.4 + sum(heights), theme)
     grid = figure.subplots(len(lines), columns, squeeze=False, gridspec_kw={"height_ratios": heights})
     look = Look(table, name, theme)
@@ -67,22 +56,15 @@ def combined(table: pd.DataFrame, theme: Theme, name: str) -> Figure:
     return figure
 
 
-def _lines(table: pd.DataFrame) -> tuple[int, list[Line]]:
+def _lines(table: pd.DataFrame) -> tuple[int, list[Strip]]:
     """Return the number of panels a line, and the lines."""
     parts = sections(table)
-    models = [list(dict.fromkeys(part.table.sort_values("model_order")["model"])) for part in parts]
-    most = max(map(len, models))
+    most = max(len(strips.models(part)) for part in parts)
     columns = min(most, COLUMNS if most <= MANY else MOST_COLUMNS)
-    lines = []
-    for part, found in zip(parts, models, strict=True):
-        devices = list(dict.fromkeys(part.table.sort_values("device_order")["device"]))
-        precisions = list(dict.fromkeys(part.table.sort_values("precision_order")["precision"]))
-        starts = range(0, len(found), columns)
-        lines += [Line(part, found[at : at + columns], devices, precisions) for at in starts]
-    return columns, lines
+    return columns, [line for part in parts for line in strips.split(part, columns)]
 
 
-def _panel(axes: Axes, line: Line, model: str, look: Look) -> None:
+def _panel(axes: Axes, line: Strip, model: str, look: Look) -> None:
     heading = f"{line.section.words}\n{model}" if line.section.words and model == line.models[0] else model
     axes.set_title(style.plain(heading), loc="left", fontsize=11, fontweight="bold", color=look.theme.ink)
     thickness = LANE / len(line.precisions)
@@ -94,7 +76,7 @@ def _panel(axes: Axes, line: Line, model: str, look: Look) -> None:
         )
         for row in rows
     ]
-    points = min(8.5, line.bar * 72 * 0.78)
+    points = min(8.5, _thickness(line) * 72 * 0.78)
     texts = [layout.words(bar, look.name, ", ", mbu=False) for bar in bars]
     end, starts = layout.scale(bars, WIDTH, [style.length(text, points) + 4 / 72 for text in texts])
     axes.set_xlim(0, end)

@@ -186,6 +186,7 @@ def _say_missing(axes: Axes, found: Sequence[Row], look: Look, at: int, *, small
         fontsize=6.5 if small else 9,
         color=look.theme.grey,
         fontstyle="italic",
+        bbox={"facecolor": look.theme.page, "edgecolor": "none", "pad": 0.6, "alpha": 0.8},
         zorder=1.5,
     )
     written.set_in_layout(False)
