@@ -123,7 +123,9 @@ def _recorded(value: float, digits: str, unit: str = "") -> str:
 def _finding(part: Section, name: str) -> dict[str, Any]:
     metric = METRICS[name]
     title = f"{metric.axis}, {metric.direction}{f', {part.words}' if part.words else ''}"
-    return {"title": title, "lines": places(part.table, name), "why": why_none(part.table, name)}
+    # without the backslash a Markdown list would count on: of two at the first place one would be the second
+    lines = [Verbatim(escape(line).replace(". ", "\\. ", 1)) for line in places(part.table, name)]
+    return {"title": title, "lines": lines, "why": why_none(part.table, name)}
 
 
 def _figure(table: pd.DataFrame, name: str, output: Output) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def test_a_pair_of_another_kind_of_work_is_no_hole_in_any_product(mixed: pd.Data
 
     for name in ("unmeasured_pairs.csv", "README.md", "benchmark_summary_report.txt"):
         text = (tmp_path / name).read_text()
-        assert ("never attempted" in text.replace("skipped or never attempted", "")) is False, name
+        assert "never attempted" not in text.replace("skipped or never attempted", ""), name
     assert "pairs: 7 measured." in products.closing(mixed, Saves())
 
 
@@ -155,7 +155,8 @@ def test_unlike_work_is_not_ranked_together(mixed: pd.DataFrame) -> None:
     """Page and summary have a top three for each kind of work, under its name."""
     for text in (page.markdown(mixed, [], []), summary.text(mixed, [])):
         assert f"Throughput (tokens/s), higher is better, {MINI}" in text
-        lone = text.partition(f"Throughput (tokens/s), higher is better, {RANDOM}")[2].split()
+        after = text.partition(f"Throughput (tokens/s), higher is better, {RANDOM}")[2]
+        lone = after.replace("\\.", ".").replace("\n- ", " ").split()
         assert lone.index("1.") < 2
         assert lone[lone.index("1.") + 1] == "SmolVLM2"
     assert len(ranking(sections(mixed)[1].table, "tokens_per_sec")) == 1
