@@ -10,6 +10,7 @@ import pandas as pd
 
 from benchmarks.record import MEASURED
 from plotting import facts, spans, states, tables
+from plotting.findings import leaders, ranked_apart
 from plotting.metrics import METRICS, shown
 from plotting.sections import Section, sections
 
@@ -71,9 +72,10 @@ def _said_of(table: pd.DataFrame, name: str) -> str:
         why = "; ".join(dict.fromkeys(facts.brief(reason) for reason in facts.why_missing(table, name)))
         return f"{metric.label} was not measured: {why or 'no reason is known'}."
     values = found[name]
-    best = found.loc[values.idxmax() if metric.higher_is_better else values.idxmin()]
-    where = f"{best['model']} on {best['device']} in {best['precision']}"
     if len(found) == 1:
-        return f"{metric.axis}: {shown(best[name])}, {where}."
+        row = found.iloc[0]
+        return f"{metric.axis}: {shown(row[name])}, {row['model']} {row['precision']} on {row['device']}."
     span = f"{len(found)} values from {shown(values.min())} to {shown(values.max())}"
-    return f"{metric.axis}, {metric.direction}: {span}, best {where}."
+    parts = ranked_apart(table, name)  # of one kind of work there are several where sensors cover unlike things
+    best = leaders(table, name) if len(parts) == 1 else ""
+    return f"{metric.axis}, {metric.direction}: {', '.join(filter(None, (span, best)))}."

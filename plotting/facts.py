@@ -2,30 +2,45 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pandas as pd
 
 from benchmarks.record import MEASURED
 from plotting.frame import NEVER, differences
 from plotting.row import STATISTICAL_ONLY
+from plotting.states import of_power
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 WORDS = 12
 """So many words of a reason stand in a figure."""
 
 
-def conditions(table: pd.DataFrame, *, figure: bool = False) -> list[str]:
-    """Return under which conditions the table was measured; in a figure in a dozen words each."""
+ALL, EVERY = 3, "all devices"
+"""More devices than that, of all of which one thing is said, are not named in a figure."""
+CONCERNS = {"what the power sensor covers": ("joules", "watt"), "what counts as RAM": ("ram",)}
+"""What may differ between devices -> parts of the names of the metrics that it concerns."""
+
+
+def conditions(table: pd.DataFrame, *, figure: bool = False, names: Sequence[str] = ()) -> list[str]:
+    """Return under which conditions the table was measured; in a figure what concerns its metrics, in a dozen words."""
     measured = table[table["status"] == MEASURED]
     if not len(measured):
         return ["Nothing was measured."]
-    notes = [_work(measured), "Power: " + "; ".join(power(table, figure=figure)) + "."]
-    notes += _bandwidth(measured, figure=figure)
+    notes = [_work(measured)]
+    if not figure or any(map(of_power, names)):
+        notes.append("Power: " + "; ".join(power(table, figure=figure)) + ".")
+    if not figure or "mbu" in names:
+        notes += _bandwidth(measured, figure=figure)
     kinds = set(measured["weights"])
     if "mini" in kinds:
         notes.append(_miniature(measured[measured["weights"] == "mini"]))
     if "random" in kinds:
         notes.append("Random weights at full size: time, memory and energy are the models', what they say is not.")
     unlike = differences(table)
-    found = notes + (_in_one(unlike) if figure else unlike)
+    found = notes + (_in_one(unlike, names) if figure else unlike)
     return [sentence.replace("….", "…") for sentence in found]
 
 
@@ -36,11 +51,12 @@ def brief(text: str) -> str:
     return " ".join(words[:WORDS]).rstrip(",;:.") + (" …" if len(words) > WORDS else "")
 
 
-def _in_one(sentences: list[str]) -> list[str]:
-    """Return what differs between devices in one sentence, without how."""
+def _in_one(sentences: list[str], names: Sequence[str]) -> list[str]:
+    """Return what differs between devices in one sentence, without how, and without what concerns other metrics."""
     start = "Not the same on every device: "
     words = [sentence.removeprefix(start).partition(" (")[0] for sentence in sentences]
-    return [f"{start}{', '.join(words)}."] if words else []
+    kept = [word for word in words if any(part in name for part in CONCERNS.get(word, ("",)) for name in names)]
+    return [f"{start}{', '.join(kept)}."] if kept else []
 
 
 def _together(said: list[tuple[str, str]]) -> list[str]:
@@ -48,6 +64,8 @@ def _together(said: list[tuple[str, str]]) -> list[str]:
     devices: dict[str, list[str]] = {}
     for device, words in said:
         devices.setdefault(words, []).append(device)
+    if len(devices) == 1 and len(said) > ALL:
+        return [f"{EVERY}: {said[0][1]}"]
     return [f"{', '.join(names)}: {words}" for words, names in devices.items()]
 
 
@@ -100,7 +118,8 @@ def uncertainty(table: pd.DataFrame, *, figure: bool = False) -> list[str]:
         known = f"{STATISTICAL_ONLY}: nobody states the sensor's gain" if STATISTICAL_ONLY in kinds else kinds.pop()
         span = "less than ± 0.1%" if most < 0.0005 else f"± {low}" if low == high else f"± {low} to {high}"
         said.append((str(device), f"energy is uncertain by {span} (standard uncertainty, k=1; {known})."))
-    return _together(said) if figure else [f"{device}: {words}" for device, words in said]
+    together = [f"{line[0].upper()}{line[1:]}" if line.startswith(EVERY) else line for line in _together(said)]
+    return together if figure else [f"{device}: {words}" for device, words in said]
 
 
 def why_missing(table: pd.DataFrame, name: str) -> list[str]:

@@ -37,6 +37,8 @@ EQUAL = 0.05
 CORRELATED = 0.7
 """Energy is said to grow with size from this rank correlation on, over at least LEAST_MODELS models."""
 LEAST_MODELS = 4
+NAMED = 3
+"""So many that share the first place are named in a sentence; more are counted."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,20 @@ def ranking(table: pd.DataFrame, name: str, places: int = 3) -> list[Place]:
         for number, row in zip(numbers, records, strict=True)
         if number <= places
     ]
+
+
+def leaders(table: pd.DataFrame, name: str) -> str:
+    """Return the first place of a metric in words, with those that share it; "" of fewer than two rows."""
+    found = ranking(table, name, places=1)
+    words = [f"{row.model} {row.precision} on {row.device}" for row in found]
+    if (among := len(eligible(table, name))) < 2:
+        return ""
+    if len(words) == among:
+        return f"all {among} are tied"
+    if len(words) == 1:
+        return f"best: {words[0]}"
+    more = f" and {len(words) - NAMED} more" if len(words) > NAMED else ""
+    return f"best, tied: {', '.join(words[:NAMED])}{more}"
 
 
 def _tied(one: dict[Any, Any], other: dict[Any, Any], name: str, basis: str) -> bool:

@@ -52,7 +52,7 @@ def markdown(table: pd.DataFrame, files: Sequence[Path], problems: Sequence[str]
     measured = table[table["status"] == MEASURED]
     page: str = environment.get_template("README.md.jinja").render(
         dates=dates(table),
-        files=sorted({path.name for path in files}),
+        files=sources(table, files),
         conditions=facts.conditions(table),
         devices=_devices(table),
         models=_models(measured),
@@ -73,6 +73,18 @@ def markdown(table: pd.DataFrame, files: Sequence[Path], problems: Sequence[str]
         metrics=METRICS.values(),
     )
     return page
+
+
+def sources(table: pd.DataFrame, files: Sequence[Path]) -> dict[str, str]:
+    """Return what of the table is from each file: {name: "Jetson Thor, 12 pairs, hub weights"}."""
+    found = {}
+    for name in sorted({path.name for path in files}):
+        rows = table[table["save"] == name]
+        devices, weights = (", ".join(filter(None, dict.fromkeys(rows[key]))) for key in ("device_name", "weights"))
+        count = f"{len(rows)} pair{'' if len(rows) == 1 else 's'}"
+        kinds = f", {weights} weights" if weights else ""
+        found[name] = f"{devices}, {count}{kinds}" if len(rows) else "nothing that another save does not hold better"
+    return found
 
 
 def _join(values: Sequence[Any], between: str) -> Verbatim:
@@ -111,7 +123,9 @@ def _recorded(value: float, digits: str, unit: str = "") -> str:
 def _finding(part: Section, name: str) -> dict[str, Any]:
     metric = METRICS[name]
     title = f"{metric.axis}, {metric.direction}{f', {part.words}' if part.words else ''}"
-    return {"title": title, "lines": places(part.table, name), "why": why_none(part.table, name)}
+    # without the backslash a Markdown list would count on: of two at the first place one would be the second
+    lines = [Verbatim(escape(line).replace(". ", "\\. ", 1)) for line in places(part.table, name)]
+    return {"title": title, "lines": lines, "why": why_none(part.table, name)}
 
 
 def _figure(table: pd.DataFrame, name: str, output: Output) -> dict[str, Any]:

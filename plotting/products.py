@@ -9,6 +9,7 @@ from plotting.figures import FIGURES
 from plotting.figures.save import rendered
 from plotting.figures.theme import THEMES
 from plotting.output import Output
+from plotting.sections import own
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,10 +19,13 @@ if TYPE_CHECKING:
 
     from plotting.load import Saves
 
+MOST_SAVES = 12
+"""So many saves are listed on the terminal; the page has all."""
+
 
 def write_all(out: Path, table: pd.DataFrame, saves: Saves, output: Output | None = None) -> list[Path]:
     """Write CSV files, figures with their numbers, summary and page into `out`, each whole, and return their paths."""
-    output = output or Output()
+    output, table = output or Output(), own(table)
     out.mkdir(parents=True, exist_ok=True)
     (out / behind.FOLDER).mkdir(exist_ok=True)
     texts = {
@@ -49,11 +53,19 @@ def _figures(out: Path, table: pd.DataFrame, output: Output) -> Iterator[Path]:
 
 
 def closing(table: pd.DataFrame, saves: Saves) -> str:
-    """Return the last line: how much went in."""
+    """Return the last lines: how much went in, and, of several saves, what each holds."""
+    table = own(table)
     states = table["status"].value_counts(sort=False)
     counts = ", ".join(f"{count} {status}" for status, count in states.items())
     left = f"; {len(saves.problems)} left out, named above" if saves.problems else ""
-    return f"{_some(len(saves.files), 'save')}, {_some(table['device'].nunique(), 'device')}, pairs: {counts}{left}."
+    read = f"{_some(len(saves.files), 'save')}, {_some(table['device'].nunique(), 'device')}, pairs: {counts}{left}."
+    if len(saves.files) < 2:
+        return read
+    found = page.sources(table, saves.files)
+    lines = [f"  {name}: {holds}" for name, holds in found.items()]
+    more = [f"  and {len(lines) - MOST_SAVES} more"] if len(lines) > MOST_SAVES else []
+    alone = f"Drawn together; one alone: python -m plotting {list(found)[-1].removesuffix('.json')}"
+    return "\n".join(["Read from:", *lines[:MOST_SAVES], *more, alone, read])
 
 
 def _some(count: int, noun: str) -> str:

@@ -44,6 +44,11 @@ def sections(table: pd.DataFrame) -> list[Section]:
     return [Section(said, _attempted(table[of_row == kind])) for kind, said in words.items()]
 
 
+def own(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table without the holes that are none: pairs that only another kind of work attempted."""
+    return table[table.index.isin([at for part in sections(table) for at in part.table.index])].reset_index(drop=True)
+
+
 def _works(table: pd.DataFrame) -> dict[str, Row]:
     """Return what each device did, by a row that knows it: a measured one where there is one."""
     found: dict[str, Row] = {}

@@ -34,15 +34,20 @@ def failed(row: Mapping[Any, Any]) -> str:
 
 def doubt(row: Mapping[Any, Any], *names: str) -> str:
     """Return what is wrong with a measured row's values of some metrics; "" where nothing is known to be."""
+    return ", ".join(doubts(row, *names))
+
+
+def doubts(row: Mapping[Any, Any], *names: str) -> list[str]:
+    """Return each thing that is wrong with a measured row's values of some metrics, in a few words."""
     if row["status"] != MEASURED:
-        return ""
+        return []
     found = {
         "MBU over 1": row["invalid"] != "",
         "output not finite": not row["finite_logits"],
         f"throttled ({row['throttled']})": row["throttled"] not in ("", "none"),
         "the power sensor covers something else": any(map(of_power, names)) and bool(row["scope_mismatch"]),
     }
-    return ", ".join(words for words, applies in found.items() if applies)
+    return [words for words, applies in found.items() if applies]
 
 
 def of_power(name: str) -> bool:

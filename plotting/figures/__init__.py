@@ -43,7 +43,7 @@ FIGURES: dict[str, FigureSpec] = {
         "Memory during the runs: on unified memory what loading added, over what was in use before; on a discrete "
         "GPU host memory and VRAM; on a CPU the process that ran the model.",
         ("avg_ram_gb",),
-        ram_bars,
+        partial(ram_bars, name="avg_ram_gb"),
     ),
     "plot_14_tokens_per_sec_per_watt.png": FigureSpec(
         "Plot 14: tokens per second per watt",
@@ -86,6 +86,6 @@ FIGURES: dict[str, FigureSpec] = {
         "Devices and precisions together",
         "Every device and precision in one view, a panel for each model.",
         ("tokens_per_sec",),
-        combined,
+        partial(combined, name="tokens_per_sec"),
     ),
 }

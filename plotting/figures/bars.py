@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from matplotlib.patches import Patch
 
 from benchmarks.record import MEASURED
-from plotting.figures import layout, style
+from plotting.figures import layout, strips, style
 from plotting.figures.layout import Bar, Look, Part, Row
-from plotting.figures.theme import LIGHT
 from plotting.metrics import METRICS
-from plotting.sections import Section, sections
+from plotting.sections import sections
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from plotting.figures.strips import Strip
     from plotting.figures.theme import Theme
 
 GROUP = 0.86
@@ -41,40 +40,24 @@ OFFSET = 4.0
 """Points between a bar's end and its words."""
 
 
-@dataclass(frozen=True)
-class Strip:
-    """One row of axes: some models of a section, on the scale that the section's strips share."""
-
-    section: Section
-    models: list[str]
-    series: list[tuple[str, str]]
-    first: bool
-
-
-def metric_bars(table: pd.DataFrame, theme: Theme = LIGHT, *, name: str) -> Figure:
+@style.unless_empty
+def metric_bars(table: pd.DataFrame, theme: Theme, name: str) -> Figure:
     """Return the bar figure of one metric."""
-    metric = METRICS[name]
-    heading = f"{metric.label}, {metric.direction}"
-    if not table[name].notna().any():
-        return style.nothing(heading, table, name, theme)
     look = Look(table, name, theme)
-    extra = [layout.roof_mark(theme)] if name == "tokens_per_sec" and table["mbu"].notna().any() else []
-    return _draw(table, look, look.bar, (heading, metric.axis), extra)
+    return _draw(table, look, look.bar, METRICS[name].axis)
 
 
-def ram_bars(table: pd.DataFrame, theme: Theme = LIGHT) -> Figure:
+@style.unless_empty
+def ram_bars(table: pd.DataFrame, theme: Theme, name: str) -> Figure:
     """Return the RAM figure: stacked host and VRAM on discrete GPUs, delta over baseline on unified memory."""
-    name, heading = "avg_ram_gb", "Average RAM, lower is better"
-    if not table[name].notna().any():
-        return style.nothing(heading, table, name, theme)
     look = Look(table, name, theme)
     kinds = set(table[table["status"] == MEASURED]["memory_kind"])
     extra = []
     if "unified" in kinds:
         extra.append(Patch(facecolor=theme.pale, edgecolor=theme.grey, label="in use before loading"))
     if "discrete" in kinds:
-        extra.append(Patch(facecolor=theme.page, edgecolor=theme.page, label="VRAM: narrow, on top"))
-    return _draw(table, look, partial(_stacked, look), (heading, "Average RAM (GB, 1e9 bytes)"), extra)
+        extra.append(Patch(facecolor=theme.page, edgecolor=theme.grey, label="VRAM: narrow, on top"))
+    return _draw(table, look, partial(_stacked, look), "Average RAM (GB, 1e9 bytes)", extra)
 
 
 def stack(row: Row) -> tuple[float, float]:
@@ -97,89 +80,69 @@ def _stacked(look: Look, row: Row, place: float) -> Bar:
 
 
 def _draw(
-    table: pd.DataFrame,
-    look: Look,
-    make: Callable[[Row, float], Bar],
-    texts: tuple[str, str],
-    extra: Sequence[Artist],
+    table: pd.DataFrame, look: Look, make: Callable[[Row, float], Bar], label: str, extra: Sequence[Artist] = ()
 ) -> Figure:
-    """Return the figure of all strips: `texts` are title and label of the axis."""
-    strips = _strips(table)
-    broad = max(len(strip.models) * len(strip.series) for strip in strips)
+    """Return the figure of all strips, each on its own scale: the slow models would vanish on one.
+
+    `label` is that of the axes of values.
+    """
+    rows = _strips(table)
+    broad = max(len(strip.models) * len(strip.series) for strip in rows)
     width = min(WIDEST, max(NARROWEST, BESIDE + broad * BROADEST / GROUP))
-    height = 4.2 if len(strips) == 1 else 3.4
-    heights = [height if strip.section.table[look.name].notna().any() else EMPTY for strip in strips]
-    figure = style.canvas(width, 1.8 + sum(heights) + 0.4 * len(strips), look.theme)
-    grid = figure.subplots(len(strips), 1, squeeze=False, gridspec_kw={"height_ratios": heights})[:, 0]
-    for section in dict.fromkeys(id(strip.section) for strip in strips):
-        part = [(axes, strip) for axes, strip in zip(grid, strips, strict=True) if id(strip.section) == section]
-        if not part[0][1].section.table[look.name].notna().any():
-            _say_nothing(part, look)
-            continue
-        _section(part, look, make, (width - BESIDE, height))
-        for axes, _ in part:
-            axes.set_ylabel(texts[1])
-    style.title(figure, texts[0], look.theme)
-    style.footnote(figure, table, [look.name], look.theme, whiskers=layout.has(grid, "whiskers"))
-    hatched = [style.doubt_patch(look.theme)] if layout.has(grid, "hatched") else []
-    style.legend(figure, table, look.theme, [*extra, *hatched])
+    height = 4.2 if len(rows) == 1 else 3.4
+    heights = [height if strip.section.table[look.name].notna().any() else EMPTY for strip in rows]
+    figure = style.canvas(width, 0.5 + sum(heights) + 0.4 * len(rows), look.theme)
+    grid = figure.subplots(len(rows), 1, squeeze=False, gridspec_kw={"height_ratios": heights})[:, 0]
+    for axes, strip in zip(grid, rows, strict=True):
+        if strip.section.table[look.name].notna().any():
+            _strip(axes, strip, look, make, (width - BESIDE, height))
+            axes.set_ylabel(label)
+        elif strip.first:
+            why = [strip.section.words, *style.reasons(strip.section.table, look.name)[:3]]
+            style.say_nothing(axes, METRICS[look.name].label, why, look.theme)
+        else:
+            axes.set_axis_off()
+    own = "" if all(strip.first for strip in rows) else ", each row of axes on its own scale"
+    heading = f"{METRICS[look.name].label}, {METRICS[look.name].direction}{own}"
+    layout.finish(figure, table, look, heading, extra, mbu=look.name == "tokens_per_sec")
     return figure
 
 
 def _strips(table: pd.DataFrame) -> list[Strip]:
-    """Return the rows of axes: as many models in each as leave every bar its least width."""
-    found = []
+    """Return the rows of axes: as many models in each as leave every bar its least width, about equally many."""
+    found: list[Strip] = []
     for section in sections(table):
-        models = list(dict.fromkeys(section.table.sort_values("model_order")["model"]))
-        ordered = section.table.sort_values(["device_order", "precision_order"])
-        series = list(dict.fromkeys(zip(ordered["device"], ordered["precision"], strict=True)))
-        room = max(1, int((WIDEST - BESIDE) * GROUP / (THINNEST * len(series))))
-        count = -(-len(models) // room)
-        each = -(-len(models) // count)  # rows of about equal length
-        starts = range(0, len(models), each)
-        found += [Strip(section, models[at : at + each], series, first=at == 0) for at in starts]
+        models = len(strips.models(section))
+        room = max(1, int((WIDEST - BESIDE) * GROUP / (THINNEST * len(strips.series(section)))))
+        found += strips.split(section, -(-models // -(-models // room)))
     return found
 
 
-def _section(
-    part: list[tuple[Axes, Strip]], look: Look, make: Callable[[Row, float], Bar], inches: tuple[float, float]
+def _strip(
+    axes: Axes, strip: Strip, look: Look, make: Callable[[Row, float], Bar], inches: tuple[float, float]
 ) -> None:
-    """Draw the strips of one section on one scale; `inches` are the axes' width and height."""
-    strip = part[0][1]
+    """Draw one strip on its own scale; `inches` are the axes' width and height."""
     thickness = GROUP / len(strip.series)
     slots = max(len(strip.models), thickness * inches[0] / (2 * BROADEST))
     inch = thickness * inches[0] / slots
     turned = inch < UPRIGHT
     points = min(8.5, inch * 72 * 0.78) if turned else 8.5
-    bars = {axes: _bars(strip, make) for axes, strip in part}
-    every = [bar for found in bars.values() for bar in found]
-    texts = {id(bar): layout.words(bar, look.name, ", " if turned else "\n") for bar in every}
-    long = [_height(texts[id(bar)], points, turned=turned) for bar in every]
-    top, starts = layout.scale(every, inches[1], long)
-    at = {id(bar): start for bar, start in zip(every, starts, strict=True)}
-    for axes, strip in part:
-        axes.set_ylim(0, top)
-        middle = (len(strip.models) - 1) / 2
-        axes.set_xlim(middle - slots / 2, middle + slots / 2)
-        layout.draw(axes, bars[axes], thickness * 0.92, "y", look.theme)
-        for bar in bars[axes]:
-            _write(axes, bar, texts[id(bar)], (at[id(bar)], points), look.theme, turned=turned)
-        letters = inches[0] / slots / style.length("m", 10)
-        axes.set_xticks(range(len(strip.models)), [style.wrapped(model, letters) for model in strip.models])
-        axes.tick_params(axis="x", labelsize=10)
-        axes.grid(axis="x", visible=False)
-        if strip.first and strip.section.words:
-            words = style.plain(strip.section.words)
-            axes.set_title(words, loc="left", fontsize=12, fontweight="bold", color=look.theme.ink)
-
-
-def _say_nothing(part: list[tuple[Axes, Strip]], look: Look) -> None:
-    """Say of a section without any value why there is none."""
-    section = part[0][1].section
-    for axes, _ in part[1:]:
-        axes.set_axis_off()
-    why = [section.words, *style.reasons(section.table, look.name)[:3]]
-    style.say_nothing(part[0][0], METRICS[look.name].label, why, look.theme)
+    bars = _bars(strip, make)
+    texts = [layout.words(bar, look.name, ", " if turned else "\n") for bar in bars]
+    top, starts = layout.scale(bars, inches[1], [_height(text, points, turned=turned) for text in texts])
+    axes.set_ylim(0, top)
+    middle = (len(strip.models) - 1) / 2
+    axes.set_xlim(middle - slots / 2, middle + slots / 2)
+    layout.draw(axes, bars, thickness * 0.92, "y", look.theme)
+    for bar, text, start in zip(bars, texts, starts, strict=True):
+        _write(axes, bar, text, (start, points), look.theme, turned=turned)
+    letters = inches[0] / slots / style.length("m", 10)
+    axes.set_xticks(range(len(strip.models)), [style.wrapped(model, letters) for model in strip.models])
+    axes.tick_params(axis="x", labelsize=10)
+    axes.grid(axis="x", visible=False)
+    if strip.first and strip.section.words:
+        words = style.plain(strip.section.words)
+        axes.set_title(words, loc="left", fontsize=12, fontweight="bold", color=look.theme.ink)
 
 
 def _bars(strip: Strip, make: Callable[[Row, float], Bar]) -> list[Bar]:

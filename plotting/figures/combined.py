@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from plotting.figures import layout, style
+from plotting.figures import layout, strips, style
 from plotting.figures.layout import Look
-from plotting.figures.theme import LIGHT
 from plotting.metrics import METRICS
 from plotting.sections import sections
 
@@ -16,10 +14,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from plotting.figures.strips import Strip
     from plotting.figures.theme import Theme
-    from plotting.sections import Section
 
-NAME = "tokens_per_sec"
 COLUMNS, MANY, MOST_COLUMNS = 3, 9, 4
 """Panels a line; more than MANY models stand closer."""
 WIDTH = 3.6
@@ -28,67 +25,46 @@ LANE = 0.84
 """Of a device's share of the axis, which its bars fill."""
 
 
-@dataclass(frozen=True)
-class Line:
-    """One line of panels: some models of a section."""
-
-    section: Section
-    models: list[str]
-    devices: list[str]
-    precisions: list[str]
-
-    @property
-    def bar(self) -> float:
-        """Inches of a bar's thickness: thinner where they are many."""
-        return 0.24 if len(self.devices) * len(self.precisions) <= 12 else 0.15
-
-    @property
-    def height(self) -> float:
-        """Inches of a panel's height."""
-        return max(self.bar * len(self.precisions) * len(self.devices) / LANE, 0.7)
+def _thickness(line: Strip) -> float:
+    """Return inches of a bar's thickness: thinner where they are many."""
+    return 0.24 if len(line.devices) * len(line.precisions) <= 12 else 0.15
 
 
-def combined(table: pd.DataFrame, theme: Theme = LIGHT) -> Figure:
-    """Return small multiples, one a model: throughput of every device and precision, side by side."""
-    metric = METRICS[NAME]
-    heading = f"{metric.label} of every device and precision, each model on its own scale, {metric.direction}"
-    if not table[NAME].notna().any():
-        return style.nothing(heading, table, NAME, theme)
+def _height(line: Strip) -> float:
+    """Return inches of a panel's height."""
+    return max(_thickness(line) * len(line.precisions) * len(line.devices) / LANE, 0.7)
+
+
+@style.unless_empty
+def combined(table: pd.DataFrame, theme: Theme, name: str) -> Figure:
+    """Return small multiples, one a model: a metric of every device and precision, side by side."""
+    metric = METRICS[name]
     columns, lines = _lines(table)
-    heights = [line.height + 0.95 for line in lines]
-    figure = style.canvas(max(9.0, 5.2 + WIDTH * columns), 1.9 + sum(heights), theme)
+    heights = [_height(line) + 0.95 for line in lines]
+    figure = style.canvas(max(9.0, 5.2 + WIDTH * columns), 0.4 + sum(heights), theme)
     grid = figure.subplots(len(lines), columns, squeeze=False, gridspec_kw={"height_ratios": heights})
-    look = Look(table, NAME, theme)
+    look = Look(table, name, theme)
     for row, line in zip(grid, lines, strict=True):
         for axes in row[len(line.models) :]:
             axes.set_axis_off()
         for axes, model in zip(row, line.models, strict=False):
             _panel(axes, line, model, look)
         row[0].set_yticks(range(len(line.devices)), [style.wrapped(name, 24) for name in line.devices], fontsize=9)
-    style.title(figure, heading, theme)
-    style.footnote(figure, table, [NAME], theme)
-    roofs = [layout.roof_mark(theme)] if table["mbu"].notna().any() else []
-    hatched = [style.doubt_patch(theme)] if layout.has(grid.flat, "hatched") else []
-    style.legend(figure, table, theme, [*roofs, *hatched])
+    own = ", each model on its own scale" if len(set(table["model"])) > 1 else ""
+    heading = f"{metric.label} of every device and precision{own}, {metric.direction}"
+    layout.finish(figure, table, look, heading, mbu=False)
     return figure
 
 
-def _lines(table: pd.DataFrame) -> tuple[int, list[Line]]:
+def _lines(table: pd.DataFrame) -> tuple[int, list[Strip]]:
     """Return the number of panels a line, and the lines."""
     parts = sections(table)
-    models = [list(dict.fromkeys(part.table.sort_values("model_order")["model"])) for part in parts]
-    most = max(map(len, models))
+    most = max(len(strips.models(part)) for part in parts)
     columns = min(most, COLUMNS if most <= MANY else MOST_COLUMNS)
-    lines = []
-    for part, found in zip(parts, models, strict=True):
-        devices = list(dict.fromkeys(part.table.sort_values("device_order")["device"]))
-        precisions = list(dict.fromkeys(part.table.sort_values("precision_order")["precision"]))
-        starts = range(0, len(found), columns)
-        lines += [Line(part, found[at : at + columns], devices, precisions) for at in starts]
-    return columns, lines
+    return columns, [line for part in parts for line in strips.split(part, columns)]
 
 
-def _panel(axes: Axes, line: Line, model: str, look: Look) -> None:
+def _panel(axes: Axes, line: Strip, model: str, look: Look) -> None:
     heading = f"{line.section.words}\n{model}" if line.section.words and model == line.models[0] else model
     axes.set_title(style.plain(heading), loc="left", fontsize=11, fontweight="bold", color=look.theme.ink)
     thickness = LANE / len(line.precisions)
@@ -100,8 +76,8 @@ def _panel(axes: Axes, line: Line, model: str, look: Look) -> None:
         )
         for row in rows
     ]
-    points = min(8.5, line.bar * 72 * 0.78)
-    texts = [layout.words(bar, NAME, ", ", mbu=False) for bar in bars]
+    points = min(8.5, _thickness(line) * 72 * 0.78)
+    texts = [layout.words(bar, look.name, ", ", mbu=False) for bar in bars]
     end, starts = layout.scale(bars, WIDTH, [style.length(text, points) + 4 / 72 for text in texts])
     axes.set_xlim(0, end)
     axes.set_ylim(len(line.devices) - 0.5, -0.5)
@@ -122,4 +98,4 @@ def _panel(axes: Axes, line: Line, model: str, look: Look) -> None:
     if not any(bar.parts for bar in bars):
         axes.set_xticks([])
     axes.grid(axis="y", visible=False)
-    axes.set_xlabel(METRICS[NAME].axis, fontsize=9)
+    axes.set_xlabel(METRICS[look.name].axis, fontsize=9)

@@ -9,9 +9,9 @@ import seaborn as sns
 from matplotlib.colors import LogNorm, Normalize, to_hex
 from matplotlib.ticker import FuncFormatter, LogLocator
 
-from plotting import states
+from plotting import notes, states
 from plotting.figures import style
-from plotting.figures.theme import LIGHT, ink_on
+from plotting.figures.theme import ink_on
 from plotting.metrics import METRICS, shown
 from plotting.sections import sections
 
@@ -26,30 +26,26 @@ if TYPE_CHECKING:
 WIDE, NARROW = 1.25, 0.8
 """Inches of a column's width, for up to MANY columns and for more."""
 MANY = 10
-LOGARITHMIC = 30
-"""A scale is logarithmic where the greatest value is so many times the least: the small ones would all look alike."""
 
 
-def device_map(table: pd.DataFrame, theme: Theme = LIGHT, *, name: str) -> Figure:
+@style.unless_empty
+def device_map(table: pd.DataFrame, theme: Theme, name: str) -> Figure:
     """Return the map of one metric: a row for each device and precision, a column for each model."""
     metric = METRICS[name]
-    heading = f"{metric.label} by device and model, {metric.direction}"
-    if not table[name].notna().any():
-        return style.nothing(heading, table, name, theme)
     parts = sections(table)
     columns = max(part.table["model"].nunique() for part in parts)
     rows = [len(part.table[["device", "precision"]].drop_duplicates()) for part in parts]
     each = WIDE if columns <= MANY else NARROW
     heights = [0.9 + (0.55 if count <= MANY else 0.42) * max(count, 2) for count in rows]
-    figure = style.canvas(max(8.5, 5.0 + each * columns), 1.9 + sum(heights), theme)
+    figure = style.canvas(max(8.5, 5.0 + each * columns), 0.6 + sum(heights), theme)
     grid = figure.subplots(len(parts), 1, squeeze=False, gridspec_kw={"height_ratios": heights})[:, 0]
     for axes, part in zip(grid, parts, strict=True):
         _map(axes, part, name, theme, each)
         if (narrow := part.table["model"].nunique()) < columns:  # its cells are as wide as those of the others
             axes.axvspan(narrow, columns, color=theme.page, zorder=0)
             axes.set_xlim(0, columns)
-    style.title(figure, heading, theme, beside=False)
-    style.footnote(figure, table, [name], theme, whiskers=False)
+    style.title(figure, f"{metric.label} by device and model, {metric.direction}", theme, beside=False)
+    style.footnote(figure, notes.footnote(table, [name], whiskers=False, expected=False), theme)
     return figure
 
 
@@ -90,8 +86,8 @@ def _map(axes: Axes, part: Section, name: str, theme: Theme, inches: float) -> N
     paints = mpl.colormaps[theme.shades](scale(values.to_numpy(dtype=float))) if scale else None
     for row in part.table.to_dict("records"):
         x, y = models.index(row["model"]), rows.index((row["device"], row["precision"]))
-        ink = theme.ink if paints is None or states.absent(row, name) else ink_on(to_hex(paints[y, x]))
-        _cell(axes, row, name, ((x + 0.5, y + 0.5), ink, inches))
+        paint = "" if paints is None or states.absent(row, name) else to_hex(paints[y, x])
+        _cell(axes, row, name, ((x + 0.5, y + 0.5), paint, inches), theme)
 
 
 def _scale(values: pd.DataFrame, name: str) -> tuple[Normalize | None, str]:
@@ -101,21 +97,27 @@ def _scale(values: pd.DataFrame, name: str) -> tuple[Normalize | None, str]:
     if not len(found):
         return None, ""
     low, high = float(found.min()), float(found.max())
-    if low > 0 and high / low > LOGARITHMIC:
+    if style.logarithmic(found):
         return LogNorm(low, high), f"{METRICS[name].axis}, logarithmic"
-    return Normalize(min(low, 0.0) if low == high else low, high or 1.0), METRICS[name].axis
+    return Normalize(min(low, 0.0), high or 1.0), METRICS[name].axis
 
 
 def _ticks(scale: Normalize) -> dict[str, Any]:
     """Return how a colour bar is ticked: a logarithmic one at 1, 2 and 5 of each decade, in plain numbers."""
     if not isinstance(scale, LogNorm):
         return {}
-    return {"ticks": LogLocator(subs=(1, 2, 5)), "format": FuncFormatter(lambda value, _: f"{value:g}")}
+    return {"ticks": LogLocator(subs=(1, 2, 5)), "format": FuncFormatter(style.plainly)}
 
 
-def _cell(axes: Axes, row: dict[str, Any], name: str, look: tuple[tuple[float, float], str, float]) -> None:
-    """Write into a cell its value, or why there is none; hatch it where the value is in doubt."""
-    (x, y), ink, inches = look
+def _cell(
+    axes: Axes, row: dict[str, Any], name: str, look: tuple[tuple[float, float], str, float], theme: Theme
+) -> None:
+    """Write into a cell its value, or why there is none; hatch it where the value is in doubt, not its value.
+
+    `look` is the cell's centre, its paint ("" without a value), and its width in inches.
+    """
+    (x, y), paint, inches = look
+    ink = ink_on(paint) if paint else theme.ink
     why = states.absent(row, name)
     lost = "" if why else states.failed(row)
     text = style.wrapped(why, inches / style.length("m", 7.5)) if why else shown(row[name])
@@ -126,3 +128,4 @@ def _cell(axes: Axes, row: dict[str, Any], name: str, look: tuple[tuple[float, f
     if not why and states.doubt(row, name):
         corner = axes.fill([x - 0.5, x + 0.5, x + 0.5, x - 0.5], [y - 0.5, y - 0.5, y + 0.5, y + 0.5], fill=False)
         corner[0].set(hatch=style.DOUBT, edgecolor=ink, alpha=0.35, linewidth=0)
+        written.set_bbox({"facecolor": paint, "edgecolor": "none", "pad": 1.5})

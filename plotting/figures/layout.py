@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 
-from plotting import spans, states
+from plotting import notes, spans, states
 from plotting.figures import style
 from plotting.figures.theme import contrast, mixed, palette
 from plotting.metrics import shown
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     import pandas as pd
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from plotting.figures.theme import Theme
 
@@ -143,12 +145,16 @@ def _whiskers(axes: Axes, spanned: Sequence[tuple[float, float, float]], along: 
 
 
 def _rooflines(axes: Axes, roofed: Sequence[tuple[float, float]], thickness: float, along: str, theme: Theme) -> None:
-    """Draw a line at each roofline (place, length) on the scale, and a mark at the edge for one beyond it."""
+    """Draw a line at each roofline (place, length) on the scale, and a mark at the edge for one beyond it.
+
+    Where all are beyond it the footnote says so, and a row of marks would say nothing more.
+    """
     limit = axes.get_ylim()[1] if along == "y" else axes.get_xlim()[1]
     half = thickness / 2
     lines = [[(place - half, at), (place + half, at)] for place, at in roofed if at <= limit]
-    if lines:
-        _lines(axes, lines, along, "rooflines", color=theme.ink, linewidth=2.0)
+    if not lines:
+        return
+    _lines(axes, lines, along, "rooflines", color=theme.ink, linewidth=2.0)
     beyond = [place for place, at in roofed if at > limit]
     edge = [limit] * len(beyond)
     where = (beyond, edge) if along == "y" else (edge, beyond)
@@ -163,9 +169,23 @@ def _lines(axes: Axes, lines: Sequence[Any], along: str, name: str, **paint: Any
     axes.add_collection(LineCollection(turned, zorder=3, gid=name, **paint), autolim=False)
 
 
-def roof_mark(theme: Theme) -> Line2D:
-    """Return the legend's entry of the rooflines."""
-    label = "decoding at the memory's\npeak rate (MBU 100%);\na triangle: beyond the scale"
+def finish(
+    figure: Figure, table: pd.DataFrame, look: Look, heading: str, extra: Sequence[Artist] = (), *, mbu: bool
+) -> None:
+    """Put title, footnote and legend around bars, whose MBU is written or not; only what is drawn is explained."""
+    style.title(figure, heading, look.theme)
+    roofed, written = has(figure.axes, "rooflines"), mbu and table["mbu"].notna().any()
+    sentences = notes.footnote(table, [look.name], whiskers=has(figure.axes, "whiskers"), mbu=roofed or written)
+    if written and not roofed:
+        sentences.insert(-1, notes.BEYOND)
+    style.footnote(figure, sentences, look.theme)
+    roofs = [_roof_mark(look.theme, beyond=has(figure.axes, "beyond"))] if roofed else []
+    hatched = [style.doubt_patch(look.theme)] if has(figure.axes, "hatched") else []
+    style.legend(figure, table, look.theme, [*extra, *roofs, *hatched])
+
+
+def _roof_mark(theme: Theme, *, beyond: bool) -> Line2D:
+    label = "decoding at the memory's\npeak rate (MBU 100%)" + (";\na triangle: beyond the scale" if beyond else "")
     # The style that says how lines end is set with the canvas, which may come later
     return Line2D([], [], color=theme.ink, linewidth=2.0, solid_capstyle="butt", label=label)
 
@@ -174,15 +194,19 @@ def words(bar: Bar, name: str, between: str, *, mbu: bool = True) -> str:
     """Return what stands at a bar's end: its value, its MBU, how many of its runs failed; or why there is none."""
     if why := states.absent(bar.row, name):
         return why
-    share = f"MBU {bar.row['mbu']:.0%}" if mbu and not math.isnan(bar.roofline) else ""
+    share = f"MBU {_percent(bar.row['mbu'])}" if mbu and not math.isnan(bar.roofline) else ""
     return between.join(filter(None, (shown(bar.value), share, states.failed(bar.row))))
 
 
+def _percent(share: float) -> str:
+    return "<1%" if share < 0.005 else f"{share:.0%}"
+
+
 def has(grid: Iterable[Axes], name: str) -> bool:
-    """Return whether something is drawn on some axes: whiskers, or "hatched"."""
+    """Return whether something is drawn on some axes: whiskers, rooflines, those "beyond", or "hatched"."""
     if name == "hatched":
         return any(patch.get_hatch() for axes in grid for patch in axes.patches)
-    return any(found.get_gid() == name for axes in grid for found in axes.collections)
+    return any(found.get_gid() == name for axes in grid for found in (*axes.collections, *axes.lines))
 
 
 def scale(bars: Sequence[Bar], inches: float, long: Sequence[float]) -> tuple[float, list[float]]:

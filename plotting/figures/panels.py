@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from plotting import spans, states
+from plotting import notes, spans, states
 from plotting.figures import style
 from plotting.figures.layout import Look, Row
 from plotting.figures.theme import LIGHT, palette
@@ -31,6 +32,8 @@ MANY = 24
 """More rows than that stand in four panels side by side instead of two by two."""
 WIDE, TALL = (15.0, 0.36), (18.0, 0.17)
 """Inches: width of the figure, height of a row; of two panels a line, of four."""
+WIDE_SCALE = 300
+"""A logarithmic scale that ends at so many times its start has fewer ticks."""
 Key = tuple[str, str]
 """Device and model: what a row is of."""
 
@@ -48,17 +51,16 @@ def precision_panels(table: pd.DataFrame, theme: Theme = LIGHT) -> Figure:
         for at in range(0, len(PANELS), columns)
     ]
     heights = [_height(part, len(found) * pitch, some) for part, found, some in lines]
-    figure = style.canvas(width, 1.8 + sum(heights), theme)
+    figure = style.canvas(width, 0.4 + sum(heights), theme)
     grid = figure.subplots(len(lines), columns, squeeze=False, gridspec_kw={"height_ratios": heights})
-    several = len(set(table["device"])) > 1
     for axes_of_line, (part, found, some) in zip(grid, lines, strict=True):
         for axes, look in zip(axes_of_line, some, strict=True):
             _panel(axes, part, found, look)
-        _name_rows(axes_of_line, found, pitch, with_device=several)
+        _name_rows(axes_of_line, found, pitch, with_device=len(set(part.table["device"])) > 1)
     precisions = list(style.tints(table))
     heading = " against ".join(precisions) if len(precisions) == 2 else ", ".join(precisions)
     style.title(figure, f"Precision: {heading}", theme)
-    style.footnote(figure, table, PANELS, theme)
+    style.footnote(figure, notes.footnote(table, PANELS, mark="crossed"), theme)
     figure.legend(handles=_marks(table, theme), loc="outside right upper", frameon=False, fontsize=10)
     return figure
 
@@ -89,12 +91,41 @@ def _panel(axes: Axes, part: Section, keys: Sequence[Key], look: Look) -> None:
         rows[places[row["device"], row["model"]]].append(row)
     spread = [(row, at + _lane(place, len(found))) for at, found in enumerate(rows) for place, row in enumerate(found)]
     there = [(row, y) for row, y in spread if not states.absent(row, look.name)]
-    ends = [(spans.span(row, look.name, look.basis) or (0, row[look.name]))[1] for row, _ in there]
-    right = 1.06 * max(ends) or 1.0
-    axes.set(ylim=(len(keys) - 0.5, -0.5), xlim=(0, right), xlabel=metric.axis)
+    axes.set(ylim=(len(keys) - 0.5, -0.5), xlabel=metric.axis)
+    _scale(axes, [row for row, _ in there], look, letters=24 if len(keys) > MANY else 60)
+    _shade(axes, keys, look.theme)
     _draw(axes, there, look, small=len(keys) > MANY)
+    if len(keys) > MANY:
+        axes.tick_params(axis="x", labeltop=True, labelsize=9)
     for at, found in enumerate(rows):
-        _say_missing(axes, found, look, (at, right / 2), 6.5 if len(keys) > MANY else 9)
+        _say_missing(axes, found, look, at, small=len(keys) > MANY)
+
+
+def _scale(axes: Axes, there: Sequence[Row], look: Look, letters: int) -> None:
+    """Set the scale of the values, from 0 or logarithmic; its label has lines of so many letters."""
+    values = [row[look.name] for row in there]
+    ends = [spans.span(row, look.name, look.basis) or (row[look.name],) * 2 for row in there]
+    if not style.logarithmic(values):
+        right = 1.06 * max(high for _, high in ends) or 1.0
+        axes.set_xlim(0, right)
+        return
+    axes.set_xscale("log")
+    left, right = 0.8 * min(values), 1.25 * max(high for _, high in ends)
+    axes.set_xlim(left, right)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if right / left < WIDE_SCALE else (1, 3), numticks=12))
+    axes.xaxis.set_major_formatter(FuncFormatter(style.plainly))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel(style.wrapped(f"{METRICS[look.name].axis}, logarithmic", letters))
+
+
+def _shade(axes: Axes, keys: Sequence[Key], theme: Theme) -> None:
+    """Shade every other model's rows where a model has several: the eye would lose them."""
+    models = list(dict.fromkeys(model for _, model in keys))
+    if len(models) == len(keys):
+        return
+    for model in models[1::2]:
+        places = [at for at, key in enumerate(keys) if key[1] == model]
+        axes.axhspan(places[0] - 0.5, places[-1] + 0.5, color=theme.tint(theme.pale, 0.6), zorder=0, gid="band")
 
 
 def _lane(place: int, among: int) -> float:
@@ -135,27 +166,36 @@ def _draw(axes: Axes, there: Sequence[tuple[Row, float]], look: Look, *, small: 
         )
 
 
-def _say_missing(axes: Axes, found: Sequence[Row], look: Look, centre: tuple[int, float], points: float) -> None:
-    """Write into the free half of a row, whose centre is (y, x), which precision has no mark, and why."""
+def _say_missing(axes: Axes, found: Sequence[Row], look: Look, at: int, *, small: bool) -> None:
+    """Write into the freer side of a row which precision has no mark, and why; marks lie over the words."""
     words = {row["precision"]: why for row in found if (why := states.absent(row, look.name))}
     if not words:
         return
+    if small and len(words) > 1:  # there is no room for how many runs failed
+        words = {name: "failed" if word.endswith("failed") else word for name, word in words.items()}
     same = len(words) == len(found) and len(set(words.values())) == 1
     text = next(iter(words.values())) if same else ", ".join(f"{name} {word}" for name, word in words.items())
-    y, middle = centre
-    at_left = not any(row[look.name] < middle for row in found)
+    marks = [_share(axes, row[look.name]) for row in found if row["precision"] not in words]
+    at_left = not marks or min(marks) > 1 - max(marks)
     written = axes.annotate(
         style.plain(text),
-        (0.008 if at_left else 0.992, y),
+        (0.008 if at_left else 0.992, at),
         xycoords=("axes fraction", "data"),
         ha="left" if at_left else "right",
         va="center",
-        fontsize=points,
+        fontsize=6.5 if small else 9,
         color=look.theme.grey,
         fontstyle="italic",
-        bbox={"facecolor": look.theme.page, "edgecolor": "none", "pad": 0.6},
+        bbox={"facecolor": look.theme.page, "edgecolor": "none", "pad": 0.6, "alpha": 0.8},
+        zorder=1.5,
     )
     written.set_in_layout(False)
+
+
+def _share(axes: Axes, value: float) -> float:
+    """Return where a value stands on the scale, 0 to 1."""
+    left, right, at = axes.xaxis.get_transform().transform([*axes.get_xlim(), value])
+    return float((at - left) / (right - left))
 
 
 def _name_rows(line: Sequence[Axes], keys: Sequence[Key], pitch: float, *, with_device: bool) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 import textwrap
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import seaborn as sns
@@ -15,7 +17,7 @@ from plotting.figures.theme import LIGHT, palette
 from plotting.metrics import METRICS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import pandas as pd
     from matplotlib.axes import Axes
@@ -40,12 +42,26 @@ POWER_REMEDY = (
     "python -m benchmarks.power says which sensors work here; the log of a wall meter serves too "
     "(--power-monitor=csv:FILE)."
 )
+TITLE_LINE, NOTE_LINE = 0.3, 0.16
+"""Inches of height that a line of a title and of a footnote takes."""
+LOGARITHMIC = 30
+"""Cells and marks stand on a logarithmic scale where the greatest value is so many times the least."""
 LETTER = 0.6
 """Mean width of a letter, in its height: a little more than DejaVu Sans has."""
 
 
+def unless_empty(draw: Callable[[pd.DataFrame, Theme, str], Figure]) -> Callable[..., Figure]:
+    """Have a figure of one metric say that nothing was measured, where no pair has a value of it."""
+
+    @wraps(draw)
+    def drawn(table: pd.DataFrame, theme: Theme = LIGHT, *, name: str) -> Figure:
+        return draw(table, theme, name) if table[name].notna().any() else nothing(table, name, theme)
+
+    return drawn
+
+
 def canvas(width: float, height: float, theme: Theme = LIGHT) -> Figure:
-    """Return an empty figure in the house style, inches."""
+    """Return an empty figure in the house style, inches; title and footnote make it higher by their lines."""
     sns.set_theme(style="whitegrid", context="notebook", rc=theme.rc)
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
     layout = figure.get_layout_engine()
@@ -84,15 +100,21 @@ def title(figure: Figure, text: str, theme: Theme, *, beside: bool = True) -> No
     """Put a title on a figure, wrapped at its width or, `beside` a legend, before that."""
     width = figure.get_figwidth() - (LEGEND_WIDTH if beside else 0.0)
     heading = wrapped(text, width * LETTERS_AN_INCH)
+    _heighten(figure, (heading.count("\n") + 1) * TITLE_LINE)
     figure.suptitle(heading, x=0.01, ha="left", fontsize=16, fontweight="bold", color=theme.ink)
 
 
-def footnote(figure: Figure, table: pd.DataFrame, names: Sequence[str], theme: Theme, *, whiskers: bool = True) -> None:
-    """Put conditions, what is missing and what whiskers are under a figure of some metrics, wrapped at its width."""
+def footnote(figure: Figure, sentences: Sequence[str], theme: Theme) -> None:
+    """Put sentences under a figure, wrapped at its width."""
     width = int(min(figure.get_figwidth(), 14.0) * NOTE_LETTERS_AN_INCH)
-    sentences = notes.footnote(table, names, whiskers=whiskers)
     lines = [line for sentence in sentences for line in textwrap.wrap(plain(sentence), width)]
+    _heighten(figure, len(lines) * NOTE_LINE)
     figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=8.5, color=theme.grey)
+
+
+def _heighten(figure: Figure, inches: float) -> None:
+    # in twentieths of an inch: a PNG is then as much larger as its resolution
+    figure.set_figheight(math.ceil(20 * (figure.get_figheight() + inches)) / 20)
 
 
 def legend(figure: Figure, table: pd.DataFrame, theme: Theme, extra: Sequence[Any] = ()) -> None:
@@ -121,14 +143,25 @@ def write(axes: Axes, text: str, at: tuple[float, float], **style: Any) -> Text:
     return written
 
 
-def nothing(heading: str, table: pd.DataFrame, name: str, theme: Theme) -> Figure:
+def nothing(table: pd.DataFrame, name: str, theme: Theme) -> Figure:
     """Return a small figure that says that nothing was measured, why, and what to type."""
-    figure = canvas(9.5, 3.0, theme)
-    title(figure, heading, theme, beside=False)
+    metric = METRICS[name]
+    figure = canvas(9.5, 1.6, theme)
+    title(figure, f"{metric.label}, {metric.direction}", theme, beside=False)
     remedy = [POWER_REMEDY] if states.of_power(name) else []
-    say_nothing(figure.subplots(), METRICS[name].label, [*reasons(table, name)[:3], *remedy], theme)
-    footnote(figure, table, [], theme)
+    say_nothing(figure.subplots(), metric.label, [*reasons(table, name)[:3], *remedy], theme)
+    footnote(figure, notes.footnote(table, [name], whiskers=False), theme)
     return figure
+
+
+def logarithmic(values: Sequence[float]) -> bool:
+    """Return whether a scale of some values must be logarithmic: the small ones would all look alike."""
+    return len(values) > 0 and 0 < min(values) < max(values) / LOGARITHMIC
+
+
+def plainly(value: float, _: object = None) -> str:
+    """Return a value as the label of a tick on a logarithmic scale."""
+    return f"{value:g}"
 
 
 def say_nothing(axes: Axes, what: str, why: Sequence[str], theme: Theme, letters: int = 80) -> None:

@@ -25,6 +25,12 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    """Return one device x two models x two precisions."""
+    return made.small(tmp_path_factory.mktemp("two"))
+
+
+@pytest.fixture(scope="session")
 def powerless(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     """Return two models in both precisions on a device without a power sensor."""
     records = [record(model, precision, power_w=None) for model in ("llava", "phi") for precision in made.PRECISIONS]

@@ -67,7 +67,7 @@ def flat(text: str) -> str:
 
 def rectangles(axes: Axes) -> list[Rectangle]:
     """Return the bars of axes."""
-    return [patch for patch in axes.patches if isinstance(patch, Rectangle)]
+    return [patch for patch in axes.patches if isinstance(patch, Rectangle) and patch.get_gid() != "band"]
 
 
 def colour(artist: Patch) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.collections import PathCollection
 
+from plotting import notes
 from plotting.figures import FIGURES
 from plotting.metrics import METRICS
 from tests.factory import NO_SENSOR, record, unmeasured
@@ -45,26 +46,29 @@ METER = "gpu, integration, NVML, driver 580.1"
 FOOTNOTES = {
     "study": (
         WORK,
-        f"Power: {made.THOR}, Laptop, Workstation: {METER}.",
         MINIATURE,
-        "Not the same on every device: what counts as RAM",
-        f"Failed on {made.THOR}: Gemma3N fp16. Never attempted on Laptop: Phi fp16.",
+        f"Failed: Gemma3N fp16 ({made.THOR}). Never attempted: Phi fp16 (Laptop).",
     ),
-    "powerless": (WORK, f"Power: {made.THOR}: not measured, {NO_SENSOR}.", MINIATURE),
-    "lone": (WORK, f"Power: {made.THOR}: {METER}.", MINIATURE),
+    "powerless": (WORK, MINIATURE),
+    "lone": (WORK, MINIATURE),
     "hopeless": (
         "Nothing was measured.",
-        f"Failed on {made.THOR}: LLaVA fp16, Phi bf16.",
-        f"Never attempted on {made.THOR}: LLaVA bf16, Phi fp16.",
+        "Failed: LLaVA fp16, Phi bf16. Never attempted: LLaVA bf16, Phi fp16.",
     ),
 }
 """Table -> what the footnote of each of its figures says."""
+OF_POWER = {
+    "study": f"Power: {made.THOR}, Laptop, Workstation: {METER}.",
+    "powerless": f"Power: {made.THOR}: not measured, {NO_SENSOR}.",
+    "lone": f"Power: {made.THOR}: {METER}.",
+}
+"""Table -> what the footnote of its figures of energy says beside that."""
 
 
 @pytest.mark.parametrize("table", FOOTNOTES)
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_draws_and_says_its_conditions(name: str, table: str, request: pytest.FixtureRequest) -> None:
-    """Each figure draws from any table, with a title, and with conditions and all that is missing in its footnote."""
+    """Each figure draws from any table, with a title; its footnote has its metrics' conditions and what is missing."""
     if table == "study":
         figure = request.getfixturevalue("drawn")[name]
     else:
@@ -74,6 +78,9 @@ def test_every_figure_draws_and_says_its_conditions(name: str, table: str, reque
     assert figure.get_suptitle()
     for sentence in FOOTNOTES[table]:
         assert sentence in footnote
+    power, unlike = OF_POWER.get(table, "Power:"), "Not the same on every device: what counts as RAM."
+    assert (power in footnote) == (name in (*POWER_FIGURES, PRECISION) and table in OF_POWER)
+    assert (unlike in footnote) == (name in (RAM, PRECISION) and table == "study")
 
 
 def test_a_device_has_one_colour_in_all_figures(drawn: dict[str, Figure], study: pd.DataFrame) -> None:
@@ -115,7 +122,7 @@ def test_long_reasons_are_brief_in_figures(tmp_path: Path) -> None:
     assert not any("hwmon" in text for text in said)
     assert "word11 …" in said[1]
     assert "word12" not in said[1]
-    assert all("All reasons: README.md and unmeasured_pairs.csv beside this figure." in text for text in said)
+    assert all(notes.MORE in text for text in said)
 
 
 def test_without_power_the_other_panels_stay(powerless: pd.DataFrame) -> None:

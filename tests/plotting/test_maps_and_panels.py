@@ -93,6 +93,28 @@ def test_the_scale_of_a_map_has_its_unit(drawn: dict[str, Figure], name: str) ->
     assert label == METRICS[MAPS[name]].axis + (", logarithmic" if logarithmic else "")
 
 
+def test_a_linear_map_begins_at_nothing(small: pd.DataFrame) -> None:
+    """The colours of a linear map begin at 0: a value that is half of another is half as far from the palest."""
+    norm = mesh(draw("device_comparison_tokens_per_sec.png", small).axes[0]).norm
+
+    assert not isinstance(norm, mpl.colors.LogNorm)
+    assert norm.vmin == 0.0
+    assert norm.vmax == pytest.approx(small["tokens_per_sec"].max())
+
+
+def test_a_hatched_cell_keeps_its_value_legible(tmp_path: Path) -> None:
+    """The cell of a value in doubt is hatched, and its value stands on a box of the cell's own colour."""
+    odd = record()
+    odd["health"]["throttled"] = ["hardware slowdown"]
+    axes = draw("device_comparison_tokens_per_sec.png", made.one(tmp_path, odd, record("phi"))).axes[0]
+    boxes = {text.get_text(): text.get_bbox_patch() for text in axes.texts}
+    colour = mpl.colormaps[THEMES["light"].shades](1.0)  # both are the greatest value
+
+    assert [bool(patch.get_hatch()) for patch in axes.patches] == [True]
+    assert [box is not None for box in boxes.values()].count(True) == 1
+    assert to_hex(next(box for box in boxes.values() if box).get_facecolor()) == to_hex(colour)
+
+
 def test_a_map_of_any_metric_says_what_was_not_measured(tmp_path: Path) -> None:
     """A measured pair without the metric is said in its cell as not measured, beside one that has it."""
     table = made.one(tmp_path, record("phi", power_w=None), record("llava"))
@@ -102,10 +124,12 @@ def test_a_map_of_any_metric_says_what_was_not_measured(tmp_path: Path) -> None:
 
 
 def test_precisions_are_four_panels(drawn: dict[str, Figure]) -> None:
-    """The comparison of precisions has throughput, RAM, efficiency and energy, each with its unit."""
+    """The comparison of precisions has throughput, RAM, efficiency and energy, with units and where logarithmic."""
     axes = drawn[PRECISION].axes
 
-    assert [found.get_xlabel() for found in axes] == [METRICS[name].axis for name in PANELS]
+    ends = [", logarithmic" if found.get_xscale() == "log" else "" for found in axes]
+    labels = [METRICS[name].axis + end for name, end in zip(PANELS, ends, strict=True)]
+    assert [flat(found.get_xlabel()) for found in axes] == labels
     assert [found.get_title(loc="left").partition(",")[0] for found in axes] == [METRICS[n].label for n in PANELS]
     assert list(PANELS) == ["tokens_per_sec", "avg_ram_gb", "tps_per_watt", "joules_per_token"]
 
@@ -153,6 +177,39 @@ def test_marks_have_whiskers(sized: Drawn) -> None:
     found = sorted((line[0, 0], line[1, 0]) for line in lines.get_segments())
     ends = sorted(zip(table["tokens_per_sec_low"], table["tokens_per_sec_high"], strict=True))
     assert found == [pytest.approx(both) for both in ends]
+
+
+@pytest.mark.parametrize("panel", range(4))
+def test_marks_are_spread_over_their_panel(sized: Drawn, panel: int) -> None:
+    """At both sizes a panel's marks stand apart: it is logarithmic, and says so, where values span thirtyfold."""
+    axes, found = sized.figures[PRECISION].axes[panel], sized.table[PANELS[panel]].dropna()
+
+    wide = found.max() > 30 * found.min()
+    assert axes.get_xscale() == ("log" if wide else "linear")
+    assert flat(axes.get_xlabel()).endswith("logarithmic") == wide
+    at = axes.transAxes.inverted().transform(axes.transData.transform([(value, 0) for value in found]))[:, 0]
+    assert at.min() > 0
+    assert at.max() < 1
+    assert np.median(at) > 0.15
+
+
+def test_rows_of_a_model_are_shaded_together(sized: Drawn) -> None:
+    """Where models have several rows every other one's are shaded, exactly these, and scales stand at both ends."""
+    axes = sized.figures[PRECISION].axes[0]
+    names = [name.partition(",")[0] for name in ticks(axes, "y")]
+    bands = [patch for patch in axes.patches if patch.get_gid() == "band"]
+    shaded = {at for band in bands for at in range(len(names)) if band.get_extents().contains(*middle(axes, at))}
+
+    models = list(dict.fromkeys(names))
+    several = len(models) < len(names)
+    assert shaded == ({at for at, name in enumerate(names) if models.index(name) % 2} if several else set())
+    assert bool(axes.xaxis.get_tick_params()["labeltop"]) == several
+
+
+def middle(axes: Axes, at: int) -> tuple[float, float]:
+    """Return the place on the canvas of the middle of a row."""
+    x, y = axes.transAxes.transform((0.5, 0))[0], axes.transData.transform((1, at))[1]
+    return float(x), float(y)
 
 
 def test_a_mark_in_doubt_is_crossed(tmp_path: Path) -> None:

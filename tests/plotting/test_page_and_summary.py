@@ -23,7 +23,7 @@ FILES = [Path("results/thor/0001_thor.json"), Path("results/dell/0002_dell.json"
 
 def flat(text: str) -> str:
     """Return a text without its line breaks, escapes and runs of blanks."""
-    return " ".join(re.sub(r"\\([\\`*_\[\]<>|#~$])", r"\1", text).split())
+    return " ".join(re.sub(r"\\([\\`*_\[\]<>|#~$.])", r"\1", text).split())
 
 
 def both(table: pd.DataFrame) -> list[str]:
@@ -103,6 +103,16 @@ def test_page_has_the_top_three(study_page: str, study: pd.DataFrame, name: str)
     for found in ranking(study, name):
         where = f"{found.place}. {found.model} on {found.device}, {found.precision}"
         assert f"{where}: {shown(found.value)} {METRICS[name].unit}" in findings
+
+
+def test_ties_keep_their_place_on_the_page(tmp_path: Path) -> None:
+    """Two at the first place and one at the third bear these numbers, and begin no list that Markdown would count."""
+    table = made.one(tmp_path, *(record(m, latency_s=s) for m, s in (("llava", 0.1), ("phi", 0.1), ("smolvlm2", 1.0))))
+    findings = section(page.markdown(table, FILES, []), "Key findings")
+
+    lines = [line for line in findings.partition("**Efficiency")[0].splitlines() if line.startswith("- ")]
+    assert [line.split()[1:3] for line in lines] == [["1\\.", "LLaVA"], ["1\\.", "Phi"], ["3\\.", "SmolVLM2"]]
+    assert not re.search(r"^\d+\. ", findings, re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", CATEGORIES)

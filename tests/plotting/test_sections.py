@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from plotting import page, summary
+from plotting import page, products, summary
 from plotting.figures import FIGURES
 from plotting.findings import observations, ranking
-from plotting.sections import EXPLAINED, sections
+from plotting.load import Saves
+from plotting.sections import EXPLAINED, own, sections
 from tests.factory import record, unmeasured
 from tests.plotting import made
 from tests.plotting.drawing import BARS, COMBINED, MAPS, PRECISION, RAM, draw, lay_out, rectangles, ticks, words
@@ -66,6 +67,46 @@ def test_a_hole_within_a_section_stays(mixed: pd.DataFrame) -> None:
     assert set(first.table[first.table["model"] == "Phi"]["status"]) == {"measured", "never attempted"}
 
 
+def test_a_pair_of_another_kind_of_work_is_no_hole_in_any_product(mixed: pd.DataFrame, tmp_path: Path) -> None:
+    """No product lists a pair that only another kind of work attempted, and the closing line counts none."""
+    assert "never attempted" in set(mixed["status"])
+    products.write_all(tmp_path, mixed, Saves())
+
+    for name in ("unmeasured_pairs.csv", "README.md", "benchmark_summary_report.txt"):
+        text = (tmp_path / name).read_text()
+        assert "never attempted" not in text.replace("skipped or never attempted", ""), name
+    assert "pairs: 7 measured." in products.closing(mixed, Saves())
+
+
+def test_a_hole_of_its_own_kind_is_in_the_products(tmp_path: Path) -> None:
+    """A pair that one device left out of its own kind of work stays in the list of what was never attempted."""
+    made.on(tmp_path, [record("llava"), record("phi")])
+    made.on(tmp_path, [record("llava")], label="Dell")
+    made.on(tmp_path, [record("smolvlm2", weights="random", new_tokens=8)], label="Orin")
+    table = own(made.table(tmp_path))
+
+    holes = table[table["status"] == "never attempted"]
+    assert holes[["device", "model"]].to_numpy().tolist() == [["Dell", "Phi"]]
+
+
+def test_several_saves_are_named_at_the_end(tmp_path: Path) -> None:
+    """The closing lines and the page say of each of several saves what it holds, and how to draw one alone."""
+    made.on(tmp_path, [record(m) for m in ("llava", "phi")])
+    made.on(tmp_path, [record("smolvlm2", weights="random")], label="Dell")
+    table, saves = made.table(tmp_path), made.read(tmp_path)
+    first, second = (
+        f"0001_thor.json: {made.THOR}, 2 pairs, mini weights",
+        "0002_dell.json: Dell, 1 pair, random weights",
+    )
+
+    lines = products.closing(table, saves).splitlines()
+    assert lines[:3] == ["Read from:", f"  {first}", f"  {second}"]
+    assert lines[3] == "Drawn together; one alone: python -m plotting 0002_dell"
+    assert lines[4] == "2 saves, 2 devices, pairs: 3 measured."
+    written = page.markdown(table, saves.files, []).replace("\\", "")
+    assert f"- {first}\n- {second}\n" in written
+
+
 def test_what_failed_early_stands_with_its_device(tmp_path: Path) -> None:
     """A device that measured nothing, of whose work nothing is known, makes no section of its own."""
     lost = unmeasured("phi", "bf16")
@@ -114,7 +155,8 @@ def test_unlike_work_is_not_ranked_together(mixed: pd.DataFrame) -> None:
     """Page and summary have a top three for each kind of work, under its name."""
     for text in (page.markdown(mixed, [], []), summary.text(mixed, [])):
         assert f"Throughput (tokens/s), higher is better, {MINI}" in text
-        lone = text.partition(f"Throughput (tokens/s), higher is better, {RANDOM}")[2].split()
+        after = text.partition(f"Throughput (tokens/s), higher is better, {RANDOM}")[2]
+        lone = after.replace("\\.", ".").replace("\n- ", " ").split()
         assert lone.index("1.") < 2
         assert lone[lone.index("1.") + 1] == "SmolVLM2"
     assert len(ranking(sections(mixed)[1].table, "tokens_per_sec")) == 1
