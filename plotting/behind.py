@@ -66,14 +66,14 @@ def _said(part: Section, names: Sequence[str]) -> list[str]:
 
 
 def _said_of(table: pd.DataFrame, name: str) -> str:
-    metric, found = METRICS[name], table[table[name].notna()]
-    if not len(found):
+    metric, values = METRICS[name], table[name].dropna()
+    if not len(values):
         why = "; ".join(dict.fromkeys(facts.brief(reason) for reason in facts.why_missing(table, name)))
         return f"{metric.label} was not measured: {why or 'no reason is known'}."
-    values = found[name]
-    best = found.loc[values.idxmax() if metric.higher_is_better else values.idxmin()]
-    where = f"{best['model']} on {best['device']} in {best['precision']}"
-    if len(found) == 1:
-        return f"{metric.axis}: {shown(best[name])}, {where}."
-    span = f"{len(found)} values from {shown(values.min())} to {shown(values.max())}"
+    best = values.idxmax() if metric.higher_is_better else values.idxmin()
+    model, device, precision = (table.loc[best, column] for column in ("model", "device", "precision"))
+    where = f"{model} on {device} in {precision}"
+    if len(values) == 1:
+        return f"{metric.axis}: {shown(values[best])}, {where}."
+    span = f"{len(values)} values from {shown(values.min())} to {shown(values.max())}"
     return f"{metric.axis}, {metric.direction}: {span}, best {where}."
