@@ -7,7 +7,7 @@ import gc
 
 from benchmarks.worker.child import quieten
 
-gc.disable()  # millions of objects are made here and all are kept: looking for garbage takes a fifth of the time
+gc.disable()  # what is made here stays, and would be looked through for garbage again and again
 quieten(offline=True)
 
 import torch  # noqa: E402, F401
