@@ -67,15 +67,14 @@ def _said(part: Section, names: Sequence[str]) -> list[str]:
 
 
 def _said_of(table: pd.DataFrame, name: str) -> str:
-    metric, found = METRICS[name], table[table[name].notna()]
-    if not len(found):
+    metric, values = METRICS[name], table[name].dropna()
+    if not len(values):
         why = "; ".join(dict.fromkeys(facts.brief(reason) for reason in facts.why_missing(table, name)))
         return f"{metric.label} was not measured: {why or 'no reason is known'}."
-    values = found[name]
-    if len(found) == 1:
-        row = found.iloc[0]
-        return f"{metric.axis}: {shown(row[name])}, {row['model']} {row['precision']} on {row['device']}."
-    span = f"{len(found)} values from {shown(values.min())} to {shown(values.max())}"
+    if len(values) == 1:
+        model, precision, device = (table.loc[values.index[0], column] for column in ("model", "precision", "device"))
+        return f"{metric.axis}: {shown(values.iloc[0])}, {model} {precision} on {device}."
+    span = f"{len(values)} values from {shown(values.min())} to {shown(values.max())}"
     parts = ranked_apart(table, name)  # of one kind of work there are several where sensors cover unlike things
     best = leaders(table, name) if len(parts) == 1 else ""
     return f"{metric.axis}, {metric.direction}: {', '.join(filter(None, (span, best)))}."

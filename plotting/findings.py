@@ -55,9 +55,14 @@ class Place:
 
 def eligible(table: pd.DataFrame, name: str) -> pd.DataFrame:
     """Return the rows that may be ranked by a metric."""
+    return table[may_be_ranked(table, name)]
+
+
+def may_be_ranked(table: pd.DataFrame, name: str) -> pd.Series:
+    """Return of each row whether it may be ranked by a metric."""
     sound = table["finite_logits"].astype(bool) & (table["invalid"] == "")
-    rows = table[(table["status"] == MEASURED) & table[name].notna() & sound]
-    return rows[~rows["scope_mismatch"].astype(bool)] if name in ENERGY else rows
+    rows = (table["status"] == MEASURED) & table[name].notna() & sound
+    return rows & ~table["scope_mismatch"].astype(bool) if name in ENERGY else rows
 
 
 def ranked_apart(table: pd.DataFrame, name: str) -> list[Section]:

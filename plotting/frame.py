@@ -55,7 +55,7 @@ def differences(table: pd.DataFrame) -> list[str]:
     measured = table[table["status"] == MEASURED]
     sentences = []
     for name, words in DIFFERENCES.items():
-        by_device = {device: sorted({_word(v) for v in rows[name]}) for device, rows in measured.groupby("device")}
+        by_device = {device: sorted(set(map(_word, found))) for device, found in measured.groupby("device")[name]}
         values = {tuple(found) for found in by_device.values()}
         if len(values) > 1:
             listed = "; ".join(f"{device}: {', '.join(found) or 'none'}" for device, found in by_device.items())

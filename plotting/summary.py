@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.record import MEASURED
 from plotting import facts
-from plotting.findings import CATEGORIES, Place, eligible, observations, ranked_apart, ranking
+from plotting.findings import CATEGORIES, Place, may_be_ranked, observations, ranked_apart, ranking
 from plotting.metrics import METRICS, shown
 from plotting.row import STATISTICAL_ONLY
 from plotting.sections import sections
@@ -152,7 +152,7 @@ def _statistics(table: pd.DataFrame) -> list[str]:
 def _spread(table: pd.DataFrame) -> list[tuple[str, ...]]:
     cells: list[tuple[str, ...]] = [("metric", "unit", "pairs", "min", "median", "max")]
     for name, metric in METRICS.items():
-        values = eligible(table, name)[name]
+        values = table.loc[may_be_ranked(table, name), name]
         if len(values):
             low, middle, high = (metric.show(v) for v in (values.min(), values.median(), values.max()))
             cells.append((metric.label, metric.unit, str(len(values)), low, middle, high))

@@ -3,9 +3,12 @@
 Never CUDA: a process that has a CUDA context cannot be forked.
 """
 
+import gc
+
 from benchmarks.worker.child import quieten
 from benchmarks.worker.context import sweep_at_exit
 
+gc.disable()  # what is made here stays, and would be looked through for garbage again and again
 quieten(offline=True)
 
 import torch  # noqa: E402, F401
@@ -19,3 +22,5 @@ import_own()
 quieten(offline=True)
 sweep_at_exit()
 del transformers
+gc.freeze()  # no child looks through them again, nor copies their pages by doing so
+gc.enable()

@@ -55,19 +55,44 @@ def drawn(study: pd.DataFrame) -> dict[str, Figure]:
     return {name: lay_out(draw(name, study)) for name in FIGURES}
 
 
+class Figures(dict[str, "Figure"]):
+    """The figures of a table, laid out, each drawn when it is first asked for."""
+
+    def __init__(self, table: pd.DataFrame) -> None:
+        super().__init__()
+        self._table = table
+
+    def __missing__(self, name: str) -> Figure:
+        self[name] = lay_out(draw(name, self._table))
+        return self[name]
+
+
 class Drawn(NamedTuple):
-    """A table and its nine figures, laid out."""
+    """A table and its nine figures."""
 
     table: pd.DataFrame
-    figures: dict[str, Figure]
+    figures: Figures
 
 
-@pytest.fixture(scope="session", params=["small", "large"])
-def sized(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Drawn:
-    """Return one device x two models, and eight devices x twenty models x three precisions, with their figures."""
-    make = {"small": made.small, "large": made.large}[request.param]
-    table = made.with_intervals(make(tmp_path_factory.mktemp(request.param)))
-    return Drawn(table, {name: lay_out(draw(name, table)) for name in FIGURES})
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Drawn:
+    """Return one device x two models."""
+    table = made.with_intervals(made.small(tmp_path_factory.mktemp("small")))
+    return Drawn(table, Figures(table))
+
+
+@pytest.fixture(scope="session")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Drawn:
+    """Return eight devices x twenty models x three precisions."""
+    table = made.with_intervals(made.large(tmp_path_factory.mktemp("large")))
+    return Drawn(table, Figures(table))
+
+
+@pytest.fixture(params=["small", "large"])
+def sized(request: pytest.FixtureRequest) -> Drawn:
+    """Return the small and the large table; a parameter of the session's scope would draw anew at each change."""
+    found: Drawn = request.getfixturevalue(request.param)
+    return found
 
 
 @pytest.fixture
