@@ -25,7 +25,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="session")
-def small(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+def two(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     """Return one device x two models x two precisions."""
     return made.small(tmp_path_factory.mktemp("two"))
 

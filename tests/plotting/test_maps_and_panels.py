@@ -93,9 +93,9 @@ def test_the_scale_of_a_map_has_its_unit(drawn: dict[str, Figure], name: str) ->
     assert label == METRICS[MAPS[name]].axis + (", logarithmic" if logarithmic else "")
 
 
-def test_a_linear_map_begins_at_nothing(small: pd.DataFrame) -> None:
+def test_a_linear_map_begins_at_nothing(two: pd.DataFrame) -> None:
     """The colours of a linear map begin at 0: a value that is half of another is half as far from the palest."""
-    norm = mesh(draw("device_comparison_tokens_per_sec.png", small).axes[0]).norm
+    norm = mesh(draw("device_comparison_tokens_per_sec.png", two).axes[0]).norm
 
     assert not isinstance(norm, mpl.colors.LogNorm)
     assert norm.vmin == 0.0

@@ -106,7 +106,7 @@ def test_the_best_and_its_ties_are_said(tmp_path: Path) -> None:
     assert said(tied, THROUGHPUT, "Best") == [f"Best, tied: LLaVA bf16 on {made.THOR}, Phi bf16 on {made.THOR}."]
 
 
-def test_all_tied_is_no_best(lone: pd.DataFrame, small: pd.DataFrame) -> None:
+def test_all_tied_is_no_best(lone: pd.DataFrame, two: pd.DataFrame) -> None:
     """Where no pair is told apart from another none is called the best, and a lone pair is the best of nothing."""
-    assert leaders(small, "load_time_s") == "all 4 are tied"
+    assert leaders(two, "load_time_s") == "all 4 are tied"
     assert leaders(lone, "tokens_per_sec") == ""
