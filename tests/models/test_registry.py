@@ -65,11 +65,11 @@ def test_gated_models_are_named() -> None:
 
 
 def test_revisions_are_commits_or_resolved() -> None:
-    """Every checkpoint is pinned to a commit, but for two whose commits are not known: those are refs."""
+    """Every checkpoint is pinned to a commit, one by its first digits, but for one: the ref that holds native weights."""
     pinned = re.compile(r"[0-9a-f]{40}")
     others = {spec.id: spec.revision for spec in MODELS.values() if not pinned.fullmatch(spec.revision or "")}
 
-    assert others == {"internvl2-2b": None, "phi": "refs/pr/70"}
+    assert others == {"internvl2-2b": "7118a7e", "phi": "refs/pr/70"}
 
 
 @pytest.mark.parametrize("weights", ["hub", "random", "mini"])

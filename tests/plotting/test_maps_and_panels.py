@@ -99,7 +99,7 @@ def test_a_linear_map_begins_at_nothing(two: pd.DataFrame) -> None:
 
     assert not isinstance(norm, mpl.colors.LogNorm)
     assert norm.vmin == 0.0
-    assert norm.vmax == pytest.approx(small["tokens_per_sec"].max())
+    assert norm.vmax == pytest.approx(two["tokens_per_sec"].max())
 
 
 def test_a_hatched_cell_keeps_its_value_legible(tmp_path: Path) -> None:
