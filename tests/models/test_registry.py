@@ -65,7 +65,7 @@ def test_gated_models_are_named() -> None:
 
 
 def test_revisions_are_commits_or_resolved() -> None:
-    """Every checkpoint is pinned to a commit, one by its first digits, but for one: the ref that holds native weights."""
+    """Every checkpoint is pinned to a commit, one by its first digits; one alone to a ref, that of native weights."""
     pinned = re.compile(r"[0-9a-f]{40}")
     others = {spec.id: spec.revision for spec in MODELS.values() if not pinned.fullmatch(spec.revision or "")}
 
