@@ -225,10 +225,13 @@ def _compared(rows: pd.DataFrame, name: str, first: str, other: str, basis: str)
     noise = "" if None in apart else f", {sum(map(bool, apart))} of them beyond noise: 95% intervals apart"
     spread = f"{other} / {first} is {ratios[0]:.2f} to {ratios[-1]:.2f} over {len(pairs)} pairs"
     label = METRICS[name].label.lower()
+    differ = f"differ in {label} for {'all' if all(apart) else 'some'} pairs"
+    if None not in apart and not any(apart):
+        differ = f"do not differ in {label} beyond noise"
     if all(abs(ratio - 1) <= EQUAL for ratio in ratios):
         yield f"{first} and {other} are nearly equal in {label} ({spread}, all within {EQUAL:.0%} of 1{noise})."
     else:
-        yield (f"{first} and {other} differ in {label} for some pairs ({spread}, median {median(ratios):.2f}{noise}).")
+        yield f"{first} and {other} {differ} ({spread}, median {median(ratios):.2f}{noise})."
 
 
 def _size(table: pd.DataFrame) -> Iterator[str]:

@@ -42,8 +42,8 @@ POWER_REMEDY = (
     "python -m benchmarks.power says which sensors work here; the log of a wall meter serves too "
     "(--power-monitor=csv:FILE)."
 )
-TITLE_LINE, NOTE_LINE = 0.3, 0.16
-"""Inches of height that a line of a title and of a footnote takes."""
+TITLE_LINE = 0.3
+"""Inches of height that a line of a title takes."""
 LOGARITHMIC = 30
 """Cells and marks stand on a logarithmic scale where the greatest value is so many times the least."""
 LETTER = 0.6
@@ -108,8 +108,9 @@ def footnote(figure: Figure, sentences: Sequence[str], theme: Theme) -> None:
     """Put sentences under a figure, wrapped at its width."""
     width = int(min(figure.get_figwidth(), 14.0) * NOTE_LETTERS_AN_INCH)
     lines = [line for sentence in sentences for line in textwrap.wrap(plain(sentence), width)]
-    _heighten(figure, len(lines) * NOTE_LINE)
-    figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=8.5, color=theme.grey)
+    text = figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=8.5, color=theme.grey)
+    # measured: versions of matplotlib lay lines at distances of their own
+    _heighten(figure, text.get_window_extent().height / figure.dpi)
 
 
 def _heighten(figure: Figure, inches: float) -> None:

@@ -237,13 +237,28 @@ def test_precisions_differ_beyond_noise_or_not(tmp_path: Path, share: float, cou
     assert f"over 2 pairs, all within 5% of 1, {count} of them beyond noise: 95% intervals apart)" in said
 
 
+@pytest.mark.parametrize(
+    ("factor", "share", "words"),
+    [
+        (2.0, 0.01, "differ in throughput for all pairs (bf16 / fp16 is 1.50 to 2.00 over 2 pairs"),
+        (2.0, 0.25, "differ in throughput for some pairs (bf16 / fp16 is 1.50 to 2.00 over 2 pairs"),
+        (2.0, 0.9, "do not differ in throughput beyond noise (bf16 / fp16 is 1.50 to 2.00 over 2 pairs"),
+    ],
+)
+def test_how_many_pairs_differ(tmp_path: Path, factor: float, share: float, words: str) -> None:
+    """Where intervals are known, precisions differ for all pairs, for some, or not beyond noise, as intervals do."""
+    records = [speed("phi", 10, "fp16"), speed("phi", 10 * factor), speed("llava", 10, "fp16"), speed("llava", 15)]
+
+    assert f"fp16 and bf16 {words}" in " ".join(observations(ends(made.one(tmp_path, *records), share)))
+
+
 def test_every_precision_is_compared_with_the_first(tmp_path: Path) -> None:
     """A third precision is set beside fp16 as bf16 is."""
     records = [speed(m, s, p) for m in ("phi", "llava") for p, s in (("fp16", 10), ("bf16", 10), ("fp32", 5))]
     said = " ".join(observations(made.one(tmp_path, *records)))
 
     assert "fp16 and bf16 are nearly equal in throughput" in said
-    assert "fp16 and fp32 differ in throughput for some pairs (fp32 / fp16 is 0.50 to 0.50 over 2 pairs" in said
+    assert "fp16 and fp32 differ in throughput for all pairs (fp32 / fp16 is 0.50 to 0.50 over 2 pairs" in said
 
 
 @pytest.mark.parametrize(("watts", "throughout"), [(10.0, True), (1000.0, False)])

@@ -203,7 +203,7 @@ def test_rows_of_a_model_are_shaded_together(sized: Drawn) -> None:
     models = list(dict.fromkeys(names))
     several = len(models) < len(names)
     assert shaded == ({at for at, name in enumerate(names) if models.index(name) % 2} if several else set())
-    assert bool(axes.xaxis.get_tick_params()["labeltop"]) == several
+    assert axes.xaxis.get_major_ticks()[0].label2.get_visible() == several
 
 
 def middle(axes: Axes, at: int) -> tuple[float, float]:
