@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from benchmarks.record import MEASURED
 from plotting import behind, page, summary, tables, write
 from plotting.figures import FIGURES
 from plotting.figures.save import rendered
 from plotting.figures.theme import THEMES
 from plotting.output import Output
 from plotting.sections import own
+from plotting.series import HARDWARE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,13 +54,19 @@ def _figures(out: Path, table: pd.DataFrame, output: Output) -> Iterator[Path]:
         yield path
 
 
+def _devices(table: pd.DataFrame) -> int:
+    """Return how many devices there are, each once whatever it did; a row that failed may not know its hardware."""
+    known = table.loc[table["status"] == MEASURED, ["device_name", *HARDWARE]].drop_duplicates()
+    return max(len(known), int(table["device_name"].nunique()))
+
+
 def closing(table: pd.DataFrame, saves: Saves) -> str:
     """Return the last lines: how much went in, and, of several saves, what each holds."""
     table = own(table)
     states = table["status"].value_counts(sort=False)
     counts = ", ".join(f"{count} {status}" for status, count in states.items())
     left = f"; {len(saves.problems)} left out, named above" if saves.problems else ""
-    read = f"{_some(len(saves.files), 'save')}, {_some(table['device'].nunique(), 'device')}, pairs: {counts}{left}."
+    read = f"{_some(len(saves.files), 'save')}, {_some(_devices(table), 'device')}, pairs: {counts}{left}."
     if len(saves.files) < 2:
         return read
     found = page.sources(table, saves.files)

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 PAIR = ("device_name", "model", "precision")
+HARDWARE = ("device_kind", "processor", "gpu_uuid")
+"""What a device is, besides its name."""
 OF_DEVICE = (
-    "device_kind",
-    "processor",
-    "gpu_uuid",
+    *HARDWARE,
     "power_mode",
     "torch_device",
     "engine",

@@ -89,6 +89,20 @@ def test_a_hole_of_its_own_kind_is_in_the_products(tmp_path: Path) -> None:
     assert holes[["device", "model"]].to_numpy().tolist() == [["Dell", "Phi"]]
 
 
+def test_a_device_that_did_two_things_is_one(tmp_path: Path) -> None:
+    """The closing line counts devices, not their series: unlike work of one is one device, two kinds are two."""
+
+    def counted() -> str:
+        return products.closing(made.table(tmp_path), made.read(tmp_path)).splitlines()[-1]
+
+    made.on(tmp_path, [record("phi")])
+    made.on(tmp_path, [record("phi", weights="random")])
+    assert counted() == "2 saves, 1 device, pairs: 2 measured."
+
+    made.on(tmp_path, [record("phi")], kind="discrete_gpu")
+    assert counted() == "3 saves, 2 devices, pairs: 3 measured."
+
+
 def test_several_saves_are_named_at_the_end(tmp_path: Path) -> None:
     """The closing lines and the page say of each of several saves what it holds, and how to draw one alone."""
     made.on(tmp_path, [record(m) for m in ("llava", "phi")])
