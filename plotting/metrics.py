@@ -76,7 +76,8 @@ def shown(value: float) -> str:
         return "-"
     if abs(value) < ROUNDING:
         return "0"
-    digits = max(0, 2 - math.floor(math.log10(abs(value))))
+    rounded = abs(float(f"{value:.2e}"))  # 0.09996 has the digits of 0.100
+    digits = max(0, 2 - math.floor(math.log10(rounded)))
     return f"{value:.{digits}f}"
 
 

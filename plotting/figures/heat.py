@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import matplotlib as mpl
 import seaborn as sns
 from matplotlib.colors import LogNorm, Normalize, to_hex
-from matplotlib.ticker import FuncFormatter, LogLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from plotting import notes, states
 from plotting.figures import style
@@ -70,6 +70,10 @@ def _map(axes: Axes, part: Section, name: str, theme: Theme, inches: float) -> N
             xticklabels=False,  # seaborn would paint the figure once for each label to see whether they overlap
             yticklabels=False,
         )
+        # a short logarithmic scale would label what lies between 1, 2 and 5 too
+        bar = axes.collections[0].colorbar
+        if bar is not None:
+            bar.ax.yaxis.set_minor_formatter(NullFormatter())
     else:  # nothing of this kind of work has a value: words alone
         axes.set_xlim(0, len(models))
         axes.set_ylim(len(rows), 0)

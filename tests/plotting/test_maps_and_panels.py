@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
@@ -91,6 +92,17 @@ def test_the_scale_of_a_map_has_its_unit(drawn: dict[str, Figure], name: str) ->
     logarithmic = isinstance(mesh(drawn[name].axes[0]).norm, mpl.colors.LogNorm)
 
     assert label == METRICS[MAPS[name]].axis + (", logarithmic" if logarithmic else "")
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_a_colour_bar_is_labelled_in_plain_numbers(drawn: dict[str, Figure], sized: Drawn, name: str) -> None:
+    """No label of a colour bar has an exponent, on scales of one decade or of several."""
+    for figure in (drawn[name], sized.figures[name]):
+        bar = mesh(figure.axes[0]).colorbar
+        assert bar is not None
+        written = [text.get_text() for minor in (False, True) for text in bar.ax.yaxis.get_ticklabels(minor=minor)]
+        assert written
+        assert all(re.fullmatch(r"[0-9.]*", flat(text)) for text in written)
 
 
 def test_a_linear_map_begins_at_nothing(two: pd.DataFrame) -> None:
