@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 Window = tuple[int, int]
 PHASES = ("preprocess", "vision", "prefill", "decode")
 PHASE_PERIODS = 5
+PERIOD_TOLERANCE = 1e-6
+"""By what part a phase may fall short of PHASE_PERIODS: marks are whole nanoseconds and periods are medians of
+times, so that a phase of exactly five periods may seem some nanoseconds short of them."""
 FEW_SAMPLES = 30
 BELOW = "below resolution"
 NO_MARK = "the vision path gave no mark in at least one run"
@@ -119,7 +122,7 @@ def _phase(series: Series, windows: list[Window] | None, contrast_w: float) -> P
 def _why_not(series: Series, mean_s: float, samples: int, covered: float) -> str | None:
     """Return why the sensor cannot tell a phase; None where it can."""
     tau, which = series.resolution
-    if mean_s < PHASE_PERIODS * tau:
+    if mean_s < PHASE_PERIODS * tau * (1 - PERIOD_TOLERANCE):
         return (
             f"{BELOW}: it lasts {_short(mean_s)}, and {PHASE_PERIODS} x {_short(tau)} are needed over however many "
             f"runs, where {_short(tau)} is {which}"

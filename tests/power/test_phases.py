@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from benchmarks.power import phases, report
@@ -222,6 +222,7 @@ lengths = st.lists(st.floats(PHASE_PERIODS * 0.1, 3.0), min_size=4, max_size=4)
 
 
 @given(lengths, st.integers(10, 30), st.lists(st.floats(0, 500), min_size=50, max_size=50))
+@example([1.0, 1.055, 0.5, 1.0], 10, [0.0] * 50)  # prefill: exactly five periods, less a nanosecond of rounding
 def test_phases_add_up_to_the_runs(lengths_s: list[float], count: int, watts: list[float]) -> None:
     """For any power and any lengths that resolve, the phases' joules add up to those of the runs."""
     marked = runs(lengths_s, count)
