@@ -5,17 +5,27 @@ No GPU is in any of them, so that torch computes on the CPU, which a session mus
 
 from __future__ import annotations
 
+import threading
+import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from benchmarks import smallfiles
-from tests.power import trees
+from tests import product
+from tests.power import jtop_package, trees
 from tests.test_machine import MODES, tree
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 GB10_W, ORIN_W, THOR_W, THOR_INPUT_W = 42.5, 15.2 + 5.7 + 4.5, 29.4 + 9.8, 87.5
 """Of the GPU; of the module, of GPU and SoC, and of the carrier board's input: products of the trees' mV and mA."""
+CPU_W = {"intel-rapl:0": 28.0, "intel-rapl:0:0": 17.0, "intel-rapl:1": 61.0}
+"""Of a package, of the cores in it, and of the platform around it."""
+CPU_RAILS = {"intel-rapl:0": "package-0", "intel-rapl:0:0": "core", "intel-rapl:1": "psys"}
+CPU_TOP_UJ = 30_000_000
+"""The counters wrap around after so much, which is about once a second."""
 ORIN_30W, ORIN_MAXN = "pmode:0002 fmode:quiet\n", "pmode:0000 fmode:quiet\n"
 ORIN_L4T = "# R36 (release), REVISION: 4.4, GCID: 41062509, BOARD: generic, EABI: aarch64\n"
 TEGRASTATS = """#!/bin/sh
@@ -58,3 +68,39 @@ def with_tegrastats(folder: Path, path: str) -> dict[str, str]:
     binary.write_text(TEGRASTATS)
     binary.chmod(0o755)
     return {"PATH": f"{folder}:{path}"}
+
+
+def with_jtop(folder: Path) -> dict[str, str]:
+    """Return where a package in jetson-stats' place can be imported, whose service shows THOR_W."""
+    rails = {"VDD_GPU": 29_400, "VDD_CPU_SOC_MSS": 9_800, "VIN_SYS_5V0": 5_000, "VIN": 87_500}
+    jtop_package.install(folder, rails)
+    return {"PYTHONPATH": f"{product.ROOT}:{folder}"}
+
+
+def intel(root: Path) -> dict[str, str]:
+    """Return the environment of a desktop CPU, whose counters stand still until `counting` moves them."""
+    trees.write(root / "proc/cpuinfo", "model name\t: Intel(R) Core(TM) i9-14900K")
+    trees.write(root / "proc/meminfo", "MemTotal: 64000000 kB\nMemAvailable: 60000000 kB")
+    trees.rapl(root, CPU_RAILS, CPU_TOP_UJ)
+    return {smallfiles.ROOT: str(root)}
+
+
+@contextmanager
+def counting(root: Path) -> Iterator[None]:
+    """Let the counters below `root` go on at CPU_W, a step a millisecond, as the kernel's do."""
+    begun, done = time.monotonic(), threading.Event()
+    files = {root / "sys/class/powercap" / zone / "energy_uj": watts for zone, watts in CPU_W.items()}
+
+    def count() -> None:
+        while not done.wait(1e-3):
+            for file, watts in files.items():
+                new = trees.write(file.with_name("new"), round(watts * (time.monotonic() - begun) * 1e6) % CPU_TOP_UJ)
+                new.replace(file)
+
+    thread = threading.Thread(target=count)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()

@@ -57,6 +57,8 @@ BOARDS = {
     "thor": _board("auto", boards.THOR_W, "jetson-thor", "gpu+soc", THOR_RAILS),
     "input": _board("hwmon:whole", boards.THOR_INPUT_W, "jetson-thor", "system input", "VIN"),
     "stats": _board("tegrastats", boards.THOR_W, "jetson-thor", "gpu+soc", THOR_RAILS),
+    "service": _board("jtop", boards.THOR_W, "jetson-thor", "gpu+soc", THOR_RAILS),
+    "counters": _board("rapl", boards.CPU_W["intel-rapl:0"], "cpu", "package", "package-0"),
 }
 
 
@@ -87,13 +89,15 @@ def measured(tmp_path_factory: pytest.TempPathFactory, library: Path) -> Measure
         "thor": boards.thor(folder / "files/thor"),
         "input": boards.thor(folder / "files/input"),
         "stats": boards.thor(folder / "files/stats") | boards.with_tegrastats(folder / "bin", os.environ["PATH"]),
+        "service": boards.thor(folder / "files/service") | boards.with_jtop(folder / "package"),
+        "counters": boards.intel(folder / "files/counters"),
     }
 
     def session(name: str) -> subprocess.CompletedProcess[str]:
         options = (*OPTIONS, f"--power-monitor={BOARDS[name].sensor}", f"--benchmark-save={name}")
         return product.measure(folder / name, *options, **settings[name])
 
-    with ThreadPoolExecutor(3) as pool:
+    with boards.counting(folder / "files/counters"), ThreadPoolExecutor(3) as pool:
         for done in pool.map(session, BOARDS):
             assert done.returncode == 0, done.stdout + done.stderr
     return Measured(folder)

@@ -16,12 +16,12 @@ import pytest
 from benchmarks import power
 from benchmarks.power.base import PowerSample, PowerTarget, SensorLost
 from benchmarks.power.jtop import JtopMonitor
-from tests.power import trees
+from tests.power import jtop_package, trees
+from tests.power.jtop_package import power_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-STAND_IN = Path(__file__).with_name("jtop_stand_in.py")
 ORIN = {"VDD_GPU_SOC": 7600, "VDD_CPU_CV": 2280, "VIN_SYS_5V0": 4500}
 THOR = {"VDD_GPU": 36000, "VDD_CPU_SOC_MSS": 18000, "VIN_SYS_5V0": 18000}
 
@@ -35,29 +35,17 @@ class Brisk(JtopMonitor):
     return_s = 2.5
 
 
-def power_of(rails: dict[str, int]) -> dict[str, Any]:
-    """Return jtop's `power`, with averages and a total that are wrong."""
-    shown = {name: {"volt": 5000, "curr": 1, "power": now, "online": True, "avg": 1} for name, now in rails.items()}
-    return {"rail": shown, "tot": {"power": 99_999, "avg": 99_999}}
-
-
 @pytest.fixture
 def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Put a package in jetson-stats' place; yield what its service is told to do."""
     for name in [name for name in sys.modules if name.split(".")[0] == "jtop"]:
         monkeypatch.delitem(sys.modules, name)
-    (tmp_path / "jtop").mkdir()
-    (tmp_path / "jtop/__init__.py").write_text(STAND_IN.read_text() + "\nfrom . import service\n")
-    (tmp_path / "jtop/service.py").write_text(f"JTOP_PIPE = {str(tmp_path / 'jtop.sock')!r}")
-    (tmp_path / "jtop.sock").touch()
-    folder = tmp_path / "jetson_stats-7.2.2.dist-info"
-    folder.mkdir()
-    (folder / "METADATA").write_text("Name: jetson-stats\nVersion: 7.2.2\n")
+    socket = jtop_package.install(tmp_path, ORIN)
     monkeypatch.syspath_prepend(str(tmp_path))
     before = multiprocessing.get_start_method(allow_none=True)
     told: Any = __import__("jtop").told
     multiprocessing.set_start_method(before, force=True)
-    told.socket, told.power = tmp_path / "jtop.sock", power_of(ORIN)
+    told.socket = socket
     yield told
     for name in ("jtop", "jtop.service"):
         sys.modules.pop(name, None)
