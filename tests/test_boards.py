@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -37,12 +37,14 @@ class Board:
 
     Attributes:
         sensor: --power-monitor.
+        within: how far joules may be from watts times windows, relative.
         expected: columns of the CSV.
     """
 
     sensor: str
     watts: float
     expected: Mapping[str, str]
+    within: float = 0.005
 
 
 def _board(sensor: str, watts: float, device: str, scope: str, rails: str) -> Board:
@@ -58,7 +60,8 @@ BOARDS = {
     "input": _board("hwmon:whole", boards.THOR_INPUT_W, "jetson-thor", "system input", "VIN"),
     "stats": _board("tegrastats", boards.THOR_W, "jetson-thor", "gpu+soc", THOR_RAILS),
     "service": _board("jtop", boards.THOR_W, "jetson-thor", "gpu+soc", THOR_RAILS),
-    "counters": _board("rapl", boards.CPU_W["intel-rapl:0"], "cpu", "package", "package-0"),
+    # A thread moves the counters, and is late by milliseconds where three sessions share two cores.
+    "counters": replace(_board("rapl", boards.CPU_W["intel-rapl:0"], "cpu", "package", "package-0"), within=0.02),
 }
 
 
@@ -123,8 +126,8 @@ def test_a_board_s_watts_and_joules(measured: Measured, name: str) -> None:
     assert measured.save(name)["machine_info"]["device"]["kind"] == board.expected["device_kind"]
     assert (power["scope"], "+".join(power["rails"])) == (board.expected["power_scope"], board.expected["power_rails"])
     assert power["energy_runs"] == RUNS
-    assert sum(runs["energy_j"]) == pytest.approx(board.watts * sum(runs["latency_s"]), rel=0.005)
-    assert power["idle_w"] == pytest.approx(board.watts, rel=0.005)
+    assert sum(runs["energy_j"]) == pytest.approx(board.watts * sum(runs["latency_s"]), rel=board.within)
+    assert power["idle_w"] == pytest.approx(board.watts, rel=board.within)
 
 
 def test_three_boards_in_one_set_of_figures(measured: Measured, study: pd.DataFrame) -> None:
