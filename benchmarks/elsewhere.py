@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from benchmarks.storage import AtomicFileStorage
+    from benchmarks.storage.saves import AtomicFileStorage
 
 ELASTICSEARCH = "elasticsearch+"
 LAST_CLIENT = 7

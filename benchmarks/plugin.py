@@ -9,20 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmarks import elsewhere, forecast, models, options, recovery, signals, storage
+from benchmarks import elsewhere, models, options, signals
 from benchmarks.errors import BenchmarkError
 from benchmarks.hub.prefetch import prefetch
-from benchmarks.journal import PairLog
-from benchmarks.plan import make as make_plan
+from benchmarks.pair.measure import PairSession
+from benchmarks.planning import preview
+from benchmarks.planning.plan import make as make_plan
 from benchmarks.progress import Progress
-from benchmarks.session import PairSession
-from benchmarks.study import Study
-from benchmarks.terminal import write_summary
+from benchmarks.state import Study
+from benchmarks.storage import recovery, saves
+from benchmarks.storage.journal import PairLog
+from benchmarks.summary import write_summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from benchmarks.plan import Plan
+    from benchmarks.planning.plan import Plan
 
 STUDY = pytest.StashKey[Study]()
 
@@ -42,7 +44,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Prepare before pytest-benchmark configures itself, which it does last."""
-    storage.anchor(config)
+    saves.anchor(config)
     with _usage_errors():
         elsewhere.check(config.option.benchmark_storage)
     config.stash[STUDY] = Study()
@@ -100,7 +102,7 @@ def _instead_of_measuring(session: pytest.Session, plan: Plan, pairs: list[tuple
             wanted = [plan.checkpoint(models.MODELS[model]) for model, _ in pairs]
             session.testsfailed += sum(o.snapshot is None for o in prefetch(wanted, progress.say, progress.show))
         if session.config.getoption("plan"):
-            forecast.show(plan, pairs, progress.say)
+            preview.show(plan, pairs, progress.say)
     return True
 
 
@@ -113,16 +115,16 @@ def _prepare_saving(session: pytest.Session, plan: Plan, pairs: list[str]) -> No
         return
     if bench.skip or config.getoption("setuponly") or config.getoption("setupplan"):
         return  # nothing is measured
-    storage.install(bench, study.troubles, config.rootpath)
+    saves.install(bench, study.troubles, config.rootpath)
     if not (bench.save or bench.autosave):
-        bench.save = storage.slug(plan.machine["label"])
+        bench.save = saves.slug(plan.machine["label"])
         study.saved_unasked = True
     study.pairs = pairs
     folder = recovery.folder_of(getattr(bench.storage, "path", None), config.rootpath)
     name = bench.save or bench.autosave
     with _usage_errors():
-        storage.check_name(name)
-        storage.check_compare(config)
+        saves.check_name(name)
+        saves.check_compare(config)
         study.journal = recovery.open_journal(plan, name, study.pairs, folder, Progress(config).say)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
 
-    from benchmarks.session import PairSession
+    from benchmarks.pair.measure import PairSession
 
 
 def test_generate(pair: PairSession, benchmark: BenchmarkFixture) -> None:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.errors import BenchmarkError
 
 if TYPE_CHECKING:
-    from benchmarks.sections import WorkloadImage, WorkloadInfo
+    from benchmarks.record.sections import WorkloadImage, WorkloadInfo
 
 WIDTH, HEIGHT = 640, 480
 JPEG_QUALITY = 95

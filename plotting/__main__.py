@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from plotting import choice, load, output
-from plotting.choice import RESULTS, UsageError
+from plotting import load, output, selection
+from plotting.selection import RESULTS, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,20 +107,22 @@ def _add_sources(parser: argparse.ArgumentParser, nargs: str) -> None:
 
 
 def _plot(options: argparse.Namespace) -> int:
-    from plotting import export, frame, products  # noqa: PLC0415 - a second of imports that bad usage must not cost
+    from plotting import export  # noqa: PLC0415 - a second of imports that bad usage must not cost
+    from plotting.report import write_all  # noqa: PLC0415 - a second of imports that bad usage must not cost
+    from plotting.table import build  # noqa: PLC0415 - a second of imports that bad usage must not cost
 
-    paths = choice.choose(options.saves, options.results or [RESULTS])
+    paths = selection.choose(options.saves, options.results or [RESULTS])
     saves = load.load(paths)
-    table = frame.build(saves)
+    table = build.build(saves)
     known = len(saves.problems)
     _warn(saves.problems)
     if table.empty:
-        raise choice.nothing(paths)
+        raise selection.nothing(paths)
     try:
         if options.export:
             written = export.write_all(options.out, table, saves, options.export)
         else:
-            written = products.write_all(options.out, table, saves, output.chosen(options))
+            written = write_all.write_all(options.out, table, saves, output.chosen(options))
     except export.Impossible as error:
         raise UsageError(str(error)) from None
     except OSError as error:
@@ -128,26 +130,26 @@ def _plot(options: argparse.Namespace) -> int:
             f"--out {options.out}: cannot write there ({error.strerror}); name another folder, e.g. --out plots."
         ) from None
     _warn(saves.problems[known:])
-    _print("\n".join([*map(str, written), products.closing(table, saves), ""]))
+    _print("\n".join([*map(str, written), write_all.closing(table, saves), ""]))
     return STRICT if options.strict and saves.problems else DONE
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from plotting import compare, formats, gates  # noqa: PLC0415 - as above
+    from plotting.comparison import compare, gates, render  # noqa: PLC0415 - as above
 
     try:
         limits = [gates.parse(text) for text in options.fail_if]
     except gates.BadGate as error:
         raise UsageError(str(error)) from None
-    read, folders = choice.Reader(), options.results or [RESULTS]
+    read, folders = selection.Reader(), options.results or [RESULTS]
     try:
-        sides = choice.sides(options.saves, folders, read)
+        sides = selection.sides(options.saves, folders, read)
     finally:
         _warn(read.problems)
     metrics = list(dict.fromkeys([*compare.COMPARED, *(gate.metric for gate in limits)]))
     few = any(table.loc[table["save"] != "", "save"].nunique() < ENOUGH_SESSIONS for table in sides.values())
-    found = compare.lines(sides, choice.others(folders, read) if few else None, metrics)
-    _print(formats.FORMATS[options.format](found))
+    found = compare.lines(sides, selection.others(folders, read) if few else None, metrics)
+    _print(render.FORMATS[options.format](found))
     failures = gates.failures(limits, found)
     _warn(failures)
     return FAILED if failures else DONE

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
-from plotting import compare, findings, formats, frame, load
+from plotting import load
+from plotting.analysis import findings
+from plotting.comparison import compare, render
 from plotting.figures import FIGURES
-from tests import boards, product
-from tests.plotting import drawing
-from tests.power.test_nvml import library as library  # noqa: PLC0414 - a fixture
+from plotting.table import build
+from tests.power.sensors.test_nvml import library as library  # noqa: PLC0414 - a fixture
+from tests.support import boards, drawing, product
 
 if TYPE_CHECKING:
     import subprocess
@@ -79,7 +81,7 @@ class Measured:
 
     def table(self, names: Iterable[str]) -> pd.DataFrame:
         """Return the table that the figures of some sessions are drawn from."""
-        return frame.build(load.load([path for name in names for path in load.find(self.folder / name)]))
+        return build.build(load.load([path for name in names for path in load.find(self.folder / name)]))
 
 
 @pytest.fixture(scope="module")
@@ -190,7 +192,7 @@ def test_compare_says_the_mode(measured: Measured) -> None:
     found = compare.lines({name: measured.table([name]) for name in MODES})
 
     assert {line.save: line.device for line in found} == {"orin": f"{ORIN} (MODE_30W)", "maxn": f"{ORIN} (MAXN)"}
-    said = formats.as_table(found).splitlines()
+    said = render.as_table(found).splitlines()
     assert said[:2] == [f"orin (baseline): {ORIN} (MODE_30W)", f"maxn: {ORIN} (MAXN); single session"]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from tests import product
+from tests.support import product
 
 if TYPE_CHECKING:
     from pathlib import Path

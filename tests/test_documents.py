@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 from _pytest.config.argparsing import Parser
 
-from benchmarks import options, smallfiles
+from benchmarks import options
+from benchmarks.machine import sysfs
 from benchmarks.models import MODELS
 from benchmarks.models.__main__ import COMMAND, make
 from benchmarks.power import MONITORS
 from plotting.figures import FIGURES
-from plotting.metrics import METRICS
-from tests import product
+from plotting.metrics.registry import METRICS
+from tests.support import product
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +39,7 @@ def test_the_two_commands_come_first() -> None:
 
 def test_the_other_root_is_documented() -> None:
     """README names the variable that says below which folder the machine's files are."""
-    assert f"`{smallfiles.ROOT}=" in README
+    assert f"`{sysfs.ROOT}=" in README
 
 
 def test_every_option_is_documented() -> None:

@@ -18,10 +18,10 @@ from urllib.parse import unquote
 
 import pytest
 
-from benchmarks import device
+from benchmarks.machine import device
 from benchmarks.record import Record, faults
-from benchmarks.shape import fits
-from tests import product
+from benchmarks.record.typecheck import fits
+from tests.support import product
 from tests.test_failures import REFUSAL, checkpoint, refuse
 
 if TYPE_CHECKING:

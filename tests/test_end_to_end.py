@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 import pandas as pd
 import pytest
 
-from benchmarks import sections
 from benchmarks.progress import figure
-from benchmarks.record import Record, faults
-from benchmarks.shape import fits
-from tests import product
+from benchmarks.record import Record, faults, sections
+from benchmarks.record.typecheck import fits
+from tests.support import product
 
 if TYPE_CHECKING:
     from pathlib import Path

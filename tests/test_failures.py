@@ -15,10 +15,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from benchmarks import aside
 from benchmarks.models import MODELS, miniature
+from benchmarks.processes import helper
 from benchmarks.record import faults
-from tests import product
+from tests.support import product
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +34,7 @@ def checkpoint(model: str, cache: Path) -> Path:
     suite = miniature.cache_root()
     source = miniature.directory(spec, suite)
     if not source.is_dir():
-        aside.call("forkserver", miniature.build, spec, suite)
+        helper.call("forkserver", miniature.build, spec, suite)
     return shutil.copytree(source, miniature.directory(spec, cache))
 
 

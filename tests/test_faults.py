@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests import product
+from tests.support import product
 
 HARMLESS = {"filterwarnings", "parametrize", "skipif"}  # a condition of the machine is said in the test's reason
 PAGE = (product.ROOT / "docs/faults.md").read_text()

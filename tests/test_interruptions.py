@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
-from benchmarks import journal, unfinished
+from benchmarks.pair.run_log import MAX_RESTARTS_IN_A_ROW
 from benchmarks.record import ENERGY_COVERAGE, faults
-from benchmarks.tally import MAX_RESTARTS_IN_A_ROW
-from tests import product
-from tests.processes import catches, children, gone, workers
+from benchmarks.storage import journal, resume
+from tests.support import product
+from tests.support.processes import catches, children, gone, workers
 from tests.test_end_to_end import NEW_TOKENS, WATTS, trace
 from tests.test_failures import checkpoint, refuse
 
@@ -189,7 +189,7 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
 
     assert saves(tmp_path) == []
     assert gone(descendants)
-    (left,) = unfinished.journals(tmp_path / ".journal")
+    (left,) = resume.journals(tmp_path / ".journal")
     done = journal.read(left).record("llava-bf16")
     assert done is not None
     assert done["counts"]["good"] == 12

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from benchmarks.record import faults
-from tests import product
-from tests.power.test_nvml import library
-from tests.power.test_wallmeter import HEAD, rows
+from tests.power.sensors.test_nvml import library
+from tests.power.sensors.test_wallmeter import HEAD, rows
+from tests.support import product
 from tests.test_interruptions import saves
 
 __all__ = ["library"]  # the fixture: nvidia-ml-py over a library without a GPU

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmarks import device
-from tests import product
+from benchmarks.machine import device
+from tests.support import product
 
 if TYPE_CHECKING:
     import subprocess

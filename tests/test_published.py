@@ -8,27 +8,27 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from benchmarks.compose import compose
-from benchmarks.journal import PairLog
 from benchmarks.models import MODELS
+from benchmarks.pair.build_record import compose
+from benchmarks.pair.measure import PairSession, changed
 from benchmarks.progress import Progress
 from benchmarks.record import INTERRUPTED, Record, faults
-from benchmarks.session import PairSession, changed
-from benchmarks.shape import fits
+from benchmarks.record.typecheck import fits
+from benchmarks.storage.journal import PairLog
 from benchmarks.worker.adapter import NO_PEFT
-from tests import product
-from tests.hub.handler import Fault
-from tests.hub.layout import COMMIT, files_of, lay_out
-from tests.hub.server import HubServer
 from tests.models.test_miniatures import job
-from tests.test_forecast import plan
-from tests.test_past import loaded
+from tests.planning.test_preview import plan
+from tests.storage.test_segments import loaded
+from tests.support import product
+from tests.support.hub_handler import Fault
+from tests.support.hub_layout import COMMIT, files_of, lay_out
+from tests.support.hub_server import HubServer
 from tests.worker.test_numerics import CONVOLUTION, overflowing
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from benchmarks.worker.protocol import Loaded
+    from benchmarks.processes.protocol import Loaded
 
 QUICK = ("--weights=hub", "--start-method=forkserver", "--runs=2", "--warmup-runs=1")
 

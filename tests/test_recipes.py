@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests import factory, product
+from tests.support import factory, product
 
 if TYPE_CHECKING:
     from pathlib import Path

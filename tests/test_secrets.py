@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from benchmarks import journal, redact
-from benchmarks.worker.protocol import trouble
-from tests import product
+from benchmarks import redact
+from benchmarks.processes.protocol import trouble
+from benchmarks.storage import journal
+from tests.storage.test_journal import HEAD, complain
+from tests.support import product
 from tests.test_failures import refuse
-from tests.test_journal import HEAD, complain
 
 if TYPE_CHECKING:
     from pathlib import Path

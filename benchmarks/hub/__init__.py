@@ -12,11 +12,11 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING
 
-from benchmarks import aside
 from benchmarks.hub import client
 from benchmarks.hub.checkpoint import Checkpoint, Listing, Snapshot
+from benchmarks.hub.errors import HubTrouble, no_room, other_architecture, size
 from benchmarks.hub.files import settings
-from benchmarks.hub.trouble import HubTrouble, no_room, other_architecture, size
+from benchmarks.processes import helper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -57,7 +57,7 @@ def obtain(wanted: Checkpoint, say: Callable[[str], None]) -> Snapshot:
     Raises:
         HubTrouble: it could not be had.
     """
-    (plan,) = aside.call("spawn", client.survey, [wanted])
+    (plan,) = helper.call("spawn", client.survey, [wanted])
     if isinstance(plan, HubTrouble):
         raise plan
     return had(wanted, plan, say)
@@ -86,7 +86,7 @@ def download(wanted: Checkpoint, plan: Listing, say: Callable[[str], None]) -> S
     needed, free = round(plan.missing_bytes * (1 + MARGIN)), free_bytes(plan.found.cache)
     if needed > free:
         raise no_room(wanted, needed, free, str(plan.found.cache))
-    return aside.watched(
+    return helper.watched(
         "spawn",
         partial(client.fetch, wanted, plan),
         look=Telling(wanted.model, plan, say).look,

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.hub.checkpoint import Checkpoint, Found, Listing, Snapshot
+from benchmarks.hub.errors import HubTrouble, explain, incomplete, mismatch, no_checkpoint
 from benchmarks.hub.files import cut_short, drop, expected, intact, lacking, wanted
-from benchmarks.hub.trouble import HubTrouble, explain, incomplete, mismatch, no_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

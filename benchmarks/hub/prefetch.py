@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmarks import aside, hub
+from benchmarks import hub
 from benchmarks.errors import BenchmarkError
 from benchmarks.hub import client
-from benchmarks.hub.trouble import HubTrouble, size
+from benchmarks.hub.errors import HubTrouble, size
+from benchmarks.processes import helper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,7 +38,7 @@ def prefetch(
     `say` is told lines that stay; `show`, or else `say`, the progress, about twice a second.
     """
     chosen = list(dict.fromkeys(wanted))
-    plans = aside.call("spawn", client.survey, chosen)
+    plans = helper.call("spawn", client.survey, chosen)
     for line in table(chosen, plans):
         say(line)
     outcomes = []

@@ -6,15 +6,16 @@ import re
 import textwrap
 from typing import TYPE_CHECKING
 
-from benchmarks import aside, workload
+from benchmarks import workload
 from benchmarks.models import MODELS
 from benchmarks.models.base import RANDOM_WEIGHTS
-from benchmarks.worker.figures import survey
+from benchmarks.processes import helper
+from benchmarks.worker.architecture import survey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from benchmarks.estimate import Figures, Positions
+    from benchmarks.machine.estimate import Figures, Positions
     from benchmarks.models.base import ModelSpec
 
 COMMAND = "python -m benchmarks.models > docs/models.md"
@@ -111,7 +112,7 @@ def make(start_method: str) -> str:
     """Return the page; a helper process builds each model without its weights."""
     photograph = workload.encode(workload.photographs(None)[0])
     pairs = [(model, "bf16") for model in MODELS]
-    return page(aside.call(start_method, survey, pairs, photograph, workload.PROMPTS[0]))
+    return page(helper.call(start_method, survey, pairs, photograph, workload.PROMPTS[0]))
 
 
 if __name__ == "__main__":

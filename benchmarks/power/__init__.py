@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.power.base import PowerMonitor, PowerTarget, SensorUnavailable
-from benchmarks.power.hwmon import HwmonMonitor
-from benchmarks.power.jtop import JtopMonitor
-from benchmarks.power.nvml import NvmlMonitor
-from benchmarks.power.rapl import RaplMonitor
-from benchmarks.power.replay import ReplayMonitor
-from benchmarks.power.tegrastats import TegrastatsMonitor
-from benchmarks.power.wallmeter import WallMeterMonitor
+from benchmarks.power.sensors.hwmon import HwmonMonitor
+from benchmarks.power.sensors.jtop import JtopMonitor
+from benchmarks.power.sensors.nvml import NvmlMonitor
+from benchmarks.power.sensors.rapl import RaplMonitor
+from benchmarks.power.sensors.replay import ReplayMonitor
+from benchmarks.power.sensors.tegrastats import TegrastatsMonitor
+from benchmarks.power.sensors.wallmeter import WallMeterMonitor
 
 MONITORS: dict[str, type[PowerMonitor]] = {
     "csv": WallMeterMonitor,

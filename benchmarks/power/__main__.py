@@ -8,11 +8,12 @@ import math
 import sys
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import aside, device, smallfiles
 from benchmarks.errors import BenchmarkError
+from benchmarks.machine import device, sysfs
+from benchmarks.machine.versions import versions
 from benchmarks.power import selftest
 from benchmarks.power.base import PowerTarget
-from benchmarks.versions import versions
+from benchmarks.processes import helper
 from benchmarks.worker.child import check_torch_device
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def report(torch_device: str, seconds: float) -> dict[str, Any]:
     Raises:
         BenchmarkError: there is no such torch device, or $EDGE_VLM_BENCH_ROOT is no folder.
     """
-    root = smallfiles.root()
+    root = sysfs.root()
     where = device.choose_torch_device(torch_device, root)
     name, uuid, torch_says = _asked_torch(where)
     target = PowerTarget(where, uuid, root)
@@ -76,7 +77,7 @@ def _asked_torch(where: str) -> tuple[str | None, str | None, str]:
     if where == "cpu":
         return None, None, ""
     try:
-        return *aside.call("spawn", check_torch_device, where), ""
+        return *helper.call("spawn", check_torch_device, where), ""
     except (BenchmarkError, ImportError) as error:
         return None, None, str(error)
 
@@ -87,7 +88,7 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
     yield f"{machine['label']} ({machine['kind']})"
     yield "; ".join(_machine(machine)) or "nothing more is known of it"
     if not machine["own_root"]:
-        yield f"its files are read below ${smallfiles.ROOT}, and are not this system's own"
+        yield f"its files are read below ${sysfs.ROOT}, and are not this system's own"
     where, obstacle = found["torch_device"], found["torch_says"]
     yield f"torch is to compute on {where}, but: {obstacle}" if obstacle else f"torch computes on {where}"
     yield ""

@@ -9,9 +9,9 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from benchmarks.power import AUTO, MONITORS, mismatch, select
+from benchmarks.power.analysis.energy import step_size, update_period_s
+from benchmarks.power.analysis.warnings import nothing_read
 from benchmarks.power.base import PowerTarget, SensorFacts, SensorUnavailable
-from benchmarks.power.doubts import nothing_read
-from benchmarks.power.energy import step_size, update_period_s
 from benchmarks.power.sampler import Sampler
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import memory
-from benchmarks.roofline import cached_bytes
+from benchmarks.machine import memory
+from benchmarks.machine.roofline import cached_bytes
 from benchmarks.worker.traffic import traffic
 
 if TYPE_CHECKING:

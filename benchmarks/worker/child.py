@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.errors import BenchmarkError
-from benchmarks.versions import versions
-from benchmarks.worker.protocol import trouble
+from benchmarks.machine.versions import versions
+from benchmarks.processes.protocol import trouble
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-    from benchmarks.worker.protocol import Job, Loaded
+    from benchmarks.processes.protocol import Job, Loaded
 
 PR_SET_PDEATHSIG = 1
 

@@ -24,7 +24,7 @@ from benchmarks.worker.loading import LoadedModel, synchronise
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from benchmarks.worker.protocol import Numerics, RunMarks
+    from benchmarks.processes.protocol import Numerics, RunMarks
 
 
 # SmolVLM2's published config says use_cache false, Gemma 3n's generation config samples.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import torch
 
-    from benchmarks.worker.protocol import Job
+    from benchmarks.processes.protocol import Job
 
 
 @dataclass

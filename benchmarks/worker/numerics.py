@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import torch
     from typing_extensions import Self
 
-    from benchmarks.worker.protocol import Numerics
+    from benchmarks.processes.protocol import Numerics
 
 
 class Watch:

@@ -12,19 +12,19 @@ from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.caches import last_level_cache_bytes
-from benchmarks.memory import available_bytes
+from benchmarks.machine.cpu import last_level_cache_bytes
+from benchmarks.machine.memory import available_bytes
 from benchmarks.models import PRECISIONS
+from benchmarks.processes.protocol import trouble
 from benchmarks.record import CACHE_FACTOR
 from benchmarks.worker.loading import synchronise
-from benchmarks.worker.protocol import trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import torch
 
-    from benchmarks.roofline import Copy, Probe
+    from benchmarks.machine.roofline import Copy, Probe
 
 SIZE_BYTES = 512 * 2**20
 SHARE_OF_MEMORY = 8

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from benchmarks.roofline import Traffic
+    from benchmarks.machine.roofline import Traffic
 
 PREFILL_ONLY = frozenset(
     {

@@ -7,12 +7,12 @@ import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import memory
+from benchmarks.machine import memory
 
 if TYPE_CHECKING:
     import torch
 
-    from benchmarks.worker.protocol import Job
+    from benchmarks.processes.protocol import Job
 
 MAPPED = "mapped from the files"
 STRAIGHT = "from the files straight to the device"

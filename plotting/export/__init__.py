@@ -10,9 +10,9 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from plotting import write
+from plotting import files
 from plotting.export import action, rows
-from plotting.tables import harmless
+from plotting.report.csv_files import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,18 +39,18 @@ def write_all(out: Path, table: pd.DataFrame, saves: Saves, formats: Sequence[st
     tables = {}
     if set(formats) & set(TABLES):
         tables = {"pairs": rows.pairs(table), "runs": rows.runs(table, saves.problems)}
-    files: dict[str, Callable[[Path], Any]] = {}
+    outputs: dict[str, Callable[[Path], Any]] = {}
     for name in formats:
         if name in TABLES:
             prepare, fill = TABLES[name]
             prepare()
-            files |= {f"{which}.{name}": partial(fill, made) for which, made in tables.items()}
+            outputs |= {f"{which}.{name}": partial(fill, made) for which, made in tables.items()}
         else:
-            files[f"{name}.json"] = partial(_text, _array(table, name))
+            outputs[f"{name}.json"] = partial(_text, _array(table, name))
     out.mkdir(parents=True, exist_ok=True)
-    for name, fill_file in files.items():
-        write.whole(out / name, fill_file)
-    return [out / name for name in files]
+    for name, fill_file in outputs.items():
+        files.whole(out / name, fill_file)
+    return [out / name for name in outputs]
 
 
 def _array(table: pd.DataFrame, tool: str) -> str:

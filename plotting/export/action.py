@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from benchmarks.record import MEASURED
-from plotting.findings import eligible
-from plotting.metrics import METRICS
+from plotting.analysis.findings import eligible
+from plotting.metrics.registry import METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.record import MEASURED
-from benchmarks.sections import Runs
-from plotting import series
-from plotting.metrics import BOUNDS, METRICS
-from plotting.tables import CONDITIONS, IDENTITY, WHOLE
+from benchmarks.record.sections import Runs
+from plotting.metrics.registry import BOUNDS, METRICS
+from plotting.report.csv_files import CONDITIONS, IDENTITY, WHOLE
+from plotting.table import series
 
 TEXT, COUNT, NUMBER, TRUTH = "string", "Int64", "float64", "boolean"
 """pandas' names of the types of columns; NaN is the null of NUMBER."""

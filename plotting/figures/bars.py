@@ -11,8 +11,8 @@ from matplotlib.patches import Patch
 from benchmarks.record import MEASURED
 from plotting.figures import layout, strips, style
 from plotting.figures.layout import Bar, Look, Part, Row
-from plotting.metrics import METRICS
-from plotting.sections import sections
+from plotting.metrics.registry import METRICS
+from plotting.table.work_groups import sections
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

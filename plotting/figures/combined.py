@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from plotting.figures import layout, strips, style
 from plotting.figures.layout import Look
-from plotting.metrics import METRICS
-from plotting.sections import sections
+from plotting.metrics.registry import METRICS
+from plotting.table.work_groups import sections
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,11 +9,11 @@ import seaborn as sns
 from matplotlib.colors import LogNorm, Normalize, to_hex
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from plotting import notes, states
-from plotting.figures import style
+from plotting.figures import footnotes, style
 from plotting.figures.theme import ink_on
-from plotting.metrics import METRICS, shown
-from plotting.sections import sections
+from plotting.metrics.registry import METRICS, shown
+from plotting.table import status
+from plotting.table.work_groups import sections
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from plotting.figures.theme import Theme
-    from plotting.sections import Section
+    from plotting.table.work_groups import Section
 
 WIDE, NARROW = 1.25, 0.8
 """Inches of a column's width, for up to MANY columns and for more."""
@@ -45,7 +45,7 @@ def device_map(table: pd.DataFrame, theme: Theme, name: str) -> Figure:
             axes.axvspan(narrow, columns, color=theme.page, zorder=0)
             axes.set_xlim(0, columns)
     style.title(figure, f"{metric.label} by device and model, {metric.direction}", theme, beside=False)
-    style.footnote(figure, notes.footnote(table, [name], whiskers=False, expected=False), theme)
+    style.footnote(figure, footnotes.footnote(table, [name], with_whiskers=False, expected=False), theme)
     return figure
 
 
@@ -90,7 +90,7 @@ def _map(axes: Axes, part: Section, name: str, theme: Theme, inches: float) -> N
     paints = mpl.colormaps[theme.shades](scale(values.to_numpy(dtype=float))) if scale else None
     for row in part.table.to_dict("records"):
         x, y = models.index(row["model"]), rows.index((row["device"], row["precision"]))
-        paint = "" if paints is None or states.absent(row, name) else to_hex(paints[y, x])
+        paint = "" if paints is None or status.absent(row, name) else to_hex(paints[y, x])
         _cell(axes, row, name, ((x + 0.5, y + 0.5), paint, inches), theme)
 
 
@@ -122,14 +122,14 @@ def _cell(
     """
     (x, y), paint, inches = look
     ink = ink_on(paint) if paint else theme.ink
-    why = states.absent(row, name)
-    lost = "" if why else states.failed(row)
+    why = status.absent(row, name)
+    lost = "" if why else status.failed(row)
     text = style.wrapped(why, inches / style.length("m", 7.5)) if why else shown(row[name])
     written = axes.text(x, y - (0.12 if lost else 0), text, ha="center", va="center", color=ink)
     written.set(fontsize=7.5 if why else 11 if inches == WIDE else 10, fontstyle="italic" if why else "normal")
     if lost:
         axes.text(x, y + 0.28, lost, ha="center", va="center", color=ink, fontsize=6.5)
-    if not why and states.doubt(row, name):
+    if not why and status.doubt(row, name):
         corner = axes.fill([x - 0.5, x + 0.5, x + 0.5, x - 0.5], [y - 0.5, y - 0.5, y + 0.5, y + 0.5], fill=False)
         corner[0].set(hatch=style.DOUBT, edgecolor=ink, alpha=0.35, linewidth=0)
         written.set_bbox({"facecolor": paint, "edgecolor": "none", "pad": 1.5})

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 
-from plotting import notes, spans, states
-from plotting.figures import style
+from plotting.figures import footnotes, style
 from plotting.figures.theme import contrast, mixed, palette
-from plotting.metrics import shown
+from plotting.metrics.registry import shown
+from plotting.table import status, whiskers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -71,7 +71,7 @@ class Look:
     def __init__(self, table: pd.DataFrame, name: str, theme: Theme) -> None:
         self.name, self.theme = name, theme
         self.colours, self.tints = palette(table), style.tints(table)
-        self.basis = spans.basis(table, name)
+        self.basis = whiskers.basis(table, name)
 
     def fill(self, row: Row) -> str:
         """Return a row's paint."""
@@ -79,18 +79,18 @@ class Look:
 
     def bar(self, row: Row, place: float, parts: tuple[Part, ...] = (), *, whisker: bool = True) -> Bar:
         """Return a row's bar, of one part where none are given; it has none where the metric has no value."""
-        if states.absent(row, self.name):
+        if status.absent(row, self.name):
             return Bar(row, place, (), self.theme.grey)
         fill = self.fill(row)
-        doubtful = states.doubt(row, self.name) != ""
+        doubtful = status.doubt(row, self.name) != ""
         return Bar(
             row,
             place,
             parts or (Part(row[self.name], fill),),
             self._hatch(row, fill) if doubtful else self.outline(row),
             style.DOUBT if doubtful else "",
-            spans.span(row, self.name, self.basis) if whisker else None,
-            spans.roofline(row) if self.name == "tokens_per_sec" else math.nan,
+            whiskers.span(row, self.name, self.basis) if whisker else None,
+            whiskers.roofline(row) if self.name == "tokens_per_sec" else math.nan,
         )
 
     def _hatch(self, row: Row, fill: str) -> str:
@@ -175,9 +175,10 @@ def finish(
     """Put title, footnote and legend around bars, whose MBU is written or not; only what is drawn is explained."""
     style.title(figure, heading, look.theme)
     roofed, written = has(figure.axes, "rooflines"), mbu and table["mbu"].notna().any()
-    sentences = notes.footnote(table, [look.name], whiskers=has(figure.axes, "whiskers"), mbu=roofed or written)
+    drawn = has(figure.axes, "whiskers")
+    sentences = footnotes.footnote(table, [look.name], with_whiskers=drawn, mbu=roofed or written)
     if written and not roofed:
-        sentences.insert(-1, notes.BEYOND)
+        sentences.insert(-1, footnotes.BEYOND)
     style.footnote(figure, sentences, look.theme)
     roofs = [_roof_mark(look.theme, beyond=has(figure.axes, "beyond"))] if roofed else []
     hatched = [style.doubt_patch(look.theme)] if has(figure.axes, "hatched") else []
@@ -192,10 +193,10 @@ def _roof_mark(theme: Theme, *, beyond: bool) -> Line2D:
 
 def words(bar: Bar, name: str, between: str, *, mbu: bool = True) -> str:
     """Return what stands at a bar's end: its value, its MBU, how many of its runs failed; or why there is none."""
-    if why := states.absent(bar.row, name):
+    if why := status.absent(bar.row, name):
         return why
     share = f"MBU {_percent(bar.row['mbu'])}" if mbu and not math.isnan(bar.roofline) else ""
-    return between.join(filter(None, (shown(bar.value), share, states.failed(bar.row))))
+    return between.join(filter(None, (shown(bar.value), share, status.failed(bar.row))))
 
 
 def _percent(share: float) -> str:

@@ -8,12 +8,12 @@ from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from plotting import notes, spans, states
-from plotting.figures import style
+from plotting.figures import footnotes, style
 from plotting.figures.layout import Look, Row
 from plotting.figures.theme import LIGHT, palette
-from plotting.metrics import METRICS
-from plotting.sections import sections
+from plotting.metrics.registry import METRICS
+from plotting.table import status, whiskers
+from plotting.table.work_groups import sections
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from plotting.figures.theme import Theme
-    from plotting.sections import Section
+    from plotting.table.work_groups import Section
 
 PANELS = ("tokens_per_sec", "avg_ram_gb", "tps_per_watt", "joules_per_token")
 LANES = 0.56
@@ -60,7 +60,7 @@ def precision_panels(table: pd.DataFrame, theme: Theme = LIGHT) -> Figure:
     precisions = list(style.tints(table))
     heading = " against ".join(precisions) if len(precisions) == 2 else ", ".join(precisions)
     style.title(figure, f"Precision: {heading}", theme)
-    style.footnote(figure, notes.footnote(table, PANELS, mark="crossed"), theme)
+    style.footnote(figure, footnotes.footnote(table, PANELS, mark="crossed"), theme)
     figure.legend(handles=_marks(table, theme), loc="outside right upper", frameon=False, fontsize=10)
     return figure
 
@@ -90,7 +90,7 @@ def _panel(axes: Axes, part: Section, keys: Sequence[Key], look: Look) -> None:
     for row in table.sort_values("precision_order").to_dict("records"):
         rows[places[row["device"], row["model"]]].append(row)
     spread = [(row, at + _lane(place, len(found))) for at, found in enumerate(rows) for place, row in enumerate(found)]
-    there = [(row, y) for row, y in spread if not states.absent(row, look.name)]
+    there = [(row, y) for row, y in spread if not status.absent(row, look.name)]
     axes.set(ylim=(len(keys) - 0.5, -0.5), xlabel=metric.axis)
     _scale(axes, [row for row, _ in there], look, letters=24 if len(keys) > MANY else 60)
     _shade(axes, keys, look.theme)
@@ -104,7 +104,7 @@ def _panel(axes: Axes, part: Section, keys: Sequence[Key], look: Look) -> None:
 def _scale(axes: Axes, there: Sequence[Row], look: Look, letters: int) -> None:
     """Set the scale of the values, from 0 or logarithmic; its label has lines of so many letters."""
     values = [row[look.name] for row in there]
-    ends = [spans.span(row, look.name, look.basis) or (row[look.name],) * 2 for row in there]
+    ends = [whiskers.span(row, look.name, look.basis) or (row[look.name],) * 2 for row in there]
     if not style.logarithmic(values):
         right = 1.06 * max(high for _, high in ends) or 1.0
         axes.set_xlim(0, right)
@@ -135,8 +135,8 @@ def _lane(place: int, among: int) -> float:
 
 def _draw(axes: Axes, there: Sequence[tuple[Row, float]], look: Look, *, small: bool) -> None:
     """Draw whiskers and marks: one artist for each precision, whatever their number."""
-    whiskers = [(row, y, spans.span(row, look.name, look.basis)) for row, y in there]
-    known = [(row, [(both[0], y), (both[1], y)]) for row, y, both in whiskers if both]
+    spanned = [(row, y, whiskers.span(row, look.name, look.basis)) for row, y in there]
+    known = [(row, [(both[0], y), (both[1], y)]) for row, y, both in spanned if both]
     if known:
         paints = [look.outline(row) for row, _ in known]
         lines = LineCollection([line for _, line in known], colors=paints, linewidths=1.2, gid="whiskers", zorder=2)
@@ -154,7 +154,7 @@ def _draw(axes: Axes, there: Sequence[tuple[Row, float]], look: Look, *, small: 
             zorder=3,
             gid=precision,
         )
-    doubtful = [(row[look.name], y) for row, y in there if states.doubt(row, look.name)]
+    doubtful = [(row[look.name], y) for row, y in there if status.doubt(row, look.name)]
     if doubtful:
         axes.plot(
             *zip(*doubtful, strict=True),
@@ -168,7 +168,7 @@ def _draw(axes: Axes, there: Sequence[tuple[Row, float]], look: Look, *, small: 
 
 def _say_missing(axes: Axes, found: Sequence[Row], look: Look, at: int, *, small: bool) -> None:
     """Write into the freer side of a row which precision has no mark, and why; marks lie over the words."""
-    words = {row["precision"]: why for row in found if (why := states.absent(row, look.name))}
+    words = {row["precision"]: why for row in found if (why := status.absent(row, look.name))}
     if not words:
         return
     if small and len(words) > 1:  # there is no room for how many runs failed
@@ -217,7 +217,7 @@ def _marks(table: pd.DataFrame, theme: Theme) -> list[Line2D]:
         _mark(style.MARKERS[place % len(style.MARKERS)], theme, style.plain(name), theme.tint(theme.ink, share))
         for place, (name, share) in enumerate(style.tints(table).items())
     ]
-    doubtful = any(states.doubt(row, *PANELS) for row in table.to_dict("records"))
+    doubtful = any(status.doubt(row, *PANELS) for row in table.to_dict("records"))
     return [*devices, *precisions, *([_mark("x", theme, "in doubt, see footnote", theme.ink)] if doubtful else [])]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from plotting.sections import Section
+    from plotting.table.work_groups import Section
 
 
 @dataclass(frozen=True)

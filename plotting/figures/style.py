@@ -12,9 +12,11 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from plotting import facts, notes, states
+from plotting.analysis import conditions
+from plotting.figures import footnotes
 from plotting.figures.theme import LIGHT, palette
-from plotting.metrics import METRICS
+from plotting.metrics.registry import METRICS
+from plotting.table import status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -149,9 +151,9 @@ def nothing(table: pd.DataFrame, name: str, theme: Theme) -> Figure:
     metric = METRICS[name]
     figure = canvas(9.5, 1.6, theme)
     title(figure, f"{metric.label}, {metric.direction}", theme, beside=False)
-    remedy = [POWER_REMEDY] if states.of_power(name) else []
+    remedy = [POWER_REMEDY] if status.of_power(name) else []
     say_nothing(figure.subplots(), metric.label, [*reasons(table, name)[:3], *remedy], theme)
-    footnote(figure, notes.footnote(table, [name], whiskers=False), theme)
+    footnote(figure, footnotes.footnote(table, [name], with_whiskers=False), theme)
     return figure
 
 
@@ -176,4 +178,4 @@ def say_nothing(axes: Axes, what: str, why: Sequence[str], theme: Theme, letters
 
 def reasons(table: pd.DataFrame, name: str) -> list[str]:
     """Return, each once and in a dozen words, why a metric is missing, or why nothing at all was measured."""
-    return list(dict.fromkeys(facts.brief(reason) for reason in facts.why_missing(table, name)))
+    return list(dict.fromkeys(conditions.brief(reason) for reason in conditions.why_missing(table, name)))

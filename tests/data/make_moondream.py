@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from tests.worker import formula
+from tests.support import formula
 
 STEPS = 5
 SIZES = [

@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING
 import huggingface_hub
 import pytest
 
-from benchmarks import aside, hub
+from benchmarks import hub
 from benchmarks.hub import client
 from benchmarks.hub import files as hub_files
 from benchmarks.hub.checkpoint import Checkpoint, Found
-from benchmarks.locks import take
 from benchmarks.models import MODELS, miniature
-from benchmarks.worker import handle
-from benchmarks.worker.protocol import Job
-from tests.hub.layout import COMMIT, files_of, lay_out, weights
-from tests.hub.server import HubServer
+from benchmarks.pair import handle
+from benchmarks.processes import helper
+from benchmarks.processes.protocol import Job
+from benchmarks.storage.locks import take
 from tests.models.test_miniatures import IMAGE_TOKENS, job
+from tests.support.hub_layout import COMMIT, files_of, lay_out, weights
+from tests.support.hub_server import HubServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -84,7 +85,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Found]:
         lay_out(home, "org/index", SHARDED | {"model.safetensors.index.json": INDEX[:20]}, refs=("main",))
         asked["index"] = Checkpoint("llava", "org/index")
         remember(home, "org/remembered")
-        return dict(zip(asked, aside.call("spawn", finds, list(asked.values())), strict=True))
+        return dict(zip(asked, helper.call("spawn", finds, list(asked.values())), strict=True))
 
 
 def remember(home: Path, repo: str) -> None:
@@ -156,7 +157,7 @@ def test_only_lost_halves_are_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         (blobs / half).touch()
     with (locks / "busy.lock").open("w") as busy:
         assert take(busy.fileno())
-        aside.call("spawn", swept, home)
+        helper.call("spawn", swept, home)
 
     assert {path.name for path in blobs.iterdir()} == {"busy.0a1b2c3d.incomplete", "kept.incomplete"}
 
@@ -171,7 +172,7 @@ def located(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, hub.
             files = files_of(job(spec.id).source)
             files |= {f"{extra}/adapter_model.safetensors": weights() for extra in filter(None, [spec.adapter])}
             lay_out(home, spec.repo, files)
-        found = aside.call("spawn", finds, [hub.checkpoint(spec, revision=COMMIT) for spec in specs])
+        found = helper.call("spawn", finds, [hub.checkpoint(spec, revision=COMMIT) for spec in specs])
         yield {spec.id: one.complete for spec, one in zip(specs, found, strict=True) if one.complete is not None}
 
 

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks import aside, hub
+from benchmarks import hub
 from benchmarks.hub import Checkpoint, HubTrouble, Snapshot, client
-from tests import product
-from tests.hub.handler import Fault
-from tests.hub.server import BIG, TOKEN, HubServer, stocked, use
-from tests.processes import children, gone
+from benchmarks.processes import helper
+from tests.support import product
+from tests.support.hub_handler import Fault
+from tests.support.hub_server import BIG, TOKEN, HubServer, stocked, use
+from tests.support.processes import children, gone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -112,7 +113,7 @@ def test_the_token_goes_to_the_hub_only(server: HubServer, home: Path) -> None:
 
 def test_a_listing(server: HubServer, home: Path) -> None:
     """A listing gives the wanted files, their bytes and the commit, and downloads nothing."""
-    found = aside.call("spawn", client.listing, WANTED)
+    found = helper.call("spawn", client.listing, WANTED)
 
     assert found.commit == server.commit
     assert found.files == {"config.json": 11, "tokenizer.json": 14, "model.safetensors": len(BIG)}
@@ -216,7 +217,7 @@ def test_a_damaged_file_is_downloaded_anew(server: HubServer, home: Path) -> Non
     assert snapshot.path.is_relative_to(home)
     weight = snapshot.path / "model.safetensors"
     os.truncate(weight.resolve(), 1000)
-    assert aside.call("spawn", client.find, WANTED).complete is None
+    assert helper.call("spawn", client.find, WANTED).complete is None
 
     assert hub.obtain(WANTED, print) == snapshot
     assert weight.read_bytes() == BIG

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks import aside, hub
+from benchmarks import hub
 from benchmarks.hub import HubTrouble, client, prefetch
 from benchmarks.hub.checkpoint import Checkpoint, Found, Listing
-from tests.hub.handler import Fault
-from tests.hub.server import HubServer, stocked, use
+from benchmarks.processes import helper
+from tests.support.hub_handler import Fault
+from tests.support.hub_server import HubServer, stocked, use
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +67,7 @@ def test_prefetch(server: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert said[-3].startswith("0.0 MB to download into ")
 
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    plans = aside.call("spawn", client.survey, WANTED)
+    plans = helper.call("spawn", client.survey, WANTED)
     assert [isinstance(plan, Listing) for plan in plans] == [True, True, False, False, True]
 
 

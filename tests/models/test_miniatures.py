@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks import aside, workload
+from benchmarks import workload
 from benchmarks.models import MODELS, miniature
-from benchmarks.worker import handle
-from benchmarks.worker.protocol import Job
+from benchmarks.pair import handle
+from benchmarks.processes import helper
+from benchmarks.processes.protocol import Job
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +33,7 @@ def job(model: str, precision: str = "bf16") -> Job:
     spec = MODELS[model]
     source = miniature.directory(spec, miniature.cache_root())
     if not source.is_dir():
-        aside.call(method, miniature.build, spec, miniature.cache_root())
+        helper.call(method, miniature.build, spec, miniature.cache_root())
     images = tuple(workload.encode(photograph) for photograph in workload.photographs(None)[:2])
     return Job(model, precision, "mini", source, "cpu", images, workload.PROMPTS[:2], NEW_TOKENS, batch_size=2)
 

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks.memory import MemoryReader
+from benchmarks.machine.memory import MemoryReader
+from benchmarks.pair import handle
 from benchmarks.power.sampler import Sampler
-from benchmarks.worker import handle
-from plotting import frame, load
+from plotting import load
 from plotting.figures import FIGURES
-from plotting.metrics import SAMPLED
-from plotting.sampling import spreads
-from plotting.stats import LEAST_RUNS
-from tests import factory
+from plotting.metrics.bootstrap import LEAST_RUNS
+from plotting.metrics.intervals import spreads
+from plotting.metrics.registry import SAMPLED
+from plotting.table import build
 from tests.models.test_miniatures import job
+from tests.support import factory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,7 +86,7 @@ def saves(tmp_path_factory: pytest.TempPathFactory, size: Size) -> list[Path]:
 @pytest.mark.benchmark(group="plotting")
 def test_reading(saves: list[Path], benchmark: BenchmarkFixture, size: Size) -> None:
     """All saves become one table."""
-    table = benchmark.pedantic(lambda: frame.build(load.load(saves)), rounds=min(3, size.rounds))
+    table = benchmark.pedantic(lambda: build.build(load.load(saves)), rounds=min(3, size.rounds))
 
     assert len(table) == 12 * size.boards
 
@@ -106,7 +107,7 @@ def test_intervals(benchmark: BenchmarkFixture, size: Size) -> None:
 @pytest.mark.parametrize("name", FIGURES)
 def test_drawing(saves: list[Path], benchmark: BenchmarkFixture, size: Size, tmp_path: Path, name: str) -> None:
     """Each figure of up to four boards is drawn and written."""
-    table = frame.build(load.load(saves[:4]))
+    table = build.build(load.load(saves[:4]))
     benchmark.pedantic(partial(draw, name, table, tmp_path), rounds=min(2, size.rounds))
 
     assert (tmp_path / name).stat().st_size > 10_000

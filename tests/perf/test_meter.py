@@ -14,17 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmarks.memory import MemoryReader
-from benchmarks.meters import MEMORY_PERIOD_S
+from benchmarks.machine.memory import MemoryReader
+from benchmarks.pair.meters import MEMORY_PERIOD_S
 from benchmarks.power import MONITORS
 from benchmarks.power.base import PowerTarget
-from benchmarks.power.jtop import JtopMonitor
 from benchmarks.power.sampler import Sampler
-from benchmarks.power.tegrastats import TegrastatsMonitor
-from tests import boards
-from tests.power import trees
-from tests.power.test_jtop import told as told  # noqa: PLC0414 - a fixture
-from tests.power.test_nvml import library as library  # noqa: PLC0414 - a fixture
+from benchmarks.power.sensors.jtop import JtopMonitor
+from benchmarks.power.sensors.tegrastats import TegrastatsMonitor
+from tests.power.sensors.test_jtop import told as told  # noqa: PLC0414 - a fixture
+from tests.power.sensors.test_nvml import library as library  # noqa: PLC0414 - a fixture
+from tests.support import boards, trees
 
 if TYPE_CHECKING:
     from collections.abc import Callable

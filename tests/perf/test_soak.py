@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.record import faults
-from tests import product
-from tests.processes import children, gone, workers
+from tests.support import product
+from tests.support.processes import children, gone, workers
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from plotting.figures import FIGURES
-from tests.factory import record, unmeasured
-from tests.plotting import made
-from tests.plotting.drawing import draw, lay_out
+from tests.support import made
+from tests.support.drawing import draw, lay_out
+from tests.support.factory import record, unmeasured
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from plotting import frame, page, summary, tables
 from plotting.figures import FIGURES
 from plotting.load import load
-from tests.factory import record, unmeasured
-from tests.plotting import made
+from plotting.report import csv_files, page, summary
+from plotting.table import build
+from tests.support import made
+from tests.support.factory import record, unmeasured
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,11 +56,11 @@ def changed(document: Any, path: tuple[Any, ...], value: Any) -> Any:
 def texts(folder: Path) -> list[str]:
     """Return every text that is made of a folder's saves."""
     saves = load(sorted(folder.glob("*.json")))
-    built = frame.build(saves)
+    built = build.build(saves)
     if built.empty:
         return saves.problems
     assert not built.duplicated(["device", "model", "precision"]).any()
-    products = [tables.metrics_csv(built), tables.unmeasured_csv(built), summary.text(built, saves.problems)]
+    products = [csv_files.metrics_csv(built), csv_files.unmeasured_csv(built), summary.text(built, saves.problems)]
     return [*products, page.markdown(built, saves.files, saves.problems), *saves.problems]
 
 
@@ -141,7 +142,7 @@ def test_a_value_of_the_wrong_kind_costs_its_record(
     """A Record with a value of the wrong kind is left out with a sentence that names its file, and the others stay."""
     (tmp_path / "0001_x.json").write_text(json.dumps(changed(good, path, value)))
     saves = load([tmp_path / "0001_x.json"])
-    built = frame.build(saves)
+    built = build.build(saves)
 
     assert saves.problems
     assert all("0001_x.json" in problem and "left out" in problem for problem in saves.problems)

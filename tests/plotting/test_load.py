@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.record import SCHEMA
-from plotting import frame, load
-from tests.factory import record, save, unmeasured
-from tests.plotting import made
+from plotting import load
+from plotting.table import build
+from tests.support import made
+from tests.support.factory import record, save, unmeasured
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -153,7 +154,7 @@ def test_values_of_the_wrong_kind_leave_out_their_record_alone(tmp_path: Path) -
     path = made.on(tmp_path, [odd, record("phi")])
 
     saves = made.read(tmp_path)
-    built = frame.build(saves)
+    built = build.build(saves)
     assert list(built["model"]) == ["Phi"]
     [problem] = saves.problems
     assert problem.startswith(f"{path}: the Record of llava-bf16 has values of the wrong kind")

@@ -9,9 +9,9 @@ import pytest
 
 from plotting.__main__ import main
 from plotting.figures import FIGURES
-from tests.factory import record, unmeasured
-from tests.plotting import made
-from tests.plotting.commands import refused
+from tests.support import made
+from tests.support.commands import refused
+from tests.support.factory import record, unmeasured
 
 PRODUCTS = {
     "vision_model_metrics.csv",

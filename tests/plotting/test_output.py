@@ -9,14 +9,14 @@ from xml.etree import ElementTree as ET
 import pytest
 from PIL import Image
 
-from plotting import behind, page
 from plotting.__main__ import main
-from plotting.figures import FIGURES
+from plotting.figures import FIGURES, data
 from plotting.figures.save import rendered
 from plotting.output import FORMATS, Output
-from tests.factory import record
-from tests.plotting import made
-from tests.plotting.drawing import draw
+from plotting.report import page
+from tests.support import made
+from tests.support.drawing import draw
+from tests.support.factory import record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,7 +74,7 @@ def test_the_page_links_what_is_written(lone: pd.DataFrame, form: str, picture: 
 
     for name, spec in FIGURES.items():
         stem = name.removesuffix(".png")
-        alt = behind.alt(lone, spec.title, spec.metrics)
+        alt = data.alt(lone, spec.title, spec.metrics)
         assert (f"]({stem}.{picture})" in text) == bool(picture)
         assert text.count(f"![{page.escape(alt)!s}](") == (1 if picture else 0)
         assert str(page.escape(alt)) in text

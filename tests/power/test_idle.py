@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmarks.record import faults
-from tests import product
-from tests.processes import workers
+from tests.support import product
+from tests.support.processes import workers
 from tests.test_end_to_end import WATTS, trace
 from tests.test_interruptions import saves, written
 

@@ -9,7 +9,7 @@ import pytest
 from benchmarks import power
 from benchmarks.errors import BenchmarkError
 from benchmarks.power.base import PowerMonitor, PowerTarget
-from tests.power import trees
+from tests.support import trees
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmarks import device
-from benchmarks.power import doubts, selftest
+from benchmarks.machine import device
+from benchmarks.power import selftest
 from benchmarks.power.__main__ import lines
+from benchmarks.power.analysis import warnings
 from benchmarks.power.base import PowerSample, PowerTarget
-from tests import boards, product
-from tests.power import trees
-from tests.power.test_nvml import library as library  # noqa: PLC0414 - a fixture
+from tests.power.sensors.test_nvml import library as library  # noqa: PLC0414 - a fixture
+from tests.support import boards, product, trees
 
 if TYPE_CHECKING:
     import subprocess
@@ -165,7 +165,9 @@ def test_a_sensor_that_gives_nothing() -> None:
 
     assert (seen["mean_w"], seen["counter_mean_w"], seen["void_samples"]) == (None, None, 5)
     assert seen["lost"] == "the chip is gone"
-    assert doubts.nothing_read([], "the chip is gone") == "no reading came; it stopped in the middle: the chip is gone"
+    assert (
+        warnings.nothing_read([], "the chip is gone") == "no reading came; it stopped in the middle: the chip is gone"
+    )
     assert set(seen["reasons"]) >= {"mean_w", "resolution_w", "update_period_s", "counter_mean_w"}
 
 

@@ -11,14 +11,15 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from benchmarks.models import MODELS
-from benchmarks.worker import adapter, handle
-from benchmarks.worker.protocol import WorkerFailed
+from benchmarks.pair import handle
+from benchmarks.processes.protocol import WorkerFailed
+from benchmarks.worker import adapter
 from tests.models.test_miniatures import job
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from benchmarks.worker.protocol import Job
+    from benchmarks.processes.protocol import Job
 
 FOLDER = MODELS["phi"].adapter or ""
 TARGETS = r".*layers.*((self_attn\.(qkv_proj|o_proj))|(mlp\.(gate_up_proj|down_proj)))"

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks import memory
-from benchmarks.worker import handle
+from benchmarks.machine import memory
+from benchmarks.pair import handle
+from benchmarks.processes.protocol import WorkerFailed
 from benchmarks.worker.batch import BatchTooLarge
-from benchmarks.worker.protocol import WorkerFailed
-from tests import product
 from tests.models.test_miniatures import IMAGE_TOKENS, NEW_TOKENS, job
+from tests.support import product
 
 if TYPE_CHECKING:
     from pathlib import Path

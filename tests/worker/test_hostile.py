@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.worker import handle
-from benchmarks.worker.protocol import WorkerFailed
+from benchmarks.pair import handle
+from benchmarks.processes.protocol import WorkerFailed
 from tests.models.test_miniatures import job
 
 CODE = "from pathlib import Path\nPath({mark!r}).touch()\nclass Made: pass\n"

@@ -19,7 +19,7 @@ from benchmarks.worker.generation import image_token_id
 from benchmarks.worker.moondream import MoondreamConfig, MoondreamForConditionalGeneration, MoondreamProcessor
 from benchmarks.worker.moondream.configuration import TextDims, VisionDims
 from benchmarks.worker.moondream.crops import cut, select_tiling
-from tests.worker import formula
+from tests.support import formula
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,13 +9,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from benchmarks.worker import handle, numerics
+from benchmarks.pair import handle
+from benchmarks.worker import numerics
 from tests.models.test_miniatures import job
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from benchmarks.worker.protocol import Job
+    from benchmarks.processes.protocol import Job
 
 CONVOLUTION = "model.vision_tower.timm_model.conv_stem.conv"
 

@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from benchmarks import aside, record, shape
-from benchmarks.record import CACHE_FACTOR
-from benchmarks.roofline import Copy, Probe
+from benchmarks import record
+from benchmarks.machine.roofline import Copy, Probe
+from benchmarks.processes import helper
+from benchmarks.record import CACHE_FACTOR, typecheck
 from benchmarks.worker import probe as probing
 
 CPU = torch.device("cpu")
@@ -96,9 +97,9 @@ def test_a_dtype_that_the_device_lacks() -> None:
 
 def test_the_probe_of_this_cpu() -> None:
     """The probe runs in a helper process and answers in the declared form, storable, every precision measured."""
-    found = aside.call("forkserver", probing.probe, "cpu")
+    found = helper.call("forkserver", probing.probe, "cpu")
 
-    assert shape.fits(found, Probe)
+    assert typecheck.fits(found, Probe)
     assert list(record.faults(found)) == []
     assert json.loads(json.dumps(found)) == found
     assert set(found["gemm_flops"]) == set(found["gemv_bytes_per_s"]) == {"fp16", "bf16", "fp32"}
@@ -110,9 +111,9 @@ def test_the_probe_of_this_cpu() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_the_probe_of_a_gpu() -> None:
     """On a GPU the copy is timed on the device, and the cache is its L2."""
-    found = aside.call("spawn", probing.probe, "cuda:0")
+    found = helper.call("spawn", probing.probe, "cuda:0")
 
-    assert shape.fits(found, Probe)
+    assert typecheck.fits(found, Probe)
     assert found["cache_bytes"] == torch.cuda.get_device_properties(0).L2_cache_size
     check_copy(found["copy"], found["cache_bytes"])
 

@@ -12,10 +12,10 @@ from torch.utils._pytree import tree_leaves
 from transformers.generation.streamers import BaseStreamer
 
 from benchmarks import workload
+from benchmarks.machine.roofline import bytes_per_step
 from benchmarks.models import MODELS
-from benchmarks.roofline import bytes_per_step
 from benchmarks.worker import traffic as counted
-from benchmarks.worker.figures import request
+from benchmarks.worker.architecture import request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

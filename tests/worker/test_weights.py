@@ -10,16 +10,18 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from benchmarks import aside, memory
+from benchmarks.machine import memory
 from benchmarks.models import MODELS
-from benchmarks.worker import handle, loading, weights
-from benchmarks.worker.protocol import WorkerFailed
+from benchmarks.pair import handle
+from benchmarks.processes import helper
+from benchmarks.processes.protocol import WorkerFailed
+from benchmarks.worker import loading, weights
 from tests.models.test_miniatures import IMAGE_TOKENS, NEW_TOKENS, job
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from benchmarks.worker.protocol import Job
+    from benchmarks.processes.protocol import Job
 
 
 def shell(folder: Path, model: str, precision: str) -> Job:
@@ -120,7 +122,7 @@ def made_within() -> tuple[int, int]:
 @pytest.mark.skipif(memory.peak_bytes("self") is None, reason="this system does not say a process's peak")
 def test_random_weights_are_one_copy() -> None:
     """Making a model's random weights takes the memory of the weights once, and a part of it beside them."""
-    size, taken = aside.call("spawn", made_within)
+    size, taken = helper.call("spawn", made_within)
 
     assert size > 300_000_000
     assert 0.9 * size < taken < 1.5 * size

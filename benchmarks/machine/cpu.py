@@ -1,0 +1,27 @@
+"""The CPU's last-level cache, read from files."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from benchmarks.machine import sysfs
+
+UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
+
+
+def last_level_cache_bytes(root: Path = Path("/")) -> int | None:
+    """Return the size of the CPU's last-level cache, bytes; None where the kernel does not say.
+
+    Processors that share a cache count it once; the slices of a chip with several (one for each
+    cluster or chiplet) are added up, because the weights spread over all of them.
+    """
+    found: dict[tuple[int, str], int] = {}
+    for index in root.glob("sys/devices/system/cpu/cpu[0-9]*/cache/index[0-9]*"):
+        size = re.fullmatch(r"(\d+)([KMG]?)", sysfs.text(index / "size"))
+        if size and sysfs.text(index / "type") != "Instruction":
+            level = int(sysfs.text(index / "level") or 0)
+            sharers = sysfs.text(index / "shared_cpu_list") or index.parts[-3]
+            found[level, sharers] = int(size[1]) * UNITS[size[2]]
+    last = max((level for level, _ in found), default=0)
+    return sum(size for (level, _), size in found.items() if level == last) or None

@@ -1,0 +1,165 @@
+"""What a Jetson says of itself in files: module, L4T and JetPack, power mode. `root` is the file system's."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypedDict
+
+from benchmarks.machine import sysfs
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MODULES = {
+    "p3701-0000": "Jetson AGX Orin",  # of both developer kits: their memory tells them apart
+    "p3701-0004": "Jetson AGX Orin 32GB",
+    "p3701-0005": "Jetson AGX Orin 64GB",
+    "p3701-0008": "Jetson AGX Orin Industrial",
+    "p3767-0000": "Jetson Orin NX 16GB",
+    "p3767-0001": "Jetson Orin NX 8GB",
+    "p3767-0003": "Jetson Orin Nano 8GB",
+    "p3767-0004": "Jetson Orin Nano 4GB",
+    "p3767-0005": "Jetson Orin Nano 8GB",
+    "p3834-0008": "Jetson AGX Thor",
+}
+"""Part number -> module: https://docs.nvidia.com/jetson/archives/r36.4/DeveloperGuide/IN/QuickStart.html."""
+
+JETPACKS = {
+    "35.1": "5.0.2",
+    "35.2": "5.1",
+    "35.3": "5.1.1",
+    "35.4": "5.1.2",
+    "35.5": "5.1.3",
+    "35.6.0": "5.1.4",
+    "35.6.1": "5.1.5",
+    "35.6.2": "5.1.5",
+    "36.2": "6.0 DP",
+    "36.3": "6.0",
+    "36.4.0": "6.1",
+    "36.4.3": "6.2",
+    "36.4.4": "6.2.1",
+    "36.4.7": "6.2.1",
+    "38.2": "7.0",
+    "38.4": "7.1",
+    "39.2.0": "7.2",
+}
+"""L4T, the longest that fits -> JetPack: https://developer.nvidia.com/embedded/jetpack-archive."""
+
+
+NO_MODE = "/var/lib/nvpmodel/status does not say; mount it into the container, or type sudo nvpmodel -m N"
+
+
+class JetsonInfo(TypedDict):
+    """A Jetson's part of `device.DeviceInfo`."""
+
+    power_mode: str | None  # nvpmodel's name, and whether the clocks are locked: part of the series
+    power_mode_id: int | None  # nvpmodel's number of it
+    jetson_clocks: bool | None  # whether the clocks are locked
+    module: str | None  # what is on the carrier board
+    l4t: str | None
+    jetpack: str | None
+
+
+@dataclass(frozen=True)
+class PowerMode:
+    """nvpmodel's mode.
+
+    Attributes:
+        name: as /etc/nvpmodel.conf calls it, such as "MAXN" or "MODE_30W".
+        number: nvpmodel's id of it.
+        locked: whether the clocks stand still at their highest, as jetson_clocks makes them; None is not known.
+    """
+
+    name: str
+    number: int
+    locked: bool | None
+
+    def __str__(self) -> str:
+        return f"{self.name}, jetson_clocks" if self.locked else self.name
+
+
+def is_jetson(root: Path) -> bool:
+    """Return whether this is a Jetson; a container may hide L4T's release, and a carrier board the model's name."""
+    return l4t(root) is not None or "Jetson" in model(root) or module(root, None) is not None
+
+
+def identify(root: Path, ram_bytes: int | None) -> tuple[JetsonInfo, dict[str, str]]:
+    """Return (what the board says, why what is None is None)."""
+    mode, release = power_mode(root), l4t(root)
+    info: JetsonInfo = {
+        "power_mode": None if mode is None else str(mode),
+        "power_mode_id": None if mode is None else mode.number,
+        "jetson_clocks": None if mode is None else mode.locked,
+        "module": module(root, ram_bytes),
+        "l4t": release,
+        "jetpack": jetpack(release),
+    }
+    reasons = {
+        "power_mode": NO_MODE,
+        "power_mode_id": NO_MODE,
+        "jetson_clocks": NO_MODE if mode is None else "the limits of the clocks of CPU and GPU cannot be read",
+        "module": "the device tree has no part number that is known",
+        "l4t": "/etc/nv_tegra_release does not say",
+        "jetpack": f"not known of L4T {release}",
+    }
+    here = is_jetson(root)
+    return info, {key: why if here else "no Jetson" for key, why in reasons.items() if dict(info)[key] is None}
+
+
+def l4t(root: Path) -> str | None:
+    """Return L4T's release, e.g. "38.4.0"; None where there is none."""
+    found = re.search(r"R(\d+).*?REVISION:\s*([\d.]+)", sysfs.text(root / "etc/nv_tegra_release"))
+    return f"{found[1]}.{found[2]}" if found else None
+
+
+def jetpack(release: str | None) -> str | None:
+    """Return the JetPack that an L4T release belongs to; None where that is not known."""
+    parts = (release or "").split(".")
+    return next((JETPACKS[key] for n in (3, 2) if (key := ".".join(parts[:n])) in JETPACKS), None)
+
+
+def model(root: Path) -> str:
+    """Return the device tree's name of the board, "" where there is none."""
+    return sysfs.text(root / "proc/device-tree/model")
+
+
+def module(root: Path, ram_bytes: int | None) -> str | None:
+    """Return the module on the carrier board, by its part number; None where it is none of MODULES."""
+    numbers = re.findall(r"p\d{4}-\d{4}", sysfs.text(root / "proc/device-tree/compatible"))
+    number = next((number for number in numbers if number in MODULES), None)
+    if number is None:
+        return None
+    size = f" {64 if ram_bytes > 40e9 else 32}GB" if number == "p3701-0000" and ram_bytes else ""
+    return MODULES[number] + size
+
+
+def power_mode(root: Path) -> PowerMode | None:
+    """Return the mode that nvpmodel has set; None where that cannot be read.
+
+    Its id is in the file in which nvpmodel keeps it across boots, the names in its configuration: neither
+    takes root, a process or a service, as `nvpmodel -q` does.
+    """
+    found = re.search(r"pmode:\s*(\d{1,6})", sysfs.text(root / "var/lib/nvpmodel/status"), re.ASCII)
+    if found is None:
+        return None
+    number = int(found[1])
+    modes = re.findall(
+        r"^\s*<\s*POWER_MODEL\s+ID=(\d{1,6})\s+NAME=(\S+)\s*>",
+        sysfs.text(root / "etc/nvpmodel.conf"),
+        re.MULTILINE | re.ASCII,
+    )
+    name = next((name for id_, name in modes if int(id_) == number), f"nvpmodel {number}")
+    return PowerMode(name, number, clocks_locked(root))
+
+
+def clocks_locked(root: Path) -> bool | None:
+    """Return whether CPU and GPU have one clock each to choose from, as after jetson_clocks; None is not known."""
+    policies = list(root.glob("sys/devices/system/cpu/cpufreq/policy*"))
+    gpus = [folder for folder in root.glob("sys/class/devfreq/*") if re.search(r"gpu|ga10b|gv11b", folder.name)]
+    limits = [(folder / "scaling_min_freq", folder / "scaling_max_freq") for folder in policies]
+    limits += [(folder / "min_freq", folder / "max_freq") for folder in gpus]
+    clocks = [(sysfs.number(low), sysfs.number(high)) for low, high in limits]
+    if not policies or not gpus or any(None in pair for pair in clocks):
+        return None
+    return all(low == high for low, high in clocks)

@@ -1,0 +1,221 @@
+"""Memory of a pair: sampled beside its runs, cheaply.
+
+Unified memory (Jetson, GB10): MemTotal - MemAvailable of the whole machine, because allocations
+of the GPU show in no process. Else the child's RssAnon + RssShmem; VmHWM at the peak; file-mapped
+weights apart, because their pages are the page cache's to take back. Never PSS or USS: one such
+read costs 7 ms, beside a decode step of 1.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from bisect import bisect
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Any, cast
+
+from benchmarks.machine import nvml
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchmarks.record.sections import Memory
+
+RAM = ("ram_avg_bytes", "ram_peak_bytes", "ram_baseline_bytes", "ram_delta_bytes")
+SENSOR_RAM = ("sensor_ram_avg_bytes", "sensor_ram_peak_bytes", "sensor_ram_source")
+FIELD = re.compile(r"^(\w+):\s+(\d+) kB", re.MULTILINE)
+NOT_LINUX = "/proc is not to be read on this system"
+NO_GPU = "nothing ran on a discrete GPU"
+
+
+@dataclass(frozen=True, slots=True)
+class MemorySample:
+    """One reading, bytes; None is not to be had."""
+
+    time_ns: int
+    ram: int | None
+    peak: int | None = None  # since the process began
+    file: int | None = None
+    vram: int | None = None
+
+
+class MemoryReader:
+    """Reads the memory of one child, or of the whole machine where memory is unified."""
+
+    def __init__(self, kind: str, pid: int, gpu_uuid: str | None = None, root: Path = Path("/")) -> None:
+        self.kind = kind
+        self._pid = pid
+        self._root = root
+        self._nvml: Any = None
+        self._gpu: Any = None
+        self.vram_reason = NO_GPU
+        if kind == "discrete":
+            try:
+                self._nvml, self._gpu = nvml.opened(gpu_uuid)
+            except nvml.NoGpu as error:
+                self.vram_reason = str(error)
+
+    def follow(self, pid: int) -> None:
+        """Read another child from now on."""
+        self._pid = pid
+
+    def read(self) -> list[MemorySample]:
+        """Return one sample, for a Sampler."""
+        if self.kind == "unified":
+            return [MemorySample(time.monotonic_ns(), used_bytes(self._root))]
+        status = _fields(self._root / f"proc/{self._pid}/status")
+        anonymous, shared = status.get("RssAnon"), status.get("RssShmem")
+        ram = None if anonymous is None or shared is None else anonymous + shared
+        return [MemorySample(time.monotonic_ns(), ram, status.get("VmHWM"), status.get("RssFile"), self._vram())]
+
+    def close(self) -> None:
+        """Let go of the GPU."""
+        if self._nvml is not None:
+            nvml.close(self._nvml)
+            self._nvml = None
+
+    def _vram(self) -> int | None:
+        """Return the child's memory on the GPU, as the driver accounts for it (context included)."""
+        if self._nvml is None:
+            return None
+        processes = nvml.optional(self._nvml, self._nvml.nvmlDeviceGetComputeRunningProcesses, self._gpu)
+        used = [p.usedGpuMemory for p in processes or [] if p.pid == self._pid]
+        if not used or used[0] is None:
+            self.vram_reason = "the driver does not account for this process (in a container, for example)"
+            return None
+        return int(used[0])
+
+
+def available_bytes(root: Path = Path("/")) -> int | None:
+    """Return MemAvailable of /proc/meminfo, bytes; None where there is none."""
+    return _fields(root / "proc/meminfo").get("MemAvailable")
+
+
+def peak_bytes(process: int | str, root: Path = Path("/")) -> int | None:
+    """Return the peak of a process's resident memory (VmHWM), bytes; "self" is this one."""
+    return _fields(root / f"proc/{process}/status").get("VmHWM")
+
+
+def used_bytes(root: Path = Path("/")) -> int | None:
+    """Return MemTotal - MemAvailable of /proc/meminfo, bytes."""
+    found = _fields(root / "proc/meminfo")
+    total, available = found.get("MemTotal"), found.get("MemAvailable")
+    return None if total is None or available is None else total - available
+
+
+def gb(size: float) -> str:
+    """Return bytes as "10.9 GB"."""
+    return f"{size / 1e9:.1f} GB"
+
+
+def summarise(
+    kind: str,
+    vram_reason: str,
+    samples: Sequence[MemorySample],
+    windows: Sequence[tuple[int, int]],
+    baseline: int | None,
+    torch_peak: int | None,
+) -> Memory:
+    """Return the Record's memory over the runs' windows.
+
+    Args:
+        kind: "unified", "discrete" or "host".
+        vram_reason: why there may be no VRAM in the samples.
+        samples: in order of time.
+        windows: (start, end) in ns of each good run. Where they are shorter than the time between
+            samples and hold none, the samples of the whole span count, and `method` says so.
+        baseline: unified memory in use before the model was loaded, bytes.
+        torch_peak: the allocator's peak on the device, bytes.
+    """
+    picked, where = _inside(samples, windows)
+    unified = kind == "unified"
+    ram = _mean([s.ram for s in picked])
+    peak = max((v for s in picked if (v := s.ram if unified else s.peak) is not None), default=None)
+    values: dict[str, int | None] = {
+        "ram_avg_bytes": ram,
+        "ram_peak_bytes": peak,
+        "ram_baseline_bytes": baseline if unified else None,
+        "ram_delta_bytes": ram - baseline if unified and ram is not None and baseline is not None else None,
+        "ram_file_bytes": _mean([s.file for s in picked]),
+        "vram_avg_bytes": _mean([s.vram for s in picked]),
+        "vram_peak_bytes": max((s.vram for s in picked if s.vram is not None), default=None),
+        "torch_peak_bytes": torch_peak,
+    }
+    what = "MemTotal - MemAvailable" if unified else "RssAnon + RssShmem of the child, VmHWM at the peak"
+    reasons = _reasons(values, kind, vram_reason, has_samples=bool(picked))
+    facts = {"kind": kind, "method": f"{what}, {where}", "sample_count": len(picked), "reasons": reasons}
+    return cast("Memory", facts | values)
+
+
+def of_sensor(
+    ram_source: str, samples: Sequence[MemorySample], windows: Sequence[tuple[int, int]], reason: str
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return (the Record's memory as a power sensor saw it, why what is None is so).
+
+    Args:
+        ram_source: how the sensor counts; empty where it shows no memory.
+        samples: its readings, in order of time.
+        windows: (start, end) in ns of each good run; where they hold too few readings, see `summarise`.
+        reason: why there may be none.
+    """
+    sizes = [s.ram for s in _inside(samples, windows)[0] if s.ram is not None]
+    values: dict[str, Any] = dict.fromkeys(SENSOR_RAM)
+    if not sizes:
+        return values, dict.fromkeys(SENSOR_RAM, reason)
+    return dict(zip(SENSOR_RAM, (_mean([*sizes]), max(sizes), ram_source), strict=True)), {}
+
+
+def not_measured(kind: str, reason: str) -> Memory:
+    """Return the memory of a pair that never ran: nothing, and why."""
+    names = ("method", *RAM, "ram_file_bytes", "vram_avg_bytes", "vram_peak_bytes", "torch_peak_bytes", "sample_count")
+    return cast("Memory", {"kind": kind, **dict.fromkeys(names), "reasons": dict.fromkeys(names, reason)})
+
+
+def _reasons(values: dict[str, int | None], kind: str, vram_reason: str, *, has_samples: bool) -> dict[str, str]:
+    """Return why each of `values` that is None is so."""
+    missing = NOT_LINUX if has_samples else "no sample was taken during the runs"
+    why = dict.fromkeys(values, missing)
+    why |= dict.fromkeys(("vram_avg_bytes", "vram_peak_bytes"), vram_reason)
+    why["torch_peak_bytes"] = "torch accounts for memory on CUDA devices only"
+    if kind == "unified":
+        why["ram_file_bytes"] = "unified memory is counted for the machine, not for the process"
+    else:
+        whole = "a process of its own begins at nothing: there is no baseline to subtract"
+        why |= dict.fromkeys(("ram_baseline_bytes", "ram_delta_bytes"), whole)
+    return {key: why[key] for key, value in values.items() if value is None}
+
+
+def _inside(samples: Sequence[MemorySample], windows: Sequence[tuple[int, int]]) -> tuple[list[MemorySample], str]:
+    """Return (the samples that count, where they were taken)."""
+    if not windows:
+        return [], "no run was good"
+    starts = [start for start, _ in windows]
+
+    def in_a_run(moment: int) -> bool:
+        place = bisect(starts, moment) - 1
+        return place >= 0 and moment <= windows[place][1]
+
+    picked = [s for s in samples if in_a_run(s.time_ns)]
+    if len(picked) >= len(windows):
+        return picked, "mean of samples inside the runs"
+    begun, ended = windows[0][0], windows[-1][1]
+    span = [s for s in samples if begun <= s.time_ns <= ended]
+    if span:
+        return span, "mean of samples over the span of the runs, which are shorter than its period"
+    nearest = [s for s in samples if s.time_ns < begun][-1:] + [s for s in samples if s.time_ns > ended][:1]
+    return nearest, "mean of the nearest samples before and after the runs, which are shorter than its period"
+
+
+def _mean(values: list[int | None]) -> int | None:
+    known = [value for value in values if value is not None]
+    return round(fmean(known)) if known else None
+
+
+def _fields(path: Path) -> dict[str, int]:
+    """Return {name: bytes} of a /proc file in kB; {} where it is not to be read."""
+    try:
+        return {name: int(kilobytes) * 1024 for name, kilobytes in FIELD.findall(path.read_text())}
+    except OSError:
+        return {}

@@ -1,0 +1,53 @@
+"""Which files a pair loads: a checkpoint that is made here, or the published one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchmarks import hub
+from benchmarks.models import miniature
+from benchmarks.pair import memory_guard
+from benchmarks.processes import helper
+from benchmarks.worker.loading import weight_files
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from benchmarks.models.base import ModelSpec, Size
+    from benchmarks.planning.plan import Plan
+
+
+@dataclass(frozen=True)
+class Source:
+    """A checkpoint's directory; `revision` is its commit, None of one that is made here."""
+
+    folder: Path
+    revision: str | None = None
+
+
+def find(plan: Plan, spec: ModelSpec, show: Callable[[str], None]) -> Source:
+    """Return where the checkpoint of `spec` is; it is made or fetched where it is missing, which is no part of a load.
+
+    `show` is told how far a download is.
+
+    Raises:
+        BenchmarkError, OSError: it cannot be had.
+    """
+    if plan.weights == "hub":
+        found = hub.obtain(plan.checkpoint(spec), show)
+        return Source(found.path, found.commit)
+    size: Size = "mini" if plan.weights == "mini" else "full"
+    cache = miniature.cache_root()
+    folder = miniature.directory(spec, cache, size)
+    if not folder.is_dir():
+        helper.call(plan.start_method or "spawn", miniature.build, spec, cache, size)
+    return Source(folder)
+
+
+def predicted_bytes(plan: Plan, spec: ModelSpec, source: Source) -> int | None:
+    """Return the least that the model takes in RAM, bytes: by its files, or by its dimensions where it has none."""
+    if plan.weights == "random":
+        return memory_guard.least_bytes(spec.parameters)
+    return memory_guard.predicted_bytes(weight_files(source.folder))

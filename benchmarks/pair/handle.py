@@ -1,0 +1,164 @@
+"""The parent's end: start a worker, ask it, see it die, end it. Imports no torch."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, cast
+
+from benchmarks.processes.protocol import Job, Loaded, Numerics, RunMarks, WorkerFailed
+from benchmarks.processes.start_methods import context
+from benchmarks.worker.child import Worker, attempt, main
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LONGEST_S = 2_000_000.0
+"""The longest that poll(2) waits, which counts milliseconds in an int: 23 days."""
+CLOSE_S = 5.0
+"""How long a child may take to leave before it is killed, seconds."""
+
+
+class Handle(ABC):
+    """A worker as the parent sees it."""
+
+    @property
+    @abstractmethod
+    def pid(self) -> int:
+        """Process id of the worker."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether the worker runs."""
+        return True
+
+    @abstractmethod
+    def ask(self, request: dict[str, Any], timeout_s: float | None) -> dict[str, Any]:
+        """Return the worker's answer; block, never spin, until it is there.
+
+        Raises:
+            WorkerFailed: the worker answered with an error, died, or took longer than `timeout_s`
+                and was killed.
+        """
+
+    @abstractmethod
+    def close(self, *, at_once: bool = False) -> None:
+        """End the worker, `at_once` without waiting for what it does."""
+
+    def load(self, timeout_s: float | None = None) -> Loaded:
+        """Have the worker load its model."""
+        return cast("Loaded", self.ask({"do": "load"}, timeout_s))
+
+    def verify(self, request: Sequence[tuple[int, int]], timeout_s: float | None = None) -> Numerics:
+        """Have the worker look at what every module makes of one request."""
+        return cast("Numerics", self.ask({"do": "verify", "request": list(request)}, timeout_s))
+
+    def run(
+        self,
+        request: Sequence[tuple[int, int]],
+        timeout_s: float | None = None,
+        *,
+        check: bool = False,
+        text: bool = False,
+    ) -> RunMarks:
+        """Have the worker generate for one request; `check` has it look at the logits, `text` tell what it said."""
+        asked = {"do": "run", "request": list(request), "check": check, "text": text}
+        return cast("RunMarks", self.ask(asked, timeout_s))
+
+
+class Child(Handle):
+    """A worker in a fresh process of its own."""
+
+    def __init__(self, job: Job, start_method: str) -> None:
+        processes = context(start_method)
+        self._connection, theirs = processes.Pipe()
+        # Not a daemon process: it may have children of its own, and the kernel ends it with us.
+        self._process = processes.Process(target=main, args=(theirs, job), name=f"worker-{job.model}-{job.precision}")
+        self._process.start()
+        theirs.close()  # so that the pipe ends with the child
+
+    @property
+    def pid(self) -> int:  # noqa: D102
+        return self._process.pid or 0
+
+    @property
+    def alive(self) -> bool:  # noqa: D102
+        return self._process.is_alive()
+
+    def ask(self, request: dict[str, Any], timeout_s: float | None) -> dict[str, Any]:  # noqa: D102
+        try:
+            self._connection.send_bytes(json.dumps(request).encode())
+            if not self._connection.poll(None if timeout_s is None else min(timeout_s, LONGEST_S)):
+                self._process.kill()
+                raise WorkerFailed("timeout", f"no answer within {timeout_s:g} s (--run-timeout)", died=True)
+            answer = json.loads(self._connection.recv_bytes())
+        except (EOFError, OSError) as error:
+            raise self._obituary() from error
+        return _checked(answer)
+
+    def _obituary(self) -> WorkerFailed:
+        self._process.join(CLOSE_S)
+        how = ending(self._process.exitcode)
+        return WorkerFailed(how, f"the process that ran the model ended by {how}", died=True)
+
+    def kill(self) -> None:
+        """End the child from another thread, in the middle of what it does."""
+        with contextlib.suppress(ValueError):  # it was closed meanwhile
+            self._process.kill()
+
+    def close(self, *, at_once: bool = False) -> None:  # noqa: D102
+        if at_once:
+            self._process.kill()
+        with contextlib.suppress(OSError):  # it may be gone already
+            self._connection.send_bytes(b'{"do": "close"}')
+        self._connection.close()
+        self._process.join(CLOSE_S)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+        self._process.close()
+
+
+class InProcess(Handle):
+    """A worker in this very process, for a debugger; imports torch here."""
+
+    def __init__(self, job: Job) -> None:
+        self._worker: Worker | None = Worker(job)
+
+    @property
+    def pid(self) -> int:  # noqa: D102
+        return os.getpid()
+
+    def ask(self, request: dict[str, Any], timeout_s: float | None) -> dict[str, Any]:  # noqa: ARG002, D102
+        if self._worker is None:
+            raise WorkerFailed("Closed", "the worker was closed", died=True)
+        return _checked(attempt(self._worker, request))
+
+    def close(self, *, at_once: bool = False) -> None:  # noqa: ARG002, D102
+        self._worker = None
+
+
+def start(job: Job, *, isolation: str, start_method: str | None) -> Handle:
+    """Start a worker: a child process, or this process where `isolation` is "none"."""
+    return InProcess(job) if isolation == "none" or start_method is None else Child(job, start_method)
+
+
+def ending(exitcode: int | None) -> str:
+    """Return in a word how a process ended: a signal's name, "exit 3", or "silence"."""
+    if exitcode is None:
+        return "silence"
+    if exitcode >= 0:
+        return f"exit {exitcode}"
+    try:
+        return signal.Signals(-exitcode).name
+    except ValueError:
+        return f"signal {-exitcode}"
+
+
+def _checked(answer: dict[str, Any]) -> dict[str, Any]:
+    if "reason" in answer:
+        raise WorkerFailed(answer["reason"], answer["message"])
+    return answer

@@ -1,0 +1,154 @@
+"""Whether a model fits into memory: predicted before it is loaded, watched from then on.
+
+On unified memory (Jetson, GB10) an allocation too many raises nothing: the host hangs
+(https://github.com/pytorch/pytorch/issues/174358), and cgroups do not see CUDA's allocations. So a
+model that cannot fit is not loaded, and a child that takes the machine below a floor is killed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.machine import memory
+from benchmarks.power.sampler import Sampler
+from benchmarks.processes.protocol import WorkerFailed
+from benchmarks.record import DID_NOT_FIT
+
+if TYPE_CHECKING:
+    from benchmarks.pair.handle import Child
+
+UNIFIED_FLOOR_BYTES = 1_000_000_000
+"""What must stay available on unified memory where --ram-floor does not say."""
+PERIOD_S = 0.1
+PROCESS_BYTES = 400_000_000
+"""What a child takes beside its weights, at least: the `ram_gb` of a miniature in results/."""
+HALF_PRECISION_BYTES = 2
+STORED_BYTES = {"BOOL": 1, "I8": 1, "U8": 1, "I16": 2, "U16": 2, "I32": 4, "U32": 4, "I64": 8, "U64": 8}
+"""Size of what is not cast to the precision that is asked for, by safetensors' names."""
+NOT_GUARDED = "no --ram-floor was set"
+NOT_ASKED = "nothing was loaded in the session that finished the pair"
+
+
+def predicted_bytes(weight_files: list[Path]) -> int | None:
+    """Return the least that a model of these safetensors files takes in RAM, bytes; None where they cannot be read.
+
+    Formula: weights in two bytes each + PROCESS_BYTES. Activations and KV cache come on top: what
+    exceeds this cannot fit, what does not may still be stopped by the floor.
+    """
+    from safetensors import SafetensorError, safe_open  # noqa: PLC0415 - not needed to collect tests
+
+    total = PROCESS_BYTES
+    try:
+        for path in weight_files:
+            with safe_open(path, framework="numpy") as file:
+                total += sum(_bytes(file.get_slice(name)) for name in file.keys())  # noqa: SIM118 - no mapping
+    except (OSError, SafetensorError):
+        return None
+    return total if weight_files else None
+
+
+def _bytes(tensor: object) -> int:
+    size = STORED_BYTES.get(tensor.get_dtype(), HALF_PRECISION_BYTES)  # type: ignore[attr-defined]
+    for length in tensor.get_shape():  # type: ignore[attr-defined]
+        size *= length
+    return size
+
+
+def least_bytes(parameters: int) -> int:
+    """Return the least that a model of so many weights takes, bytes, as `predicted_bytes` counts."""
+    return parameters * HALF_PRECISION_BYTES + PROCESS_BYTES
+
+
+class MemoryGuard:
+    """Guards the machine's memory for one pair. Without a floor it only notes.
+
+    It samples by itself: the pair's own memory is sampled only once the model is loaded, and it is
+    the load that fills the memory.
+
+    Attributes:
+        floor: bytes that must stay available; None guards nothing.
+        predicted: what the model takes at least, bytes.
+        available: MemAvailable before the model was loaded, bytes.
+        least: the lowest MemAvailable while a child was watched, bytes.
+        found_below: what MemAvailable was when the child was killed; None while it was not.
+    """
+
+    def __init__(self, floor: int | None, root: Path = Path("/")) -> None:
+        self.floor = floor
+        self.predicted: int | None = None
+        self.available: int | None = None
+        self.least: int | None = None
+        self.found_below: int | None = None
+        self._root = root
+        self._worker: Child | None = None
+        self._sampler: Sampler[None] | None = None
+
+    def admit(self, predicted: int | None) -> None:
+        """Check that a model that takes at least `predicted` bytes fits, before it is loaded.
+
+        Raises:
+            WorkerFailed: it cannot, with the figures.
+        """
+        self.predicted = predicted
+        self.available = memory.available_bytes(self._root)
+        if self.floor is None or self.predicted is None or self.available is None:
+            return
+        if self.available - self.predicted < self.floor:
+            raise WorkerFailed(
+                DID_NOT_FIT,
+                f"it takes at least {memory.gb(self.predicted)} and {memory.gb(self.available)} are available, "
+                f"of which {memory.gb(self.floor)} must stay free (--ram-floor)",
+            )
+
+    def watch(self, worker: Child) -> None:
+        """Kill `worker` as soon as less than the floor is available, until `stop`."""
+        if self.floor is not None:
+            self._worker, self.found_below = worker, None
+            self._sampler = Sampler(self._look, PERIOD_S)
+            self._sampler.start()
+
+    def stop(self) -> None:
+        """Watch no more; harmless to repeat."""
+        self._worker = None
+        if self._sampler is not None:
+            self._sampler.stop()
+            self._sampler = None
+
+    def explain(self, failure: WorkerFailed) -> WorkerFailed:
+        """Return why a worker failed: this guard, where it killed it."""
+        if not failure.died or self.found_below is None or self.floor is None:
+            return failure
+        return WorkerFailed(
+            DID_NOT_FIT,
+            f"{memory.gb(self.found_below)} were available, and {memory.gb(self.floor)} must stay free (--ram-floor), "
+            "so its process was ended",
+            died=True,
+        )
+
+    def facts(self) -> tuple[dict[str, int | None], dict[str, str]]:
+        """Return the Record's figures on how it fitted, and why some are missing."""
+        values = {
+            "ram_predicted_bytes": self.predicted,
+            "ram_available_bytes": self.available,
+            "ram_available_min_bytes": self.least,
+            "ram_floor_bytes": self.floor,
+        }
+        missing = memory.NOT_LINUX if self.predicted is not None else NOT_ASKED
+        reasons = {
+            "ram_predicted_bytes": NOT_ASKED if self.available is None else "the weights' files cannot be read",
+            "ram_available_bytes": missing,
+            "ram_available_min_bytes": NOT_GUARDED if self.floor is None else "nothing was loaded",
+            "ram_floor_bytes": NOT_GUARDED,
+        }
+        return values, {name: reasons[name] for name, value in values.items() if value is None}
+
+    def _look(self) -> list[None]:
+        available, worker = memory.available_bytes(self._root), self._worker
+        if available is None or worker is None or self.floor is None:
+            return []
+        self.least = available if self.least is None else min(self.least, available)
+        if available < self.floor and self.found_below is None:
+            self.found_below = available
+            worker.kill()
+        return []

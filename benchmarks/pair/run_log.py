@@ -1,0 +1,240 @@
+"""What came of the runs so far: the good ones in columns, the failed ones counted by reason."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from benchmarks.processes.protocol import WorkerFailed
+from benchmarks.record import DID_NOT_FIT, LATENCY_BINS, LATENCY_HIGH_S, LATENCY_LOW_S
+
+if TYPE_CHECKING:
+    from benchmarks.processes.protocol import RunMarks
+    from benchmarks.record.sections import Counts, Failures, Runs, TokenLatency
+
+MAX_RESTARTS_IN_A_ROW, MAX_RESTARTS = 3, 25
+"""A child that died is replaced so many times without a good run between, and so many times in a pair."""
+MAX_FAILURES_IN_A_ROW = 20
+"""After so many the pair is given up: 2500 equal failures say no more than 20."""
+
+BEFORE_RUNS = ("load", "verify", "warmup")
+"""Stages at which a failure keeps a pair from its first run."""
+AT_RESTART = "at restart"
+OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError")
+MISFITS = (DID_NOT_FIT, "BatchTooLarge")
+"""Reasons of failures whose message says why memory was too small: of the guard, and of the child."""
+NO_VISION_MARK = "the vision path gave no mark in at least one run"
+SECONDS = 1e-9
+
+
+class Tally:
+    """Counts runs and keeps the marks of good ones. A warm-up that fails is a failure, not a run."""
+
+    def __init__(self, planned: int, warmup: int) -> None:
+        self.planned = planned
+        self.warmup = warmup
+        self.attempted = 0
+        self.restarts = 0
+        self.restarts_in_a_row = 0
+        self.failures_in_a_row = 0
+        self.reasons: Counter[str] = Counter()
+        self.stage: str | None = None
+        self.first_message: str | None = None
+        self.misfit: str | None = None  # why the model did not fit into memory
+        self.could_not_begin = False
+        self.marks: list[RunMarks] = []
+        self.run_indices: list[int] = []
+        self.requests: list[int] = []
+        self.finite_logits: bool | None = None
+
+    def good(self, request: int, marks: RunMarks) -> None:
+        """Add a run that did what it was to do."""
+        self.run_indices.append(self.attempted)
+        self.requests.append(request)
+        self.marks.append(marks)
+        self.attempted += 1
+        self.failures_in_a_row = self.restarts_in_a_row = 0
+
+    def failed(self, stage: str, failure: WorkerFailed) -> None:
+        """Add a failure at one of BEFORE_RUNS or at "run"; only a run's takes a planned run with it."""
+        self.reasons[failure.reason] += 1
+        self._note_misfit(failure)
+        self.could_not_begin = self.could_not_begin or stage in BEFORE_RUNS
+        if self.first_message is None:
+            self.stage, self.first_message = stage, f"{failure.reason}: {failure}"
+        if stage == "run":
+            self.attempted += 1
+            self.failures_in_a_row += 1
+
+    def restart_failed(self, failure: WorkerFailed) -> None:
+        """Add a failure of a child that was to replace another."""
+        self.reasons[f"{failure.reason} {AT_RESTART}"] += 1
+        self._note_misfit(failure)
+
+    def _note_misfit(self, failure: WorkerFailed) -> None:
+        if failure.reason in MISFITS:
+            self.misfit = str(failure)
+
+    def restarted(self) -> None:
+        """Count a child that was replaced."""
+        self.restarts += 1
+        self.restarts_in_a_row += 1
+
+    def again(self, stage: str, request: int, marks: RunMarks | None, reason: str, message: str) -> None:
+        """Count what an earlier session has seen: a good run, a failure, or a restart."""
+        if marks is not None:
+            self.good(request, marks)
+        elif stage == "restart":
+            self.restarted()
+        elif stage == AT_RESTART:
+            self.restart_failed(WorkerFailed(reason, message))
+        else:
+            self.failed(stage, WorkerFailed(reason, message))
+
+    @property
+    def given_up(self) -> bool:
+        """Whether going on would only repeat what is known."""
+        return (
+            self.misfit is not None
+            or self.could_not_begin
+            or self.restarts > MAX_RESTARTS
+            or self.restarts_in_a_row > MAX_RESTARTS_IN_A_ROW
+            or self.failures_in_a_row >= MAX_FAILURES_IN_A_ROW
+        )
+
+    @property
+    def did_not_fit(self) -> bool:
+        """Whether memory ran out: the guard said so, or nothing ran for an error of memory or the kernel's killer."""
+        first = (self.first_message or "").partition(":")[0]
+        ran_out = first in OUT_OF_MEMORY or (self.stage == "load" and first == "SIGKILL")
+        return self.misfit is not None or (not self.marks and ran_out)
+
+    @property
+    def windows(self) -> list[tuple[int, int]]:
+        """(start, end) of each good run, ns of CLOCK_MONOTONIC."""
+        return [(marks["start_ns"], marks["end_ns"]) for marks in self.marks]
+
+    @property
+    def phases(self) -> dict[str, list[tuple[int, int]] | None]:
+        """(start, end) of each phase in each good run, ns of CLOCK_MONOTONIC; None where a run lacks the mark."""
+        marks = self.marks
+        encoded = [vision for m in marks if (vision := m["vision_ns"]) is not None]
+        seen = len(encoded) == len(marks)
+        return {
+            "preprocess": [(m["start_ns"], m["preprocessed_ns"]) for m in marks],
+            "vision": [(m["preprocessed_ns"], e) for m, e in zip(marks, encoded, strict=True)] if seen else None,
+            "prefill": [(e, m["first_token_ns"]) for m, e in zip(marks, encoded, strict=True)] if seen else None,
+            "decode": [(m["first_token_ns"], m["end_ns"]) for m in marks],
+        }
+
+    @property
+    def latencies_s(self) -> list[float]:
+        """Window lengths of the good runs, seconds."""
+        return [(end - start) * SECONDS for start, end in self.windows]
+
+    @property
+    def torch_peak_bytes(self) -> int | None:
+        """The allocator's highest peak over the good runs, bytes; None off CUDA."""
+        return max((peak for marks in self.marks if (peak := marks["torch_peak_bytes"]) is not None), default=None)
+
+    @property
+    def tokens_per_sec(self) -> float | None:
+        """New tokens / sum of windows, for progress and the terminal; None without a good run."""
+        total = sum(self.latencies_s)
+        return sum(marks["new_tokens"] for marks in self.marks) / total if total else None
+
+    def counts(self) -> Counts:
+        """Return the Record's counts."""
+        return {
+            "planned": self.planned,
+            "attempted": self.attempted,
+            "good": len(self.marks),
+            "failed": self.attempted - len(self.marks),
+            "warmup": self.warmup,
+            "restarts": self.restarts,
+        }
+
+    def failures(self) -> Failures:
+        """Return the Record's failures."""
+        return {
+            "count": sum(self.reasons.values()),
+            "by_reason": dict(self.reasons),
+            "stage": self.stage,
+            "first_message": self.first_message,
+            "reasons": {},
+        }
+
+    def runs(
+        self,
+        batch_size: int,
+        energy_j: list[float | None] | None,
+        coverage: list[float] | None,
+        energy_reason: str | None,
+    ) -> Runs | None:
+        """Return the Record's columns; None without a good run."""
+        if not self.marks:
+            return None
+        origin = self.marks[0]["start_ns"]
+        vision, prefill = self._vision_columns()
+        reasons = {} if vision is not None else {"vision_s": NO_VISION_MARK, "prefill_s": NO_VISION_MARK}
+        if energy_j is None or None in energy_j:
+            reasons["energy_j"] = energy_reason or "the sensor's samples do not cover every run"
+        if coverage is None:
+            reasons["energy_coverage"] = energy_reason or "no sensor"
+        marks = self.marks
+        return {
+            "run": self.run_indices,
+            "request": self.requests,
+            "start_s": [(m["start_ns"] - origin) * SECONDS for m in marks],
+            "latency_s": self.latencies_s,
+            "preprocess_s": [(m["preprocessed_ns"] - m["start_ns"]) * SECONDS for m in marks],
+            "vision_s": vision,
+            "prefill_s": prefill,
+            "ttft_s": [(m["first_token_ns"] - m["start_ns"]) * SECONDS for m in marks],
+            "decode_s": [(m["end_ns"] - m["first_token_ns"]) * SECONDS for m in marks],
+            "prompt_tokens": [m["prompt_tokens"] for m in marks],
+            "image_tokens": [m["image_tokens"] for m in marks],
+            "new_tokens": [m["new_tokens"] for m in marks],
+            "sequences": [batch_size] * len(marks),
+            "images": [batch_size] * len(marks),
+            "energy_j": energy_j,
+            "energy_coverage": coverage,
+            "reasons": reasons,
+        }
+
+    def _vision_columns(self) -> tuple[list[float] | None, list[float] | None]:
+        """Return (vision_s, prefill_s), both None where a run lacks the mark between them."""
+        vision: list[float] = []
+        prefill: list[float] = []
+        for m in self.marks:
+            encoded = m["vision_ns"]
+            if encoded is None:
+                return None, None
+            vision.append((encoded - m["preprocessed_ns"]) * SECONDS)
+            prefill.append((m["first_token_ns"] - encoded) * SECONDS)
+        return vision, prefill
+
+    def token_latency(self) -> TokenLatency | None:
+        """Return quantiles and histogram of the times between tokens; None where no run has two tokens."""
+        gaps = sorted(gap for m in self.marks for gap in m["token_gaps_s"])
+        if not gaps:
+            return None
+        counts = [0] * LATENCY_BINS
+        span = math.log10(LATENCY_HIGH_S / LATENCY_LOW_S)
+        for gap in gaps:
+            place = math.log10(max(gap, LATENCY_LOW_S) / LATENCY_LOW_S) / span * LATENCY_BINS
+            counts[min(int(place), LATENCY_BINS - 1)] += 1
+        return {
+            "p50_s": _quantile(gaps, 0.50),
+            "p95_s": _quantile(gaps, 0.95),
+            "p99_s": _quantile(gaps, 0.99),
+            "low_s": LATENCY_LOW_S,
+            "high_s": LATENCY_HIGH_S,
+            "counts": counts,
+        }
+
+
+def _quantile(ordered: list[float], q: float) -> float:
+    """Return the order statistic that at least the share `q` of the values do not exceed."""
+    return ordered[max(0, math.ceil(q * len(ordered)) - 1)]

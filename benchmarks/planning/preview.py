@@ -1,0 +1,139 @@
+"""--plan: what each pair would download, take in memory and in time, and whether it fits. Nothing is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from benchmarks import hub
+from benchmarks.hub import client
+from benchmarks.hub.errors import HubTrouble
+from benchmarks.machine import memory, nvml
+from benchmarks.machine.estimate import Work, estimate, rates
+from benchmarks.machine.roofline import cached_bytes
+from benchmarks.models import MODELS
+from benchmarks.pair import memory_guard
+from benchmarks.processes import helper
+from benchmarks.progress import duration
+from benchmarks.summary import table
+from benchmarks.worker.architecture import survey
+from benchmarks.worker.probe import probe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from benchmarks.hub.checkpoint import Listing
+    from benchmarks.machine.estimate import Figures, Positions
+    from benchmarks.machine.roofline import Probe
+    from benchmarks.planning.plan import Plan
+
+HEADER = ("pair", "download", "memory", "of available", "a run, at least", "all, at least")
+NOTES = (
+    "memory: weights + KV cache + 0.4 GB for the process; activations come on top.",
+    "time: a lower bound from a probe of this device, without loading and preprocessing; often twice as much.",
+)
+Download = int | HubTrouble  # bytes, or why they are not known
+
+
+@dataclass(frozen=True)
+class Room:
+    """What room there is for a model, bytes: memory ("VRAM" or "RAM"), and disk for its download."""
+
+    name: str
+    available: int | None
+    floor: int
+    disk: int | None = None
+
+
+def lines(plan: Plan, pairs: Sequence[tuple[str, str]]) -> list[str]:
+    """Return the forecast of `pairs` as lines: a table, the disk, and what the columns mean.
+
+    Raises:
+        BenchmarkError: a helper process died.
+    """
+    models = list(dict.fromkeys(model for model, _ in pairs))
+    image, prompt = plan.work.element(0)
+    known = helper.call("spawn", survey, list(pairs), plan.work.encoded[image], plan.work.prompts[prompt])
+    found = plan.ability.probe or helper.call("spawn", probe, plan.torch_device)
+    sizes, disk, free = downloads(plan, models)
+    room = replace(room_of(plan), disk=free)
+    rows = [row(plan, pair, sizes[pair[0]], known["-".join(pair)], found, room) for pair in pairs]
+    verdicts = [verdict for _, verdict in rows]
+    widths = table([HEADER, *(cells for cells, _ in rows)])
+    listed = [f"{cells}  {verdict}" for cells, verdict in zip(widths, ["verdict", *verdicts], strict=True)]
+    return [*listed, *disk, *reasons(plan, pairs, sizes), *NOTES]
+
+
+def reasons(plan: Plan, pairs: Sequence[tuple[str, str]], sizes: dict[str, Download]) -> list[str]:
+    """Return, each once, why something is skipped or cannot be had."""
+    skipped = [why for _, precision in pairs if (why := plan.why_skipped(precision))]
+    troubles = [str(found) for found in sizes.values() if isinstance(found, HubTrouble)]
+    return list(dict.fromkeys([*(f"fp16 is skipped: {why}" for why in skipped), *troubles]))
+
+
+def row(
+    plan: Plan, pair: tuple[str, str], download: Download, known: tuple[Figures, Positions], ability: Probe, room: Room
+) -> tuple[tuple[str, ...], str]:
+    """Return (cells, verdict) of one line of the table."""
+    work = Work(*known, plan.work.new_tokens, plan.work.batch_size)
+    needed = footprint(work)
+    found = rates(ability, pair[1])
+    seconds = estimate(work, *found)["run_s"] if found else None
+    runs = plan.runs + plan.warmup_runs
+    cells = (
+        "-".join(pair),
+        "?" if isinstance(download, HubTrouble) else hub.size(download) if download else "none",
+        hub.size(needed),
+        "?" if room.available is None else f"{hub.size(room.available)} {room.name}",
+        "?" if seconds is None else f"{seconds:.1f} s" if seconds < 90 else duration(seconds),
+        "?" if seconds is None else duration(seconds * runs),
+    )
+    return cells, verdict(plan, pair[1], download, needed, room)
+
+
+def footprint(work: Work) -> int:
+    """Return the least memory of a model at the end of a run, bytes: weights, KV cache and the process."""
+    cached = cached_bytes(work.model["traffic"], work.request["prompt_tokens"] + work.new_tokens)
+    return memory_guard.least_bytes(work.model["parameters"]) + work.batch * round(cached)
+
+
+def verdict(plan: Plan, precision: str, download: Download, needed: int, room: Room) -> str:
+    """Return in a word or two whether a pair can be measured."""
+    if plan.why_skipped(precision):
+        return "skipped"
+    if isinstance(download, int) and room.disk is not None and download * (1 + hub.MARGIN) > room.disk:
+        return "no room on the disk"
+    if room.available is None:
+        return f"{room.name} not known" if not isinstance(download, HubTrouble) else download.reason
+    if room.available - needed < room.floor:
+        kept = f" ({hub.size(room.floor)} must stay free)" if room.floor else ""
+        return f"does not fit{kept}"
+    return download.reason if isinstance(download, HubTrouble) else "fits"
+
+
+def room_of(plan: Plan) -> Room:
+    """Return the memory that a model must fit into: the GPU's own, else the machine's."""
+    if plan.machine["memory_kind"] == "discrete":
+        return Room("VRAM", nvml.free_bytes(plan.gpu_uuid), 0)
+    return Room("RAM", memory.available_bytes(), plan.ram_floor_bytes or 0)
+
+
+def downloads(plan: Plan, models: Sequence[str]) -> tuple[dict[str, Download], list[str], int | None]:
+    """Return ({model: bytes to download, or why that is not known}, what is said of the disk, its free bytes)."""
+    if plan.weights != "hub":
+        return dict.fromkeys(models, 0), [], None
+    wanted = [plan.checkpoint(MODELS[model]) for model in models]
+    found = helper.call("spawn", client.survey, wanted)
+    sizes = {model: _missing(listing) for model, listing in zip(models, found, strict=True)}
+    known = [listing for listing in found if not isinstance(listing, HubTrouble)]
+    return sizes, hub.against_disk(known), hub.free_bytes(known[0].found.cache) if known else None
+
+
+def _missing(listing: Listing | HubTrouble) -> Download:
+    return listing if isinstance(listing, HubTrouble) else listing.missing_bytes
+
+
+def show(plan: Plan, pairs: Sequence[tuple[str, str]], say: Callable[[str], None]) -> None:
+    """Say the forecast."""
+    for line in lines(plan, pairs):
+        say(line)

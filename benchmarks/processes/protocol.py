@@ -1,0 +1,115 @@
+"""What parent and child say to each other: JSON over a pipe, never pickles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypedDict
+
+from benchmarks import redact
+from benchmarks.machine.roofline import Traffic  # noqa: TC001 - `fits` reads the annotations
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a child needs to become one pair's worker. `images` are encoded bytes."""
+
+    model: str  # id in MODELS
+    precision: str  # id in PRECISIONS
+    weights: str  # "hub" | "random" | "mini"
+    source: Path  # directory of the checkpoint
+    torch_device: str
+    images: tuple[bytes, ...]
+    prompts: tuple[str, ...]
+    new_tokens: int
+    batch_size: int = 1
+    revision: str | None = None  # commit of a published checkpoint
+    trust_remote_code: bool = False
+
+
+class Loaded(TypedDict):
+    """The child's answer to "load"."""
+
+    pid: int
+    gpu_uuid: str | None
+    revision: str | None  # as the job says it
+    model_class: str
+    parameters: int
+    torch_device_name: str | None
+    attention: str | None
+    threads: int
+    mark_method: str
+    versions: dict[str, str]
+    traffic: Traffic
+    cache_bytes: int | None  # last-level cache of what computes
+    load_time_s: float | None  # null of weights that were made here
+    load_method: str
+    load_peak_ram_bytes: int | None
+    load_peak_vram_bytes: int | None
+    adapter: str | None
+    adapter_reason: str  # why there is none
+    import_s: float | None
+    processor_s: float
+    context_s: float | None
+    file_bytes: int
+    page_cache_share: float | None
+
+
+class RunMarks(TypedDict):
+    """The child's answer to "run": marks in ns of CLOCK_MONOTONIC, and counts over all sequences."""
+
+    start_ns: int
+    preprocessed_ns: int
+    vision_ns: int | None
+    first_token_ns: int
+    end_ns: int
+    token_gaps_s: list[float]  # between one decode step and the next
+    prompt_tokens: int
+    image_tokens: int
+    new_tokens: int
+    finite_logits: bool | None  # only where it was asked for
+    torch_peak_bytes: int | None
+    text: str | None  # what the first sequence said; only where it was asked for
+
+
+class Numerics(TypedDict):
+    """The child's answer to "verify"."""
+
+    first_nonfinite: str | None  # the first module whose output is not finite; null where all are
+    kind: str | None  # "inf" or "nan"
+    modules: int  # whose outputs were looked at
+
+
+class Trouble(TypedDict):
+    """The child's answer instead, when something raised."""
+
+    reason: str  # the error's class
+    message: str
+
+
+def trouble(error: Exception) -> Trouble:
+    """Return the class of an error and its text's first line: printable, without secrets, at most 500 characters."""
+    lines = str(error).strip().splitlines()
+    message = redact.printable(redact.text(lines[0]))[:500] if lines else ""
+    return {"reason": type(error).__name__, "message": message or type(error).__name__}
+
+
+class WorkerFailed(Exception):
+    """The worker answered with an error, or died.
+
+    Attributes:
+        reason: the class of the error, or how the process ended, e.g. "SIGKILL".
+        died: whether the process is gone.
+    """
+
+    def __init__(self, reason: str, message: str, *, died: bool = False) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.died = died
+
+    @property
+    def poisons(self) -> bool:
+        """Whether the process is of no more use: after a CUDA error every further call fails too."""
+        return self.reason == "AcceleratorError" or "CUDA error" in str(self)

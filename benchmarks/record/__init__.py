@@ -1,0 +1,138 @@
+"""The Record: everything known about one pair, as it stands in the saved JSON.
+
+A Record is plain JSON data (dicts, lists, strings, finite numbers, booleans, null). It is
+`extra_info` of a measured benchmark, and an entry of the file's top-level `unmeasured` list for
+a pair without one good run.
+
+Rules that hold everywhere in it, and that `faults` checks:
+
+* A value that was not measured is `null`, never 0, and the section that holds it says why under
+  `reasons[<field>]`.
+* A stored name ends in its unit: `_s` seconds, `_w` watts, `_j` joules, `_bytes` bytes.
+* Raw values per run are stored; every ratio is derived by `plotting`, so that a new metric needs
+  no new measurement.
+
+Schema history (readers refuse a newer one, and read every older one):
+
+1. The first.
+2. Adds `power.idle_s`, and the memory as a power sensor saw it: `memory.sensor_ram_*`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from benchmarks.record import sections  # noqa: TC001 - benchmarks.shape looks up what the annotations name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SCHEMA = 2
+
+ADDED = {
+    2: {
+        "power": ("idle_s",),
+        "memory": ("sensor_ram_avg_bytes", "sensor_ram_peak_bytes", "sensor_ram_source"),
+    }
+}
+"""Schema -> the fields that it added, by section: older Records lack them (`brought_up`)."""
+
+MEASURED = "measured"
+FAILED = "failed"
+DID_NOT_FIT = "did not fit"
+SKIPPED = "skipped"
+INTERRUPTED = "interrupted"
+STATUSES = (MEASURED, FAILED, DID_NOT_FIT, SKIPPED, INTERRUPTED)
+
+ENERGY_COVERAGE = 0.95
+"""Least share of a run's window that sensor samples must cover for its energy to count."""
+
+ENERGY_RUNS = 0.90
+"""Least share of the good runs that must have covered energy; below it J/token is null."""
+
+CACHE_FACTOR = 8
+"""Least ratio of the decoder's weights to the last-level cache for a bandwidth utilisation: at most 1/8 stays there."""
+
+TRACE_POINTS = 2000
+"""Most points of the stored power trace."""
+
+LATENCY_LOW_S, LATENCY_HIGH_S, LATENCY_BINS = 1e-5, 1e2, 200
+"""Token latency histogram: `LATENCY_BINS` bins of equal width in log10 between the two bounds."""
+
+
+WORDS = frozenset({"message", "stage", "first_message", "first_nonfinite", "nonfinite_kind"})
+"""Fields that are words about a failure, not measurements: null simply means that none happened."""
+
+
+class Record(TypedDict):
+    """One pair. See the module's docstring for the rules."""
+
+    schema: int
+    status: str  # one of STATUSES
+    message: str | None  # one sentence why it was not measured; null where it was
+    pair: sections.Pair
+    checkpoint: sections.Checkpoint
+    workload: sections.WorkloadInfo
+    engine: sections.Engine
+    load: sections.Load
+    counts: sections.Counts
+    runs: sections.Runs | None  # null without a good run
+    failures: sections.Failures
+    power: sections.Power
+    memory: sections.Memory
+    health: sections.Health
+    numerics: sections.Numerics
+    sample: sections.Sample | None  # null without published weights
+    roofline: sections.Roofline
+    trace: sections.Trace | None
+    token_latency: sections.TokenLatency | None
+    times: sections.Times
+    interruptions: list[sections.Interruption]
+    reasons: dict[str, str]
+
+
+def brought_up(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a Record with the fields that schemas after its own have added, null with that reason.
+
+    What is no Record in the first place is returned as far as it is one: readers judge it themselves.
+    """
+    own = record.get("schema")
+    if type(own) is not int:
+        return record
+    for name, fields in ((name, fields) for schema in ADDED if own < schema for name, fields in ADDED[schema].items()):
+        section = record.get(name)
+        if isinstance(section, dict) and isinstance(section.get("reasons"), dict):
+            why = dict.fromkeys(fields, f"schema {own} had no such field")
+            filled = {**dict.fromkeys(fields), **section, "reasons": why | section["reasons"]}
+            record = record | {name: filled}
+    return record
+
+
+def faults(value: object, path: str = "record") -> Iterator[str]:
+    """Yield a sentence for each thing in `value` that breaks the rules of this module.
+
+    Those are: a null without a reason beside it, a NaN or infinity, and a value that JSON has no
+    type for (pytest-benchmark would write it as "UNSERIALIZABLE[...]").
+    """
+    if isinstance(value, dict):
+        yield from _mapping_faults(value, path)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            if item is not None:  # the column's own reason covers it
+                yield from faults(item, f"{path}[{index}]")
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield f"{path} is {value}, which JSON cannot hold"
+    elif type(value) not in (str, int, float, bool):
+        yield f"{path} is a {type(value).__name__}, which JSON cannot hold"
+
+
+def _mapping_faults(mapping: dict[str, object], path: str) -> Iterator[str]:
+    reasons = mapping.get("reasons")
+    reasons = reasons if isinstance(reasons, dict) else {}
+    for key, item in mapping.items():
+        null = item is None or (isinstance(item, list) and None in item)
+        if null and key not in WORDS and not reasons.get(key):
+            yield f"{path}.{key} is null without a reason"
+        if item is not None:
+            yield from faults(item, f"{path}.{key}")

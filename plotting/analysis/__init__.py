@@ -1,0 +1,1 @@
+"""What the table says: rankings, observations, and the conditions of measurement."""

@@ -1,0 +1,1 @@
+"""`python -m plotting compare`: sides, statistics, gates, and how they are printed."""

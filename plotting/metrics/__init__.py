@@ -1,0 +1,1 @@
+"""The metrics: their registry, the formulas, and the intervals of each."""

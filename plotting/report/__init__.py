@@ -1,0 +1,1 @@
+"""The products: CSV files, the summary report, the results page."""

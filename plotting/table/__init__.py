@@ -1,0 +1,1 @@
+"""The table: one row a pair and series, with its status."""

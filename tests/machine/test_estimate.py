@@ -1,0 +1,87 @@
+"""The expected time of a run: the formula on round numbers, and against a run that was measured."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmarks.machine.estimate import estimate, rates
+from tests.support import product
+from tests.support.works import probe, traffic, work
+from tests.test_imports import imports
+
+if TYPE_CHECKING:
+    from benchmarks.machine.estimate import Positions
+
+WORK = work((2_000, 1_100, 100, 500), traffic(2_200, 0, 2), (40, 30, 20), new_tokens=11)
+FLOPS, READING = 1e6, 1e5
+PROBE = probe({"bf16": 3e11, "fp32": 1e11}, {"bf16": 1.6e10})
+
+
+def test_round_numbers() -> None:
+    """Vision and prefill take flops / rate, a decode step the bytes it reads / rate; the run is their sum."""
+    found = estimate(WORK, FLOPS, READING)
+
+    assert found["vision_s"] == pytest.approx(2 * 500 * 20 / 1e6)
+    assert found["prefill_s"] == pytest.approx(2 * (1_000 * 40 + 100) / 1e6)
+    assert found["decode_s"] == pytest.approx(10 * (2_200 + 2 * (40 + 5.5)) / 1e5)
+    assert found["run_s"] == pytest.approx(found["vision_s"] + found["prefill_s"] + found["decode_s"])
+
+
+def test_a_batch_shares_the_weights() -> None:
+    """Four sequences take four times the prefill, but not four times a decode step that waits for memory."""
+    one, four = estimate(WORK, FLOPS, READING), estimate(replace(WORK, batch=4), FLOPS, READING)
+
+    assert four["prefill_s"] == pytest.approx(4 * one["prefill_s"])
+    assert four["vision_s"] == pytest.approx(4 * one["vision_s"])
+    assert four["decode_s"] == pytest.approx(10 * (2_200 + 4 * 2 * (40 + 5.5)) / 1e5)
+
+
+def test_whichever_takes_longer() -> None:
+    """A batch with more to compute than to read takes the time to compute; a short prefill reads the weights."""
+    slow = estimate(replace(WORK, batch=4), 1e3, READING)
+    one: Positions = {"prompt_tokens": 1, "image_tokens": 0, "vision_positions": 0}
+    short = estimate(replace(WORK, request=one), FLOPS, READING)
+
+    assert slow["decode_s"] == pytest.approx(10 * 2 * 1_100 * 4 / 1e3)
+    assert short["prefill_s"] == pytest.approx(2_200 / 1e5)
+
+
+def test_slow_products_hold_up_no_single_sequence() -> None:
+    """A CPU whose fp16 products are hopeless decodes one sequence as fast as it reads."""
+    assert estimate(WORK, 1e3, READING)["decode_s"] == estimate(WORK, FLOPS, READING)["decode_s"]
+
+
+def test_one_new_token_is_all_prefill() -> None:
+    """The first new token comes from the prefill, so that a run of one has no decoding."""
+    assert estimate(replace(WORK, new_tokens=1), FLOPS, READING)["decode_s"] == 0
+
+
+def test_against_a_measured_run() -> None:
+    """For SmolVLM2-256M on two cores the estimate is below what was measured, and no more than five times."""
+    run = work(
+        (256_484_928, 134_588_736, 28_385_280, 93_510_912),
+        traffic(269_177_472, 1_152, 23_040),
+        (878, 832, 13 * 1024),
+        new_tokens=32,
+    )
+    found = estimate(run, 388e9, 16e9)
+
+    assert 13.6 / 5 < found["vision_s"] + found["prefill_s"] < 13.6
+    assert 0.0629 / 5 < found["decode_s"] / 31 < 0.0629
+
+
+def test_rates_of_a_probe() -> None:
+    """Decoding goes by the matrix x vector rate, by the copy where that is missing; no rate is made up."""
+    assert rates(PROBE, "bf16") == (3e11, 1.6e10)
+    assert rates(PROBE, "fp32") == (1e11, 3e10)
+    assert rates(PROBE, "fp16") is None
+
+
+def test_it_is_light() -> None:
+    """estimate.py takes nothing of ours but the arithmetic of bytes, so that the meter can use it."""
+    found = imports(product.ROOT / "benchmarks/machine/estimate.py")
+
+    assert all(m.startswith("benchmarks.machine.roofline.") for m in found if m.startswith(("benchmarks", "plotting")))

@@ -1,0 +1,162 @@
+"""MemoryGuard for a model: predicted before it is loaded, and guarded while it runs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from benchmarks.machine import device, memory
+from benchmarks.pair import handle
+from benchmarks.pair.memory_guard import PROCESS_BYTES, MemoryGuard, predicted_bytes
+from benchmarks.processes.protocol import WorkerFailed
+from benchmarks.record import DID_NOT_FIT, faults
+from tests.models.test_miniatures import job
+from tests.support import product
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GB = 1_000_000_000
+HOG = "import sys, time; hog = bytearray(b'x') * int(sys.argv[1]); print('full', flush=True); time.sleep(600)"
+
+
+def machine(folder: Path, available: int) -> Path:
+    """Make, or make anew, a machine of 16 GB with so many bytes available."""
+    (folder / "proc").mkdir(exist_ok=True)
+    kilobytes = f"MemTotal: {16 * GB // 1024} kB\nMemAvailable: {available // 1024} kB\n"
+    (folder / "proc/new").write_text(kilobytes)
+    (folder / "proc/new").rename(folder / "proc/meminfo")
+    return folder
+
+
+def weights(folder: Path, **tensors: Any) -> list[Path]:
+    """Write a safetensors file."""
+    save_file(tensors, folder / "model.safetensors")
+    return [folder / "model.safetensors"]
+
+
+def available() -> int:
+    """Return what is available on this machine, bytes."""
+    found = memory.available_bytes()
+    if found is None or found < 6 * GB:
+        pytest.skip("needs /proc/meminfo and 6 GB of memory to give some of it away")
+    return found
+
+
+def test_a_prediction_is_weights_in_two_bytes(tmp_path: Path) -> None:
+    """Floating weights count two bytes each however they are stored, others their own size, and the process on top."""
+    files = weights(tmp_path, a=np.zeros((10, 5), np.float32), b=np.zeros(7, np.float16), c=np.zeros(3, np.int64))
+
+    assert predicted_bytes(files) == PROCESS_BYTES + 2 * 50 + 2 * 7 + 8 * 3
+
+
+def test_what_cannot_be_read_is_not_predicted(tmp_path: Path) -> None:
+    """Weights that are damaged or missing have no prediction, and the load itself says what is wrong with them."""
+    (tmp_path / "model.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0{damaged")
+
+    assert predicted_bytes([tmp_path / "model.safetensors"]) is None
+    assert predicted_bytes([]) is None
+    MemoryGuard(GB, machine(tmp_path, 2 * GB)).admit(predicted_bytes([tmp_path / "model.safetensors"]))
+
+
+def test_a_model_that_cannot_fit_is_not_loaded(tmp_path: Path) -> None:
+    """Where prediction and floor exceed what is available, the load is refused with the three figures."""
+    files = weights(tmp_path, a=np.zeros(250_000_000, np.float16))
+    MemoryGuard(GB, machine(tmp_path, 2 * GB)).admit(predicted_bytes(files))
+    MemoryGuard(None, machine(tmp_path, GB)).admit(predicted_bytes(files))
+    with pytest.raises(WorkerFailed) as refusal:
+        MemoryGuard(GB, machine(tmp_path, 1_800_000_000)).admit(predicted_bytes(files))
+
+    assert refusal.value.reason == DID_NOT_FIT
+    assert str(refusal.value) == (
+        "it takes at least 0.9 GB and 1.8 GB are available, of which 1.0 GB must stay free (--ram-floor)"
+    )
+
+
+def run_for_ever(worker: handle.Handle) -> NoReturn:
+    """Run until it fails."""
+    while True:
+        worker.run([(0, 0)])
+
+
+def test_a_child_is_killed_below_the_floor(tmp_path: Path) -> None:
+    """As soon as less than the floor is available the child is killed in the middle of its work, and it is said why."""
+    guard = MemoryGuard(GB, machine(tmp_path, 2 * GB))
+    worker = handle.Child(job("llava"), "forkserver")
+    worker.load()
+    guard.watch(worker)
+    worker.run([(0, 0)])
+    machine(tmp_path, 900_000_000)
+    with pytest.raises(WorkerFailed) as failure:
+        run_for_ever(worker)
+    guard.stop()
+    worker.close()
+
+    why = guard.explain(failure.value)
+    assert failure.value.reason == "SIGKILL"
+    assert (why.reason, why.died) == (DID_NOT_FIT, True)
+    assert str(why) == "0.9 GB were available, and 1.0 GB must stay free (--ram-floor), so its process was ended"
+    assert guard.facts()[0]["ram_available_min_bytes"] == pytest.approx(900_000_000, abs=1024)
+
+
+def test_another_death_keeps_its_name(tmp_path: Path) -> None:
+    """A child that dies while enough is available did not die for want of guard."""
+    guard = MemoryGuard(GB, machine(tmp_path, 2 * GB))
+    crash = WorkerFailed("SIGSEGV", "the process that ran the model ended by SIGSEGV", died=True)
+
+    assert guard.explain(crash) is crash
+
+
+def unmeasured(storage: Path) -> dict[str, Any]:
+    """Return the one Record of a save's one pair, which is not measured."""
+    (path,) = storage.rglob("*.json")
+    save = json.loads(path.read_text())
+    assert save["benchmarks"] == []
+    (found,) = save["unmeasured"]
+    assert list(faults(found)) == []
+    return dict(found)
+
+
+def test_a_session_without_room_loads_nothing(tmp_path: Path) -> None:
+    """A pair whose prediction would reach below --ram-floor did not fit: it is saved with the figures, unloaded."""
+    total = device.ram_bytes()
+    if total is None:
+        pytest.skip("needs /proc/meminfo")
+    floor = total / GB - 0.3  # no running system leaves so much available
+    done = product.measure(tmp_path, "--models=llava", "--precisions=bf16", f"--ram-floor={floor}")
+
+    found = unmeasured(tmp_path)
+    assert done.returncode == 1, done.stdout
+    assert (found["reason"], found["failures"]["stage"]) == ("did not fit", "load")
+    assert "did not fit: it takes at least 0.4 GB and " in found["message"]
+    assert found["message"] in done.stdout
+    assert found["memory"]["ram_floor_bytes"] == pytest.approx(floor * GB, rel=1e-4)
+    assert PROCESS_BYTES < found["memory"]["ram_predicted_bytes"] < PROCESS_BYTES + 10_000_000
+    assert found["memory"]["ram_available_bytes"] - found["memory"]["ram_predicted_bytes"] < floor * GB
+    assert found["counts"]["attempted"] == 0
+
+
+def test_memory_that_runs_out_ends_the_pair(tmp_path: Path) -> None:
+    """When a real process takes the machine below --ram-floor, the child is ended and the pair did not fit."""
+    floor = (available() - 2.5 * GB) / GB
+    options = ["--models=llava", "--precisions=bf16", "--runs=20000", f"--ram-floor={floor}"]
+    with product.Terminal(product.command(tmp_path, *options)) as terminal:
+        terminal.wait_for("llava-bf16  run ")
+        taking = [sys.executable, "-c", HOG, str(4 * GB)]
+        with subprocess.Popen(taking, stdout=subprocess.PIPE) as hog:
+            status = terminal.finish()
+            hog.kill()
+
+    found = unmeasured(tmp_path)
+    assert status == 1
+    assert found["reason"] == "did not fit"
+    assert f"good runs of 20000: {found['memory']['ram_available_min_bytes'] / GB:.1f} GB were" in found["message"]
+    assert found["failures"]["by_reason"] == {DID_NOT_FIT: 1}
+    assert found["memory"]["ram_available_min_bytes"] < floor * GB
+    assert len(found["runs"]["latency_s"]) == found["counts"]["good"] > 0

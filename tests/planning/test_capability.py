@@ -1,0 +1,104 @@
+"""What a session knows of its device beforehand: the vendor's figure by the name that was found, or a measured one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from benchmarks.machine import device
+from benchmarks.planning import capability
+from tests.machine.test_device import L4T, MEMINFO, board
+from tests.machine.test_estimate import PROBE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from benchmarks.machine.roofline import Probe
+
+
+@pytest.mark.parametrize(
+    ("model", "figure"),
+    [
+        ("NVIDIA Jetson AGX Thor Developer Kit\0", 273e9),
+        ("NVIDIA Jetson AGX Orin Developer Kit\0", 204.8e9),
+        ("NVIDIA Jetson Orin NX Engineering Reference Developer Kit\0", 102.4e9),
+        ("NVIDIA Jetson Orin Nano Developer Kit\0", 68.3e9),
+    ],
+)
+def test_a_jetson_by_its_device_tree(tmp_path: Path, model: str, figure: float) -> None:
+    """From the device tree alone each Jetson has its own figure, though the GPU of all Orins has one name."""
+    root = board(tmp_path, etc__nv_tegra_release=L4T, proc__meminfo=MEMINFO)
+    (root / "proc/device-tree").mkdir()
+    (root / "proc/device-tree/model").write_text(model)
+    machine = device.identify("cuda:0", root, torch_name="Orin")
+
+    found = capability.find("random", machine, "cuda:0", (machine["label"], None), measure=False)
+    assert found.bytes_per_s == pytest.approx(figure)
+
+
+def machine(**facts: Any) -> device.DeviceInfo:
+    """Return a machine with a discrete GPU, and these facts."""
+    found = device.identify("cpu")
+    return found | {"kind": "gpu", "memory_kind": "discrete"} | facts  # type: ignore[return-value]
+
+
+def test_an_unknown_gpu_is_named() -> None:
+    """A GPU without a figure has none, whatever label was typed, and the reason names it and the option to type."""
+    gpu = "NVIDIA RTX 9000 Laptop GPU"
+    found = capability.find("hub", machine(gpu=gpu, label="RTX 4090"), "cuda:0", (gpu, "GPU-none"), measure=False)
+
+    assert found.bytes_per_s is None
+    assert gpu in found.source
+    assert "--measure-bandwidth" in found.source
+
+
+@pytest.mark.parametrize("weights", ["hub", "random"])
+def test_a_known_gpu_has_its_source(weights: str) -> None:
+    """A GPU of the table has its vendor's figure and says where that is from."""
+    gpu = "NVIDIA GeForce RTX 4090"
+    found = capability.find(weights, machine(gpu=gpu), "cuda:0", (gpu, "GPU-none"), measure=False)
+
+    assert found.bytes_per_s == 1008e9
+    assert found.source
+
+
+@pytest.mark.parametrize(("weights", "measure"), [("random", False), ("mini", True)])
+def test_a_cpu_is_measured(weights: str, measure: bool) -> None:
+    """On a CPU the bandwidth is measured by a copy; of miniatures too where --measure-bandwidth asks for it."""
+    found = capability.find(weights, device.identify("cpu"), "cpu", ("CPU", None), measure=measure)
+
+    assert (found.bytes_per_s is None) == found.source.startswith("it cannot be measured: ")
+    assert (found.bytes_per_s or 1) > 0
+    assert found.bytes_per_s is None or found.source.startswith("measured: copy within the device's memory")
+    assert found.probe is not None
+
+
+def test_miniatures_are_in_the_cache() -> None:
+    """For miniatures no figure is looked up, and the reason says why."""
+    gpu = "NVIDIA GeForce RTX 4090"
+    found = capability.find("mini", machine(gpu=gpu), "cuda:0", (gpu, "GPU-none"), measure=False)
+
+    assert found == capability.Ability(None, capability.MINIATURES)
+
+
+def test_a_probe_that_could_copy() -> None:
+    """A measured figure says how it was measured, and a device that does fp16 is not slow in it."""
+    found = capability.measured(PROBE, "random")
+
+    assert found.bytes_per_s == 3e10
+    assert "measured" in found.source
+    assert found.slow_fp16 is None
+
+
+def test_a_probe_that_could_not() -> None:
+    """Without room for a copy there is no figure but the probe's reason; fp16 below a quarter of fp32 is named slow."""
+    why = "100 MB could be copied"
+    copy = PROBE["copy"] | {"bytes_per_s": None, "reasons": {"bytes_per_s": why}}
+    probe: Probe = PROBE | {"copy": copy, "gemm_flops": {"fp16": 1e9, "fp32": 155e9}}
+    found = capability.measured(probe, "random")
+
+    assert found.bytes_per_s is None
+    assert why in found.source
+    assert "--allow-slow-fp16" in (found.slow_fp16 or "")
+    assert capability.measured(probe, "mini").slow_fp16 is None

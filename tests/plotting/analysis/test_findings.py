@@ -1,0 +1,291 @@
+"""Leaders and observations: what the data says, by stated rules, and nothing where it says nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from plotting.analysis.findings import CATEGORIES, ENERGY, observations, ranked_apart, ranking
+from plotting.metrics.registry import METRICS
+from tests.support import made
+from tests.support.factory import record
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+
+def speed(model: str, per_sec: float, precision: str = "bf16", **options: Any) -> dict[str, Any]:
+    """Return a Record of so many tokens/s."""
+    return record(model, precision, latency_s=16 / per_sec, **options)
+
+
+def places(table: pd.DataFrame, name: str) -> list[tuple[int, str, bool]]:
+    """Return (place, model, tied) of a ranking."""
+    return [(found.place, found.model, found.tied) for found in ranking(table, name)]
+
+
+def test_the_top_three(tmp_path: Path) -> None:
+    """The three best stand in order, with device, precision and value, and the fourth does not."""
+    table = made.one(
+        tmp_path, *(speed(m, s) for m, s in [("phi", 2), ("llava", 4), ("smolvlm2", 3), ("moondream2", 1)])
+    )
+
+    found = ranking(table, "tokens_per_sec")
+    assert [(place.place, place.model, place.tied) for place in found] == [
+        (1, "LLaVA", False),
+        (2, "SmolVLM2", False),
+        (3, "Phi", False),
+    ]
+    assert {(place.device, place.precision) for place in found} == {(made.THOR, "bf16")}
+    assert [place.value for place in found] == pytest.approx([4, 3, 2])
+
+
+@pytest.mark.parametrize("name", CATEGORIES)
+def test_best_is_first(study: pd.DataFrame, name: str) -> None:
+    """In every category the first place is the highest or the lowest value, as the metric's direction says."""
+    best = study[name].max() if METRICS[name].higher_is_better else study[name].min()
+
+    assert ranking(study, name)[0].value == best
+
+
+def test_equal_in_three_digits_is_a_tie(tmp_path: Path) -> None:
+    """Values equal in three digits share a place and are marked; the next place is left out; none is dropped."""
+    speeds = [("phi", 100), ("llava", 90.01), ("smolvlm2", 90.02), ("moondream2", 89.98), ("gemma3n", 50)]
+    table = made.one(tmp_path, *(speed(model, per_sec) for model, per_sec in speeds))
+
+    assert places(table, "tokens_per_sec") == [
+        (1, "Phi", False),
+        (2, "SmolVLM2", True),
+        (2, "LLaVA", True),
+        (2, "Moondream2", True),
+    ]
+
+
+def test_odd_logits_are_not_ranked(tmp_path: Path) -> None:
+    """A pair whose logits were not finite is ranked in no category: its tokens are no work."""
+    odd = speed("phi", 1000)
+    odd["health"]["finite_logits"] = False
+    table = made.one(tmp_path, odd, speed("llava", 1))
+
+    for name in CATEGORIES:
+        assert places(table, name) == [(1, "LLaVA", False)]
+
+
+def test_a_row_that_cannot_be_is_not_ranked(tmp_path: Path) -> None:
+    """A pair that would read more than its memory gives is ranked in no category: its time or its bytes are wrong."""
+    odd = speed("phi", 100)
+    odd["roofline"]["bandwidth_bytes_per_s"] = 1e9
+    table = made.one(tmp_path, odd, speed("llava", 1))
+
+    for name in CATEGORIES:
+        assert places(table, name) == [(1, "LLaVA", False)]
+
+
+def test_a_scope_mismatch_is_kept_out_of_energy_alone(tmp_path: Path) -> None:
+    """A pair whose sensor does not cover what computed is ranked by time and memory, and by nothing of energy."""
+    odd = speed("phi", 500, power_w=1.0)
+    odd["power"]["scope_mismatch"] = True
+    table = made.one(tmp_path, odd, speed("llava", 1))
+
+    for name in METRICS:
+        models = [found.model for found in ranking(table, name)]
+        assert ("Phi" in models) == (table[name].notna().any() and name not in ENERGY), name
+
+
+def test_every_metric_of_energy_is_guarded() -> None:
+    """ENERGY holds each metric that is in joules or watts, and no other."""
+    assert {name for name, metric in METRICS.items() if "J" in metric.unit or "W" in metric.unit} == ENERGY
+
+
+def test_failed_pairs_are_in_no_ranking(study: pd.DataFrame) -> None:
+    """Only measured pairs are ranked, however many places there are."""
+    pairs = {(found.device, found.model, found.precision) for found in ranking(study, "tokens_per_sec", places=100)}
+
+    assert len(pairs) == 34
+    assert not pairs & {made.FAILED, made.NEVER}
+
+
+def test_one_pair_says_nothing(lone: pd.DataFrame) -> None:
+    """One pair gives no observation, and neither do pairs all of which failed."""
+    assert observations(lone) == []
+
+
+def test_only_failures_say_nothing(hopeless: pd.DataFrame) -> None:
+    """Pairs all of which failed give no observation and no place."""
+    assert observations(hopeless) == []
+    assert [ranking(hopeless, name) for name in CATEGORIES] == [[]] * len(CATEGORIES)
+
+
+def test_one_leader_everywhere(tmp_path: Path) -> None:
+    """A model that is the fastest on each device is said to be so, and otherwise each device's own is named."""
+    for label in ("A", "B"):
+        made.on(tmp_path, [speed("phi", 20), speed("llava", 10)], label=label)
+    rule = "highest tokens/s of a device's pairs"
+    said = f"Phi has the highest throughput on every device ({rule}; beyond noise on 2 of 2)."
+    assert said in observations(made.table(tmp_path))
+
+    made.on(tmp_path, [speed("phi", 1), speed("llava", 2)], label="C")
+    assert (
+        f"No model leads throughput on every device: Phi on A, Phi on B, LLaVA on C ({rule})."
+        in observations(made.table(tmp_path))
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("watts", "sentence"),
+    [(100.0, "Slow makes the most tokens per joule, at 50% of that throughput"), (10.0, "Fast also makes the most")],
+)
+def test_speed_and_economy_of_devices(tmp_path: Path, watts: float, sentence: str) -> None:
+    """The fastest device is set beside the most efficient one, with its share of that throughput where they differ."""
+    made.on(tmp_path, [speed("phi", 20, power_w=watts), speed("llava", 80, power_w=watts)], label="Fast")
+    made.on(tmp_path, [speed("phi", 10, power_w=20.0), speed("llava", 40, power_w=20.0)], label="Slow")
+
+    first, second = (said for said in observations(made.table(tmp_path)) if said.startswith(("Fast", "Slow")))
+    assert first == "Fast has the highest throughput (geometric mean over the pairs that every device measured)."
+    assert second.startswith(sentence)
+
+
+def test_devices_are_compared_over_common_pairs(tmp_path: Path) -> None:
+    """A device that measured only the quick model does not win for that: the means are over common pairs."""
+    made.on(tmp_path, [speed("phi", 10), speed("smolvlm2", 100)], label="Whole")
+    made.on(tmp_path, [speed("smolvlm2", 90)], label="Part")
+
+    said = observations(made.table(tmp_path))
+    assert any(sentence.startswith("Whole has the highest throughput (geometric mean") for sentence in said)
+
+
+@pytest.mark.parametrize(
+    ("factor", "sentence"),
+    [
+        (1.04, "fp16 and bf16 are nearly equal in throughput (bf16 / fp16 is 1.00 to 1.04 over 2 pairs"),
+        (2.0, "fp16 and bf16 differ in throughput for some pairs (bf16 / fp16 is 1.00 to 2.00 over 2 pairs"),
+    ],
+)
+def test_precisions_are_compared(tmp_path: Path, factor: float, sentence: str) -> None:
+    """Precisions are nearly equal where every pair is within 5%, and otherwise the spread is given."""
+    records = [speed("phi", 10, "fp16"), speed("phi", 10 * factor), speed("llava", 10, "fp16"), speed("llava", 10)]
+
+    assert any(said.startswith(sentence) for said in observations(made.one(tmp_path, *records)))
+
+
+@pytest.mark.parametrize(("sizes", "expected"), [((1, 2, 3, 4), True), ((4, 1, 3, 2), False)])
+def test_larger_models_cost_more_only_where_they_do(tmp_path: Path, sizes: tuple[int, ...], expected: bool) -> None:
+    """Larger models are said to cost more energy a token where ranks of four or more agree, and only there."""
+    records = []
+    for size, (watts, model) in zip(sizes, enumerate(("phi", "llava", "smolvlm2", "gemma3n"), start=1), strict=True):
+        made_up = record(model, power_w=10.0 * watts)
+        made_up["checkpoint"]["parameters"] = size * 1_000_000
+        records.append(made_up)
+
+    said = observations(made.one(tmp_path, *records))
+    larger = (
+        f"On {made.THOR} larger models cost more energy a token (rank correlation 1.00 over 4 models; one of twice the "
+        "parameters takes 2.0 times the energy)."
+    )
+    assert (larger in said) == expected
+    assert any("larger" in sentence for sentence in said) == expected
+
+
+def ends(table: pd.DataFrame, share: float) -> pd.DataFrame:
+    """Return a table with 95% intervals of so much to both sides of each value."""
+    columns = {f"{name}_{end}": table[name] * (1 + sign * share)
+               for name in made.INTERVALS for end, sign in (("low", -1), ("high", 1))}  # fmt: skip
+    return made.without_intervals(table).assign(**columns)
+
+
+@pytest.mark.parametrize(("share", "tied"), [(0.04, True), (0.01, False)])
+def test_what_is_not_told_apart_is_a_tie(tmp_path: Path, share: float, tied: bool) -> None:
+    """Values whose intervals overlap with that of a place's best share the place; those whose do not have their own."""
+    speeds = [("phi", 100), ("llava", 95), ("smolvlm2", 90)]
+    table = ends(made.one(tmp_path, *(speed(model, per_sec) for model, per_sec in speeds)), share)
+
+    assert places(table, "tokens_per_sec") == (
+        [(1, "Phi", True), (1, "LLaVA", True), (3, "SmolVLM2", False)]
+        if tied
+        else [(1, "Phi", False), (2, "LLaVA", False), (3, "SmolVLM2", False)]
+    )
+
+
+def with_gain(made_record: dict[str, Any]) -> dict[str, Any]:
+    """Return a Record whose sensor has a known gain, of 5%."""
+    made_record["power"]["uncertainty"].append({"name": "gain", "relative": 0.05, "source": "data sheet"})
+    return made_record
+
+
+def test_a_gain_ties_devices_and_not_models(tmp_path: Path) -> None:
+    """What the sensor's gain adds ties two devices, and never two models on one of them: there it is common to both."""
+    for label, factor in (("A", 1.0), ("B", 1.05)):
+        pairs = [with_gain(speed(model, s, power_w=10.0 * factor)) for model, s in (("phi", 100), ("llava", 95))]
+        made.on(tmp_path, pairs, label=label)
+    table = ends(made.table(tmp_path), 0.001)
+    found = {(f.model, f.device): f.place for f in ranking(table, "joules_per_token", places=9)}
+
+    assert found["Phi", "A"] == found["Phi", "B"] == 1
+    one_device = table[table["device"] == "A"]
+    assert [f.tied for f in ranking(one_device, "joules_per_token")] == [False, False]
+
+
+@pytest.mark.parametrize(("share", "count"), [(0.001, 1), (0.1, 0)])
+def test_precisions_differ_beyond_noise_or_not(tmp_path: Path, share: float, count: int) -> None:
+    """Where intervals are known, it is said for how many pairs the precisions differ by more than noise."""
+    records = [speed("phi", 10, "fp16"), speed("phi", 10.4), speed("llava", 10, "fp16"), speed("llava", 10)]
+    said = " ".join(observations(ends(made.one(tmp_path, *records), share)))
+
+    assert f"over 2 pairs, all within 5% of 1, {count} of them beyond noise: 95% intervals apart)" in said
+
+
+@pytest.mark.parametrize(
+    ("factor", "share", "words"),
+    [
+        (2.0, 0.01, "differ in throughput for all pairs (bf16 / fp16 is 1.50 to 2.00 over 2 pairs"),
+        (2.0, 0.25, "differ in throughput for some pairs (bf16 / fp16 is 1.50 to 2.00 over 2 pairs"),
+        (2.0, 0.9, "do not differ in throughput beyond noise (bf16 / fp16 is 1.50 to 2.00 over 2 pairs"),
+    ],
+)
+def test_how_many_pairs_differ(tmp_path: Path, factor: float, share: float, words: str) -> None:
+    """Where intervals are known, precisions differ for all pairs, for some, or not beyond noise, as intervals do."""
+    records = [speed("phi", 10, "fp16"), speed("phi", 10 * factor), speed("llava", 10, "fp16"), speed("llava", 15)]
+
+    assert f"fp16 and bf16 {words}" in " ".join(observations(ends(made.one(tmp_path, *records), share)))
+
+
+def test_every_precision_is_compared_with_the_first(tmp_path: Path) -> None:
+    """A third precision is set beside fp16 as bf16 is."""
+    records = [speed(m, s, p) for m in ("phi", "llava") for p, s in (("fp16", 10), ("bf16", 10), ("fp32", 5))]
+    said = " ".join(observations(made.one(tmp_path, *records)))
+
+    assert "fp16 and bf16 are nearly equal in throughput" in said
+    assert "fp16 and fp32 differ in throughput for all pairs (fp32 / fp16 is 0.50 to 0.50 over 2 pairs" in said
+
+
+@pytest.mark.parametrize(("watts", "throughout"), [(10.0, True), (1000.0, False)])
+def test_who_leads_throughout(tmp_path: Path, watts: float, throughout: bool) -> None:
+    """The fastest model leads throughout where it takes the least energy a token too, and only there."""
+    for label in ("A", "B"):
+        made.on(tmp_path, [speed("phi", 20, power_w=watts), speed("llava", 10, power_w=10.0)], label=label)
+    table = ends(made.table(tmp_path), 0.01)
+    said = observations(table)
+
+    rule = "(highest tokens/s of a device's pairs; beyond noise on 2 of 2)"
+    assert f"Phi has the highest throughput on every device {rule}." in said
+    sentence = "Phi leads throughout: it has the lowest energy a token there too (lowest of a device's pairs)."
+    assert (sentence in said) == throughout
+
+
+def test_what_is_not_comparable_is_ranked_apart(tmp_path: Path) -> None:
+    """Energy is ranked among sensors that cover the same, RAM among devices that count the same, speed among all."""
+    for label, scope in (("A", "gpu"), ("B", "gpu+soc"), ("C", "gpu")):
+        found = speed("phi", 20, power_w=10.0)
+        found["power"]["scope"] = scope
+        made.on(tmp_path, [found], label=label)
+    table = made.table(tmp_path)
+
+    apart = {
+        name: [(part.words, list(part.table["device_name"])) for part in ranked_apart(table, name)]
+        for name in ("tokens_per_sec", "joules_per_token", "avg_ram_gb")
+    }
+    assert apart["joules_per_token"] == [("gpu power", ["A", "C"]), ("gpu+soc power", ["B"])]
+    assert [words for words, _ in apart["tokens_per_sec"]] == [words for words, _ in apart["avg_ram_gb"]] == [""]

@@ -1,0 +1,82 @@
+"""Twenty-four real sessions of one miniature on one machine: nothing changed, and hardly anything is called so."""
+
+from __future__ import annotations
+
+import zipfile
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from plotting import load
+from plotting.comparison import compare
+from plotting.comparison.statistics import BETTER, NOT_COMPARABLE, WORSE
+from plotting.table import build
+from tests.support import product
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SAVES = 24
+
+
+@pytest.fixture(scope="module")
+def sessions(tmp_path_factory: pytest.TempPathFactory) -> list[pd.DataFrame]:
+    """Return the table of each session, in the order in which they were made."""
+    folder = tmp_path_factory.mktemp("same")
+    zipfile.ZipFile(product.ROOT / "tests/data/same_machine.zip").extractall(folder)
+    tables = [build.build(load.load([path])) for path in load.find(folder)]
+    assert len(tables) == SAVES
+    assert len({table["datetime"][0] for table in tables}) == SAVES
+    return tables
+
+
+def different(
+    before: Sequence[pd.DataFrame], after: Sequence[pd.DataFrame], others: Sequence[pd.DataFrame] = ()
+) -> list[str]:
+    """Return the metrics in which two sides are called different."""
+    known = pd.concat(others, ignore_index=True) if others else None
+    found = compare.lines({"before": pd.concat(before), "after": pd.concat(after)}, known)
+    judged = [line for line in found if line.save == "after" and line.verdict != NOT_COMPARABLE]
+    assert "tokens_per_sec" in {line.metric for line in judged}
+    return [line.metric for line in judged if line.verdict in (BETTER, WORSE)]
+
+
+def couples(sessions: list[pd.DataFrame]) -> list[tuple[list[pd.DataFrame], list[pd.DataFrame], list[pd.DataFrame]]]:
+    """Return each session beside the next one, with all the others."""
+    return [
+        (sessions[first : first + 1], sessions[first + 1 : first + 2], sessions[:first] + sessions[first + 2 :])
+        for first in range(0, SAVES, 2)
+    ]
+
+
+def in_turn(sessions: list[pd.DataFrame]) -> list[tuple[list[pd.DataFrame], list[pd.DataFrame]]]:
+    """Return sides of three sessions each, made in turn."""
+    return [(sessions[first : first + 6 : 2], sessions[first + 1 : first + 6 : 2]) for first in range(0, SAVES, 6)]
+
+
+def test_single_sessions_beside_the_others(sessions: list[pd.DataFrame]) -> None:
+    """Of twelve pairs of saves, where the others tell how far sessions lie apart, at most one is called different."""
+    assert sum(bool(different(*sides)) for sides in couples(sessions)) <= 1
+
+
+def test_three_sessions_a_side_in_turn(sessions: list[pd.DataFrame]) -> None:
+    """Of four pairs of sides, three sessions each made in turn, none is called different."""
+    assert not any(different(*sides) for sides in in_turn(sessions))
+
+
+def test_readme_says_what_came_out(sessions: list[pd.DataFrame]) -> None:
+    """README has the counts of these saves: beside the others, as single sessions alone, and in turn."""
+    beside = sum(bool(different(*sides)) for sides in couples(sessions))
+    alone = sum(bool(different(before, after)) for before, after, _ in couples(sessions))
+    turns = sum(bool(different(*sides)) for sides in in_turn(sessions))
+    speeds = [float(table["tokens_per_sec"][0]) for table in sessions]
+    apart = np.std(np.log(speeds), ddof=1)
+    sentence = (
+        f"Of {SAVES} real sessions of a miniature on a busy 2-core CPU, {apart:.0%} apart in tokens/s, "
+        f"{beside} of 12 pairs is called different beside the others, {alone} of 12 as single sessions alone, "
+        f"and {turns} of 4 pairs of three sessions in turn"
+    )
+
+    assert sentence in " ".join((product.ROOT / "README.md").read_text().split())

@@ -1,0 +1,324 @@
+"""Figures 12 to 16: bars as high as their values, words where there is none, whiskers, rooflines, stacks of RAM."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+from matplotlib.text import Annotation
+
+from plotting.figures import footnotes
+from plotting.figures.bars import THINNEST
+from plotting.figures.theme import LIGHT
+from plotting.metrics.registry import METRICS, shown
+from tests.support import made
+from tests.support.drawing import (
+    BARS,
+    RAM,
+    colour,
+    device_colours,
+    draw,
+    lay_out,
+    legend,
+    paints,
+    pair_of,
+    rectangles,
+    spans,
+    ticks,
+    values,
+    words,
+)
+from tests.support.factory import record
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from tests.plotting.conftest import Drawn
+
+THROUGHPUT, JOULES = "plot_12_tokens_per_second.png", "plot_15_joules_per_token.png"
+ROOF = "decoding at the memory's peak rate (MBU 100%)"
+HATCHED = "hatched: in doubt, see footnote"
+
+
+def heights(figure: Figure, table: pd.DataFrame) -> dict[tuple[str, str, str], float]:
+    """Return {pair: height} of a figure's bars."""
+    known = paints(figure, table)
+    return {pair_of(b, axes, known): b.get_height() for axes in figure.axes for b in rectangles(axes)}
+
+
+@pytest.mark.parametrize("name", BARS)
+def test_a_bar_is_as_high_as_its_value(drawn: dict[str, Figure], study: pd.DataFrame, name: str) -> None:
+    """Model by tick, device and precision by paint, each bar's height is the table's value of that pair."""
+    found = heights(drawn[name], study)
+
+    assert found == pytest.approx(values(study, BARS[name]))
+    assert len(found) == 34
+
+
+@pytest.mark.parametrize("name", BARS)
+def test_every_bar_is_there_at_both_sizes(sized: Drawn, name: str) -> None:
+    """One device x two models and eight x twenty x three alike have each measured pair's bar, at its height."""
+    expected = values(sized.table, BARS[name])
+
+    assert heights(sized.figures[name], sized.table) == pytest.approx(expected)
+    assert len(expected) in (4, 428)
+
+
+@pytest.mark.parametrize("name", BARS)
+def test_an_axis_has_its_unit(drawn: dict[str, Figure], name: str) -> None:
+    """The axis of a bar figure is labelled with its metric and unit, and the title says which way is better."""
+    metric = METRICS[BARS[name]]
+    figure = drawn[name]
+
+    assert {axes.get_ylabel() for axes in figure.axes} == {f"{metric.label} ({metric.unit})"}
+    assert metric.direction in figure.get_suptitle()
+
+
+@pytest.mark.parametrize("name", [*BARS, RAM])
+def test_words_stand_in_place_of_missing_bars(drawn: dict[str, Figure], name: str) -> None:
+    """A failed pair, with its runs counted, and one never attempted have these words where their bar would be."""
+    found = {}
+    for axes in drawn[name].axes:
+        for text in axes.texts:
+            if isinstance(text, Annotation) and text.get_fontstyle() == "italic":
+                found[ticks(axes, "x")[round(text.xy[0])], text.get_text()] = text.xy[1]
+
+    assert found == {("Gemma3N", "10 of 10 failed"): 0, ("Phi", "not attempted"): 0}
+
+
+@pytest.mark.parametrize("name", [*BARS, RAM])
+def test_values_stand_above_bars(lone: pd.DataFrame, name: str) -> None:
+    """The value of a bar stands above it, in three digits."""
+    metric = BARS.get(name, "avg_ram_gb")
+
+    assert shown(lone[metric].iloc[0]) in {word.partition("\n")[0] for word in words(draw(name, lone))}
+
+
+def test_failed_runs_stand_beside_the_value(tmp_path: Path) -> None:
+    """A measured pair some of whose runs failed has their number at its bar and in the footnote."""
+    partly = record()
+    partly["counts"] |= {"attempted": 13, "failed": 3}
+    figure = draw(THROUGHPUT, made.one(tmp_path, partly, record("phi")))
+
+    assert [word for word in words(figure) if word.endswith("\n3 of 13 failed")]
+    footnote = " ".join(figure.get_supxlabel().split())
+    assert "Runs failed in measured pairs: SmolVLM2 bf16: 3 of 13 failed." in footnote
+
+
+@pytest.mark.parametrize("name", BARS)
+def test_the_legend_is_in_the_tables_order(drawn: dict[str, Figure], name: str) -> None:
+    """The legend has the devices and then the precisions, in the order of the table, and nothing that is not drawn."""
+    assert list(legend(drawn[name])) == [*made.DEVICES, *made.PRECISIONS]
+
+
+@pytest.mark.parametrize("name", [*BARS, RAM])
+def test_many_bars_are_wrapped(sized: Drawn, name: str) -> None:
+    """More bars than fit stand in further rows of axes, each model once, and no bar is too thin."""
+    figure = sized.figures[name]
+    models = [model for axes in figure.axes for model in ticks(axes, "x")]
+
+    assert models == list(dict.fromkeys(sized.table.sort_values("model_order")["model"]))
+    assert len(figure.axes) == (5 if len(models) == 20 else 1)
+    for axes in figure.axes:
+        inches = axes.get_window_extent().width / figure.dpi / (axes.get_xlim()[1] - axes.get_xlim()[0])
+        assert max(bar.get_width() for bar in rectangles(axes)) * inches > 0.9 * THINNEST
+
+
+@pytest.mark.parametrize("name", [*BARS, RAM])
+def test_no_row_of_axes_is_flat(sized: Drawn, name: str) -> None:
+    """Each row's longest bar takes half of its axis or more at both sizes; the title says scales of their own."""
+    figure = sized.figures[name]
+    for axes in figure.axes:
+        ends = [bar.get_y() + bar.get_height() for bar in rectangles(axes)]
+        assert max(ends) > 0.5 * axes.get_ylim()[1]
+
+    assert ("each row of axes on its own scale" in figure.get_suptitle()) == (len(figure.axes) > 1)
+
+
+@pytest.mark.parametrize("name", [*BARS, RAM])
+def test_axes_keep_their_height_under_a_long_footnote(study: pd.DataFrame, name: str) -> None:
+    """A footnote of many lines makes the figure higher and leaves the axes as high as they were."""
+    odd = study.assign(throttled=[f"cause {number}" for number in range(len(study))])
+    short, long = (lay_out(draw(name, table)) for table in (study, odd))
+    before, after = (figure.axes[0].get_window_extent().height for figure in (short, long))
+
+    assert long.get_figheight() > short.get_figheight() + 0.5
+    assert after == pytest.approx(before, rel=0.05)
+
+
+def test_ram_is_stacked_as_the_memory_is(drawn: dict[str, Figure], study: pd.DataFrame) -> None:
+    """Unified: pale baseline, the delta above; discrete: host memory, narrower VRAM above; host: the process alone."""
+    figure = drawn[RAM]
+    colours = device_colours(figure, study)
+    [axes] = figure.axes
+    place = ticks(axes, "x").index("LLaVA")
+    full = {*colours.values(), to_hex(LIGHT.pale)}
+    parts = sorted(
+        (round(bar.get_x() + bar.get_width() / 2, 3), bar.get_y(), bar.get_height(), colour(bar), bar.get_width())
+        for bar in rectangles(axes)
+        if round(bar.get_x() + bar.get_width() / 2) == place and colour(bar) in full
+    )
+    precise = {part[0] for part in parts if part[3] in colours.values()}
+    parts = [part for part in parts if part[0] in precise]
+
+    expected: list[tuple[Any, ...]] = [
+        (0, pytest.approx(1.5), to_hex(LIGHT.pale)),
+        (1.5, pytest.approx(3.5), colours[made.THOR]),
+        (0, pytest.approx(5.0), colours["Laptop"]),
+        (0, pytest.approx(5.0), colours["Workstation"]),
+        (5.0, pytest.approx(4.0), colours["Workstation"]),
+    ]
+    assert [part[1:4] for part in parts] == expected
+    assert parts[-1][4] < 0.7 * parts[-2][4]
+    assert {"in use before loading", "VRAM: narrow, on top"} <= set(legend(figure))
+    assert axes.get_ylabel() == "Average RAM (GB, 1e9 bytes)"
+
+
+def test_the_ram_legend_explains_only_what_is_there(lone: pd.DataFrame) -> None:
+    """On a CPU alone the legend of the RAM figure has no entry of unified or discrete memory."""
+    assert list(legend(draw(RAM, lone))) == [made.THOR, "bf16"]
+
+
+def test_the_value_above_a_stack_is_its_sum(tmp_path: Path) -> None:
+    """Above a stacked bar stands host memory and VRAM together."""
+    table = made.one(tmp_path, record(memory_kind="discrete", ram_gb=6.0, vram_gb=5.5))
+
+    assert "11.5" in words(draw(RAM, table))
+
+
+def test_whiskers_of_energy_are_the_budget_alone(study: pd.DataFrame) -> None:
+    """On J/token and tokens/s/W stands twice the budget's standard uncertainty, also beside an interval over runs."""
+    for name in ("joules_per_token", "tps_per_watt"):
+        figure = draw(next(file for file, metric in BARS.items() if metric == name), made.with_intervals(study))
+        found = sorted(span for axes in figure.axes for span in spans(axes))
+        wide = 2 * study["energy_uncertainty"] * study[name]
+
+        ends = sorted(zip(study[name] - wide, study[name] + wide, strict=True))
+        assert found == [pytest.approx(both) for both in ends if both[0] > 0]
+        assert len(found) == 34
+        footnote = " ".join(figure.get_supxlabel().split())
+        assert "Whiskers: expanded uncertainty (k=2, about 95%) of the energy" in footnote
+        assert "95% interval" not in footnote
+
+
+@pytest.mark.parametrize("name", [THROUGHPUT, "plot_16_load_time.png"])
+def test_whiskers_of_the_rest_are_intervals_over_the_runs(sized: Drawn, name: str) -> None:
+    """A metric without a budget has the table's 95% interval on each bar, and the footnote says that it is one."""
+    figure, table = sized.figures[name], sized.table[sized.table[BARS[name]].notna()]
+    found = sorted(span for axes in figure.axes for span in spans(axes))
+
+    ends = sorted(zip(table[f"{BARS[name]}_low"], table[f"{BARS[name]}_high"], strict=True))
+    assert found == [pytest.approx(both) for both in ends]
+    assert "Whiskers: 95% interval over the runs" in figure.get_supxlabel()
+
+
+def test_without_intervals_there_are_no_whiskers(study: pd.DataFrame) -> None:
+    """Where the table knows no interval, no bar has a whisker and the footnote speaks of none."""
+    figure = draw(THROUGHPUT, made.without_intervals(study))
+
+    assert not any(spans(axes) for axes in figure.axes)
+    assert "Whiskers" not in figure.get_supxlabel()
+
+
+def test_the_figure_says_how_uncertain_and_of_what(drawn: dict[str, Figure], tmp_path: Path) -> None:
+    """The footnote of J/token says the uncertainty with its k, and "statistical only" where no gain is known."""
+    footnote = " ".join(drawn[JOULES].get_supxlabel().split())
+    unknown = "(standard uncertainty, k=1; statistical only: nobody states the sensor's gain)"
+    assert f"{', '.join(made.DEVICES)}: energy is uncertain by ± 1.0% {unknown}." in footnote
+
+    stated = record()
+    stated["power"]["uncertainty"].append({"name": "gain", "relative": 0.05, "source": "data sheet"})
+    footnote = " ".join(draw(JOULES, made.one(tmp_path, stated)).get_supxlabel().split())
+    assert "uncertain by ± 5.1% (standard uncertainty, k=1; with the sensor's gain)." in footnote
+
+
+def roofed(share: float) -> dict[str, Any]:
+    """Return a Record whose decoding reads at such a share of the memory's peak."""
+    found = record()
+    found["roofline"]["bandwidth_bytes_per_s"] *= 0.0370 / share  # 273 GB/s give an MBU of 3.7%
+    return found
+
+
+@pytest.mark.parametrize(("share", "beyond"), [(0.8, False), (0.1, True)])
+def test_rooflines(tmp_path: Path, share: float, beyond: bool) -> None:
+    """A line stands at decode tokens/s / MBU, or the footnote calls it beyond the scale; the bar says its MBU."""
+    table = made.one(tmp_path, roofed(share))
+    figure = draw(THROUGHPUT, table)
+    [axes] = figure.axes
+    row = table.iloc[0]
+
+    assert row["mbu"] == pytest.approx(share, rel=0.02)
+    lines = [at for at, _ in spans(axes, "rooflines")]
+    assert lines == ([] if beyond else [pytest.approx(row["decode_tokens_per_sec"] / row["mbu"])])
+    assert not any(line.get_gid() == "beyond" for line in axes.lines)
+    assert (footnotes.BEYOND in figure.get_supxlabel()) == beyond
+    assert f"{shown(row['tokens_per_sec'])}\nMBU {row['mbu']:.0%}" in words(figure)
+    assert (ROOF in legend(figure)) == (not beyond)
+
+
+def test_a_lone_roofline_beyond_the_scale_is_a_mark(tmp_path: Path) -> None:
+    """Beside a line on the scale, one far beyond it is a mark at the edge, and the legend says what a mark is."""
+    other = roofed(0.1)
+    other["pair"] |= {"label": "LLaVA"}
+    figure = draw(THROUGHPUT, made.one(tmp_path, roofed(0.8), other))
+    [axes] = figure.axes
+
+    [marks] = [line for line in axes.lines if line.get_gid() == "beyond"]
+    assert [ticks(axes, "x")[round(x)] for x in np.asarray(marks.get_xdata())] == ["LLaVA"]
+    assert tuple(np.asarray(marks.get_ydata())) == (axes.get_ylim()[1],)
+    assert f"{ROOF}; a triangle: beyond the scale" in legend(figure)
+    assert footnotes.BEYOND not in figure.get_supxlabel()
+
+
+def test_a_small_mbu_is_not_nothing(tmp_path: Path) -> None:
+    """An MBU of less than half a percent is written as less than one, not as none."""
+    figure = draw(THROUGHPUT, made.one(tmp_path, roofed(0.002)))
+
+    assert any(word.endswith("\nMBU <1%") for word in words(figure))
+
+
+def test_without_mbu_there_is_no_roofline(tmp_path: Path) -> None:
+    """Where the peak bandwidth is unknown there is neither line nor words about it."""
+    unknown = record()
+    unknown["roofline"] |= {"bandwidth_bytes_per_s": None, "reasons": {"bandwidth_bytes_per_s": "not known"}}
+    figure = draw(THROUGHPUT, made.one(tmp_path, unknown))
+
+    assert not any("MBU" in word for word in words(figure))
+    assert not spans(figure.axes[0], "rooflines")
+
+
+def ill(**parts: Any) -> dict[str, Any]:
+    """Return a Record with some values of its sections changed: section__key=value."""
+    found = record()
+    for name, value in parts.items():
+        section, _, key = name.partition("__")
+        found[section][key] = value
+    return found
+
+
+@pytest.mark.parametrize(
+    ("odd", "why", "of_all"),
+    [
+        (ill(health__finite_logits=False), "output not finite", True),
+        (ill(health__throttled=["hardware slowdown"]), "throttled (hardware slowdown)", True),
+        (ill(roofline__bandwidth_bytes_per_s=1e9), "MBU over 1", True),
+        (ill(power__scope_mismatch=True), "the power sensor covers something else", False),
+    ],
+    ids=["not finite", "throttled", "over the roof", "scope"],
+)
+def test_what_is_in_doubt_is_hatched(tmp_path: Path, odd: dict[str, Any], why: str, of_all: bool) -> None:
+    """A bar in a bad state is hatched, the footnote says why, and no other is; a wrong sensor spoils energy alone."""
+    table = made.one(tmp_path, odd, record("phi"))
+    for name, expected in ((JOULES, True), (THROUGHPUT, of_all)):
+        figure = draw(name, table)
+        hatched = [ticks(figure.axes[0], "x")[round(b.get_x())] for b in rectangles(figure.axes[0]) if b.get_hatch()]
+        footnote = " ".join(figure.get_supxlabel().split())
+
+        assert hatched == (["SmolVLM2"] if expected else [])
+        assert (f"In doubt, hatched: SmolVLM2 bf16: {why}." in footnote) == expected
+        assert (HATCHED in legend(figure)) == expected

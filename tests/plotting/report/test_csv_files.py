@@ -1,0 +1,131 @@
+"""The CSV files: they parse, an empty cell has its reason, and nothing in them runs in a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+
+from benchmarks.record import MEASURED
+from plotting.metrics.registry import METRICS
+from plotting.report import csv_files
+from tests.support import made
+from tests.support.factory import NO_SENSOR, record, unmeasured
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def parsed(text: str) -> pd.DataFrame:
+    """Return a CSV file as pandas reads it, with words as they stand."""
+    return pd.read_csv(io.StringIO(text), keep_default_na=False, na_values={name: [""] for name in METRICS})
+
+
+def test_a_row_each_measured_pair_and_device(study: pd.DataFrame) -> None:
+    """The metrics' file has one row for each measured pair and device, in the table's order, and no other."""
+    measured = study[study["status"] == MEASURED]
+    rows = parsed(csv_files.metrics_csv(study))
+
+    identity = list(csv_files.IDENTITY)
+    assert rows[identity].to_numpy().tolist() == measured[identity].to_numpy().tolist()
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_values_survive_the_file(study: pd.DataFrame, name: str) -> None:
+    """Every metric has its column, whose values are the table's to nine digits, and are empty where it has none."""
+    measured = study[study["status"] == MEASURED]
+    rows = parsed(csv_files.metrics_csv(study))
+
+    assert list(rows[name]) == pytest.approx(list(measured[name]), rel=1e-8, nan_ok=True)
+
+
+def test_the_contracts_columns_are_there(lone: pd.DataFrame) -> None:
+    """The columns that other people's scripts read have these names."""
+    columns = set(parsed(csv_files.metrics_csv(lone)).columns)
+
+    assert {"device", "model", "precision", "tokens_per_sec", "avg_ram_gb"} <= columns
+    assert {"avg_power_watts", "tps_per_watt", "joules_per_token", "not_measured"} <= columns
+
+
+def test_not_measured_is_empty_and_never_zero(tmp_path: Path) -> None:
+    """Without a sensor and a load time the cells are empty, and `not_measured` has each metric with its reason."""
+    text = csv_files.metrics_csv(made.one(tmp_path, record(power_w=None, load_time_s=None)))
+    [row] = csv.DictReader(io.StringIO(text))
+
+    for name in ("joules_per_token", "avg_power_watts", "tps_per_watt", "net_joules_per_token", "load_time_s"):
+        assert row[name] == ""
+    assert "the clock was not read (load_time_s)" in row["not_measured"]
+    energy = "joules_per_token, joules_per_token_uncertainty, energy_uncertainty, avg_power_watts, tps_per_watt"
+    assert f"{NO_SENSOR} ({energy}," in row["not_measured"]
+    assert row["power_source"] == ""
+
+
+def test_the_uncertainty_is_in_the_csv_with_its_terms(tmp_path: Path) -> None:
+    """Beside J/token stand its standard uncertainty, each term with its source, and whether the gain is among them."""
+    stated = record("phi")
+    stated["power"]["uncertainty"].append({"name": "gain", "relative": 0.05, "source": "data sheet"})
+    table = made.one(tmp_path, record(), stated)
+    known, alone = csv.DictReader(io.StringIO(csv_files.metrics_csv(table)))
+
+    assert float(alone["joules_per_token_uncertainty"]) == pytest.approx(0.0125)
+    assert alone["uncertainty_kind"] == "statistical only"
+    assert known["uncertainty_kind"] == "with the sensor's gain"
+    assert known["energy_budget"] == "statistical 1.00%: spread of the samples; gain 5.00%: data sheet"
+    assert known["phase_uncertainty"] == "preprocess 5.0%; vision 5.0%; prefill 5.0%; decode 5.0%"
+
+
+def test_every_empty_cell_is_explained(study: pd.DataFrame) -> None:
+    """`not_measured` names exactly the metrics whose cells are empty."""
+    for row in csv.DictReader(io.StringIO(csv_files.metrics_csv(study))):
+        empty = {name for name in METRICS if row[name] == ""}
+        named = {name for part in row["not_measured"].split("(")[1:] for name in part.partition(")")[0].split(", ")}
+        assert named == empty
+
+
+def test_counts_are_whole(lone: pd.DataFrame) -> None:
+    """Runs, tokens and parameters are written without decimals."""
+    [row] = csv.DictReader(io.StringIO(csv_files.metrics_csv(lone)))
+
+    assert (row["runs"], row["failed_runs"], row["new_tokens"], row["parameters"]) == ("10", "0", "16", "1500000")
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@"])
+def test_no_cell_is_a_formula(tmp_path: Path, start: str) -> None:
+    """A name or message that a spreadsheet would run as a formula is written as text, in both files."""
+    odd = record()
+    odd["pair"]["label"] = f"{start}cmd|' /C calc'!A0"
+    failed = unmeasured("phi", "bf16", message=f'{start}HYPERLINK("http://example.org")')
+    table = made.one(tmp_path, odd, failed, label=f"{start}1+1")
+
+    for text in (csv_files.metrics_csv(table), csv_files.unmeasured_csv(table)):
+        [row] = csv.DictReader(io.StringIO(text))
+        assert row["device"] == f"'{start}1+1"
+        assert not any(str(cell).startswith(start) for cell in row.values())
+
+
+def test_commas_quotes_and_other_scripts_survive(tmp_path: Path) -> None:
+    """Commas, quotes and letters of any script in a name are read back as they were."""
+    name = 'Größe, "große" 测试'
+
+    assert list(parsed(csv_files.metrics_csv(made.one(tmp_path, record(), label=name)))["device"]) == [name]
+
+
+def test_unmeasured_pairs_have_state_and_reason(study: pd.DataFrame) -> None:
+    """The file of unmeasured pairs has the failed and the never attempted, each with its state and its reason."""
+    rows = list(csv.DictReader(io.StringIO(csv_files.unmeasured_csv(study))))
+
+    columns = ("device", "model", "precision", "status", "reason", "planned", "attempted", "failed_runs")
+    assert [tuple(row[column] for column in columns) for row in rows] == [
+        (*made.FAILED, "failed", made.OUT_OF_MEMORY, "10", "10", "10"),
+        (*made.NEVER, "never attempted", "no save holds this pair", "", "", ""),
+    ]
+
+
+def test_empty_files_keep_their_header(lone: pd.DataFrame, hopeless: pd.DataFrame) -> None:
+    """Where every pair was measured, or none, the file without rows has its header all the same."""
+    assert csv_files.unmeasured_csv(lone) == ",".join(csv_files.UNMEASURED) + "\n"
+    assert parsed(csv_files.metrics_csv(hopeless)).empty
+    assert "tokens_per_sec" in csv_files.metrics_csv(hopeless)

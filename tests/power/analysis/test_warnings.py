@@ -1,0 +1,139 @@
+"""The flags: what a reader must know before quoting the joules."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from benchmarks.pair import meters
+from benchmarks.power.analysis import attribution, warnings
+from benchmarks.power.base import PowerSample, SensorFacts
+from tests.support.bench import IDLE, MARKED, SENSOR, S, attribute, samples, vars_of
+
+
+def test_time_without_samples_is_said() -> None:
+    """A run that counts though samples lack in a part of it is too low by that part, and a flag says by how much."""
+    holes = [PowerSample(s.time_ns, None) if i == 110 else s for i, s in enumerate(samples())]
+    long = attribution.Marked([(8 * S, 16 * S)], {})
+    found = attribution.attribute("bench", SENSOR, holes, long, IDLE)
+    share = 1 - (found.coverage or [0.0])[0]
+
+    assert 0.02 < share < 0.05
+    assert found.power["flags"] == [
+        f"No samples cover {share:.1%} of the runs' time: their energy is that much too low."
+    ]
+    (term,) = [term for term in found.power["uncertainty"] if term["name"] == "coverage"]
+    assert term["relative"] > share
+
+
+def test_short_runs_that_lie_apart_are_said() -> None:
+    """Runs of 0.2 s a second apart are mixed with what lies between them at 10 Hz, and a flag says so; in a row not."""
+    apart = attribution.Marked([(i * S, i * S + S // 5) for i in range(9, 15)], {})
+    in_a_row = attribution.Marked([(9 * S + i * S // 5, 9 * S + (i + 1) * S // 5) for i in range(30)], {})
+    mixed, clean = (attribution.attribute("bench", SENSOR, samples(), runs, IDLE) for runs in (apart, in_a_row))
+
+    assert any(
+        flag.startswith("Runs of 0.2 s lie apart, and the sensor's resolution is 0.1 s")
+        for flag in mixed.power["flags"]
+    )
+    assert not any("lie apart" in flag for flag in clean.power["flags"])
+
+
+def test_doubts_are_said() -> None:
+    """Few samples and a sensor that does not cover what computed are flagged."""
+    found = attribute(samples()[::10], scope_mismatch=True)
+
+    assert any(flag.startswith("Only ") for flag in found.power["flags"])
+    assert any(flag.startswith("Scope mismatch") for flag in found.power["flags"])
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        ({}, "The uncertainty is statistical only: nobody states this sensor's gain."),
+        (
+            {"offset_source": "why"},
+            "The uncertainty is statistical only: nobody states this sensor's gain (why, so not its offset either).",
+        ),
+        (
+            {"offset_uncertainty_w": 0.3, "offset_source": "data sheet"},
+            "The uncertainty is statistical only, beside the sensor's offset: nobody states its gain.",
+        ),
+    ],
+)
+def test_an_unknown_gain_is_said(known: dict[str, Any], said: str) -> None:
+    """Where nobody states the gain, the uncertainty is statistical only, and it is said what it has beside that."""
+    sensor = SensorFacts(**{**vars_of(SENSOR), "gain_uncertainty": None, **known})
+
+    assert attribution.attribute("bench", sensor, samples(), MARKED, IDLE).power["flags"] == [said]
+
+
+def test_replayed_joules_say_so() -> None:
+    """Joules of a recorded trace are flagged as such, whatever the trace says of itself."""
+    found = attribution.attribute("replay", SENSOR, samples(), MARKED, IDLE)
+
+    assert found.power["flags"][0] == "The joules are those of a recorded trace, not measured beside these runs."
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "goes_on"),
+    [
+        (SENSOR, SENSOR, True),
+        (SENSOR, replace(SENSOR, source="another version", period_s=1.0), True),
+        (SENSOR, replace(SENSOR, scope="gpu"), False),
+        (SENSOR, replace(SENSOR, rails=("VIN", "VDD_GPU")), False),
+        (SENSOR, None, False),
+        (None, SENSOR, False),
+        (None, None, True),
+    ],
+)
+def test_energies_of_unlike_sensors_are_never_added(
+    then: SensorFacts | None, now: SensorFacts | None, *, goes_on: bool
+) -> None:
+    """A pair that goes on in another session keeps its energy only where the sensor covers the same rails."""
+    assert meters._goes_on(then, now) == goes_on
+
+
+def test_sessions_that_read_by_several_sensors_say_so() -> None:
+    """Where a session went on by another sensor of the same rails both are named, and one sensor needs no word."""
+    assert warnings.of_sessions(["hwmon", "hwmon", "tegrastats"]) == [
+        "Its sessions read the same rails by hwmon and by tegrastats."
+    ]
+    assert warnings.of_sessions(["hwmon", "hwmon"]) == []
+
+
+def test_void_readings_are_said() -> None:
+    """Where over 5% of the readings in the runs could not be used, it is said why runs have no joules."""
+    void = [PowerSample(s.time_ns, None) if 100 <= i < 112 else s for i, s in enumerate(samples())]
+    counted = [PowerSample(s.time_ns, None, s.energy_j) for s in samples(counter_factor=1.0)]
+
+    assert attribute(void).power["flags"] == [
+        "12 of 42 readings in the runs were void: a rail was missing, or was no number."
+    ]
+    assert attribute(counted).power["flags"] == []
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "when"),
+    [(0.0, 30.0, "before"), (0.0, 14.0, "before"), (11.0, 30.0, "after"), (10.0, 16.0, None), (17.0, 30.0, None)],
+    ids=["throughout", "at first", "from the middle", "at work alone", "at rest alone"],
+)
+def test_a_sensor_that_stands_still_is_said(since: float, until: float, when: str | None) -> None:
+    """Work that reads exactly as the rest beside it is doubted; steady work and steady rest are not."""
+    steady = [since * S <= s.time_ns < until * S for s in samples()]
+    taken = [
+        PowerSample(s.time_ns, 33.0 if still else (s.watts or 0.0) + i % 7 / 10)
+        for i, (s, still) in enumerate(zip(samples(), steady, strict=True))
+    ]
+    said = f"The sensor read 33 W at work exactly as at rest {when} the runs: it stood still, or does not see what "
+
+    assert [flag[: len(said)] for flag in attribute(taken).power["flags"]] == ([said] if when else [])
+
+
+def test_steady_work_beside_no_rest_is_no_standstill() -> None:
+    """Where no reading came at rest, steady work is not said to be read as rest is."""
+    found = attribute([s for s in samples() if 10 * S <= s.time_ns <= 15 * S])
+
+    assert not any("stood still" in flag for flag in found.power["flags"])

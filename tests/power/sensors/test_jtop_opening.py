@@ -1,0 +1,124 @@
+"""The jtop monitor as it is opened: a service that is there, one that is not, and whatever it shows."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.power.base import SensorUnavailable
+from benchmarks.power.sensors.jtop_client import milliwatts, ram_bytes
+from tests.power.sensors.test_jtop import THOR, opened, watts
+from tests.power.sensors.test_jtop import told as told  # noqa: PLC0414 - a fixture
+from tests.support.jtop_package import power_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_the_first_reading_may_be_slow(told: Any) -> None:
+    """A service whose first reading takes longer than the client waits is tried again, not refused."""
+    told.start = ["Error connection"] * 2
+    monitor = opened()
+
+    assert watts(monitor) == {7.6}
+    monitor.close()
+
+
+def test_the_services_pace(told: Any) -> None:
+    """The first client's interval holds for all, so the period is the one that readings come in."""
+    told.interval = 0.1
+    monitor = opened()
+    monitor.close()
+
+    assert monitor.period_s == pytest.approx(0.1, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("error", "complaint"),
+    [
+        ("The jtop.service is not active. Please run:\nsudo jtop", "type `sudo systemctl start jtop`"),
+        ("I can't access jtop.service.\nPlease logout or reboot", "type `sudo usermod -aG jtop $USER`, log out"),
+        (
+            "Mismatch version jtop service: [4.3.2] and client: [7.2.2]. Please run:\n\nsudo jtop --install-service",
+            "jetson-stats 4.3.2 and this environment has 7.2.2; type `python -m pip install 'jetson-stats==4.3.*'`",
+        ),
+        ("Mismatch version jtop service: [unknown] and client: [7.2.2].", "'jetson-stats==unknown'"),
+        ("Mismatch of Python versions between library and service", "cannot be used (Mismatch of Python versions"),
+        ("Authentication with jetson-stats server failed", "type `sudo systemctl restart jtop`"),
+        ("hang", "the service takes connections and does not answer within 1 s; type `sudo systemctl restart jtop`"),
+    ],
+)
+def test_what_is_no_sensor_is_refused(told: Any, error: str, complaint: str) -> None:
+    """Whatever the client says is told in a sentence, with what to type next."""
+    told.start = [error]
+
+    with pytest.raises(SensorUnavailable) as refusal:
+        opened()
+    assert complaint in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("shown", [{}, power_of({"VIN": 1}), {"rail": None}, None, ["tot"]])
+def test_without_the_rails_of_a_board(told: Any, shown: Any) -> None:
+    """A service without the GPU's rails is refused with the rails that it shows."""
+    told.power = shown
+
+    with pytest.raises(SensorUnavailable, match="and not the GPU's rails of a known board; type --power-monitor="):
+        opened()
+
+
+def test_a_service_that_falls_silent_at_once(told: Any) -> None:
+    """A service that answers and then gives no readings is refused."""
+    told.uptime = 1.0
+
+    with pytest.raises(SensorUnavailable, match="the service gave 1 readings in 1 s; type `sudo systemctl restart"):
+        opened()
+
+
+def test_without_jetson_stats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without jetson-stats the monitor is refused, and names the version to install by the board's own."""
+    for name in [name for name in sys.modules if name.split(".")[0] == "jtop"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+
+    with pytest.raises(SensorUnavailable, match="jetson-stats is not installed here; type `jtop --version` on the boa"):
+        opened()
+
+
+def test_the_start_method_is_ours(told: Any) -> None:
+    """Importing jetson-stats makes `fork` the start method of the process; it is put back."""
+    before = multiprocessing.get_start_method(allow_none=True)
+    del sys.modules["jtop"]
+    opened().close()  # imports the package anew
+
+    assert sys.modules["jtop"].told is not told
+    assert multiprocessing.get_start_method(allow_none=True) == before
+
+
+KEYS = ["rail", "power", "online", "VDD_GPU", "used"]
+
+
+json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(KEYS), inner),
+)
+
+
+@given(json)
+def test_anything_for_power(anything: Any) -> None:
+    """Whatever stands for `power` or `memory`, nothing is raised, and rails are whole numbers of mW."""
+    assert all(type(now) is int for now in milliwatts(anything).values())
+    assert ram_bytes(anything) is None
+    assert ram_bytes({"RAM": anything}) is None or type(anything["used"]) is int
+
+
+def test_power_as_documented() -> None:
+    """A rail is what it draws now; `tot` and `avg` are no rails."""
+    assert milliwatts(power_of(THOR)) == THOR
+    assert milliwatts({"rail": {"A": {"power": True}, "B": {"power": 1.5}, "C": SimpleNamespace()}}) == {}

@@ -1,0 +1,150 @@
+"""The NVML monitor's joules on boards as their owners report them: a known script of power, through every layer.
+
+What the boards' drivers support stands in fake_nvml.c. Never run on a board.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.power.sensors.test_nvml import ask
+from tests.power.sensors.test_nvml import library as library  # noqa: PLC0414 - a fixture
+from tests.support import nvml_stage, product
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KNOWN_J = nvml_stage.joules()
+
+
+def play(library: Path, scenes: dict[str, dict[str, str]], *arguments: str) -> dict[str, dict[str, Any]]:
+    """Play the script in all scenes at once, each with its fakes, and return what was found in each."""
+    command = [sys.executable, "-m", "tests.power.nvml_stage", *arguments]
+    settings = product.environment() | {"LD_LIBRARY_PATH": str(library), "PYTHONPATH": str(product.ROOT)}
+    started = {
+        name: subprocess.Popen(command, env=settings | fakes, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for name, fakes in scenes.items()
+    }
+    found = {}
+    for name, process in started.items():
+        out, complaint = process.communicate(timeout=60)
+        assert process.returncode == 0, complaint
+        found[name] = json.loads(out)
+    return found
+
+
+def disagreement(seen: dict[str, Any]) -> list[str]:
+    """Return the flags by which counter and power disagree; on a busy machine there may be one of few samples too."""
+    return [flag for flag in seen["power"]["flags"] if flag.startswith("Integrated power")]
+
+
+def test_known_joules_of_each_board(library: Path) -> None:
+    """A known energy comes out within 0.5% on every board: by its counter, its power field, or its mean of a second."""
+    found = play(
+        library,
+        {
+            "H200": {"FAKE_PROFILE": "H200"},
+            "RTX": {"FAKE_PROFILE": "RTX"},
+            "GB10": {"FAKE_PROFILE": "GB10"},
+            "Thor": {"FAKE_PROFILE": "Thor"},
+            "power usage": {"FAKE_PROFILE": "Thor", "FAKE_OFF": "I"},
+        },
+    )
+
+    assert {name: seen["power"]["method"] for name, seen in found.items()} == {
+        **dict.fromkeys(("H200", "RTX", "GB10"), "counter"),
+        **dict.fromkeys(("Thor", "power usage"), "integration"),
+    }
+    for name, seen in found.items():
+        assert seen["energy_j"] == [pytest.approx(KNOWN_J, rel=0.005)], name
+        assert disagreement(seen) == [], name
+
+
+def test_a_counter_that_fails_is_left_for_the_power_field(library: Path) -> None:
+    """Reset in the middle, standing still from the middle or from the beginning: power is integrated, within 0.5%."""
+    found = play(
+        library,
+        {
+            "reset": {"FAKE_PROFILE": "H200", "FAKE_RESET": "1.05"},
+            "stops": {"FAKE_PROFILE": "H200", "FAKE_STILL": "1.05"},
+            "still": {"FAKE_PROFILE": "H200", "FAKE_STILL": "-100"},
+        },
+    )
+
+    for name, seen in found.items():
+        assert seen["power"]["method"] == "integration", name
+        assert seen["energy_j"] == [pytest.approx(KNOWN_J, rel=0.005)], name
+
+
+def test_a_counter_that_disagrees_is_flagged(library: Path) -> None:
+    """The counter is taken and compared: 10% less than the integrated power is said, 2% less is not."""
+    found = play(
+        library,
+        {
+            "apart": {"FAKE_PROFILE": "RTX", "FAKE_COUNTS": "90"},
+            "near": {"FAKE_PROFILE": "RTX", "FAKE_COUNTS": "98"},
+        },
+    )
+
+    assert found["apart"]["energy_j"] == [pytest.approx(0.9 * KNOWN_J, rel=0.005)]
+    (flag,) = disagreement(found["apart"])
+    assert flag.startswith("Integrated power differs from the energy counter by +1")
+    assert (found["near"]["power"]["method"], disagreement(found["near"])) == ("counter", [])
+
+
+BOARD = """
+import json
+from benchmarks import device, health, memory, nvml
+from benchmarks.power import selftest
+from benchmarks.power.base import PowerTarget
+watch = health.Watch(None)
+watch.read(); watch.close()
+reader = memory.MemoryReader("discrete", 1)
+reader.read(); reader.close()
+look = health.snapshot("cuda:0", None)
+verdicts = selftest.examine(PowerTarget("cuda:0"), 0.3)
+print(json.dumps({
+    "machine": device.identify("cuda:0"), "bytes": [nvml.memory_bytes(None), nvml.free_bytes(None)],
+    "health": [look.temperature_c, look.clock_hz, watch.seen], "why": [look.reason, watch.reason, reader.vram_reason],
+    "nvml": next(found for found in verdicts if found["name"] == "nvml"),
+}))
+"""
+UNKNOWN = "NVML does not say"
+
+
+def test_a_gb10_shows_no_memory(library: Path) -> None:
+    """A GB10's driver knows of no memory of its own: that is null, and device, health and self-test work without."""
+    seen = ask(library, BOARD, FAKE_PROFILE="GB10")
+
+    assert seen["bytes"] == [None, None]
+    assert (seen["machine"]["kind"], seen["machine"]["memory_kind"]) == ("gb10", "unified")
+    assert seen["health"] == [61.0, 2.4e9, ["hardware thermal slowdown"]]
+    assert seen["nvml"]["works"]
+    assert seen["nvml"]["seen"]["mean_w"] == pytest.approx(30.0)
+
+
+def test_a_discrete_gpu_shows_its_memory(library: Path) -> None:
+    """A discrete GPU's memory is NVML's total and what is free of it, bytes."""
+    assert ask(library, BOARD, FAKE_PROFILE="RTX")["bytes"] == [25_000_000_000, 18_750_000_000]
+
+
+def test_an_orin_that_answers_nothing_is_refused(library: Path) -> None:
+    """An Orin's NVML starts and supports nothing: no sensor, with a sentence that says so, and nulls with reasons."""
+    seen = ask(library, BOARD, FAKE_PROFILE="Orin")
+
+    assert not seen["nvml"]["works"]
+    assert seen["nvml"]["why_not"] == (
+        "nvml: the library starts, but this GPU answers no power call (as Jetson Orin's)."
+    )
+    assert (seen["bytes"], seen["health"]) == ([None, None], [None, None, None])
+    assert seen["why"] == [
+        UNKNOWN,
+        UNKNOWN,
+        "the driver does not account for this process (in a container, for example)",
+    ]
+    assert seen["machine"]["gpu"] == "Orin (nvgpu)"

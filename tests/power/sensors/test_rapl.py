@@ -1,0 +1,244 @@
+"""The counters of CPUs: real files in the kernel's layout, below a folder. Never run where there are real ones."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from benchmarks.power.analysis import attribution
+from benchmarks.power.base import PowerSample, PowerTarget, SensorFacts, SensorLost, SensorUnavailable
+from benchmarks.power.sensors.rapl import RaplMonitor
+from tests.support import trees
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+S = 1_000_000_000
+TOP = 262_143_328_850
+DESKTOP = {
+    "intel-rapl:0": "package-0",
+    "intel-rapl:0:0": "core",
+    "intel-rapl:0:1": "uncore",
+    "intel-rapl:1": "psys",
+    "intel-rapl-mmio:0": "package-0",
+}
+SERVER = {
+    "intel-rapl:0": "package-0",
+    "intel-rapl:0:0": "dram",
+    "intel-rapl:1": "package-1",
+    "intel-rapl:1:0": "dram",
+}
+AMD = {"intel-rapl:0": "package-0", "intel-rapl:0:0": "core", "intel-rapl:1": "package-1", "intel-rapl:1:0": "core"}
+
+
+def opened(root: Path) -> RaplMonitor:
+    """Open the sensor below `root`."""
+    return RaplMonitor(PowerTarget("cpu", root=root))
+
+
+def joules(monitor: RaplMonitor) -> float | None:
+    """Return the counter now."""
+    (sample,) = monitor.read()
+    return sample.energy_j
+
+
+@pytest.mark.parametrize(
+    ("zones", "scope", "rails", "joules_a_step"),
+    [
+        (DESKTOP, "package", ("package-0",), 1),
+        (SERVER, "package+dram", ("package-0", "package-1", "dram", "dram"), 4),
+        (AMD, "package", ("package-0", "package-1"), 2),
+        ({**AMD, "intel-rapl:1:1": "dram"}, "package", ("package-0", "package-1"), 2),
+        ({"intel-rapl-mmio:0": "package-0"}, "package", ("package-0",), 1),
+    ],
+    ids=["desktop", "server", "AMD", "memory of one socket alone", "MMIO alone"],
+)
+def test_no_zone_is_counted_twice(
+    tmp_path: Path, zones: Mapping[str, str], scope: str, rails: tuple[str, ...], joules_a_step: int
+) -> None:
+    """Packages of all sockets are summed, and their memory; core, uncore, psys and MMIO's twin never are."""
+    counters = trees.rapl(tmp_path, zones)
+    monitor = opened(tmp_path)
+    for counter in counters.values():
+        counter.write_text("1000000\n")
+
+    assert joules(monitor) == pytest.approx(joules_a_step)
+    assert (monitor.scope, monitor.rails) == (scope, rails)
+    assert (monitor.of_cpu, monitor.of_gpu) == (True, False)
+
+
+def test_known_joules(tmp_path: Path) -> None:
+    """A counter that goes up by 65 W makes 130 J of 2 s, within 0.5%, and its derived power agrees with it."""
+    counter = trees.rapl(tmp_path, DESKTOP, top_uj=100_000_000)["intel-rapl:0"]
+    counter.write_text("50000000")
+    monitor = opened(tmp_path)
+    samples = []
+    for tick in range(100):  # it wraps around twice
+        counter.write_text(str((50_000_000 + tick * 3_250_000) % 100_000_000))
+        time.sleep(0.0005)  # a wrap must take its time: 10 kW are the most
+        samples.append(PowerSample(tick * S // 20, 65.0, joules(monitor)))
+    found = attribution.attribute("rapl", SensorFacts.of(monitor), samples, attribution.Marked([(S, 3 * S)], {}), [])
+
+    assert found.energy_j == pytest.approx([130], rel=0.005)
+    assert (found.power["method"], found.power["scope"]) == ("counter", "package")
+    assert not [flag for flag in found.power["flags"] if "differs" in flag]
+
+
+def test_watts_are_the_mean_since_the_reading_before(tmp_path: Path) -> None:
+    """Power is the counter's step over the time between two readings, so that idle power and a trace can be had."""
+    counter = trees.rapl(tmp_path, DESKTOP)["intel-rapl:0"]
+    monitor = opened(tmp_path)
+    (first,) = monitor.read()
+    counter.write_text("5000000")
+    time.sleep(0.05)
+    (second,) = monitor.read()
+
+    assert first.watts == 0.0
+    assert second.watts == pytest.approx(5.0 / (second.time_ns - first.time_ns) * S)
+
+
+def test_a_counter_wraps_around(tmp_path: Path) -> None:
+    """At the end of its range a counter goes on from 0, and no energy is lost or gained."""
+    counter = trees.rapl(tmp_path, DESKTOP, TOP)["intel-rapl:0"]
+    counter.write_text(str(TOP - 2_000_000))
+    monitor = opened(tmp_path)
+    time.sleep(0.01)
+    counter.write_text("3000000")
+
+    assert joules(monitor) == pytest.approx(5.0)
+
+
+@pytest.mark.parametrize("top_uj", [TOP, None], ids=["reset", "unknown range"])
+def test_a_counter_that_was_reset_is_no_energy(tmp_path: Path, top_uj: int | None) -> None:
+    """A counter that went back far below its range, or has none, was reset: that stretch is not known."""
+    counter = trees.rapl(tmp_path, DESKTOP, top_uj)["intel-rapl:0"]
+    counter.write_text("90000000")
+    monitor = opened(tmp_path)
+    counter.write_text("1000000")
+    (lost,) = monitor.read()
+    counter.write_text("2000000")
+
+    assert (lost.energy_j, lost.watts) == (None, None)
+    assert joules(monitor) == pytest.approx(1.0)
+
+
+def test_a_counter_that_jumps_is_no_energy(tmp_path: Path) -> None:
+    """One reading that would mean over 10 kW is void, as is the way back from it, and no joule of it is kept."""
+    counter = trees.rapl(tmp_path, DESKTOP)["intel-rapl:0"]
+    monitor = opened(tmp_path)
+    found = []
+    for microjoules in (1_000_000, 90_000_000_000, 2_000_000, 3_000_000):
+        counter.write_text(str(microjoules))
+        found.append(joules(monitor))
+
+    assert found == [pytest.approx(1.0), None, None, pytest.approx(2.0)]
+
+
+@pytest.mark.parametrize("content", [None, "", "many", "nan"])
+def test_a_missing_socket_voids_the_reading(tmp_path: Path, content: str | None) -> None:
+    """While one socket cannot be read there is no reading; afterwards its counter holds what was missed."""
+    counters = trees.rapl(tmp_path, AMD)
+    monitor = opened(tmp_path)
+    second = counters["intel-rapl:1"]
+    if content is None:
+        second.unlink()
+    else:
+        second.write_text(content)
+    (missing,) = monitor.read()
+    second.write_text("7000000")
+
+    assert (missing.energy_j, missing.watts) == (None, None)
+    assert joules(monitor) == pytest.approx(7.0)
+
+
+def test_missing_readings_cover_nothing(tmp_path: Path) -> None:
+    """A run of which readings are missing has no joules instead of too few."""
+    counter = trees.rapl(tmp_path, DESKTOP)["intel-rapl:0"]
+    monitor = opened(tmp_path)
+    samples = []
+    for tick in range(120):
+        counter.write_text("" if 20 <= tick < 60 else str(tick * 500_000))
+        time.sleep(0.0005)  # the 20 J that were missed must have taken their time: 10 kW are the most
+        samples.append(PowerSample(tick * S // 20, None, joules(monitor)))
+    two = attribution.Marked([(S, 3 * S), (4 * S, 5 * S)], {})
+    found = attribution.attribute("rapl", SensorFacts.of(monitor), samples, two, [])
+
+    assert found.energy_j == [None, pytest.approx(10.0)]
+    assert found.power["energy_runs"] == 1
+
+
+def test_counters_that_go_are_a_lost_sensor(tmp_path: Path) -> None:
+    """Where the driver is unloaded in the middle, the sensor is lost."""
+    trees.rapl(tmp_path, DESKTOP)
+    monitor = opened(tmp_path)
+    shutil.rmtree(tmp_path / "sys")
+
+    with pytest.raises(SensorLost, match="shows its counters no more"):
+        monitor.read()
+
+
+def test_permissions(tmp_path: Path) -> None:
+    """Counters that only root reads are refused with the udev rule that helps; what is no file, with why."""
+    with trees.readable_by_all() as root:
+        trees.rapl(root, DESKTOP)["intel-rapl:0"].chmod(0o400)
+        with trees.as_nobody(), pytest.raises(SensorUnavailable, match="Permission denied") as refusal:
+            opened(root)
+    assert 'SUBSYSTEM=="powercap", RUN+="/bin/chmod a+r %S%p/energy_uj"' in str(refusal.value)
+
+    odd = trees.rapl(tmp_path, DESKTOP)["intel-rapl:0"]
+    odd.unlink()
+    odd.mkdir()
+    with pytest.raises(SensorUnavailable, match="energy_uj cannot be read"):
+        opened(tmp_path)
+
+
+@pytest.mark.parametrize("zones", [{}, {"intel-rapl:0": "psys"}], ids=["none", "psys alone"])
+def test_machines_without_counters(tmp_path: Path, zones: dict[str, str]) -> None:
+    """Where there is no counter of a package, as in containers, the sensor is refused with what to do."""
+    trees.rapl(tmp_path, zones)
+
+    with pytest.raises(SensorUnavailable, match=r"load intel_rapl_msr|Arm processor"):
+        opened(tmp_path)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@given(st.binary(max_size=40), st.binary(max_size=40))
+def test_any_bytes_are_no_crash(tmp_path: Path, name: bytes, counter: bytes) -> None:
+    """Whatever stands in the files, the sensor opens, refuses or reads nothing, and never raises."""
+    root = tmp_path / str(time.monotonic_ns())
+    file = trees.rapl(root, DESKTOP)["intel-rapl:0"]
+    monitor = opened(root)
+    file.write_bytes(counter)
+    monitor.read()
+    (file.parent / "max_energy_range_uj").write_bytes(name)
+    (root / "sys/class/powercap/intel-rapl:1/name").write_bytes(name)
+    said = "rapl: opened"
+    try:
+        opened(root).read()
+    except SensorUnavailable as refusal:
+        said = str(refusal)
+    assert said.startswith("rapl: ")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@given(st.lists(st.integers(0, 400_000), min_size=1, max_size=30), st.integers(0, 999_999))
+def test_steps_add_up_across_wraps(tmp_path: Path, steps: list[int], begun: int) -> None:
+    """Whatever the steps and wherever the counter begins, their sum is what is counted."""
+    root = tmp_path / str(time.monotonic_ns())
+    file = trees.rapl(root, DESKTOP, top_uj=1_000_000)["intel-rapl:0"]
+    file.write_text(str(begun))
+    monitor = opened(root)
+    now = begun
+    for step in steps:
+        now += step
+        file.write_text(str(now % 1_000_000))
+        time.sleep(step / 8e9)  # a step must take its time: 10 kW are the most
+        found = joules(monitor)
+
+    assert found == pytest.approx(sum(steps) / 1e6, abs=1e-6)

@@ -1,0 +1,77 @@
+"""Recorded traces: what is read, what is refused."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from benchmarks.power.base import PowerTarget, SensorLost, SensorUnavailable
+from benchmarks.power.sensors.replay import ReplayMonitor
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TARGET = PowerTarget("cpu")
+HEAD = "# scope: gpu+soc\n# rails: VDD_GPU, VIN_SYS_5V0\ntime_s,watts\n"
+
+
+def trace(folder: Path, text: str) -> str:
+    """Write a trace and return its path."""
+    path = folder / "trace.csv"
+    path.write_text(text)
+    return str(path)
+
+
+def test_samples_come_when_their_time_has_come(tmp_path: Path) -> None:
+    """Each recorded sample is given once, stamped with its own time; at the end the sensor is lost."""
+    monitor = ReplayMonitor(TARGET, trace(tmp_path, HEAD + "0.0,10\n0.05,11\n0.1,\n"))
+    first = monitor.read()
+    time.sleep(0.12)
+    rest = monitor.read()
+
+    assert [sample.watts for sample in first + rest] == [10, 11, None]
+    assert rest[-1].time_ns - first[0].time_ns == 100_000_000
+    assert (monitor.scope, monitor.rails, monitor.period_s) == ("gpu+soc", ("VDD_GPU", "VIN_SYS_5V0"), 0.05)
+    with pytest.raises(SensorLost, match="ended after"):
+        monitor.read()
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "the first line must be"),
+        ("a,b\n1,2\n", "the first line must be"),
+        ("time_s,watts\n0,1\n", "at least two samples"),
+        ("time_s,watts\n0,1\n0,1\n", "each later than the one before"),
+        ("time_s,watts\n0,1\n1,many\n", "line 3 is '1,many'"),
+        ("time_s,watts\n0,1\n1,inf\n", "line 3"),
+    ],
+)
+def test_bad_traces_are_refused(tmp_path: Path, text: str, complaint: str) -> None:
+    """A trace that cannot be right is refused in one sentence that names the file and the line."""
+    with pytest.raises(SensorUnavailable, match=complaint):
+        ReplayMonitor(TARGET, trace(tmp_path, text))
+
+
+def test_missing_files_are_refused(tmp_path: Path) -> None:
+    """No file, or no name, is refused with what to type."""
+    with pytest.raises(SensorUnavailable, match="cannot be read"):
+        ReplayMonitor(TARGET, str(tmp_path / "none.csv"))
+    with pytest.raises(SensorUnavailable, match="type --power-monitor=replay:FILE"):
+        ReplayMonitor(TARGET, None)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
+@given(st.one_of(st.text(max_size=60).map(str.encode), st.binary(max_size=60)))
+def test_any_bytes_are_read_or_refused(tmp_path: Path, content: bytes) -> None:
+    """Whatever stands in a trace, it is played back or refused."""
+    path = tmp_path / "odd.csv"
+    for text in (content, HEAD.encode() + content, HEAD.encode() + b"0,1\n1,1\n" + content):
+        path.write_bytes(text)
+        with suppress(SensorUnavailable):
+            assert len(ReplayMonitor(TARGET, str(path)).read()) <= 1

@@ -1,0 +1,121 @@
+"""The tegrastats monitor on each board: what it covers, what its chips are worth, what `auto` takes, and a session."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from benchmarks import power
+from benchmarks.power.base import PowerTarget
+from benchmarks.record import faults
+from tests.power.sensors.test_tegrastats import LINES, TARGET, THOR, THOR_W, Brisk, printing, script
+from tests.power.sensors.test_tegrastats import fake as fake  # noqa: PLC0414 - a fixture
+from tests.support import product, trees
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="tegrastats runs on Linux alone")
+
+
+def test_it_is_slower_than_asked(fake: Path) -> None:
+    """Where tegrastats prints less often than it was asked to, that is its period, and no line is a gap."""
+    script(fake, printing(THOR).replace('"$2"', "150"))
+    monitor = Brisk(TARGET)
+    monitor.close()
+
+    assert monitor.period_s == pytest.approx(0.15, rel=0.2)
+
+
+def test_l4t_is_in_the_source(fake: Path, tmp_path: Path) -> None:
+    """The source names L4T's release where it can be read, and says so where it cannot."""
+    script(fake, printing(THOR))
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/nv_tegra_release").write_text("# R38 (release), REVISION: 4.0, GCID: 1, BOARD: generic\n")
+    told, untold = Brisk(PowerTarget("cuda:0", root=tmp_path)), Brisk(PowerTarget("cuda:0", root=tmp_path / "etc"))
+    told.close()
+    untold.close()
+
+    assert "tegrastats every 50 ms, L4T 38.4.0" in told.source
+    assert "L4T's release could not be read" in untold.source
+
+
+@pytest.mark.parametrize(
+    ("line", "board", "worth"),
+    [
+        ("r36_agx_orin", "orin", (0.461880, 0.4)),
+        ("orin_nano", "nano", (0.092376, 0.056569)),
+        ("agx_xavier", "xavier", (0.360267, 0.220617)),
+        ("r39_thor", "thor", (None, None)),
+    ],
+)
+def test_what_the_chips_are_worth(
+    fake: Path, tmp_path: Path, line: str, board: str, worth: tuple[float | None, float | None]
+) -> None:
+    """Offset and step are those of the board's shunts where they are known; averaging is what the kernel says."""
+    script(fake, printing(LINES[line]))
+    blind = Brisk(PowerTarget("cuda:0", root=tmp_path))
+    blind.close()
+    trees.hwmon(tmp_path, board)
+    monitor = Brisk(PowerTarget("cuda:0", root=tmp_path))
+    monitor.close()
+
+    found = monitor.offset_uncertainty_w, monitor.resolution_w
+    assert found == (worth if worth[0] is None else pytest.approx(worth, rel=1e-5))
+    assert blind.averaging_s is None
+    assert monitor.averaging_s == pytest.approx(0.007)
+    assert monitor.offset_source
+
+
+@pytest.mark.parametrize(("line", "mismatch"), [("r36_agx_orin", True), ("r39_thor", False)])
+def test_which_boards_cover_the_cpu(fake: Path, line: str, *, mismatch: bool) -> None:
+    """Computing on the CPU is covered by the rails of a Thor, which feed it, and not by those of an AGX Orin."""
+    script(fake, printing(LINES[line]))
+    chosen = power.select("tegrastats", PowerTarget("cpu"))
+    assert chosen.monitor is not None
+    chosen.monitor.close()
+
+    assert chosen.scope_mismatch == mismatch
+
+
+def test_auto_takes_the_rails(fake: Path) -> None:
+    """`auto` finds tegrastats where it is, and takes a Jetson's rails before NVML, which lacks the SOC."""
+    script(fake, printing(THOR))
+    chosen = power.select("auto", TARGET)
+    assert chosen.monitor is not None
+    chosen.monitor.close()
+
+    assert (chosen.name, chosen.scope_mismatch) == ("tegrastats", False)
+
+
+@pytest.mark.skipif(shutil.which("sleep") is None, reason="the stand-in for tegrastats needs `sleep`")
+def test_a_session(fake: Path, tmp_path: Path) -> None:
+    """A whole session's scope, rails, watts and joules are those that tegrastats printed, up to the CSV."""
+    script(fake, printing(THOR))
+    pair = ["--models=llava", "--precisions=bf16", "--runs=3", "--torch-device=cpu", "--benchmark-save=thor"]
+    done = product.measure(tmp_path / "results", *pair, "--power-monitor=tegrastats", PATH=os.environ["PATH"])
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    (path,) = (tmp_path / "results").glob("*/*_thor.json")
+    (bench,) = json.loads(path.read_text())["benchmarks"]
+    record = bench["extra_info"]
+    assert list(faults(record)) == []
+    found = record["power"]
+    assert (found["monitor"], found["scope"], found["method"]) == ("tegrastats", "gpu+soc", "integration")
+    assert found["rails"] == ["VDD_GPU", "VDD_CPU_SOC_MSS"]
+    assert (found["idle_w"], found["scope_mismatch"]) == (pytest.approx(THOR_W), False)
+    assert any("nobody states the shunts of Jetson Thor" in flag for flag in found["flags"])
+    seen = [record["memory"][f"sensor_ram_{name}"] for name in ("avg_bytes", "peak_bytes", "source")]
+    assert seen[:2] == [36529 * 2**20] * 2
+    assert seen[2].startswith("tegrastats: RAM in use")
+    for joules, seconds in zip(record["runs"]["energy_j"], record["runs"]["latency_s"], strict=True):
+        assert joules == pytest.approx(THOR_W * seconds, rel=1e-3)
+
+    plotted = product.plotting("--results", str(tmp_path / "results"), "--out", str(tmp_path / "plots"))
+    assert plotted.returncode == 0, plotted.stderr
+    (row,) = csv.DictReader(io.StringIO((tmp_path / "plots/vision_model_metrics.csv").read_text()))
+    assert float(row["avg_power_watts"]) == pytest.approx(THOR_W, rel=1e-3)
+    assert float(row["joules_per_token"]) == pytest.approx(THOR_W * sum(record["runs"]["latency_s"]) / 12, rel=1e-3)

@@ -1,0 +1,214 @@
+"""The journal: what is written is read back, a torn end is forgiven, damage is named, nothing is written over."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from benchmarks.errors import BenchmarkError
+from benchmarks.storage import journal, resume, segments
+from benchmarks.storage.locks import take
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HEAD = {"save": "thor", "pairs": ["llava-bf16"], "boot": "a", "fingerprint": {"--runs": 4}}
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=10),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def complain(sentence: str) -> None:
+    """Fail: these disks have nothing to complain of."""
+    raise AssertionError(sentence)
+
+
+def begun(folder: Path, *lines: dict[str, Any]) -> Path:
+    """Write a journal with these lines of one pair, and return its file."""
+    written = journal.begin(folder, HEAD, complain)
+    written.append("llava-bf16", lines)
+    written.close()
+    return written.path
+
+
+@given(lines=st.lists(st.dictionaries(st.text(max_size=5), JSON, max_size=4), max_size=6), torn=st.binary(max_size=30))
+@settings(max_examples=1000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_is_written_is_read_back(tmp_path: Path, lines: list[dict[str, Any]], torn: bytes) -> None:
+    """Whatever lines are written are read back in order, and a torn last line costs none of them."""
+    written = [{**line, "do": "run", "pair": "llava-bf16"} for line in lines]
+    path = begun(tmp_path, *written)
+    with path.open("ab") as file:
+        file.write(torn.replace(b"\n", b""))
+
+    found = journal.read(path)
+    path.unlink()
+    assert found.lines.get("llava-bf16", []) == written
+
+
+@given(data=st.binary(max_size=200) | st.lists(JSON, max_size=4).map(lambda v: "\n".join(map(json.dumps, v)).encode()))
+@settings(max_examples=1000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_bytes_are_read_or_refused(tmp_path: Path, data: bytes) -> None:
+    """Whatever bytes a journal holds, it is read or refused in a sentence, and never raises anything else."""
+    path = begun(tmp_path)
+    whole = path.read_bytes() + data + b"\n"
+    path.write_bytes(whole)
+    with contextlib.suppress(journal.Damaged):
+        segments.check(journal.read(path))
+    path.unlink()
+
+
+def test_going_on_cuts_off_the_torn_line(tmp_path: Path) -> None:
+    """A session that goes on writes behind the last whole line, and both are read back."""
+    path = begun(tmp_path, {"do": "run", "n": 1})
+    with path.open("ab") as file:
+        file.write(b'{"pair": "llava-bf16", "do": "ru')
+
+    again = resume.resume(tmp_path, HEAD, complain)
+    again.append("llava-bf16", [{"do": "run", "n": 2}])
+    again.close()
+    assert again.path == path
+    assert [line["n"] for line in journal.read(path).lines["llava-bf16"]] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("head", "complaint"),
+    [
+        (
+            HEAD | {"fingerprint": {"--runs": 5}},
+            "was begun otherwise: --runs was 4, is 5; type the options as they were",
+        ),
+        (HEAD | {"fingerprint": {"--runs": 4, "torch": "2"}}, "torch was absent, is 2"),
+        (HEAD | {"pairs": ["phi-bf16"]}, "was begun otherwise: the chosen pairs"),
+        (HEAD | {"save": "orin"}, "no unfinished session named 'orin' (unfinished: thor)"),
+    ],
+)
+def test_another_session_is_refused(tmp_path: Path, head: dict[str, Any], complaint: str) -> None:
+    """--resume refuses what another session began, in a sentence that names what differs."""
+    begun(tmp_path)
+    with pytest.raises(BenchmarkError) as refusal:
+        resume.resume(tmp_path, head, complain)
+    assert complaint in str(refusal.value)
+
+
+def test_a_running_session_is_left_alone(tmp_path: Path) -> None:
+    """A journal that a session holds is not unfinished, and nobody else opens it."""
+    held = journal.begin(tmp_path, HEAD, complain)
+
+    assert (resume.journals(tmp_path), resume.journals(tmp_path, held=True)) == ([], [held.path])
+    with pytest.raises(BenchmarkError, match="no unfinished session"):
+        resume.resume(tmp_path, HEAD, complain)
+    held.close()
+    with held.path.open("rb") as looked_at:  # by another session that begins
+        assert take(looked_at.fileno(), shared=True)
+        assert (resume.journals(tmp_path), resume.journals(tmp_path, held=True)) == ([held.path], [])
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full stands for a full disk on Linux only")
+def test_a_full_disk_is_said_once_and_tried_again(tmp_path: Path) -> None:
+    """Lines that a full disk refuses wait in memory, which is said once, and are written when there is room."""
+    told: list[str] = []
+    written = journal.begin(tmp_path, HEAD, told.append)
+    real, written._file = written._file, Path("/dev/full").open("ab", buffering=0)  # noqa: SIM115
+    written.append("llava-bf16", [{"do": "run", "n": 1}])
+    written.append("llava-bf16", [{"do": "run", "n": 2}])
+    written._file.close()
+    written._file = real
+    written.append("llava-bf16", [{"do": "run", "n": 3}])
+    written.close()
+
+    assert len(told) == 1
+    assert "The journal cannot be written (No space left on device)" in told[0]
+    assert [line["n"] for line in journal.read(written.path).lines["llava-bf16"]] == [1, 2, 3]
+
+
+def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    """A session that could not be saved is refused before it begins."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BenchmarkError, match=r"cannot be written .*, and a session must not be lost"):
+        journal.begin(tmp_path / "file" / ".journal", HEAD, complain)
+
+
+def test_odd_files_among_journals_stop_nothing(tmp_path: Path) -> None:
+    """Links to nothing, pipes, folders and heads of the wrong kind are passed over or named, and never waited for."""
+    whole = begun(tmp_path)
+    (tmp_path / "thor-link.jsonl").symlink_to(tmp_path / "nothing")
+    os.mkfifo(tmp_path / "thor-pipe.jsonl")
+    (tmp_path / "thor-folder.jsonl").mkdir()
+    odd = tmp_path / "thor-odd.jsonl"
+    odd.write_text(whole.read_text().replace('"pairs":["llava-bf16"]', '"pairs":null'))
+
+    assert set(resume.journals(tmp_path)) == {whole, odd}
+    assert resume.describe(odd).endswith("is no journal of this version; delete it to begin anew.")
+
+
+def test_a_damaged_neighbour_hides_no_journal(tmp_path: Path) -> None:
+    """--resume finds the journal of its own save beside damaged ones and those of saves that begin alike."""
+    mine = begun(tmp_path)
+    mine.with_name(mine.name.replace("thor-", "thor-two-")).write_text("damaged")
+    later = mine.with_name(mine.name[:-6] + "0.jsonl")
+    later.write_text("")
+
+    found = resume.resume(tmp_path, HEAD, complain)
+    found.close()
+    assert found.path == mine
+
+
+def test_saves_of_one_slug_are_two(tmp_path: Path) -> None:
+    """Names that make the same file name have journals of their own."""
+    first = journal.begin(tmp_path, HEAD | {"save": "東京"}, complain)
+    first.close()
+    with pytest.raises(BenchmarkError, match="no unfinished session named '大阪'"):
+        resume.resume(tmp_path, HEAD | {"save": "大阪"}, complain)
+
+
+def test_a_file_system_without_locks_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the file system has no locks, a session begins and goes on all the same."""
+    fcntl = pytest.importorskip("fcntl", reason="this system has no locks at all")
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    path = begun(tmp_path, {"do": "run", "n": 1})
+    resume.resume(tmp_path, HEAD, complain).close()
+    assert len(journal.read(path).lines["llava-bf16"]) == 1
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 8 kB, of which 4 are taken."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        pytest.skip("mounting a file system needs root")
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", tmp_path], check=False).returncode:
+        pytest.skip("mounting a file system is not permitted here")
+    (tmp_path / "ballast").write_bytes(b"0" * 4096)
+    yield tmp_path
+    subprocess.run(["umount", "-l", tmp_path], check=True)
+
+
+def test_a_read_only_disk_is_refused(small_disk: Path) -> None:
+    """--resume from a disk that became read-only is refused in one sentence, and the journal stays."""
+    path = begun(small_disk / "results/.journal")
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    with pytest.raises(BenchmarkError, match=r"cannot be written \(Read-only file system\), and a session"):
+        resume.resume(path.parent, HEAD, complain)
+    assert journal.read(path).head["save"] == "thor"
+
+
+def test_a_disk_without_room_for_the_head_is_refused(small_disk: Path) -> None:
+    """A disk that takes only a part of a journal's first line is refused, and nothing is left on it."""
+    head = HEAD | {"fingerprint": {"long": "x" * 6000}}
+    with pytest.raises(BenchmarkError, match=r"cannot be written \(No space left on device\), and a session"):
+        journal.begin(small_disk / "results/.journal", head, complain)
+    assert list((small_disk / "results/.journal").iterdir()) == []

@@ -1,0 +1,100 @@
+"""What a process that is killed leaves behind: no process, no file. Real kills, real processes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.support import product
+from tests.support.processes import alive, children, gone
+from tests.test_failures import refuse
+
+BUSY = """
+import sys
+from pathlib import Path
+from benchmarks.worker import handle
+from benchmarks.worker.protocol import Job
+if __name__ == "__main__":
+    worker = handle.start(Job("llava", "bf16", "mini", Path(sys.argv[1]), "cpu", (Path(sys.argv[2]).read_bytes(),),
+                              ("What is it?",), 100_000), isolation="process", start_method=sys.argv[3])
+    worker.load()
+    print(worker.pid, flush=True)
+    worker.run([(0, 0)])
+"""
+
+
+@pytest.mark.parametrize("start_method", ["spawn", "forkserver"])
+def test_a_busy_child_never_outlives_its_parent(tmp_path: Path, start_method: str) -> None:
+    """A child in the middle of a run is gone within seconds when its parent is killed."""
+    cache = tmp_path / "cache"
+    refuse("llava", cache, "")
+    (source,) = cache.iterdir()
+    photograph, script = tmp_path / "grey.jpg", tmp_path / "busy.py"
+    Image.new("RGB", (640, 480), "grey").save(photograph)
+    script.write_text(BUSY)
+    settings = product.environment() | {"PYTHONPATH": str(product.ROOT)}
+    arguments = [sys.executable, *map(str, (script, source, photograph)), start_method]
+    with subprocess.Popen(arguments, env=settings, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        time.sleep(1.0)
+        assert alive(child)
+        parent.kill()
+
+    assert gone([child])
+
+
+SERVED = """
+import time
+from benchmarks.worker.context import context
+if __name__ == "__main__":
+    context("forkserver").Process(target=str).start()
+    print("started", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_killed_session_leaves_no_folder(tmp_path: Path) -> None:
+    """The folder in which a forkserver listens is gone with the session that started it, killed or not."""
+    script = tmp_path / "served.py"
+    script.write_text(SERVED)
+    with tempfile.TemporaryDirectory() as short:  # a socket's path has at most 107 characters
+        settings = product.environment() | {"PYTHONPATH": str(product.ROOT), "TMPDIR": short}
+        with subprocess.Popen([sys.executable, script], env=settings, stdout=subprocess.PIPE, text=True) as session:
+            assert session.stdout is not None
+            session.stdout.readline()
+            assert len(list(Path(short).glob("pymp-*"))) == 1
+            servers = children(session.pid)
+            session.kill()
+
+        assert gone(servers)
+        assert list(Path(short).glob("pymp-*")) == []
+
+
+HELPED = """
+import time
+from benchmarks import aside
+if __name__ == "__main__":
+    aside.call("spawn", time.sleep, 600)
+"""
+
+
+def test_a_helper_never_outlives_its_parent(tmp_path: Path) -> None:
+    """A process that decodes or builds something aside is gone within seconds when its parent is killed."""
+    script = tmp_path / "helped.py"
+    script.write_text(HELPED)
+    settings = product.environment() | {"PYTHONPATH": str(product.ROOT)}
+    with subprocess.Popen([sys.executable, script], env=settings) as parent:
+        while len(children(parent.pid)) < 2:  # the helper and multiprocessing's tracker
+            time.sleep(0.05)
+        time.sleep(1.0)
+        helpers = children(parent.pid)
+        parent.kill()
+
+    assert gone(helpers)

@@ -1,0 +1,1 @@
+"""What tests share: fakes, made-up boards, commands, and Records to plot."""

@@ -1,0 +1,114 @@
+"""Records and saves made by hand, for tests of what reads them: every number in them is known."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.record import LATENCY_BINS, LATENCY_HIGH_S, LATENCY_LOW_S, MEASURED, SCHEMA
+from tests.support import sections_made
+from tests.support.sections_made import NO_SENSOR, Made
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["NO_SENSOR", "record", "save", "unmeasured"]
+NEW_TOKENS = 16
+
+
+def record(model: str = "smolvlm2", precision: str = "bf16", **made: Any) -> dict[str, Any]:
+    """Return a measured Record. Its energy is power_w x latency_s for each run; None of power_w is no sensor."""
+    chosen: Made = {
+        "runs": 10,
+        "latency_s": 0.5,
+        "power_w": 40.0,
+        "ram_gb": 6.0,
+        "vram_gb": 5.0,
+        "baseline_gb": 2.0,
+        "memory_kind": "host",
+        "weights": "mini",
+        "load_time_s": 3.0,
+        "new_tokens": NEW_TOKENS,
+        **made,  # type: ignore[typeddict-item]
+    }
+    return {
+        "schema": SCHEMA,
+        "status": MEASURED,
+        "message": None,
+        "pair": sections_made.pair(model, precision),
+        "checkpoint": sections_made.checkpoint(model, chosen["weights"]),
+        "workload": sections_made.workload(chosen["new_tokens"]),
+        "engine": sections_made.engine(),
+        "load": sections_made.load(chosen["load_time_s"]),
+        "counts": sections_made.counts(chosen.get("planned", chosen["runs"]), chosen["runs"]),
+        "runs": sections_made.runs(chosen),
+        "failures": {"count": 0, "by_reason": {}, "stage": None, "first_message": None, "reasons": {}},
+        "power": sections_made.power(chosen),
+        "memory": sections_made.memory(chosen),
+        "health": sections_made.health(),
+        "numerics": {"modules": 100, "first_nonfinite": None, "nonfinite_kind": None, "allowed": False, "reasons": {}},
+        "sample": None,
+        "roofline": sections_made.roofline(),
+        "trace": None,
+        "token_latency": {
+            "p50_s": 0.01,
+            "p95_s": 0.02,
+            "p99_s": 0.03,
+            "low_s": LATENCY_LOW_S,
+            "high_s": LATENCY_HIGH_S,
+            "counts": [0] * LATENCY_BINS,
+        },
+        "times": {"started": "2026-11-23T10:00:00+00:00", "finished": "2026-11-23T10:05:00+00:00"},
+        "interruptions": [],
+        "reasons": {"message": "measured", "trace": NO_SENSOR, "sample": "made by hand"},
+    }
+
+
+def unmeasured(model: str, precision: str, status: str = "failed", message: str = "") -> dict[str, Any]:
+    """Return the Record of a pair all of whose runs failed, or that never began."""
+    message = message or f"{model}-{precision}: all 10 runs failed, first with RuntimeError: no"
+    base = record(model, precision)
+    base |= {"status": status, "message": message, "runs": None, "token_latency": None}
+    base["counts"] |= {"good": 0, "failed": base["counts"]["attempted"]}
+    base["failures"] |= {
+        "count": 10,
+        "by_reason": {"RuntimeError": 10},
+        "stage": "run",
+        "first_message": message,
+    }
+    base["reasons"] |= {"runs": "no run was good", "token_latency": "no run was good"}
+    return base
+
+
+def save(
+    path: Path,
+    records: list[dict[str, Any]],
+    *,
+    label: str = "Jetson Thor",
+    kind: str = "jetson-thor",
+    datetime: str = "2026-11-23T10:05:00+00:00",
+    **device: Any,
+) -> Path:
+    """Write a save as pytest-benchmark lays it out; Records that are not measured go where ours put them."""
+    good = [made for made in records if made["status"] == MEASURED]
+    content = {
+        "machine_info": {
+            "node": label,
+            "machine": "aarch64",
+            "cpu": {},
+            "device": {"label": label, "kind": kind, "power_mode": None, "driver": None, "reasons": {}} | device,
+        },
+        "commit_info": {},
+        "benchmarks": [_benchmark(made) for made in good],
+        "unmeasured": [made for made in records if made["status"] != MEASURED],
+        "datetime": datetime,
+        "version": "5.3.1",
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+    return path
+
+
+def _benchmark(made: dict[str, Any]) -> dict[str, Any]:
+    name = f"test_generate[{made['pair']['id']}]"
+    return {"group": None, "name": name, "fullname": name, "params": None, "extra_info": made, "stats": {}}

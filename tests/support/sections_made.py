@@ -1,0 +1,251 @@
+"""The sections of a Record made by hand, for `factory`."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+from benchmarks.machine.memory import SENSOR_RAM
+from benchmarks.models import MODELS
+
+NO_SENSOR = "no sensor here"
+SHARES = {"preprocess": 0.02, "vision": 0.08, "prefill": 0.10, "decode": 0.80}
+"""Phase -> share of the window."""
+
+
+class Made(TypedDict, total=False):
+    """What a test may choose of a Record; the rest follows."""
+
+    runs: int
+    latency_s: float
+    power_w: float | None
+    ram_gb: float
+    vram_gb: float
+    baseline_gb: float
+    memory_kind: str
+    weights: str
+    load_time_s: float | None
+    new_tokens: int
+    planned: int
+
+
+def pair(model: str, precision: str) -> dict[str, str]:
+    """Return what was asked for."""
+    return {
+        "id": f"{model}-{precision}",
+        "model": model,
+        "label": MODELS[model].label,
+        "precision": precision,
+    }
+
+
+def checkpoint(model: str, weights: str) -> dict[str, Any]:
+    """Return which weights ran."""
+    spec = MODELS[model]
+    return {
+        "name": spec.checkpoint,
+        "repo": spec.repo,
+        "revision": None if weights == "mini" else "a" * 40,
+        "weights": weights,
+        "weights_id": "made by hand",
+        "adapter": None,
+        "remote_code": False,
+        "licence": spec.licence,
+        "model_class": "Model",
+        "parameters": 1_500_000,
+        "remarks": [],
+        "reasons": {"adapter": "none"} | ({"revision": "made here"} if weights == "mini" else {}),
+    }
+
+
+def workload(new_tokens: int) -> dict[str, Any]:
+    """Return what every run had to do."""
+    return {
+        "hash": f"hash-of-{new_tokens}",
+        "recipe": "none",
+        "images": [{"name": "cat.png", "sha256": "0" * 64, "licence": "CC0"}],
+        "prompts": ["What is it?"],
+        "new_tokens": new_tokens,
+        "batch_size": 1,
+        "requests": 1,
+    }
+
+
+def engine() -> dict[str, Any]:
+    """Return what ran the model."""
+    return {
+        "name": "eager",
+        "torch_device": "cuda:0",
+        "torch_device_name": "GPU",
+        "gpu_uuid": "GPU-0",
+        "attention": "sdpa",
+        "threads": 2,
+        "isolation": "process",
+        "start_method": "spawn",
+        "mark_method": "streamer",
+        "versions": {"python": "3.11.7", "torch": "2.14.1", "transformers": "5.23.0"},
+        "reasons": {},
+    }
+
+
+def load(seconds: float | None) -> dict[str, Any]:
+    """Return one loading of the weights."""
+    return {
+        "load_time_s": seconds,
+        "method": "from the files straight to the device",
+        "peak_ram_bytes": 1_000_000_000,
+        "peak_vram_bytes": 4_000_000_000,
+        "import_s": 4.0,
+        "processor_s": 0.5,
+        "context_s": 0.3,
+        "file_bytes": 3_000_000,
+        "page_cache_share": 0.0,
+        "reasons": {} if seconds is not None else {"load_time_s": "the clock was not read"},
+    }
+
+
+def counts(planned: int, runs: int) -> dict[str, int]:
+    """Return counts of runs, all of them good."""
+    return {"planned": planned, "attempted": runs, "good": runs, "failed": 0, "warmup": 3, "restarts": 0}
+
+
+def runs(made: Made) -> dict[str, Any]:
+    """Return equal runs; `SHARES` of each are its phases."""
+    count, latency = made["runs"], made["latency_s"]
+    power = made["power_w"]
+    energy = {
+        "energy_j": None if power is None else [power * latency] * count,
+        "energy_coverage": None if power is None else [1.0] * count,
+        "reasons": dict.fromkeys(("energy_j", "energy_coverage"), NO_SENSOR) if power is None else {},
+    }
+    return energy | {
+        "run": list(range(count)),
+        "request": [0] * count,
+        "start_s": [index * latency for index in range(count)],
+        "latency_s": [latency] * count,
+        "preprocess_s": [SHARES["preprocess"] * latency] * count,
+        "vision_s": [SHARES["vision"] * latency] * count,
+        "prefill_s": [SHARES["prefill"] * latency] * count,
+        "ttft_s": [0.20 * latency] * count,
+        "decode_s": [SHARES["decode"] * latency] * count,
+        "prompt_tokens": [20] * count,
+        "image_tokens": [100] * count,
+        "new_tokens": [made["new_tokens"]] * count,
+        "sequences": [1] * count,
+        "images": [1] * count,
+    }
+
+
+def power(made: Made) -> dict[str, Any]:
+    """Return where the joules come from."""
+    fields = ("source", "scope", "rails", "method", "period_s", "sample_count", "energy_runs", "update_s")
+    idle = ("idle_w", "idle_before_w", "idle_after_w", "idle_s")
+    base: dict[str, Any] = {"monitor": "none", "scope_mismatch": False, "uncertainty": [], "flags": []}
+    if made["power_w"] is None:
+        nothing = {"phases": _no_phases(NO_SENSOR), "reasons": dict.fromkeys(fields + idle, NO_SENSOR)}
+        return base | dict.fromkeys(fields + idle) | nothing
+    return base | {
+        "monitor": "nvml",
+        "source": "NVML, driver 580.1",
+        "scope": "gpu",
+        "rails": [],
+        "method": "integration",
+        "period_s": 0.1,
+        "sample_count": 100,
+        "energy_runs": made["runs"],
+        "idle_w": 10.0,
+        "idle_before_w": 10.0,
+        "idle_after_w": 10.0,
+        "idle_s": 10.0,
+        "update_s": 0.1,
+        "uncertainty": [{"name": "statistical", "relative": 0.01, "source": "spread of the samples"}],
+        "phases": _phases(made["runs"], made["latency_s"], made["power_w"]),
+        "reasons": {},
+    }
+
+
+def _phases(runs: int, latency_s: float, watts: float) -> dict[str, Any]:
+    """Return phases of SHARES of each window, at the same power."""
+    shares = {name: share * latency_s * runs for name, share in SHARES.items()}
+    made = {
+        name: {
+            "energy_j": seconds * watts,
+            "length_s": seconds,
+            "sample_count": 40,
+            "uncertainty": [{"name": "edges", "relative": 0.05, "source": "the sensor's resolution"}],
+            "reasons": {},
+        }
+        for name, seconds in shares.items()
+    }
+    about = {"run_count": runs, "resolution_s": 0.001, "resolution_source": "the time between samples"}
+    return about | made | {"reasons": {}}
+
+
+def _no_phases(reason: str) -> dict[str, Any]:
+    about, of_phase = ("run_count", "resolution_s", "resolution_source"), ("energy_j", "length_s", "sample_count")
+    empty = {"uncertainty": [], "reasons": dict.fromkeys(of_phase, reason)}
+    return (
+        dict.fromkeys(about)
+        | {name: dict.fromkeys(of_phase) | empty for name in SHARES}
+        | {"reasons": dict.fromkeys(about, reason)}
+    )
+
+
+def memory(made: Made) -> dict[str, Any]:
+    """Return memory of the chosen kind."""
+    kind, ram = made["memory_kind"], round(made["ram_gb"] * 1e9)
+    baseline = round(made["baseline_gb"] * 1e9) if kind == "unified" else None
+    vram = round(made["vram_gb"] * 1e9) if kind == "discrete" else None
+    reasons: dict[str, str] = {}
+    if baseline is None:
+        reasons |= dict.fromkeys(("ram_baseline_bytes", "ram_delta_bytes"), "no baseline")
+    if vram is None:
+        reasons |= dict.fromkeys(("vram_avg_bytes", "vram_peak_bytes"), "no discrete GPU")
+    reasons |= dict.fromkeys(SENSOR_RAM, "the power sensor shows no memory")
+    reasons |= dict.fromkeys(("ram_available_min_bytes", "ram_floor_bytes"), "no --ram-floor was set")
+    return {
+        "kind": kind,
+        "method": "sampled",
+        "ram_predicted_bytes": 2_000_000_000,
+        "ram_available_bytes": 20_000_000_000,
+        "ram_available_min_bytes": None,
+        "ram_floor_bytes": None,
+        "ram_avg_bytes": ram,
+        "ram_peak_bytes": ram + 1_000_000_000,
+        "ram_baseline_bytes": baseline,
+        "ram_delta_bytes": None if baseline is None else ram - baseline,
+        "ram_file_bytes": 50_000_000,
+        "vram_avg_bytes": vram,
+        "vram_peak_bytes": vram,
+        "torch_peak_bytes": 1_000_000,
+        **dict.fromkeys(SENSOR_RAM),
+        "sample_count": 50,
+        "reasons": reasons,
+    }
+
+
+def roofline() -> dict[str, Any]:
+    """Return a decoder of 0.27 GB in memory of 273 GB/s."""
+    return {
+        "weight_bytes": 270_000_000,
+        "row_bytes": 4_000,
+        "kv_bytes_per_token": 10_000,
+        "kv_window_tokens": 0,
+        "kv_window_bytes_per_token": 0,
+        "cache_bytes": 32_000_000,
+        "bandwidth_bytes_per_s": 273e9,
+        "bandwidth_source": "made by hand",
+        "reasons": {},
+    }
+
+
+def health() -> dict[str, Any]:
+    """Return a machine that was itself."""
+    return {
+        "temperature_before_c": 40.0,
+        "temperature_after_c": 60.0,
+        "clock_before_hz": 1.5e9,
+        "clock_after_hz": 1.5e9,
+        "throttled": [],
+        "finite_logits": True,
+        "reasons": {},
+    }

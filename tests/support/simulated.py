@@ -1,0 +1,72 @@
+"""Simulated sessions: runs that are related, and sessions that lie apart, by known amounts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from plotting.comparison.statistics import Side
+from plotting.metrics import bootstrap
+
+if TYPE_CHECKING:
+    from plotting.metrics.bootstrap import Array, Bounds
+
+
+@dataclass
+class Bench:
+    """A machine whose runs take a request's time x lognormal noise x a session's own factor.
+
+    Attributes:
+        runs: of a session.
+        requests: run i takes request i mod requests, whose times differ by 20% (standard deviation).
+        noise: standard deviation from run to run, relative; each run's remembers half of the one before.
+        apart: standard deviation from session to session, relative.
+    """
+
+    runs: int = 100
+    requests: int = 12
+    noise: float = 0.03
+    apart: float = 0.0
+    memory: float = 0.5
+    chance: np.random.Generator = field(default_factory=lambda: np.random.default_rng(20261124))
+
+    @property
+    def taken(self) -> list[int]:
+        """The request of each run."""
+        return [run % self.requests for run in range(self.runs)]
+
+    @property
+    def times(self) -> Array:
+        """What each run takes without noise, s."""
+        of_request: Array = np.exp(0.2 * np.random.default_rng(7).standard_normal(self.requests))
+        return of_request[self.taken]
+
+    def sessions(self, count: int, *, slower: float = 1.0) -> Array:
+        """Return the latencies of so many sessions, sessions x runs, s."""
+        shocks = self.chance.standard_normal((count, self.runs))
+        noise = shocks.copy()
+        for run in range(1, self.runs):
+            noise[:, run] = self.memory * noise[:, run - 1] + math.sqrt(1 - self.memory**2) * shocks[:, run]
+        factor = np.exp(self.apart * self.chance.standard_normal((count, 1)))
+        return self.times * np.exp(self.noise * noise) * factor * slower
+
+    def side(self, *sessions: Array, others: tuple[tuple[float, ...], ...] = ()) -> Side:
+        """Return the tokens/s of these sessions, with one new token a run."""
+        values = tuple(float(self.runs / latencies.sum()) for latencies in sessions)
+        bounds = self.rate(sessions[0]) if len(sessions) == 1 else bootstrap.UNKNOWN
+        return Side(values, bounds, others=others)
+
+    def rate(self, latencies: Array) -> Bounds:
+        """Return the interval of runs a second."""
+        runs = bootstrap.Resampling(self.taken)
+        count, seconds = runs.totals([np.ones(self.runs), latencies])
+        [low], [high] = runs.around(np.array([self.runs / latencies.sum()]), (count / seconds)[None])
+        return float(low), float(high)
+
+    def quantile(self, latencies: Array, q: float) -> Bounds:
+        """Return the interval of a quantile of latency."""
+        [bounds] = bootstrap.Resampling(self.taken).of_quantiles([latencies], [q])
+        return bounds
