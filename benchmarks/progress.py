@@ -6,6 +6,8 @@ import time
 from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.formatting import format_duration, format_number
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -64,19 +66,6 @@ class Progress:
 def line(pair: str, done: int, planned: int, failed: int, tokens_per_sec: float | None, elapsed_s: float) -> str:
     """Return one progress line; the time left assumes that runs go on as they went."""
     left = elapsed_s / done * (planned - done) if done else None
-    speed = "" if tokens_per_sec is None else f"  {figure(tokens_per_sec)} tok/s"
-    rest = "" if left is None else f"  {duration(left)} left"
+    speed = "" if tokens_per_sec is None else f"  {format_number(tokens_per_sec)} tok/s"
+    rest = "" if left is None else f"  {format_duration(left)} left"
     return f"{pair}  run {done}/{planned}  failed {failed}{speed}{rest}"
-
-
-def figure(value: float) -> str:
-    """Return a value in three significant digits, so that a small one is not shown as nothing: 0.0428, 12.3, 796."""
-    return f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
-
-
-def duration(seconds: float) -> str:
-    """Return seconds as "45 s", "12 min" or "3 h 05 min"."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

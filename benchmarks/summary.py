@@ -7,8 +7,9 @@ import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.progress import figure
-from benchmarks.record import ENERGY_COVERAGE, ENERGY_RUNS, MEASURED
+from benchmarks.formatting import align_columns, format_number
+from benchmarks.record import MEASURED
+from benchmarks.record.headline import joules_per_token, tokens_per_sec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     import pytest
 
     from benchmarks.record import Record
-    from benchmarks.record.sections import Runs
     from benchmarks.state import Study
 
 HEADER = ("pair", "tokens/s", "TTFT s", "J/token", "RAM GB", "failed")
@@ -32,7 +32,7 @@ def write_summary(
 ) -> None:
     """Write the study's table, its notes, and the next commands."""
     reporter.section("edge-vlm-bench", sep="=")
-    for text in table([HEADER, *(row(record) for record in study.records)]):
+    for text in align_columns([HEADER, *(row(record) for record in study.records)]):
         reporter.write_line(text)
     for note in notes(study.records):
         reporter.write_line(note)
@@ -56,34 +56,6 @@ def row(record: Record) -> tuple[str, ...]:
         _number(None if ram is None else ram / 1e9),
         failed,
     )
-
-
-def tokens_per_sec(runs: Runs) -> float:
-    """Return new tokens / sum of windows."""
-    return sum(runs["new_tokens"]) / sum(runs["latency_s"])
-
-
-def joules_per_token(runs: Runs) -> float | None:
-    """Return energy / new tokens over the covered runs; None where too few are covered."""
-    if runs["energy_j"] is None or runs["energy_coverage"] is None:
-        return None
-    columns = zip(runs["energy_j"], runs["energy_coverage"], runs["new_tokens"], strict=True)
-    covered = [(joules, tokens) for joules, share, tokens in columns if joules is not None and share >= ENERGY_COVERAGE]
-    if len(covered) < ENERGY_RUNS * len(runs["new_tokens"]) or sum(joules for joules, _ in covered) <= 0:
-        return None
-    return sum(joules for joules, _ in covered) / sum(tokens for _, tokens in covered)
-
-
-def table(rows: list[tuple[str, ...]]) -> list[str]:
-    """Return rows as lines: the first column to the left, the others to the right."""
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.ljust(width) if index == 0 else cell.rjust(width)
-            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
-        )
-        for line in rows
-    ]
 
 
 def notes(records: list[Record]) -> list[str]:
@@ -169,7 +141,7 @@ def _short(path: Path) -> str:
 
 
 def _number(value: float | None) -> str:
-    return UNKNOWN if value is None else figure(value)
+    return UNKNOWN if value is None else format_number(value)
 
 
 def _median(values: list[float] | None) -> float | None:

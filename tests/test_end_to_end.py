@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 import pandas as pd
 import pytest
 
-from benchmarks.progress import figure
+from benchmarks.formatting import format_number
 from benchmarks.record import Record, faults, sections
 from benchmarks.record.typecheck import fits
 from tests.support import product
@@ -185,7 +185,7 @@ def test_the_terminal_says_what_was_measured(study: Study) -> None:
     (line,) = [text for text in study.said.splitlines() if text.startswith("llava-bf16  ")]
     cells = line.split()
 
-    assert [cells[1], cells[3]] == [figure(study.row[name]) for name in ("tokens_per_sec", "joules_per_token")]
+    assert [cells[1], cells[3]] == [format_number(study.row[name]) for name in ("tokens_per_sec", "joules_per_token")]
     assert cells[-1] == f"0/{RUNS}"
     assert "0001_known.json" in study.said
     assert "python -m plotting" in study.said

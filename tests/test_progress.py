@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.progress import figure, line
+from benchmarks.formatting import format_number
+from benchmarks.progress import line
 
 
 @pytest.mark.parametrize(
@@ -12,7 +13,7 @@ from benchmarks.progress import figure, line
 )
 def test_a_small_figure_is_not_nothing(value: float, shown: str) -> None:
     """A figure is shown in three significant digits: a slow model's rate is never 0.0."""
-    assert figure(value) == shown
+    assert format_number(value) == shown
 
 
 def test_the_line_of_a_run() -> None:

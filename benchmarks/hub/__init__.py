@@ -12,9 +12,10 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING
 
+from benchmarks.formatting import format_size
 from benchmarks.hub import client
 from benchmarks.hub.checkpoint import Checkpoint, Listing, Snapshot
-from benchmarks.hub.errors import HubTrouble, no_room, other_architecture, size
+from benchmarks.hub.errors import HubTrouble, no_room, other_architecture
 from benchmarks.hub.files import settings
 from benchmarks.processes import helper
 
@@ -31,7 +32,6 @@ __all__ = [
     "checkpoint",
     "download",
     "obtain",
-    "size",
 ]
 
 LOOK_EVERY_S = 0.5
@@ -130,7 +130,7 @@ def against_disk(plans: Sequence[Listing]) -> list[str]:
     cache = plans[0].found.cache
     needed, free = sum(plan.missing_bytes for plan in plans), free_bytes(cache)
     verdict = "" if needed * (1 + MARGIN) <= free else ": not enough for all, set HF_HOME to a larger disk"
-    return [f"{size(needed)} to download into {cache}, {size(free)} free{verdict}"]
+    return [f"{format_size(needed)} to download into {cache}, {format_size(free)} free{verdict}"]
 
 
 def bytes_in(folder: Path) -> int:

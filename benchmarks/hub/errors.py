@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks import redact
 from benchmarks.errors import BenchmarkError
+from benchmarks.formatting import format_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -50,7 +51,7 @@ def no_room(checkpoint: Checkpoint, needed: int, free: int, cache: str) -> HubTr
     """Return what to say before a download that would fill the disk; bytes."""
     return HubTrouble(
         "no room",
-        f"{_name(checkpoint)} needs {size(needed)} in {cache}, {size(free)} are free; "
+        f"{_name(checkpoint)} needs {format_size(needed)} in {cache}, {format_size(free)} are free; "
         "free some, or set HF_HOME to a folder on a larger disk.",
     )
 
@@ -91,11 +92,6 @@ def other_architecture(checkpoint: Checkpoint, commit: str, settings: Mapping[st
         f"{_name(checkpoint)} at {commit} is of the architecture {found!r}, and {checkpoint.architecture!r} is needed; "
         f"type --revision={checkpoint.model}=SHA with another commit, or leave --revision out{brings}.",
     )
-
-
-def size(count: int) -> str:
-    """Return bytes as "10.9 GB" or "4.2 MB"."""
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
 def _told(error: BaseException, checkpoint: Checkpoint, found: Found, endpoint: str) -> HubTrouble | None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from benchmarks import hub
 from benchmarks.errors import BenchmarkError
+from benchmarks.formatting import format_size
 from benchmarks.hub import client
-from benchmarks.hub.errors import HubTrouble, size
+from benchmarks.hub.errors import HubTrouble
 from benchmarks.processes import helper
 
 if TYPE_CHECKING:
@@ -77,4 +78,10 @@ def _had(checkpoint: Checkpoint, plan: Listing | HubTrouble, show: Callable[[str
 def _row(checkpoint: Checkpoint, plan: Listing | HubTrouble) -> tuple[str, str, str, str, str]:
     if isinstance(plan, HubTrouble):
         return checkpoint.model, checkpoint.repo, checkpoint.revision or "main", plan.reason, "?"
-    return checkpoint.model, checkpoint.repo, plan.commit[:SHORT], size(plan.missing_bytes), size(plan.here_bytes)
+    return (
+        checkpoint.model,
+        checkpoint.repo,
+        plan.commit[:SHORT],
+        format_size(plan.missing_bytes),
+        format_size(plan.here_bytes),
+    )

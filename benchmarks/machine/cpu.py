@@ -1,7 +1,8 @@
-"""The CPU's last-level cache, read from files."""
+"""The CPU's name and last-level cache, read from files."""
 
 from __future__ import annotations
 
+import platform
 import re
 from pathlib import Path
 
@@ -25,3 +26,9 @@ def last_level_cache_bytes(root: Path = Path("/")) -> int | None:
             found[level, sharers] = int(size[1]) * UNITS[size[2]]
     last = max((level for level, _ in found), default=0)
     return sum(size for (level, _), size in found.items() if level == last) or None
+
+
+def cpu_name(root: Path = Path("/")) -> str | None:
+    """Return the CPU's name from /proc/cpuinfo, else what Python knows of it; None where neither says."""
+    found = re.search(r"^model name\s*:\s*(.+)$", sysfs.text(root / "proc/cpuinfo"), re.MULTILINE)
+    return " ".join(found[1].split()) if found else (platform.processor() or None)

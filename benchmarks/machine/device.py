@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.machine import jetson, nvml, sysfs
+from benchmarks.machine.cpu import cpu_name
 
 UNIFIED = frozenset({"gb10", "jetson-thor", "jetson-agx-orin", "jetson"})
 """Kinds whose CPU and GPU share one memory."""
@@ -75,7 +76,7 @@ def identify(
     gpu = _ask_gpu(gpu_uuid)
     if gpu.name is None and torch_name is not None:
         gpu = replace(gpu, name=torch_name)
-    cpu, cores = _cpu_name(root), os.cpu_count() or 1
+    cpu, cores = cpu_name(root), os.cpu_count() or 1
     ram = ram_bytes(root)
     board, reasons = jetson.identify(root, ram)
     kind = _kind(root, gpu.name, board["module"], on_gpu=on_gpu)
@@ -145,11 +146,6 @@ def _product(root: Path) -> str:
     vendor, product = sysfs.text(folder / "sys_vendor"), sysfs.text(folder / "product_name")
     vendor = "Dell" if vendor.startswith("Dell") else vendor
     return product if product.startswith(vendor) else f"{vendor} {product}".strip()
-
-
-def _cpu_name(root: Path) -> str | None:
-    found = re.search(r"^model name\s*:\s*(.+)$", sysfs.text(root / "proc/cpuinfo"), re.MULTILINE)
-    return " ".join(found[1].split()) if found else (platform.processor() or None)
 
 
 def _ask_gpu(uuid: str | None) -> _Gpu:

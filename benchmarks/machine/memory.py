@@ -105,11 +105,6 @@ def used_bytes(root: Path = Path("/")) -> int | None:
     return None if total is None or available is None else total - available
 
 
-def gb(size: float) -> str:
-    """Return bytes as "10.9 GB"."""
-    return f"{size / 1e9:.1f} GB"
-
-
 def summarise(
     kind: str,
     vram_reason: str,

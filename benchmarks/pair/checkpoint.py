@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from benchmarks import hub
+from benchmarks.machine import footprint
 from benchmarks.models import miniature
-from benchmarks.pair import memory_guard
 from benchmarks.processes import helper
 from benchmarks.worker.loading import weight_files
 
@@ -49,5 +49,5 @@ def find(plan: Plan, spec: ModelSpec, show: Callable[[str], None]) -> Source:
 def predicted_bytes(plan: Plan, spec: ModelSpec, source: Source) -> int | None:
     """Return the least that the model takes in RAM, bytes: by its files, or by its dimensions where it has none."""
     if plan.weights == "random":
-        return memory_guard.least_bytes(spec.parameters)
-    return memory_guard.predicted_bytes(weight_files(source.folder))
+        return footprint.least_bytes(spec.parameters)
+    return footprint.predicted_bytes(weight_files(source.folder))

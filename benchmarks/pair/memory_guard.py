@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.formatting import format_gb
 from benchmarks.machine import memory
 from benchmarks.power.sampler import Sampler
 from benchmarks.processes.protocol import WorkerFailed
@@ -18,46 +19,9 @@ from benchmarks.record import DID_NOT_FIT
 if TYPE_CHECKING:
     from benchmarks.pair.handle import Child
 
-UNIFIED_FLOOR_BYTES = 1_000_000_000
-"""What must stay available on unified memory where --ram-floor does not say."""
 PERIOD_S = 0.1
-PROCESS_BYTES = 400_000_000
-"""What a child takes beside its weights, at least: the `ram_gb` of a miniature in results/."""
-HALF_PRECISION_BYTES = 2
-STORED_BYTES = {"BOOL": 1, "I8": 1, "U8": 1, "I16": 2, "U16": 2, "I32": 4, "U32": 4, "I64": 8, "U64": 8}
-"""Size of what is not cast to the precision that is asked for, by safetensors' names."""
 NOT_GUARDED = "no --ram-floor was set"
 NOT_ASKED = "nothing was loaded in the session that finished the pair"
-
-
-def predicted_bytes(weight_files: list[Path]) -> int | None:
-    """Return the least that a model of these safetensors files takes in RAM, bytes; None where they cannot be read.
-
-    Formula: weights in two bytes each + PROCESS_BYTES. Activations and KV cache come on top: what
-    exceeds this cannot fit, what does not may still be stopped by the floor.
-    """
-    from safetensors import SafetensorError, safe_open  # noqa: PLC0415 - not needed to collect tests
-
-    total = PROCESS_BYTES
-    try:
-        for path in weight_files:
-            with safe_open(path, framework="numpy") as file:
-                total += sum(_bytes(file.get_slice(name)) for name in file.keys())  # noqa: SIM118 - no mapping
-    except (OSError, SafetensorError):
-        return None
-    return total if weight_files else None
-
-
-def _bytes(tensor: object) -> int:
-    size = STORED_BYTES.get(tensor.get_dtype(), HALF_PRECISION_BYTES)  # type: ignore[attr-defined]
-    for length in tensor.get_shape():  # type: ignore[attr-defined]
-        size *= length
-    return size
-
-
-def least_bytes(parameters: int) -> int:
-    """Return the least that a model of so many weights takes, bytes, as `predicted_bytes` counts."""
-    return parameters * HALF_PRECISION_BYTES + PROCESS_BYTES
 
 
 class MemoryGuard:
@@ -97,8 +61,8 @@ class MemoryGuard:
         if self.available - self.predicted < self.floor:
             raise WorkerFailed(
                 DID_NOT_FIT,
-                f"it takes at least {memory.gb(self.predicted)} and {memory.gb(self.available)} are available, "
-                f"of which {memory.gb(self.floor)} must stay free (--ram-floor)",
+                f"it takes at least {format_gb(self.predicted)} and {format_gb(self.available)} are available, "
+                f"of which {format_gb(self.floor)} must stay free (--ram-floor)",
             )
 
     def watch(self, worker: Child) -> None:
@@ -121,7 +85,7 @@ class MemoryGuard:
             return failure
         return WorkerFailed(
             DID_NOT_FIT,
-            f"{memory.gb(self.found_below)} were available, and {memory.gb(self.floor)} must stay free (--ram-floor), "
+            f"{format_gb(self.found_below)} were available, and {format_gb(self.floor)} must stay free (--ram-floor), "
             "so its process was ended",
             died=True,
         )

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks.progress import figure
+from benchmarks.formatting import format_number
 from benchmarks.record import MEASURED, SKIPPED
-from benchmarks.summary import tokens_per_sec
+from benchmarks.record.headline import tokens_per_sec
 
 if TYPE_CHECKING:
     from benchmarks.pair.measure import PairSession
@@ -51,7 +51,7 @@ def last_line(record: Record) -> str:
     """Return the line that closes a pair."""
     counts, runs = record["counts"], record["runs"]
     good = f"{counts['good']} of {counts['planned']} runs good"
-    speed = f", {figure(tokens_per_sec(runs))} tok/s" if runs else ""
+    speed = f", {format_number(tokens_per_sec(runs))} tok/s" if runs else ""
     return f"{record['pair']['id']}: {record['status']}, {good}{speed}"
 
 

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 
 from benchmarks import hub, models, power, workload
 from benchmarks.errors import BenchmarkError
-from benchmarks.machine import device, memory, sysfs
-from benchmarks.pair import memory_guard
+from benchmarks.machine import device, footprint, memory, sysfs
 from benchmarks.planning import capability
 from benchmarks.processes import helper
-from benchmarks.worker.child import check_torch_device
+from benchmarks.worker.devices import check_torch_device
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -144,7 +143,7 @@ def _ram_floor(asked: float | None, machine: device.DeviceInfo, isolation: str) 
     """Return the bytes that must stay available; None where nothing is guarded."""
     if asked is None:
         guarded = machine["memory_kind"] == "unified" and isolation == "process"
-        return memory_guard.UNIFIED_FLOOR_BYTES if guarded else None
+        return footprint.UNIFIED_FLOOR_BYTES if guarded else None
     if asked == 0:
         return None
     if isolation == "none":

@@ -6,16 +6,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from benchmarks import hub
+from benchmarks.formatting import align_columns, format_duration, format_size
 from benchmarks.hub import client
 from benchmarks.hub.errors import HubTrouble
 from benchmarks.machine import memory, nvml
 from benchmarks.machine.estimate import Work, estimate, rates
+from benchmarks.machine.footprint import least_bytes
 from benchmarks.machine.roofline import cached_bytes
 from benchmarks.models import MODELS
-from benchmarks.pair import memory_guard
 from benchmarks.processes import helper
-from benchmarks.progress import duration
-from benchmarks.summary import table
 from benchmarks.worker.architecture import survey
 from benchmarks.worker.probe import probe
 
@@ -59,7 +58,7 @@ def lines(plan: Plan, pairs: Sequence[tuple[str, str]]) -> list[str]:
     room = replace(room_of(plan), disk=free)
     rows = [row(plan, pair, sizes[pair[0]], known["-".join(pair)], found, room) for pair in pairs]
     verdicts = [verdict for _, verdict in rows]
-    widths = table([HEADER, *(cells for cells, _ in rows)])
+    widths = align_columns([HEADER, *(cells for cells, _ in rows)])
     listed = [f"{cells}  {verdict}" for cells, verdict in zip(widths, ["verdict", *verdicts], strict=True)]
     return [*listed, *disk, *reasons(plan, pairs, sizes), *NOTES]
 
@@ -82,11 +81,11 @@ def row(
     runs = plan.runs + plan.warmup_runs
     cells = (
         "-".join(pair),
-        "?" if isinstance(download, HubTrouble) else hub.size(download) if download else "none",
-        hub.size(needed),
-        "?" if room.available is None else f"{hub.size(room.available)} {room.name}",
-        "?" if seconds is None else f"{seconds:.1f} s" if seconds < 90 else duration(seconds),
-        "?" if seconds is None else duration(seconds * runs),
+        "?" if isinstance(download, HubTrouble) else format_size(download) if download else "none",
+        format_size(needed),
+        "?" if room.available is None else f"{format_size(room.available)} {room.name}",
+        "?" if seconds is None else f"{seconds:.1f} s" if seconds < 90 else format_duration(seconds),
+        "?" if seconds is None else format_duration(seconds * runs),
     )
     return cells, verdict(plan, pair[1], download, needed, room)
 
@@ -94,7 +93,7 @@ def row(
 def footprint(work: Work) -> int:
     """Return the least memory of a model at the end of a run, bytes: weights, KV cache and the process."""
     cached = cached_bytes(work.model["traffic"], work.request["prompt_tokens"] + work.new_tokens)
-    return memory_guard.least_bytes(work.model["parameters"]) + work.batch * round(cached)
+    return least_bytes(work.model["parameters"]) + work.batch * round(cached)
 
 
 def verdict(plan: Plan, precision: str, download: Download, needed: int, room: Room) -> str:
@@ -106,7 +105,7 @@ def verdict(plan: Plan, precision: str, download: Download, needed: int, room: R
     if room.available is None:
         return f"{room.name} not known" if not isinstance(download, HubTrouble) else download.reason
     if room.available - needed < room.floor:
-        kept = f" ({hub.size(room.floor)} must stay free)" if room.floor else ""
+        kept = f" ({format_size(room.floor)} must stay free)" if room.floor else ""
         return f"does not fit{kept}"
     return download.reason if isinstance(download, HubTrouble) else "fits"
 

@@ -14,7 +14,7 @@ from benchmarks.machine.versions import versions
 from benchmarks.power import selftest
 from benchmarks.power.base import PowerTarget
 from benchmarks.processes import helper
-from benchmarks.worker.child import check_torch_device
+from benchmarks.worker.devices import check_torch_device
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,8 +9,8 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
 
 from benchmarks.errors import BenchmarkError
+from benchmarks.processes.lifetime import die_with_parent
 from benchmarks.processes.start_methods import context
-from benchmarks.worker.child import die_with_parent
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,7 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.models import MODELS, PRECISIONS
-from benchmarks.worker.child import quieten
+from benchmarks.worker.libraries import quieten
 from benchmarks.worker.traffic import PREFILL_ONLY, modules, read_whole, traffic
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.formatting import format_gb
 from benchmarks.machine import memory
 from benchmarks.machine.roofline import cached_bytes
 from benchmarks.worker.traffic import traffic
@@ -18,7 +19,7 @@ class BatchTooLarge(RuntimeError):
     def __init__(self, batch: int, each: float, left: float) -> None:
         most = max(1, int(left // each))
         super().__init__(
-            f"--batch-size={batch} takes at least {memory.gb(batch * each)} beside the model, and {memory.gb(left)} "
+            f"--batch-size={batch} takes at least {format_gb(batch * each)} beside the model, and {format_gb(left)} "
             f"are available; type --batch-size={most} or less"
         )
 

@@ -6,28 +6,22 @@ a child that dies closes its pipe, which the parent sees at once.
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import json
 import multiprocessing
-import multiprocessing.connection
 import os
 import signal
-import sys
-import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.errors import BenchmarkError
 from benchmarks.machine.versions import versions
+from benchmarks.processes.lifetime import die_with_parent, offer_to_the_oom_killer
 from benchmarks.processes.protocol import trouble
+from benchmarks.worker.devices import device_identity
+from benchmarks.worker.libraries import quieten
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
     from benchmarks.processes.protocol import Job, Loaded
-
-PR_SET_PDEATHSIG = 1
 
 
 class Worker:
@@ -97,53 +91,6 @@ def describe(loaded: Any, job: Job) -> Loaded:
     }
 
 
-def device_identity(device: Any) -> tuple[str | None, str | None]:
-    """Return (name, UUID) of a CUDA device, (None, None) for others."""
-    import torch  # noqa: PLC0415
-
-    if device.type != "cuda":
-        return None, None
-    properties = torch.cuda.get_device_properties(device)
-    return properties.name, str(getattr(properties, "uuid", "")) or None
-
-
-def check_torch_device(name: str) -> tuple[str | None, str | None]:
-    """Return (name, UUID) of what torch computes on. Imports torch.
-
-    Raises:
-        BenchmarkError: this environment's torch cannot compute on `name`.
-    """
-    import torch  # noqa: PLC0415
-
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise BenchmarkError(
-            f"--torch-device={name}: torch {torch.__version__} sees no CUDA device; install the build of torch "
-            "that the board's vendor ships (for a Jetson, NVIDIA's), or type --torch-device=cpu."
-        )
-    count = torch.cuda.device_count() if name.startswith("cuda") else 0
-    if name.startswith("cuda:") and int(name[5:]) >= count:
-        raise BenchmarkError(f"--torch-device={name}: torch sees {count} CUDA device(s); type --torch-device=cuda:0.")
-    if name == "mps" and not torch.backends.mps.is_available():
-        raise BenchmarkError("--torch-device=mps: torch sees no Apple GPU; type --torch-device=cpu.")
-    return device_identity(torch.device(name))
-
-
-def quieten(*, offline: bool) -> None:
-    """Keep libraries from chatter and progress bars, and from the network if `offline`.
-
-    A checkpoint is a local directory by now. The meter itself, with --isolation=none, is not taken
-    offline: the next model may have to be downloaded.
-    """
-    settings = {"TRANSFORMERS_VERBOSITY": "error", "TOKENIZERS_PARALLELISM": "false"}
-    settings["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
-    os.environ.update(settings | ({"HF_HUB_OFFLINE": "1"} if offline else {}))
-    if "transformers" in sys.modules:  # imported before this process was forked
-        from transformers.utils import logging  # noqa: PLC0415
-
-        logging.set_verbosity_error()
-        logging.disable_progress_bar()
-
-
 def main(connection: Connection, job: Job) -> None:
     """Serve until the parent says "close" or is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
@@ -166,23 +113,3 @@ def attempt(worker: Worker, request: dict[str, Any]) -> dict[str, Any]:
         return worker.answer(request)
     except Exception as error:  # noqa: BLE001 - every failure is data: counted by reason, never fatal here
         return dict(trouble(error))
-
-
-def die_with_parent() -> None:
-    """Have this process killed when its parent dies, busy or not."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    parent = multiprocessing.parent_process()
-    if parent is not None:  # PDEATHSIG watches the forkserver, where there is one, which lives on
-        threading.Thread(target=_die_after, args=(parent.sentinel,), daemon=True).start()
-
-
-def offer_to_the_oom_killer() -> None:
-    """Have the kernel, where memory runs out, end this process rather than the meter (man 5 proc, oom_score_adj)."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
-
-
-def _die_after(sentinel: int) -> None:
-    multiprocessing.connection.wait([sentinel])
-    os.kill(os.getpid(), signal.SIGKILL)

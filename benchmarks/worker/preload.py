@@ -6,7 +6,7 @@ Never CUDA: a process that has a CUDA context cannot be forked.
 import gc
 
 from benchmarks.processes.start_methods import sweep_at_exit
-from benchmarks.worker.child import quieten
+from benchmarks.worker.libraries import quieten
 
 gc.disable()  # what is made here stays, and would be looked through for garbage again and again
 quieten(offline=True)

@@ -12,8 +12,9 @@ import pytest
 from safetensors.numpy import save_file
 
 from benchmarks.machine import device, memory
+from benchmarks.machine.footprint import PROCESS_BYTES, predicted_bytes
 from benchmarks.pair import handle
-from benchmarks.pair.memory_guard import PROCESS_BYTES, MemoryGuard, predicted_bytes
+from benchmarks.pair.memory_guard import MemoryGuard
 from benchmarks.processes.protocol import WorkerFailed
 from benchmarks.record import DID_NOT_FIT, faults
 from tests.models.test_miniatures import job

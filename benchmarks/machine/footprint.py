@@ -1,0 +1,46 @@
+"""The least memory that a model takes, known before it is loaded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+UNIFIED_FLOOR_BYTES = 1_000_000_000
+"""What must stay available on unified memory where --ram-floor does not say."""
+PROCESS_BYTES = 400_000_000
+"""What a child takes beside its weights, at least: the `ram_gb` of a miniature in results/."""
+HALF_PRECISION_BYTES = 2
+STORED_BYTES = {"BOOL": 1, "I8": 1, "U8": 1, "I16": 2, "U16": 2, "I32": 4, "U32": 4, "I64": 8, "U64": 8}
+"""Size of what is not cast to the precision that is asked for, by safetensors' names."""
+
+
+def predicted_bytes(weight_files: list[Path]) -> int | None:
+    """Return the least that a model of these safetensors files takes in RAM, bytes; None where they cannot be read.
+
+    Formula: weights in two bytes each + PROCESS_BYTES. Activations and KV cache come on top: what
+    exceeds this cannot fit, what does not may still be stopped by the floor.
+    """
+    from safetensors import SafetensorError, safe_open  # noqa: PLC0415 - not needed to collect tests
+
+    total = PROCESS_BYTES
+    try:
+        for path in weight_files:
+            with safe_open(path, framework="numpy") as file:
+                total += sum(_bytes(file.get_slice(name)) for name in file.keys())  # noqa: SIM118 - no mapping
+    except (OSError, SafetensorError):
+        return None
+    return total if weight_files else None
+
+
+def _bytes(tensor: object) -> int:
+    size = STORED_BYTES.get(tensor.get_dtype(), HALF_PRECISION_BYTES)  # type: ignore[attr-defined]
+    for length in tensor.get_shape():  # type: ignore[attr-defined]
+        size *= length
+    return size
+
+
+def least_bytes(parameters: int) -> int:
+    """Return the least that a model of so many weights takes, bytes, as `predicted_bytes` counts."""
+    return parameters * HALF_PRECISION_BYTES + PROCESS_BYTES

@@ -1,0 +1,35 @@
+"""How a process of ours ends: with its parent, and before it where memory runs out."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent() -> None:
+    """Have this process killed when its parent dies, busy or not."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    parent = multiprocessing.parent_process()
+    if parent is not None:  # PDEATHSIG watches the forkserver, where there is one, which lives on
+        threading.Thread(target=_die_after, args=(parent.sentinel,), daemon=True).start()
+
+
+def offer_to_the_oom_killer() -> None:
+    """Have the kernel, where memory runs out, end this process rather than the meter (man 5 proc, oom_score_adj)."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+
+
+def _die_after(sentinel: int) -> None:
+    multiprocessing.connection.wait([sentinel])
+    os.kill(os.getpid(), signal.SIGKILL)
