@@ -18,9 +18,7 @@ from typing import TYPE_CHECKING
 
 from plotting.comparison.statistics import APART, SINGLE
 from plotting.metrics.registry import METRICS
-from plotting.report.csv_files import harmless
-from plotting.report.page import escape
-from plotting.report.summary import aligned
+from plotting.text import aligned, escape, harmless
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from plotting import files
 from plotting.export import action, rows
-from plotting.report.csv_files import harmless
+from plotting.text import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from benchmarks.record import MEASURED
-from plotting.analysis.findings import eligible
+from plotting.analysis.ranking import eligible
 from plotting.metrics.registry import METRICS
 
 if TYPE_CHECKING:

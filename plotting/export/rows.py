@@ -11,8 +11,8 @@ import pandas as pd
 from benchmarks.record import MEASURED
 from benchmarks.record.sections import Runs
 from plotting.metrics.registry import BOUNDS, METRICS
-from plotting.report.csv_files import CONDITIONS, IDENTITY, WHOLE
 from plotting.table import series
+from plotting.table.columns import CONDITIONS, IDENTITY, WHOLE
 
 TEXT, COUNT, NUMBER, TRUTH = "string", "Int64", "float64", "boolean"
 """pandas' names of the types of columns; NaN is the null of NUMBER."""

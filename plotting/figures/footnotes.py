@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.record import MEASURED
 from plotting.analysis import conditions
-from plotting.analysis.findings import leaders, ranked_apart
+from plotting.analysis.ranking import leaders, ranked_apart
 from plotting.metrics.bootstrap import LEAST_RUNS
 from plotting.metrics.registry import METRICS, SAMPLED
 from plotting.table import status, whiskers

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import jinja2
@@ -10,30 +9,19 @@ import pandas as pd
 
 from benchmarks.record import MEASURED
 from plotting.analysis import conditions
-from plotting.analysis.findings import HEADLINES, observations, ranked_apart
-from plotting.figures import FIGURES, data
+from plotting.analysis.observations import observations
+from plotting.analysis.ranking import HEADLINES, ranked_apart
+from plotting.figures import FIGURES, alt_text, data
 from plotting.metrics.registry import METRICS
 from plotting.output import Output
 from plotting.report.summary import BREAKDOWN, cell, dates, places, unmeasured, why_none
+from plotting.text import Verbatim, escape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from plotting.table.work_groups import Section
-
-SPECIAL = re.compile(r"([\\`*_\[\]<>|#~$])")
-
-
-class Verbatim(str):
-    """Text that is Markdown already."""
-
-    __slots__ = ()
-
-
-def escape(value: Any) -> Any:
-    """Return text in which nothing is Markdown: names and error messages come from outside."""
-    return value if isinstance(value, Verbatim) else SPECIAL.sub(r"\\\1", str(value))
 
 
 def markdown(table: pd.DataFrame, files: Sequence[Path], problems: Sequence[str], output: Output | None = None) -> str:
@@ -136,7 +124,7 @@ def _figure(table: pd.DataFrame, name: str, output: Output) -> dict[str, Any]:
     return {
         "title": spec.title,
         "explanation": spec.explanation,
-        "alt": data.alt(table, spec.title, spec.metrics),
+        "alt": alt_text.describe(table, spec.title, spec.metrics),
         "picture": Verbatim(picture),
         "links": Verbatim(", ".join(f"[{file}]({file})" for file in [*files.values(), numbers] if file != picture)),
     }

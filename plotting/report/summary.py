@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from benchmarks.record import MEASURED
 from plotting.analysis import conditions
-from plotting.analysis.findings import CATEGORIES, Place, may_be_ranked, observations, ranked_apart, ranking
+from plotting.analysis.observations import observations
+from plotting.analysis.ranking import CATEGORIES, Place, may_be_ranked, ranked_apart, ranking
 from plotting.metrics.registry import METRICS, shown
 from plotting.table.row import STATISTICAL_ONLY
 from plotting.table.work_groups import sections
+from plotting.text import aligned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -125,18 +127,6 @@ def cell(row: pd.Series, name: str) -> str:
 def _interval(row: pd.Series, metric: Metric) -> str:
     low, high = (metric.show(row[f"{metric.name}_{end}"]) for end in ("low", "high"))
     return "-" if "-" in (low, high) else f"{low} to {high}"
-
-
-def aligned(cells: Sequence[Sequence[str]], left: int = 2) -> list[str]:
-    """Return rows as lines, the first `left` columns to the left and the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return [
-        "  ".join(
-            cell.ljust(width) if place < left else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in cells
-    ]
 
 
 def _statistics(table: pd.DataFrame) -> list[str]:

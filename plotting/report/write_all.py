@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.record import MEASURED
 from plotting import files
-from plotting.figures import FIGURES, data
+from plotting.figures import FIGURES, alt_text, data
 from plotting.figures.save import rendered
 from plotting.figures.theme import THEMES
 from plotting.output import Output
@@ -45,7 +45,7 @@ def write_all(out: Path, table: pd.DataFrame, saves: Saves, output: Output | Non
 def _figures(out: Path, table: pd.DataFrame, output: Output) -> Iterator[Path]:
     """Write each figure in every format, and the numbers behind it."""
     for name, spec in FIGURES.items():
-        figure, alt = spec.draw(table, THEMES[output.theme]), data.alt(table, spec.title, spec.metrics)
+        figure, alt = spec.draw(table, THEMES[output.theme]), alt_text.describe(table, spec.title, spec.metrics)
         for form, file in output.files(name).items():
             content = rendered(figure, form, spec.title, alt, output.dpi)
             files.whole(out / file, lambda path, content=content: path.write_bytes(content))  # type: ignore[misc]

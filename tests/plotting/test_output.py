@@ -10,10 +10,11 @@ import pytest
 from PIL import Image
 
 from plotting.__main__ import main
-from plotting.figures import FIGURES, data
+from plotting.figures import FIGURES, alt_text
 from plotting.figures.save import rendered
 from plotting.output import FORMATS, Output
 from plotting.report import page
+from plotting.text import escape
 from tests.support import made
 from tests.support.drawing import draw
 from tests.support.factory import record
@@ -74,10 +75,10 @@ def test_the_page_links_what_is_written(lone: pd.DataFrame, form: str, picture: 
 
     for name, spec in FIGURES.items():
         stem = name.removesuffix(".png")
-        alt = data.alt(lone, spec.title, spec.metrics)
+        alt = alt_text.describe(lone, spec.title, spec.metrics)
         assert (f"]({stem}.{picture})" in text) == bool(picture)
-        assert text.count(f"![{page.escape(alt)!s}](") == (1 if picture else 0)
-        assert str(page.escape(alt)) in text
+        assert text.count(f"![{escape(alt)!s}](") == (1 if picture else 0)
+        assert str(escape(alt)) in text
         links = set(re.findall(rf"\[{stem}\.(\w+)\]\({stem}\.\w+\)", text))
         assert links == set(form.split(",")) - {picture}
         assert f"(figures-data/{stem}.csv)" in text

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from plotting.analysis.findings import CATEGORIES, ENERGY, observations, ranked_apart, ranking
+from plotting.analysis.observations import observations
+from plotting.analysis.ranking import CATEGORIES, ENERGY, ranked_apart, ranking
 from plotting.metrics.registry import METRICS
 from tests.support import made
 from tests.support.factory import record

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from plotting.figures import FIGURES, data
+from plotting.figures import FIGURES, alt_text, data
 from plotting.metrics.registry import METRICS, shown
 from tests.support import made
 from tests.support.drawing import BARS, draw, rectangles, spans
@@ -81,7 +81,7 @@ def test_no_cell_is_a_formula(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", FIGURES)
 def test_words_say_what_a_figure_shows(study: pd.DataFrame, name: str) -> None:
     """The alternative text has of each metric how many values, their span and the best, and what is missing."""
-    text = data.alt(study, "Title", FIGURES[name].metrics)
+    text = alt_text.describe(study, "Title", FIGURES[name].metrics)
 
     assert text.startswith("Title. ")
     for metric in FIGURES[name].metrics:
@@ -95,7 +95,7 @@ def test_words_say_what_a_figure_shows(study: pd.DataFrame, name: str) -> None:
 
 def test_words_say_that_nothing_was_measured(powerless: pd.DataFrame, hopeless: pd.DataFrame) -> None:
     """Without a value the alternative text says why there is none."""
-    assert data.alt(powerless, "T", ["tps_per_watt"]) == f"T. Efficiency was not measured: {NO_SENSOR}."
-    said = data.alt(hopeless, "T", ["tokens_per_sec"])
+    assert alt_text.describe(powerless, "T", ["tps_per_watt"]) == f"T. Efficiency was not measured: {NO_SENSOR}."
+    said = alt_text.describe(hopeless, "T", ["tokens_per_sec"])
     assert "Throughput was not measured: llava-fp16: all 10 runs failed, first with RuntimeError: no;" in said
     assert said.endswith("Pairs without a value: 2 failed, 2 not attempted.")

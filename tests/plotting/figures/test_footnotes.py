@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from plotting.analysis.findings import leaders
+from plotting.analysis.ranking import leaders
 from plotting.figures import footnotes
 from tests.support import made
 from tests.support.factory import record

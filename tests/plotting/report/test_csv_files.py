@@ -12,6 +12,7 @@ import pytest
 from benchmarks.record import MEASURED
 from plotting.metrics.registry import METRICS
 from plotting.report import csv_files
+from plotting.table.columns import IDENTITY, UNMEASURED
 from tests.support import made
 from tests.support.factory import NO_SENSOR, record, unmeasured
 
@@ -29,7 +30,7 @@ def test_a_row_each_measured_pair_and_device(study: pd.DataFrame) -> None:
     measured = study[study["status"] == MEASURED]
     rows = parsed(csv_files.metrics_csv(study))
 
-    identity = list(csv_files.IDENTITY)
+    identity = list(IDENTITY)
     assert rows[identity].to_numpy().tolist() == measured[identity].to_numpy().tolist()
 
 
@@ -126,6 +127,6 @@ def test_unmeasured_pairs_have_state_and_reason(study: pd.DataFrame) -> None:
 
 def test_empty_files_keep_their_header(lone: pd.DataFrame, hopeless: pd.DataFrame) -> None:
     """Where every pair was measured, or none, the file without rows has its header all the same."""
-    assert csv_files.unmeasured_csv(lone) == ",".join(csv_files.UNMEASURED) + "\n"
+    assert csv_files.unmeasured_csv(lone) == ",".join(UNMEASURED) + "\n"
     assert parsed(csv_files.metrics_csv(hopeless)).empty
     assert "tokens_per_sec" in csv_files.metrics_csv(hopeless)

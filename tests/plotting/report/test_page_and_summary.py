@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from plotting.analysis.findings import CATEGORIES, HEADLINES, observations, ranked_apart, ranking
+from plotting.analysis.observations import observations
+from plotting.analysis.ranking import CATEGORIES, HEADLINES, ranked_apart, ranking
 from plotting.figures import FIGURES
 from plotting.metrics.registry import METRICS, shown
 from plotting.report import page, summary

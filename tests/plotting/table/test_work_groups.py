@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from plotting.analysis.findings import observations, ranking
+from plotting.analysis.observations import observations
+from plotting.analysis.ranking import ranking
 from plotting.figures import FIGURES
 from plotting.load import Saves
 from plotting.report import page, summary, write_all
