@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import redact
 from benchmarks.errors import BenchmarkError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
     from benchmarks.storage.saves import AtomicFileStorage
 
 ELASTICSEARCH = "elasticsearch+"

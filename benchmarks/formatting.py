@@ -1,7 +1,5 @@
 """How numbers, sizes, times and tables are written for a person."""
 
-from __future__ import annotations
-
 
 def format_number(value: float) -> str:
     """Return a value in three significant digits, so that a small one is not shown as nothing: 0.0428, 12.3, 796."""

@@ -1,19 +1,14 @@
 """The command line of `pytest benchmarks`."""
 
-from __future__ import annotations
-
 import argparse
 import math
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pytest
 
 from benchmarks import power
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import pytest
 
 WEIGHTS = ("hub", "random", "mini")
 ISOLATIONS = ("process", "none")

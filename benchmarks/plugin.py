@@ -1,11 +1,10 @@
 """What pytest sees of the suite: options, hooks and fixtures. The composition root; imports no torch."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -14,17 +13,13 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.hub.prefetch import prefetch
 from benchmarks.pair.measure import PairSession
 from benchmarks.planning import preview
+from benchmarks.planning.plan import Plan
 from benchmarks.planning.plan import make as make_plan
 from benchmarks.progress import Progress
 from benchmarks.state import Study
 from benchmarks.storage import recovery, saves
 from benchmarks.storage.journal import PairLog
 from benchmarks.summary import write_summary
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from benchmarks.planning.plan import Plan
 
 STUDY = pytest.StashKey[Study]()
 

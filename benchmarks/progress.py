@@ -1,17 +1,13 @@
 """What the user sees while runs go by: pair, run, failed, tokens/s, time left."""
 
-from __future__ import annotations
-
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pytest
 
 from benchmarks.formatting import format_duration, format_number
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import pytest
 
 LINE_EVERY_S = 30.0
 """Seconds between lines where nothing can be rewritten, as in a CI log."""

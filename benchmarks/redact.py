@@ -3,8 +3,6 @@
 Used where texts leave: an error before it is cut (half a token is a secret too), a Record, a line of a journal.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from functools import lru_cache

@@ -4,15 +4,11 @@ Python makes an exception of SIGINT alone. The others would end pytest without a
 `systemctl stop` or a closed terminal would cost the finished pairs.
 """
 
-from __future__ import annotations
-
 import signal
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from typing import Any
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 _waiting: list[str] | None = None

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from benchmarks.record import INTERRUPTED, MEASURED
+from benchmarks.planning.plan import Plan
+from benchmarks.record import INTERRUPTED, MEASURED, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from benchmarks.planning.plan import Plan
-    from benchmarks.record import Record
     from benchmarks.storage.journal import Journal
 
 

@@ -1,23 +1,16 @@
 """The table at the end of a session, where the save went, and what to type next."""
 
-from __future__ import annotations
-
 import shlex
 import statistics
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pytest
 
 from benchmarks.formatting import align_columns, format_number
-from benchmarks.record import MEASURED
+from benchmarks.record import MEASURED, Record
 from benchmarks.record.headline import joules_per_token, tokens_per_sec
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    import pytest
-
-    from benchmarks.record import Record
-    from benchmarks.state import Study
+from benchmarks.state import Study
 
 HEADER = ("pair", "tokens/s", "TTFT s", "J/token", "RAM GB", "failed")
 MOST_NAMED = 4

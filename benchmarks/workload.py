@@ -8,8 +8,6 @@ The hash covers source bytes, recipe, prompts, new tokens and batch size, never 
 decoders differ across platforms.
 """
 
-from __future__ import annotations
-
 import hashlib
 import importlib.util
 import io
@@ -17,12 +15,10 @@ import json
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchmarks.errors import BenchmarkError
-
-if TYPE_CHECKING:
-    from benchmarks.record.sections import WorkloadImage, WorkloadInfo
+from benchmarks.record.sections import WorkloadImage, WorkloadInfo
 
 WIDTH, HEIGHT = 640, 480
 JPEG_QUALITY = 95
@@ -224,7 +220,7 @@ def encode(photograph: Photograph) -> bytes:
     Raises:
         BenchmarkError: no image, damaged, too small or too large.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError  # noqa: PLC0415
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     Image.MAX_IMAGE_PIXELS = None  # our own limit below answers in one sentence
     name = f"--images: {photograph.name}"
@@ -254,8 +250,8 @@ def _check_mode(name: str, mode: str) -> None:
 
 def _eight_bits(image: Any) -> Any:
     """Return an image of 16-bit grey scaled to 8 bits; Pillow's own conversion would cut it off at white."""
-    import numpy as np  # noqa: PLC0415
-    from PIL import Image  # noqa: PLC0415
+    import numpy as np
+    from PIL import Image
 
     if not image.mode.startswith("I;16"):
         return image

@@ -3,20 +3,16 @@
 Exit codes: 0 done; 1 --strict found problems, or a gate failed; 2 bad usage or nothing to read.
 """
 
-from __future__ import annotations
-
 import argparse
 import io
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from plotting import load, output, selection
 from plotting.selection import RESULTS, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 DONE, STRICT, USAGE = 0, 1, 2
 FAILED = 1
@@ -107,9 +103,9 @@ def _add_sources(parser: argparse.ArgumentParser, nargs: str) -> None:
 
 
 def _plot(options: argparse.Namespace) -> int:
-    from plotting import export  # noqa: PLC0415 - a second of imports that bad usage must not cost
-    from plotting.report import write_all  # noqa: PLC0415 - a second of imports that bad usage must not cost
-    from plotting.table import build  # noqa: PLC0415 - a second of imports that bad usage must not cost
+    from plotting import export  # a second of imports that bad usage must not cost
+    from plotting.report import write_all  # a second of imports that bad usage must not cost
+    from plotting.table import build  # a second of imports that bad usage must not cost
 
     paths = selection.choose(options.saves, options.results or [RESULTS])
     saves = load.load(paths)
@@ -135,7 +131,7 @@ def _plot(options: argparse.Namespace) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from plotting.comparison import compare, gates, render  # noqa: PLC0415 - as above
+    from plotting.comparison import compare, gates, render  # as above
 
     try:
         limits = [gates.parse(text) for text in options.fail_if]

@@ -1,14 +1,10 @@
 """Write files whole: a reader sees the old one or the new one, never a part."""
 
-from __future__ import annotations
-
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from typing import Any
 
 
 def whole(path: Path, write: Callable[[Path], Any]) -> None:

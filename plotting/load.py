@@ -4,18 +4,14 @@ A save is pytest-benchmark's JSON. Its benchmarks carry a Record in `extra_info`
 good run have theirs in the top-level list `unmeasured`.
 """
 
-from __future__ import annotations
-
 import json
 import stat
 import unicodedata
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from benchmarks.record import MEASURED, SCHEMA, STATUSES, brought_up
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LARGEST_BYTES = 1_000_000_000
 LONGEST_TEXT = 500

@@ -1,13 +1,8 @@
 """In which form figures are written: formats, resolution, theme. Imports no matplotlib: bad usage must cost nothing."""
 
-from __future__ import annotations
-
 import argparse
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 FORMATS = ("png", "svg", "pdf")
 THEMES = ("light", "dark")

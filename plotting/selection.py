@@ -1,17 +1,12 @@
 """Which saves the command line means: paths and name patterns -> files -> tables, and the sides of a comparison."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from plotting import load
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import pandas as pd
 
 RESULTS = Path("results")
 SOME = 8
@@ -36,7 +31,7 @@ class Reader:
         Raises:
             UsageError: none does.
         """
-        from plotting.table import build  # noqa: PLC0415 - pandas: half a second that bad usage must not cost
+        from plotting.table import build  # pandas: half a second that bad usage must not cost
 
         for path in paths:
             if path not in self.tables:
@@ -55,9 +50,9 @@ def sides(patterns: Sequence[str], folders: Sequence[Path], read: Reader) -> dic
     Raises:
         UsageError: there are no two of them.
     """
-    import pandas as pd  # noqa: PLC0415 - as above
+    import pandas as pd  # as above
 
-    from plotting.comparison.sides import alike  # noqa: PLC0415 - as above
+    from plotting.comparison.sides import alike  # as above
 
     found: dict[str, pd.DataFrame] = {}
     for pattern, paths in _groups(patterns, folders).items():
@@ -102,9 +97,9 @@ def _names(paths: Sequence[Path]) -> str:
 
 def others(folders: Sequence[Path], read: Reader) -> pd.DataFrame:
     """Return the rows of the other saves in the folders: how far sessions of a series lie apart."""
-    import pandas as pd  # noqa: PLC0415 - as above
+    import pandas as pd  # as above
 
-    from plotting.table import build  # noqa: PLC0415 - as above
+    from plotting.table import build  # as above
 
     paths = [path for folder in folders if folder.is_dir() for path in load.find(folder) if path not in read.tables]
     tables = [build.build(load.load([path])) for path in paths[-MOST_OTHERS:]]

@@ -1,16 +1,12 @@
 """Text for files of other kinds: Markdown without markup from outside, CSV without formulas, aligned columns."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
 from plotting.table.columns import WHOLE
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 SPECIAL = re.compile(r"([\\`*_\[\]<>|#~$])")
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")

@@ -4,26 +4,20 @@ huggingface_hub and the network are left to a helper process (`client`); this si
 the progress by looking at the bytes in the cache's folder.
 """
 
-from __future__ import annotations
-
 import shutil
 import time
 from collections import deque
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from benchmarks.formatting import format_size
 from benchmarks.hub import client
 from benchmarks.hub.checkpoint import Checkpoint, Listing, Snapshot
 from benchmarks.hub.errors import HubTrouble, no_room, other_architecture
 from benchmarks.hub.files import settings
+from benchmarks.models.base import ModelSpec
 from benchmarks.processes import helper
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
-
-    from benchmarks.models.base import ModelSpec
 
 __all__ = [
     "Checkpoint",

@@ -4,22 +4,18 @@ Each function here is called through `aside`, in a process that reads HF_HOME, H
 like for itself, as huggingface_hub does when it is imported.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchmarks.hub.checkpoint import Checkpoint, Found, Listing, Snapshot
 from benchmarks.hub.errors import HubTrouble, explain, incomplete, mismatch, no_checkpoint
 from benchmarks.hub.files import cut_short, drop, expected, intact, lacking, wanted
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 LOST_HALVES = "blobs/*.*.incomplete"
 """What version 2 of huggingface_hub leaves of a download; that of version 1, <etag>.incomplete, is taken up again."""
@@ -120,9 +116,9 @@ def _hub() -> Any:
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     os.environ.setdefault("HF_HUB_VERBOSITY", "critical")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # which waits 3 s for a Hub that does not answer
-    import huggingface_hub  # noqa: PLC0415
-    import huggingface_hub.constants  # noqa: PLC0415
-    import huggingface_hub.utils  # noqa: PLC0415
+    import huggingface_hub
+    import huggingface_hub.constants
+    import huggingface_hub.utils
 
     return huggingface_hub
 

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
 
 from benchmarks import redact
 from benchmarks.errors import BenchmarkError
 from benchmarks.formatting import format_size
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from benchmarks.hub.checkpoint import Checkpoint, Found
+from benchmarks.hub.checkpoint import Checkpoint, Found
 
 OTHERWISE = "or --weights=random measures the same architecture without it"
 FULL = (errno.ENOSPC, errno.EDQUOT)

@@ -1,17 +1,13 @@
 """Which files of a repository are a checkpoint, and whether they are whole. No network, no huggingface_hub."""
 
-from __future__ import annotations
-
 import hashlib
 import json
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from pathlib import Path
-
-    from benchmarks.hub.checkpoint import Checkpoint
+from benchmarks.hub.checkpoint import Checkpoint
 
 PATTERNS = ("*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "*.tiktoken")
 """The files that transformers loads a checkpoint from: weights, settings, chat template, tokenizer."""

@@ -1,21 +1,15 @@
 """--prefetch: have every checkpoint in the cache before a day without network."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from benchmarks import hub
 from benchmarks.errors import BenchmarkError
 from benchmarks.formatting import format_size
 from benchmarks.hub import client
+from benchmarks.hub.checkpoint import Checkpoint, Listing, Snapshot
 from benchmarks.hub.errors import HubTrouble
 from benchmarks.processes import helper
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from benchmarks.hub.checkpoint import Checkpoint, Listing, Snapshot
 
 SHORT = 12
 """Digits of a commit that are shown."""

@@ -4,8 +4,6 @@ A name is matched whole, never in part: a laptop's GPU, a slice of one (MIG) or 
 nobody has entered has no figure, because a wrong one would be worse. A new device is one line.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

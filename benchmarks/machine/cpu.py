@@ -1,7 +1,5 @@
 """The CPU's name and last-level cache, read from files."""
 
-from __future__ import annotations
-
 import platform
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What machine this is: the device's name in figures, its memory, its driver. Read from files and NVML."""
 
-from __future__ import annotations
-
 import os
 import platform
 import re

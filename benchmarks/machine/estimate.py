@@ -1,14 +1,9 @@
 """How long a run will take, from what the model must do and what the device can do. Pure arithmetic."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict
+from typing import TypedDict
 
-from benchmarks.machine.roofline import Traffic, bytes_per_step, mean_context
-
-if TYPE_CHECKING:
-    from benchmarks.machine.roofline import Probe
+from benchmarks.machine.roofline import Probe, Traffic, bytes_per_step, mean_context
 
 
 class Figures(TypedDict):

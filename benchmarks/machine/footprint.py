@@ -1,11 +1,6 @@
 """The least memory that a model takes, known before it is loaded."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
 
 UNIFIED_FLOOR_BYTES = 1_000_000_000
 """What must stay available on unified memory where --ram-floor does not say."""
@@ -22,7 +17,7 @@ def predicted_bytes(weight_files: list[Path]) -> int | None:
     Formula: weights in two bytes each + PROCESS_BYTES. Activations and KV cache come on top: what
     exceeds this cannot fit, what does not may still be stopped by the floor.
     """
-    from safetensors import SafetensorError, safe_open  # noqa: PLC0415 - not needed to collect tests
+    from safetensors import SafetensorError, safe_open  # not needed to collect tests
 
     total = PROCESS_BYTES
     try:

@@ -1,15 +1,11 @@
 """Whether the machine was itself: temperature and clock before and after the runs, throttling during them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from benchmarks.machine import nvml, sysfs
-
-if TYPE_CHECKING:
-    from benchmarks.record.sections import Health
+from benchmarks.record.sections import Health
 
 # Bits of nvmlDeviceGetCurrentClocksEventReasons that mean slower than could be (nvml.h).
 THROTTLES = {

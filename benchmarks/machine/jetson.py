@@ -1,15 +1,11 @@
 """What a Jetson says of itself in files: module, L4T and JetPack, power mode. `root` is the file system's."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict
+from pathlib import Path
+from typing import TypedDict
 
 from benchmarks.machine import sysfs
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 MODULES = {
     "p3701-0000": "Jetson AGX Orin",  # of both developer kits: their memory tells them apart

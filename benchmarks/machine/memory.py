@@ -6,22 +6,17 @@ weights apart, because their pages are the page cache's to take back. Never PSS 
 read costs 7 ms, beside a decode step of 1.
 """
 
-from __future__ import annotations
-
 import re
 import time
 from bisect import bisect
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from benchmarks.machine import nvml
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from benchmarks.record.sections import Memory
+from benchmarks.record.sections import Memory
 
 RAM = ("ram_avg_bytes", "ram_peak_bytes", "ram_baseline_bytes", "ram_delta_bytes")
 SENSOR_RAM = ("sensor_ram_avg_bytes", "sensor_ram_peak_bytes", "sensor_ram_source")

@@ -1,12 +1,7 @@
 """The way to one GPU in NVIDIA's management library, shared by power, memory, health and device."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
+from collections.abc import Callable, Iterator
+from typing import Any
 
 REMEDIES = {
     9: "the driver is installed and not loaded: type sudo modprobe nvidia, or start the machine anew",
@@ -27,7 +22,7 @@ def library() -> Any:
         NoGpu: the package or the driver is missing, or another package is called pynvml.
     """
     try:
-        import pynvml  # noqa: PLC0415
+        import pynvml
     except ImportError as error:
         raise NoGpu("the nvidia-ml-py package is not installed (pip install nvidia-ml-py)") from error
     if not hasattr(pynvml, "_nvmlGetFunctionPointer"):

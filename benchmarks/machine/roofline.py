@@ -4,12 +4,8 @@ The child fills in the two sections (`worker.traffic`, `worker.probe`); parent a
 arithmetic on them.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, TypedDict
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from collections.abc import Mapping
+from typing import TypedDict
 
 SLOW_FP16 = 0.25
 """fp16 below this share of the fp32 rate is emulated, not computed: 0.01 to 0.06 was seen, 0.5 to 2 is arithmetic."""

@@ -1,7 +1,5 @@
 """The kernel's and the firmware's small files: a word or a number each."""
 
-from __future__ import annotations
-
 import math
 import os
 from pathlib import Path

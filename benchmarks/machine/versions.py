@@ -1,7 +1,5 @@
 """The versions that shape a result, read without importing the packages."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import platform
 

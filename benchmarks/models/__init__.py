@@ -4,18 +4,12 @@ A new model is an entry in its family's SPECS, or one file like `llava.py` and i
 Nothing here imports torch or transformers: pytest reads this to list its tests.
 """
 
-from __future__ import annotations
-
 import difflib
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.models import gemma3n, internvl2, llava, moondream2, phi, smolvlm2
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from benchmarks.models.base import ModelSpec
+from benchmarks.models.base import ModelSpec
 
 FAMILIES = (gemma3n, internvl2, llava, moondream2, phi, smolvlm2)
 

@@ -1,22 +1,15 @@
 """`python -m benchmarks.models > docs/models.md`: what each model is, and in what its stand-ins differ from it."""
 
-from __future__ import annotations
-
 import re
 import textwrap
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
 
 from benchmarks import workload
+from benchmarks.machine.estimate import Figures, Positions
 from benchmarks.models import MODELS
-from benchmarks.models.base import RANDOM_WEIGHTS
+from benchmarks.models.base import RANDOM_WEIGHTS, ModelSpec
 from benchmarks.processes import helper
 from benchmarks.worker.architecture import survey
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from benchmarks.machine.estimate import Figures, Positions
-    from benchmarks.models.base import ModelSpec
 
 COMMAND = "python -m benchmarks.models > docs/models.md"
 WIDTH = 118

@@ -4,8 +4,6 @@ Dimensions: transformers' conversion script and config.json of google/gemma-3n-{
 encoder is timm's, which needs torchvision.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from benchmarks.models import tokenizer
@@ -97,7 +95,7 @@ def _decoder(layers: int, inner: int, shared: int) -> Dims:
 
 def blueprint(spec: ModelSpec, size: Size) -> Blueprint:
     """Return Gemma 3n in the variant of `spec`."""
-    from transformers import (  # noqa: PLC0415
+    from transformers import (
         Gemma3nAudioConfig,
         Gemma3nConfig,
         Gemma3nForConditionalGeneration,
@@ -150,7 +148,7 @@ def _encoder(*, mini: bool) -> Dims:
 
 
 def _processor(vocabulary: int, ids: dict[str, int], pixels: int) -> Any:
-    from transformers import Gemma3nAudioFeatureExtractor, Gemma3nProcessor, SiglipImageProcessor  # noqa: PLC0415
+    from transformers import Gemma3nAudioFeatureExtractor, Gemma3nProcessor, SiglipImageProcessor
 
     texts = tokenizer.build(
         vocabulary, ids, ATTRIBUTES, bos="<bos>", eos="<eos>", pad="<pad>", unk="<unk>", max_length=32768

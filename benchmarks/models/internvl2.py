@@ -4,8 +4,6 @@ Dimensions: config.json of OpenGVLab/InternVL2-2B (InternLM2's arithmetic is Lla
 OpenGVLab/InternVL3-{1B,2B}-hf; transformers' conversion script gives processor and token ids.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from benchmarks.models import tokenizer
@@ -81,7 +79,7 @@ CHAT_TEMPLATE = (
 
 def blueprint(spec: ModelSpec, size: Size) -> Blueprint:
     """Return InternVL in the variant of `spec`."""
-    from transformers import (  # noqa: PLC0415
+    from transformers import (
         InternVLConfig,
         InternVLForConditionalGeneration,
         InternVLVisionConfig,
@@ -121,7 +119,7 @@ def blueprint(spec: ModelSpec, size: Size) -> Blueprint:
 
 
 def _processor(vocabulary: int, ids: dict[str, int], *, bos: str, pad: str) -> Any:
-    from transformers import GotOcr2ImageProcessor, InternVLProcessor, InternVLVideoProcessor  # noqa: PLC0415
+    from transformers import GotOcr2ImageProcessor, InternVLProcessor, InternVLVideoProcessor
 
     side = VISION["image_size"]
     images = GotOcr2ImageProcessor(

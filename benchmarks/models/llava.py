@@ -3,8 +3,6 @@
 Dimensions: config.json of llava-hf/llava-1.5-{7b,13b}-hf.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from benchmarks.models import tokenizer
@@ -44,7 +42,7 @@ def _text(hidden: int, inner: int, layers: int, heads: int) -> Dims:
 
 def blueprint(spec: ModelSpec, size: Size) -> Blueprint:
     """Return LLaVA-1.5 in the variant of `spec`."""
-    from transformers import (  # noqa: PLC0415
+    from transformers import (
         CLIPVisionConfig,
         LlamaConfig,
         LlavaConfig,
@@ -78,7 +76,7 @@ def blueprint(spec: ModelSpec, size: Size) -> Blueprint:
 
 
 def _processor(vocabulary: int, ids: dict[str, int]) -> Any:
-    from transformers import CLIPImageProcessor, LlavaProcessor  # noqa: PLC0415
+    from transformers import CLIPImageProcessor, LlavaProcessor
 
     side = VISION["image_size"]
     return LlavaProcessor(

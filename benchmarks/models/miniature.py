@@ -6,8 +6,6 @@ published dimensions, tokens and processor, and no weights: those are made where
 (`worker.weights`). Each is built once and cached, under a hash of everything that it is made from.
 """
 
-from __future__ import annotations
-
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -17,12 +15,10 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchmarks.models import base, tokenizer
-
-if TYPE_CHECKING:
-    from benchmarks.models.base import Blueprint, ModelSpec, Size
+from benchmarks.models.base import Blueprint, ModelSpec, Size
 
 SEED = 20260117
 LIBRARIES = ("transformers", "torch", "tokenizers", "timm")
@@ -80,7 +76,7 @@ def build(spec: ModelSpec, cache: Path, size: Size = "mini") -> Path:
 
 
 def _write(spec: ModelSpec, folder: Path, size: Size) -> None:
-    from transformers import GenerationConfig  # noqa: PLC0415
+    from transformers import GenerationConfig
 
     plan = spec.blueprint(spec, size)
     generation = GenerationConfig(**plan.generation)
@@ -93,7 +89,7 @@ def _write(spec: ModelSpec, folder: Path, size: Size) -> None:
 
 
 def _write_weights(plan: Blueprint, folder: Path, generation: Any) -> None:
-    import torch  # noqa: PLC0415
+    import torch
 
     torch.manual_seed(SEED)
     model = plan.model_class(plan.config).to(torch.bfloat16)  # the published checkpoints' dtype

@@ -4,8 +4,6 @@ transformers has no class for it, so the suite has: see `benchmarks/worker/moond
 Dimensions: config_md2.json of https://github.com/m87-labs/moondream, which are that class's defaults.
 """
 
-from __future__ import annotations
-
 import importlib
 from typing import Any
 

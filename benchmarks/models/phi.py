@@ -4,8 +4,6 @@ Dimensions: config.json of microsoft/Phi-4-multimodal-instruct. The factors of i
 the published length but not the published values: below 4096 tokens they change no time.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from benchmarks.models import tokenizer
@@ -60,8 +58,8 @@ CHAT_TEMPLATE = (
 
 def blueprint(spec: ModelSpec, size: Size) -> Blueprint:  # noqa: ARG001 - there is one variant
     """Return Phi-4-multimodal without its LoRA adapters."""
-    from transformers import Phi4MultimodalConfig, Phi4MultimodalForCausalLM  # noqa: PLC0415
-    from transformers.models.phi4_multimodal.configuration_phi4_multimodal import (  # noqa: PLC0415
+    from transformers import Phi4MultimodalConfig, Phi4MultimodalForCausalLM
+    from transformers.models.phi4_multimodal.configuration_phi4_multimodal import (
         Phi4MultimodalAudioConfig,
         Phi4MultimodalVisionConfig,
     )
@@ -108,7 +106,7 @@ def _rope(head: int) -> Dims:
 
 
 def _processor(vocabulary: int, ids: dict[str, int]) -> Any:
-    from transformers import (  # noqa: PLC0415
+    from transformers import (
         Phi4MultimodalFeatureExtractor,
         Phi4MultimodalImageProcessor,
         Phi4MultimodalProcessor,

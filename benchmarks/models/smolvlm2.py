@@ -4,8 +4,6 @@ Dimensions: config.json of HuggingFaceTB/SmolVLM2-{256M,500M}-Video-Instruct and
 parameter counts that follow from them are the published ones.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from benchmarks.models import tokenizer
@@ -65,8 +63,8 @@ LARGE_VISION: Dims = {
 
 def blueprint(spec: ModelSpec, size: Size) -> Blueprint:
     """Return SmolVLM2 in the variant of `spec`."""
-    from transformers import LlamaConfig, SmolVLMConfig, SmolVLMForConditionalGeneration  # noqa: PLC0415
-    from transformers.models.smolvlm.configuration_smolvlm import SmolVLMVisionConfig  # noqa: PLC0415
+    from transformers import LlamaConfig, SmolVLMConfig, SmolVLMForConditionalGeneration
+    from transformers.models.smolvlm.configuration_smolvlm import SmolVLMVisionConfig
 
     text, vision = dict(spec.dims["text"]), dict(spec.dims["vision"])
     vocabulary, ids = VOCABULARY, SPECIALS
@@ -97,8 +95,8 @@ def blueprint(spec: ModelSpec, size: Size) -> Blueprint:
 
 
 def _processor(spec: ModelSpec, vision: Dims, vocabulary: int, ids: dict[str, int]) -> Any:
-    from transformers import SmolVLMImageProcessor, SmolVLMProcessor, SmolVLMVideoProcessor  # noqa: PLC0415
-    from transformers.models.smolvlm.processing_smolvlm import DEFAULT_CHAT_TEMPLATE  # noqa: PLC0415
+    from transformers import SmolVLMImageProcessor, SmolVLMProcessor, SmolVLMVideoProcessor
+    from transformers.models.smolvlm.processing_smolvlm import DEFAULT_CHAT_TEMPLATE
 
     frame = {
         "size": {"longest_edge": spec.dims["longest_edge"]},

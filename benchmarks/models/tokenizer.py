@@ -5,13 +5,9 @@ tokens, so processors and chat templates work as they do on the published one; h
 text takes is its own, which is why text tokens are counted and recorded.
 """
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from collections.abc import Mapping
+from typing import Any
 
 CORPUS = (
     "Describe this image in detail. What is the main subject of this photograph, and what surrounds it? "
@@ -49,8 +45,8 @@ def build(  # noqa: PLR0913 - a tokenizer is so many names
         add_bos: whether texts are encoded with a begin token, as by Llama's tokenizer.
         max_length: the model's context.
     """
-    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors  # noqa: PLC0415
-    from transformers import PreTrainedTokenizerFast  # noqa: PLC0415
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
 
     vocab, merges = _vocabulary(vocabulary, specials)
     tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=merges))
@@ -90,7 +86,7 @@ def _vocabulary(size: int, specials: Mapping[str, int]) -> tuple[dict[str, int],
 
 def _learn() -> tuple[list[str], list[tuple[str, str]]]:
     """Return (pieces by id, merges) of a byte-level BPE trained on CORPUS."""
-    from tokenizers import Tokenizer, models, pre_tokenizers, trainers  # noqa: PLC0415
+    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     tokenizer = Tokenizer(models.BPE())

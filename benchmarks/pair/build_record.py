@@ -9,12 +9,11 @@ from benchmarks.machine.roofline import Traffic
 from benchmarks.models import miniature
 from benchmarks.pair import outcome
 from benchmarks.power.analysis.attribution import Marked
-from benchmarks.record import INTERRUPTED, MEASURED, SCHEMA
+from benchmarks.record import INTERRUPTED, MEASURED, SCHEMA, Record
+from benchmarks.record.sections import Checkpoint, Engine, Load, Memory, Numerics, Roofline, Sample
 
 if TYPE_CHECKING:
     from benchmarks.pair.measure import PairSession
-    from benchmarks.record import Record
-    from benchmarks.record.sections import Checkpoint, Engine, Load, Memory, Numerics, Roofline, Sample
 
 NOT_LOADED = "the model was not loaded"
 NO_GOOD_RUN = "no run was good"

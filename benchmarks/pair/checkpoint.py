@@ -1,22 +1,16 @@
 """Which files a pair loads: a checkpoint that is made here, or the published one."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from benchmarks import hub
 from benchmarks.machine import footprint
 from benchmarks.models import miniature
+from benchmarks.models.base import ModelSpec, Size
+from benchmarks.planning.plan import Plan
 from benchmarks.processes import helper
 from benchmarks.worker.loading import weight_files
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from benchmarks.models.base import ModelSpec, Size
-    from benchmarks.planning.plan import Plan
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,16 @@
 """The parent's end: start a worker, ask it, see it die, end it. Imports no torch."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os
 import signal
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Sequence
+from typing import Any, cast
 
 from benchmarks.processes.protocol import Job, Loaded, Numerics, RunMarks, WorkerFailed
 from benchmarks.processes.start_methods import context
 from benchmarks.worker.child import Worker, attempt, main
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 LONGEST_S = 2_000_000.0
 """The longest that poll(2) waits, which counts milliseconds in an int: 23 days."""
@@ -81,14 +77,14 @@ class Child(Handle):
         theirs.close()  # so that the pipe ends with the child
 
     @property
-    def pid(self) -> int:  # noqa: D102
+    def pid(self) -> int:
         return self._process.pid or 0
 
     @property
-    def alive(self) -> bool:  # noqa: D102
+    def alive(self) -> bool:
         return self._process.is_alive()
 
-    def ask(self, request: dict[str, Any], timeout_s: float | None) -> dict[str, Any]:  # noqa: D102
+    def ask(self, request: dict[str, Any], timeout_s: float | None) -> dict[str, Any]:
         try:
             self._connection.send_bytes(json.dumps(request).encode())
             if not self._connection.poll(None if timeout_s is None else min(timeout_s, LONGEST_S)):
@@ -109,7 +105,7 @@ class Child(Handle):
         with contextlib.suppress(ValueError):  # it was closed meanwhile
             self._process.kill()
 
-    def close(self, *, at_once: bool = False) -> None:  # noqa: D102
+    def close(self, *, at_once: bool = False) -> None:
         if at_once:
             self._process.kill()
         with contextlib.suppress(OSError):  # it may be gone already
@@ -129,15 +125,15 @@ class InProcess(Handle):
         self._worker: Worker | None = Worker(job)
 
     @property
-    def pid(self) -> int:  # noqa: D102
+    def pid(self) -> int:
         return os.getpid()
 
-    def ask(self, request: dict[str, Any], timeout_s: float | None) -> dict[str, Any]:  # noqa: ARG002, D102
+    def ask(self, request: dict[str, Any], timeout_s: float | None) -> dict[str, Any]:  # noqa: ARG002
         if self._worker is None:
             raise WorkerFailed("Closed", "the worker was closed", died=True)
         return _checked(attempt(self._worker, request))
 
-    def close(self, *, at_once: bool = False) -> None:  # noqa: ARG002, D102
+    def close(self, *, at_once: bool = False) -> None:  # noqa: ARG002
         self._worker = None
 
 

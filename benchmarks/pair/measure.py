@@ -8,6 +8,7 @@ and a pair that an earlier session began goes on from there.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -17,24 +18,19 @@ from benchmarks.machine import device
 from benchmarks.models import MODELS
 from benchmarks.pair import outcome
 from benchmarks.pair.build_record import compose
+from benchmarks.pair.memory_guard import MemoryGuard
 from benchmarks.pair.meters import Meters
 from benchmarks.pair.process import Runner
 from benchmarks.pair.run_log import AT_RESTART, Tally
-from benchmarks.processes.protocol import WorkerFailed, trouble
-from benchmarks.record import DID_NOT_FIT, FAILED, INTERRUPTED, MEASURED, SKIPPED
+from benchmarks.planning.plan import Plan
+from benchmarks.processes.protocol import Loaded, Numerics, WorkerFailed, trouble
+from benchmarks.record import DID_NOT_FIT, FAILED, INTERRUPTED, MEASURED, SKIPPED, Record
+from benchmarks.record.sections import Interruption
 from benchmarks.storage import segments
+from benchmarks.storage.journal import Line, PairLog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pytest_benchmark.fixture import BenchmarkFixture
-
-    from benchmarks.pair.memory_guard import MemoryGuard
-    from benchmarks.planning.plan import Plan
-    from benchmarks.processes.protocol import Loaded, Numerics
-    from benchmarks.record import Record
-    from benchmarks.record.sections import Interruption
-    from benchmarks.storage.journal import Line, PairLog
 
 
 class PairSession:

@@ -5,19 +5,14 @@ On unified memory (Jetson, GB10) an allocation too many raises nothing: the host
 model that cannot fit is not loaded, and a child that takes the machine below a floor is killed.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from benchmarks.formatting import format_gb
 from benchmarks.machine import memory
+from benchmarks.pair.handle import Child
 from benchmarks.power.sampler import Sampler
 from benchmarks.processes.protocol import WorkerFailed
 from benchmarks.record import DID_NOT_FIT
-
-if TYPE_CHECKING:
-    from benchmarks.pair.handle import Child
 
 PERIOD_S = 0.1
 NOT_GUARDED = "no --ram-floor was set"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -10,19 +11,16 @@ from typing import TYPE_CHECKING, Any, cast
 from benchmarks import power
 from benchmarks.machine import health, memory, sysfs
 from benchmarks.machine.health import Snapshot
+from benchmarks.pair.handle import Handle
+from benchmarks.planning.plan import Plan
 from benchmarks.power.analysis import attribution, warnings
-from benchmarks.power.base import PowerTarget, SensorFacts, SensorUnavailable
+from benchmarks.power.analysis.attribution import Marked
+from benchmarks.power.base import PowerSample, PowerTarget, SensorFacts, SensorUnavailable
 from benchmarks.power.sampler import Sampler
+from benchmarks.processes.protocol import Loaded
+from benchmarks.record.sections import Health, Memory, Power, Trace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from benchmarks.pair.handle import Handle
-    from benchmarks.planning.plan import Plan
-    from benchmarks.power.analysis.attribution import Marked
-    from benchmarks.power.base import PowerSample
-    from benchmarks.processes.protocol import Loaded
-    from benchmarks.record.sections import Health, Memory, Power, Trace
     from benchmarks.storage.segments import Segment
 
 IDLE_S = 10.0

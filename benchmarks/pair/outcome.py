@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmarks.formatting import format_number
-from benchmarks.record import MEASURED, SKIPPED
+from benchmarks.processes.protocol import Numerics
+from benchmarks.record import MEASURED, SKIPPED, Record
 from benchmarks.record.headline import tokens_per_sec
 
 if TYPE_CHECKING:
     from benchmarks.pair.measure import PairSession
-    from benchmarks.processes.protocol import Numerics
-    from benchmarks.record import Record
 
 
 def of(session: PairSession) -> str:

@@ -1,21 +1,14 @@
 """A pair's child, from its start to its end: load, warm up, run, replace."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
+from benchmarks.models.base import ModelSpec
 from benchmarks.pair import checkpoint as sources
 from benchmarks.pair import handle
 from benchmarks.pair.memory_guard import MemoryGuard
-from benchmarks.processes.protocol import Job, WorkerFailed
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from benchmarks.models.base import ModelSpec
-    from benchmarks.planning.plan import Plan
-    from benchmarks.processes.protocol import Loaded, Numerics, RunMarks
+from benchmarks.planning.plan import Plan
+from benchmarks.processes.protocol import Job, Loaded, Numerics, RunMarks, WorkerFailed
 
 LOAD_TIMES = 20
 """A load may take so many times --run-timeout: it may have to read from a slow disk."""

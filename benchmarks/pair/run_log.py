@@ -1,17 +1,11 @@
 """What came of the runs so far: the good ones in columns, the failed ones counted by reason."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
-from typing import TYPE_CHECKING
 
-from benchmarks.processes.protocol import WorkerFailed
+from benchmarks.processes.protocol import RunMarks, WorkerFailed
 from benchmarks.record import DID_NOT_FIT, LATENCY_BINS, LATENCY_HIGH_S, LATENCY_LOW_S
-
-if TYPE_CHECKING:
-    from benchmarks.processes.protocol import RunMarks
-    from benchmarks.record.sections import Counts, Failures, Runs, TokenLatency
+from benchmarks.record.sections import Counts, Failures, Runs, TokenLatency
 
 MAX_RESTARTS_IN_A_ROW, MAX_RESTARTS = 3, 25
 """A child that died is replaced so many times without a good run between, and so many times in a pair."""

@@ -1,18 +1,12 @@
 """What the device can do, as far as a session must know it beforehand: its memory's peak, and whether it has fp16."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from benchmarks.machine import bandwidth, nvml
-from benchmarks.machine.roofline import fp16_is_hopeless
+from benchmarks.machine.device import DeviceInfo
+from benchmarks.machine.roofline import Probe, fp16_is_hopeless
 from benchmarks.processes import helper
 from benchmarks.worker.probe import probe
-
-if TYPE_CHECKING:
-    from benchmarks.machine.device import DeviceInfo
-    from benchmarks.machine.roofline import Probe
 
 MINIATURES = "a miniature's weights lie in the cache; --measure-bandwidth measures the memory all the same"
 UNKNOWN = "no vendor's figure is known for {name}; --measure-bandwidth measures it"

@@ -1,26 +1,20 @@
 """What a measuring session does, settled from the command line before anything is measured."""
 
-from __future__ import annotations
-
 import multiprocessing
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pytest
 
 from benchmarks import hub, models, power, workload
 from benchmarks.errors import BenchmarkError
 from benchmarks.machine import device, footprint, memory, sysfs
+from benchmarks.models.base import ModelSpec
 from benchmarks.planning import capability
 from benchmarks.processes import helper
 from benchmarks.worker.devices import check_torch_device
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import pytest
-
-    from benchmarks.models.base import ModelSpec
 
 
 @dataclass(frozen=True)

@@ -1,30 +1,22 @@
 """--plan: what each pair would download, take in memory and in time, and whether it fits. Nothing is loaded."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from benchmarks import hub
 from benchmarks.formatting import align_columns, format_duration, format_size
 from benchmarks.hub import client
+from benchmarks.hub.checkpoint import Listing
 from benchmarks.hub.errors import HubTrouble
 from benchmarks.machine import memory, nvml
-from benchmarks.machine.estimate import Work, estimate, rates
+from benchmarks.machine.estimate import Figures, Positions, Work, estimate, rates
 from benchmarks.machine.footprint import least_bytes
-from benchmarks.machine.roofline import cached_bytes
+from benchmarks.machine.roofline import Probe, cached_bytes
 from benchmarks.models import MODELS
+from benchmarks.planning.plan import Plan
 from benchmarks.processes import helper
 from benchmarks.worker.architecture import survey
 from benchmarks.worker.probe import probe
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from benchmarks.hub.checkpoint import Listing
-    from benchmarks.machine.estimate import Figures, Positions
-    from benchmarks.machine.roofline import Probe
-    from benchmarks.planning.plan import Plan
 
 HEADER = ("pair", "download", "memory", "of available", "a run, at least", "all, at least")
 NOTES = (

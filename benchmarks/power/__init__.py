@@ -3,8 +3,6 @@
 A new sensor is one file with a PowerMonitor in it, and one entry here.
 """
 
-from __future__ import annotations
-
 import difflib
 from dataclasses import dataclass
 

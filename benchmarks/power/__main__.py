@@ -1,12 +1,11 @@
 """`python -m benchmarks.power`: what this machine's sensors are good for. The first command on a new board."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import math
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.machine import device, sysfs
@@ -15,9 +14,6 @@ from benchmarks.power import selftest
 from benchmarks.power.base import PowerTarget
 from benchmarks.processes import helper
 from benchmarks.worker.devices import check_torch_device
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 SECONDS = 5.0
 OF_JETSONS = ("hwmon", "tegrastats", "jtop")

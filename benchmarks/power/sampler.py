@@ -1,15 +1,11 @@
 """A thread that reads a sensor on a fixed schedule. It sleeps between readings and never spins."""
 
-from __future__ import annotations
-
 import threading
 import time
-from typing import TYPE_CHECKING, Generic, TypeVar
+from collections.abc import Callable
+from typing import Generic, TypeVar
 
 from benchmarks.power.base import SensorLost
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 T = TypeVar("T")
 PATIENCE_S = 5.0

@@ -1,23 +1,17 @@
 """What each sensor of this machine is good for: opened, read for some seconds, and judged by what it gave."""
 
-from __future__ import annotations
-
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import Any, TypedDict
 
 from benchmarks.power import AUTO, MONITORS, mismatch, select
 from benchmarks.power.analysis.energy import step_size, update_period_s
 from benchmarks.power.analysis.warnings import nothing_read
-from benchmarks.power.base import PowerTarget, SensorFacts, SensorUnavailable
+from benchmarks.power.base import PowerMonitor, PowerSample, PowerTarget, SensorFacts, SensorUnavailable
 from benchmarks.power.sampler import Sampler
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from benchmarks.power.base import PowerMonitor, PowerSample
 
 
 class Seen(TypedDict):

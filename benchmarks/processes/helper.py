@@ -1,20 +1,16 @@
 """Work that must not leave a trace in the meter, done in a process of its own."""
 
-from __future__ import annotations
-
 import contextlib
 import signal
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
+from multiprocessing.connection import Connection
+from typing import ParamSpec, TypeVar, cast
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.processes.lifetime import die_with_parent
 from benchmarks.processes.start_methods import context
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from multiprocessing.connection import Connection
 
 P = ParamSpec("P")
 T = TypeVar("T")

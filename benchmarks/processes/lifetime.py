@@ -1,7 +1,5 @@
 """How a process of ours ends: with its parent, and before it where memory runs out."""
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import multiprocessing

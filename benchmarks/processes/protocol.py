@@ -1,15 +1,11 @@
 """What parent and child say to each other: JSON over a pipe, never pickles."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict
+from pathlib import Path
+from typing import TypedDict
 
 from benchmarks import redact
-from benchmarks.machine.roofline import Traffic  # noqa: TC001 - `fits` reads the annotations
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from benchmarks.machine.roofline import Traffic  # `fits` reads the annotations
 
 
 @dataclass(frozen=True)

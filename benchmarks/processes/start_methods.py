@@ -1,18 +1,13 @@
 """How a child of the meter starts: the one place that knows the start methods. Imports no torch."""
 
-from __future__ import annotations
-
 import atexit
 import multiprocessing
 import os
 import shutil
 import time
 from multiprocessing import util
+from multiprocessing.context import ForkServerContext, SpawnContext
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from multiprocessing.context import ForkServerContext, SpawnContext
 
 ROOT = Path(__file__).parents[2]
 PRELOAD = ["benchmarks.worker.preload"]

@@ -18,15 +18,11 @@ Schema history (readers refuse a newer one, and read every older one):
 2. Adds `power.idle_s`, and the memory as a power sensor saw it: `memory.sensor_ram_*`.
 """
 
-from __future__ import annotations
-
 import math
-from typing import TYPE_CHECKING, Any, TypedDict
+from collections.abc import Iterator
+from typing import Any, TypedDict
 
-from benchmarks.record import sections  # noqa: TC001 - benchmarks.shape looks up what the annotations name
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from benchmarks.record import sections  # benchmarks.shape looks up what the annotations name
 
 SCHEMA = 2
 

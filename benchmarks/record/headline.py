@@ -1,13 +1,7 @@
 """The headline figures of a pair, from the columns of its runs. Both sides use these formulas."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from benchmarks.record import ENERGY_COVERAGE, ENERGY_RUNS
-
-if TYPE_CHECKING:
-    from benchmarks.record.sections import Runs
+from benchmarks.record.sections import Runs
 
 
 def tokens_per_sec(runs: Runs) -> float:

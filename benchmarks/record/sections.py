@@ -1,7 +1,5 @@
 """The sections of a Record, field by field; `record` states the rules that hold in all of them."""
 
-from __future__ import annotations
-
 from typing import TypedDict
 
 

@@ -1,7 +1,5 @@
 """Whether data from a file is of the type that the code declares: TypedDicts and dataclasses, checked at run time."""
 
-from __future__ import annotations
-
 import math
 import types
 import typing

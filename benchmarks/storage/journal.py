@@ -14,25 +14,21 @@ Lines are appended between runs and fsynced, so that a power cut costs the run i
 nothing in a journal is ever executed or unpickled.
 """
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import json
 import os
 import secrets
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import IO, TYPE_CHECKING, Any
+from pathlib import Path
+from typing import IO, Any
 
 from benchmarks import redact
 from benchmarks.errors import BenchmarkError
 from benchmarks.storage import locks
 from benchmarks.storage.saves import slug
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from pathlib import Path
 
 VERSION = 1
 FOLDER = ".journal"

@@ -1,7 +1,5 @@
 """Locks between sessions of this suite: on a file or folder, and gone with the process that holds them."""
 
-from __future__ import annotations
-
 try:
     import fcntl
 except ImportError:  # no locks where there is no fcntl, as on Windows

@@ -1,19 +1,14 @@
 """Which journal a session writes: a new one, or with --resume that of the session it goes on with."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchmarks.machine import device
 from benchmarks.machine.versions import versions
 from benchmarks.models import MODELS, miniature
+from benchmarks.planning.plan import Plan
 from benchmarks.storage import journal, resume, segments
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from benchmarks.planning.plan import Plan
 
 
 def open_journal(

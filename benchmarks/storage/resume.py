@@ -1,22 +1,18 @@
 """Journals that a session left unfinished: which there are, what is in them, and how to go on with one."""
 
-from __future__ import annotations
-
 import contextlib
 import re
 import shlex
 import stat
-from typing import IO, TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import IO
 
 from benchmarks import redact
 from benchmarks.errors import BenchmarkError
 from benchmarks.storage import locks
 from benchmarks.storage.journal import Contents, Damaged, Journal, Line, read, unwritable
 from benchmarks.storage.saves import slug
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from pathlib import Path
 
 
 def journals(folder: Path, *, held: bool = False) -> list[Path]:

@@ -1,25 +1,20 @@
 """pytest-benchmark's file storage, but whole or not at all, and it remembers where the save went."""
 
-from __future__ import annotations
-
 import os
 import re
 import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pytest
 from pytest_benchmark.storage.file import FileStorage
 from pytest_benchmark.utils import safe_dumps
 
 from benchmarks.elsewhere import Backed
 from benchmarks.errors import BenchmarkError
 from benchmarks.storage import locks
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import pytest
 
 LONGEST_NAME = 100
 RESULTS = "results"

@@ -8,23 +8,19 @@ window reaches from one segment into the next; what the interruption took does n
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from benchmarks.machine.health import Snapshot
 from benchmarks.machine.memory import MemorySample
 from benchmarks.power.analysis.energy import GAP_PERIODS
 from benchmarks.power.base import PowerSample, SensorFacts
-from benchmarks.processes.protocol import Loaded, Numerics, RunMarks  # noqa: TC001 - `fits` reads the annotations
+from benchmarks.processes.protocol import Loaded, Numerics, RunMarks  # `fits` reads the annotations
 from benchmarks.record import STATUSES, Record, brought_up, faults
+from benchmarks.record.sections import Interruption
 from benchmarks.record.typecheck import fits
-from benchmarks.storage.journal import Damaged
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from benchmarks.record.sections import Interruption
-    from benchmarks.storage.journal import Contents, Line
+from benchmarks.storage.journal import Contents, Damaged, Line
 
 GAP_NS = 60_000_000_000
 Window = tuple[int, int]

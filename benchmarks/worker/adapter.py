@@ -1,13 +1,9 @@
 """The LoRA adapter that some checkpoints bring for their vision path: attached through peft where it is installed."""
 
-from __future__ import annotations
-
 import importlib.util
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
+from typing import Any
 
 MADE = "these weights were made here"
 NONE_PUBLISHED = "the checkpoint has none"
@@ -67,7 +63,7 @@ def _places(model: Any, name: str) -> set[str]:
 
 def _held(folder: Path) -> set[str]:
     """Return the weights that the files of an adapter hold."""
-    from safetensors import safe_open  # noqa: PLC0415
+    from safetensors import safe_open
 
     found: set[str] = set()
     for file in folder.glob("*.safetensors"):

@@ -1,19 +1,14 @@
 """A model's figures at full size, from its architecture alone: it is built on the meta device, without weights."""
 
-from __future__ import annotations
-
 import io
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
+from benchmarks.machine.estimate import Figures, Positions
 from benchmarks.models import MODELS, PRECISIONS
+from benchmarks.models.base import Blueprint, ModelSpec
 from benchmarks.worker.libraries import quieten
 from benchmarks.worker.traffic import PREFILL_ONLY, modules, read_whole, traffic
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from benchmarks.machine.estimate import Figures, Positions
-    from benchmarks.models.base import Blueprint, ModelSpec
 
 UNSEEING = frozenset({"audio_tower", "audio_embed", "embed_audio", "region"})
 """Modules of, or below, PREFILL_ONLY that no photograph goes through."""
@@ -23,7 +18,7 @@ CONVOLUTION_STRIDE = 16
 
 def figures(spec: ModelSpec, precision: str) -> Figures:
     """Return the figures of a published model in `precision`. Nothing is loaded."""
-    import torch  # noqa: PLC0415
+    import torch
 
     plan = spec.blueprint(spec, "full")
     with torch.device("meta"):
@@ -49,7 +44,7 @@ def positions(spec: ModelSpec, image: bytes, prompt: str) -> Positions:
         image: an encoded photograph, as `workload.encode` makes it.
         prompt: the text beside it.
     """
-    from benchmarks.worker.generation import image_token_id  # noqa: PLC0415
+    from benchmarks.worker.generation import image_token_id
 
     plan = spec.blueprint(spec, "full")
     inputs = request(plan, image, prompt)
@@ -73,7 +68,7 @@ def survey(pairs: Sequence[tuple[str, str]], image: bytes, prompt: str) -> dict[
 
 def request(plan: Blueprint, image: bytes, prompt: str) -> Any:
     """Return what the processor of `plan` makes of one photograph and prompt: the tensors that a model takes."""
-    from PIL import Image  # noqa: PLC0415
+    from PIL import Image
 
     photograph = Image.open(io.BytesIO(image), formats=("JPEG",)).convert("RGB")
     parts = [{"type": "image", "image": photograph}, {"type": "text", "text": prompt}]

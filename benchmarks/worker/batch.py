@@ -50,7 +50,7 @@ def left_bytes(device: torch.device) -> int | None:
 
     Where a GPU shares the CPU's memory, CUDA calls taken what the page cache would give back: the kernel is asked.
     """
-    import torch  # noqa: PLC0415
+    import torch
 
     if device.type != "cuda" or getattr(torch.cuda.get_device_properties(device), "is_integrated", False):
         return memory.available_bytes()

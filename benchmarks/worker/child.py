@@ -4,24 +4,18 @@ It answers everything, errors too, so that the parent never waits for a child th
 a child that dies closes its pipe, which the parent sees at once.
 """
 
-from __future__ import annotations
-
 import json
 import multiprocessing
 import os
 import signal
-from typing import TYPE_CHECKING, Any
+from multiprocessing.connection import Connection
+from typing import Any
 
 from benchmarks.machine.versions import versions
 from benchmarks.processes.lifetime import die_with_parent, offer_to_the_oom_killer
-from benchmarks.processes.protocol import trouble
+from benchmarks.processes.protocol import Job, Loaded, trouble
 from benchmarks.worker.devices import device_identity
 from benchmarks.worker.libraries import quieten
-
-if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
-
-    from benchmarks.processes.protocol import Job, Loaded
 
 
 class Worker:
@@ -42,11 +36,11 @@ class Worker:
 
     def _load(self) -> Loaded:
         quieten(offline=multiprocessing.parent_process() is not None)
-        from benchmarks.models import MODELS  # noqa: PLC0415
-        from benchmarks.worker import loading  # noqa: PLC0415
+        from benchmarks.models import MODELS
+        from benchmarks.worker import loading
 
         loaded = loading.load(self._job)
-        from benchmarks.worker.generation import Generator  # noqa: PLC0415
+        from benchmarks.worker.generation import Generator
 
         self._generator = Generator(loaded, self._job.images, self._job.prompts, self._job.new_tokens)
         self._generator.hook_vision(MODELS[self._job.model].vision_end)
@@ -57,11 +51,11 @@ class Worker:
 
 def describe(loaded: Any, job: Job) -> Loaded:
     """Return what the Record says about a loaded model."""
-    import torch  # noqa: PLC0415
+    import torch
 
-    from benchmarks.worker.generation import mark_method  # noqa: PLC0415
-    from benchmarks.worker.probe import cache_bytes  # noqa: PLC0415
-    from benchmarks.worker.traffic import traffic  # noqa: PLC0415
+    from benchmarks.worker.generation import mark_method
+    from benchmarks.worker.probe import cache_bytes
+    from benchmarks.worker.traffic import traffic
 
     name, uuid = device_identity(loaded.device)
     return {

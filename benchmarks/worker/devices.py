@@ -1,7 +1,5 @@
 """What torch computes on."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from benchmarks.errors import BenchmarkError
@@ -9,7 +7,7 @@ from benchmarks.errors import BenchmarkError
 
 def device_identity(device: Any) -> tuple[str | None, str | None]:
     """Return (name, UUID) of a CUDA device, (None, None) for others."""
-    import torch  # noqa: PLC0415
+    import torch
 
     if device.type != "cuda":
         return None, None
@@ -23,7 +21,7 @@ def check_torch_device(name: str) -> tuple[str | None, str | None]:
     Raises:
         BenchmarkError: this environment's torch cannot compute on `name`.
     """
-    import torch  # noqa: PLC0415
+    import torch
 
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise BenchmarkError(

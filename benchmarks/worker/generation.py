@@ -6,26 +6,20 @@ Each mark is taken after the device is synchronised, in ns of CLOCK_MONOTONIC, t
 parent's samples bear too.
 """
 
-from __future__ import annotations
-
 import io
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from PIL import Image
 from transformers import LogitsProcessor, LogitsProcessorList
 from transformers.generation.streamers import BaseStreamer
 
+from benchmarks.processes.protocol import Numerics, RunMarks
 from benchmarks.worker import batch as batches
 from benchmarks.worker import numerics
 from benchmarks.worker.loading import LoadedModel, synchronise
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from benchmarks.processes.protocol import Numerics, RunMarks
-
 
 # SmolVLM2's published config says use_cache false, Gemma 3n's generation config samples.
 GREEDY: dict[str, Any] = {"do_sample": False, "num_beams": 1, "use_cache": True}
@@ -41,12 +35,12 @@ class TokenStreamer(BaseStreamer):  # type: ignore[misc]
         self.stamps: list[int] = []
         self._prompt_passed = False
 
-    def put(self, value: object) -> None:  # noqa: ARG002, D102
+    def put(self, value: object) -> None:  # noqa: ARG002
         if self._prompt_passed:
             self.stamps.append(time.monotonic_ns())
         self._prompt_passed = True
 
-    def end(self) -> None:  # noqa: D102
+    def end(self) -> None:
         pass
 
 
@@ -61,7 +55,7 @@ class TokenProcessor(LogitsProcessor):  # type: ignore[misc]
         self.stamps: list[int] = []
         self._device = device
 
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:  # noqa: ARG002, D102
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
         synchronise(self._device)
         self.stamps.append(time.monotonic_ns())
         return scores
@@ -73,7 +67,7 @@ class FiniteLogits(LogitsProcessor):  # type: ignore[misc]
     def __init__(self) -> None:
         self.finite = True
 
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:  # noqa: ARG002, D102
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
         self.finite = self.finite and bool(torch.isfinite(scores).all())
         return scores
 

@@ -1,7 +1,5 @@
 """How the libraries behave in a process of ours: silent, and offline."""
 
-from __future__ import annotations
-
 import os
 import sys
 
@@ -16,7 +14,7 @@ def quieten(*, offline: bool) -> None:
     settings["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     os.environ.update(settings | ({"HF_HUB_OFFLINE": "1"} if offline else {}))
     if "transformers" in sys.modules:  # imported before this process was forked
-        from transformers.utils import logging  # noqa: PLC0415
+        from transformers.utils import logging
 
         logging.set_verbosity_error()
         logging.disable_progress_bar()

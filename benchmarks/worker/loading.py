@@ -8,17 +8,15 @@ import json
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.models import MODELS, PRECISIONS
+from benchmarks.processes.protocol import Job
 from benchmarks.worker import adapter, pagecache, weights
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import torch
-
-    from benchmarks.processes.protocol import Job
 
 
 @dataclass
@@ -50,8 +48,8 @@ def load(job: Job) -> LoadedModel:
     """
     imported_before = "transformers" in sys.modules  # by the forkserver, or by an earlier load
     began = time.monotonic()
-    import torch  # noqa: PLC0415
-    from transformers import AutoProcessor  # noqa: PLC0415
+    import torch
+    from transformers import AutoProcessor
 
     import_own()
     import_classes(job)
@@ -105,7 +103,7 @@ def import_own() -> None:
 
 def import_classes(job: Job) -> None:
     """Import the modules of a checkpoint's classes, which the Auto classes would do while the load is timed."""
-    import transformers  # noqa: PLC0415
+    import transformers
 
     config = transformers.AutoConfig.from_pretrained(job.source, trust_remote_code=job.trust_remote_code)
     known = transformers.AutoModelForMultimodalLM._model_mapping  # noqa: SLF001 - looking a class up imports it
@@ -130,7 +128,7 @@ def weight_files(source: Path) -> list[Path]:
 
 def synchronise(device: torch.device) -> None:
     """Wait until the device has done all that it was given."""
-    import torch  # noqa: PLC0415
+    import torch
 
     if device.type == "cuda":
         torch.cuda.synchronize(device)
@@ -140,7 +138,7 @@ def synchronise(device: torch.device) -> None:
 
 def _open_context(device: torch.device) -> float | None:
     """Create the CUDA context and return the seconds that it took; None where there is none."""
-    import torch  # noqa: PLC0415
+    import torch
 
     if device.type != "cuda":
         return None

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import Self
+
+from benchmarks.processes.protocol import Numerics
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import torch
-    from typing_extensions import Self
-
-    from benchmarks.processes.protocol import Numerics
 
 
 class Watch:
@@ -68,7 +68,7 @@ def kind_of(tensor: torch.Tensor) -> str | None:
 
 def tensors(output: object) -> Iterator[torch.Tensor]:
     """Yield the tensors in a module's output."""
-    import torch  # noqa: PLC0415
+    import torch
 
     if isinstance(output, torch.Tensor):
         yield output

@@ -1,15 +1,10 @@
 """The page cache's share in a load time: dropped first, and what remains is said."""
 
-from __future__ import annotations
-
 import ctypes
 import mmap
 import os
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
+from collections.abc import Iterable
+from pathlib import Path
 
 _PROT_READ, _MAP_SHARED = 1, 1
 _MAP_FAILED = ctypes.c_void_p(-1).value

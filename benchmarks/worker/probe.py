@@ -8,23 +8,21 @@ in fp16 than in bf16.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.machine.cpu import last_level_cache_bytes
 from benchmarks.machine.memory import available_bytes
+from benchmarks.machine.roofline import Copy, Probe
 from benchmarks.models import PRECISIONS
 from benchmarks.processes.protocol import trouble
 from benchmarks.record import CACHE_FACTOR
 from benchmarks.worker.loading import synchronise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import torch
-
-    from benchmarks.machine.roofline import Copy, Probe
 
 SIZE_BYTES = 512 * 2**20
 SHARE_OF_MEMORY = 8
@@ -42,7 +40,7 @@ BUDGET_S = 0.5
 
 def probe(torch_device: str) -> Probe:
     """Return what `torch_device` can do, "cpu", "mps" or "cuda:0"."""
-    import torch  # noqa: PLC0415
+    import torch
 
     device = torch.device(torch_device)
     cache, threads = cache_bytes(device), torch.get_num_threads() if device.type == "cpu" else None
@@ -67,7 +65,7 @@ def probe(torch_device: str) -> Probe:
 
 def rates(device: torch.device, measure: Callable[[torch.device, torch.dtype], float]) -> tuple[dict[str, float], str]:
     """Return ({precision: rate}, why some are missing): a device may lack a dtype, or the memory."""
-    import torch  # noqa: PLC0415
+    import torch
 
     found: dict[str, float] = {}
     missing = []
@@ -121,7 +119,7 @@ def gemm_rate(device: torch.device, dtype: torch.dtype) -> float:
     The side doubles from SMALLEST until PATIENCE_S were spent on one size, so that a slow device is
     asked for little: at worst for some 8 * PATIENCE_S.
     """
-    import torch  # noqa: PLC0415
+    import torch
 
     side, best = SMALLEST, 0.0
     while True:
@@ -140,7 +138,7 @@ def gemv_rate(device: torch.device, dtype: torch.dtype) -> float:
     Raises:
         RuntimeError: the device's memory cannot hold a matrix that its cache could not.
     """
-    import torch  # noqa: PLC0415
+    import torch
 
     size, least = copy_size(SIZE_BYTES // 2, cache_bytes(device), room_bytes(device))
     if size < least:
@@ -167,7 +165,7 @@ def timed(device: torch.device, work: Callable[[], object], repeats: int, budget
 
 def cache_bytes(device: torch.device) -> int | None:
     """Return the last-level cache of `device`, bytes: a GPU's L2, else the CPU's; None where nothing says."""
-    import torch  # noqa: PLC0415
+    import torch
 
     if device.type != "cuda":
         return last_level_cache_bytes()
@@ -180,7 +178,7 @@ def room_bytes(device: torch.device) -> int | None:
 
     Of a GPU that shares the CPU's memory, what the machine has left bounds it too.
     """
-    import torch  # noqa: PLC0415
+    import torch
 
     available = available_bytes()
     if device.type == "cuda":
@@ -191,7 +189,7 @@ def room_bytes(device: torch.device) -> int | None:
 
 def _seconds(device: torch.device, work: Callable[[], object]) -> float:
     """Return the seconds that `work` takes on the device, until it is done."""
-    import torch  # noqa: PLC0415
+    import torch
 
     synchronise(device)
     if device.type == "cuda":
@@ -209,7 +207,7 @@ def _seconds(device: torch.device, work: Callable[[], object]) -> float:
 
 
 def _buffer(device: torch.device, size: int) -> Any:
-    import torch  # noqa: PLC0415
+    import torch
 
     return torch.full((size,), FILLING, dtype=torch.uint8, device=device)
 

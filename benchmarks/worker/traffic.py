@@ -5,14 +5,10 @@ that are looked up count by the row, all else is read whole. That this is what a
 is held by a test that records the operands of one.
 """
 
-from __future__ import annotations
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from benchmarks.machine.roofline import Traffic
+from benchmarks.machine.roofline import Traffic
 
 PREFILL_ONLY = frozenset(
     {
@@ -87,7 +83,7 @@ def _in_step(model: Any) -> Iterator[tuple[str, Any, Any]]:
 
 
 def _is_table(name: str, module: Any) -> bool:
-    import torch  # noqa: PLC0415
+    import torch
 
     return isinstance(module, torch.nn.Embedding) or name.rpartition(".")[2] in LOOKED_UP
 

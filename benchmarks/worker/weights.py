@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.machine import memory
+from benchmarks.processes.protocol import Job
 
 if TYPE_CHECKING:
     import torch
-
-    from benchmarks.processes.protocol import Job
 
 MAPPED = "mapped from the files"
 STRAIGHT = "from the files straight to the device"
@@ -33,7 +32,7 @@ def loaded(job: Job, device: torch.device, dtype: torch.dtype) -> tuple[Any, str
     Raises:
         IncompleteCheckpoint: the files lack weights, which transformers would make up without a word.
     """
-    from transformers import AutoModelForMultimodalLM  # noqa: PLC0415
+    from transformers import AutoModelForMultimodalLM
 
     options: dict[str, Any] = {"dtype": dtype, "trust_remote_code": job.trust_remote_code}
     how = MAPPED if device.type == "cpu" else THROUGH_CPU
@@ -64,8 +63,8 @@ def made(job: Job, device: torch.device, dtype: torch.dtype) -> Any:
     They are transformers' own initial weights, so that no output overflows. The model is laid out on
     the meta device first, because a tied head would otherwise be made before it is tied: 1.2 GB of Phi's.
     """
-    import torch  # noqa: PLC0415
-    from transformers import AutoConfig, AutoModelForMultimodalLM, GenerationConfig  # noqa: PLC0415
+    import torch
+    from transformers import AutoConfig, AutoModelForMultimodalLM, GenerationConfig
 
     config = AutoConfig.from_pretrained(job.source, trust_remote_code=False)
     with torch.device("meta"):
@@ -85,7 +84,7 @@ def materialise(model: Any, device: torch.device) -> None:
     Raises:
         RuntimeError: a weight was left without a value.
     """
-    import torch  # noqa: PLC0415
+    import torch
 
     made: dict[int, Any] = {}
     for module in model.modules():
@@ -115,7 +114,7 @@ def lift_denormals(model: Any) -> None:
     Some processors are far slower on denormals. In fp16 they begin at 6.1e-5, and 0.24% of weights
     of standard deviation 0.02 are below: so may be those of a checkpoint that was trained in bf16.
     """
-    import torch  # noqa: PLC0415
+    import torch
 
     for weight in model.parameters():
         least = torch.finfo(weight.dtype).smallest_normal
@@ -134,7 +133,7 @@ class Peak:
     """The highest memory of this process from now on, in RAM and on the device."""
 
     def __init__(self, device: torch.device) -> None:
-        import torch  # noqa: PLC0415
+        import torch
 
         self._device = device
         with contextlib.suppress(OSError):  # then the peak is that since the process began
@@ -148,6 +147,6 @@ class Peak:
 
     def vram(self) -> int | None:
         """Return the allocator's peak on the device, bytes; None off CUDA."""
-        import torch  # noqa: PLC0415
+        import torch
 
         return torch.cuda.max_memory_allocated(self._device) if self._device.type == "cuda" else None

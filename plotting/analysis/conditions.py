@@ -1,8 +1,6 @@
 """Sentences about a table that figures, summary and page share: conditions, power, what is missing."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -10,9 +8,6 @@ from benchmarks.record import MEASURED
 from plotting.table.build import NEVER, differences
 from plotting.table.row import STATISTICAL_ONLY
 from plotting.table.status import of_power
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 WORDS = 12
 """So many words of a reason stand in a figure."""

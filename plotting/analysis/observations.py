@@ -1,20 +1,16 @@
 """Observations drawn from the table by stated rules. Pure."""
 
-from __future__ import annotations
-
 import math
+from collections.abc import Callable, Iterator
 from statistics import linear_regression, median
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from plotting.analysis.ranking import eligible
 from plotting.metrics.registry import METRICS
 from plotting.table import whiskers
 from plotting.table.work_groups import sections
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    import pandas as pd
 
 EQUAL = 0.05
 """Two precisions whose ratio is so close to 1 for every pair are called nearly equal."""

@@ -4,18 +4,15 @@ A row takes part in a ranking where its logits are finite and its figures can be
 energy where its sensor covers what computed.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from benchmarks.record import MEASURED
 from plotting.metrics.registry import METRICS, shown
 from plotting.table import status, whiskers
 from plotting.table.work_groups import Section, sections
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 CATEGORIES = (
     "tokens_per_sec",

@@ -4,11 +4,9 @@ Nothing is compared across unlike work: where two sides differ in weights, workl
 model or what the power sensor covers, the ratio is left out and the difference is said.
 """
 
-from __future__ import annotations
-
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -18,9 +16,6 @@ from plotting.comparison.sides import SERIES
 from plotting.comparison.statistics import APART, NOT_COMPARABLE, Difference, Side
 from plotting.metrics.bootstrap import LEAST_RUNS, UNKNOWN
 from plotting.metrics.registry import METRICS, SAMPLED
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 COMPARED = (
     "tokens_per_sec",

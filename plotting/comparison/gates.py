@@ -6,21 +6,15 @@ be judged: a pair that lost its value or is not comparable, or no pair at all th
 A pair that only the later side has is not compared, nor one without a value on either.
 """
 
-from __future__ import annotations
-
 import difflib
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from plotting.analysis.conditions import brief
+from plotting.comparison.compare import Line
 from plotting.comparison.statistics import NOT_COMPARABLE, WORSE
 from plotting.metrics.registry import METRICS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from plotting.comparison.compare import Line
 
 FORM = re.compile(r"\s*(?P<metric>\w+)\s*(?P<sign><|>)\s*(?P<percent>[+-]?\d+(\.\d*)?|[+-]?\.\d+)\s*(?P<unit>%?)\s*")
 COUNTED = "runs"

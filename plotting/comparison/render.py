@@ -4,26 +4,20 @@ The table fits the terminal: sides stand beside each other as far as there is ro
 each time with the baseline. What would be said in many cells stands once below, under a number.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import json
 import shutil
 import textwrap
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING
 
+from plotting.comparison.compare import Line
 from plotting.comparison.statistics import APART, SINGLE
 from plotting.metrics.registry import METRICS
 from plotting.text import aligned, escape, harmless
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from plotting.comparison.compare import Line
 
 NOTES = {
     SINGLE: "its interval is of the runs of one session a side, and does not know how far sessions lie apart; "

@@ -3,9 +3,8 @@
 A row is one pair of one save, as `frame` makes it.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -13,9 +12,6 @@ from benchmarks.record import MEASURED
 from plotting.metrics.registry import METRICS
 from plotting.table import series
 from plotting.table.series import CONDITIONS, PAIR
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 SAME_WORK = {
     "weights": "weights",

@@ -6,19 +6,14 @@ the units: with several on a side (three a side are what it takes to find 5%), o
 the same series. Where nothing is known, the interval is of the runs alone, and says "single session".
 """
 
-from __future__ import annotations
-
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import ndtr, ndtri, stdtr, stdtridf
 
 from plotting.metrics.bootstrap import LEVEL, UNKNOWN, Bounds, t_quantile
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 BETTER, WORSE, WITHIN_NOISE, NOT_COMPARABLE = "better", "worse", "within noise", "not comparable"
 LEAST_CHANGE = 0.02
@@ -122,7 +117,7 @@ def ranks(before: Side, after: Side) -> tuple[float, float]:
         return UNKNOWN
     if len({*old, *new}) == 1:
         return 1.0, 0.0
-    from scipy.stats import mannwhitneyu  # noqa: PLC0415 - half a second that only a comparison takes
+    from scipy.stats import mannwhitneyu  # half a second that only a comparison takes
 
     found = mannwhitneyu(new, old)
     return float(found.pvalue), 2 * float(found.statistic) / (len(old) * len(new)) - 1
@@ -130,7 +125,7 @@ def ranks(before: Side, after: Side) -> tuple[float, float]:
 
 def adjusted(p: Sequence[float]) -> list[float]:
     """Return p-values corrected for their number, by Benjamini and Hochberg; NaN stays NaN, and is not counted."""
-    from scipy.stats import false_discovery_control  # noqa: PLC0415 - as above
+    from scipy.stats import false_discovery_control  # as above
 
     known = [value for value in p if not math.isnan(value)]
     corrected = iter(false_discovery_control(known) if known else [])

@@ -3,24 +3,19 @@
 `rows` makes the two tables, `action` the arrays of github-action-benchmark.
 """
 
-from __future__ import annotations
-
 import json
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from plotting import files
 from plotting.export import action, rows
+from plotting.load import Saves
 from plotting.text import harmless
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
-
-    import pandas as pd
-
-    from plotting.load import Saves
 
 
 class Impossible(Exception):

@@ -5,18 +5,14 @@ name, unit and value of each entry, and tells charts apart by the name alone. It
 that what was not measured must not stand in the array.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import pandas as pd
 
 from benchmarks.record import MEASURED
 from plotting.analysis.ranking import eligible
 from plotting.metrics.registry import METRICS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 TOOLS = {"customBiggerIsBetter": True, "customSmallerIsBetter": False}
 """Tool of the action -> whether it takes the metrics of which more is better."""

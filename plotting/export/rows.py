@@ -1,7 +1,5 @@
 """The tables that are exported: one row a pair, and one row a run. Typed, with null for what was not measured."""
 
-from __future__ import annotations
-
 import math
 from typing import Any, get_type_hints
 

@@ -3,21 +3,16 @@
 A new figure is one entry, and one short function where none of these serves.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+
+from matplotlib.figure import Figure
 
 from plotting.figures.bars import metric_bars, ram_bars
 from plotting.figures.combined import combined
 from plotting.figures.heat import device_map
 from plotting.figures.panels import PANELS, precision_panels
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)

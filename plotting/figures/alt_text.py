@@ -1,9 +1,9 @@
 """What a figure shows, in words, for those who do not see it."""
 
-from __future__ import annotations
-
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+
+import pandas as pd
 
 from benchmarks.record import MEASURED
 from plotting.analysis import conditions
@@ -11,11 +11,6 @@ from plotting.analysis.ranking import leaders, ranked_apart
 from plotting.metrics.registry import METRICS, shown
 from plotting.table import status
 from plotting.table.work_groups import Section, sections
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import pandas as pd
 
 
 def describe(table: pd.DataFrame, title: str, names: Sequence[str]) -> str:

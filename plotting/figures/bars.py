@@ -1,29 +1,22 @@
 """Figures 12 to 16: a group of bars for each model, a bar for each device and precision."""
 
-from __future__ import annotations
-
 import math
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from benchmarks.record import MEASURED
 from plotting.figures import layout, strips, style
 from plotting.figures.layout import Bar, Look, Part, Row
+from plotting.figures.strips import Strip
+from plotting.figures.theme import Theme
 from plotting.metrics.registry import METRICS
 from plotting.table.work_groups import sections
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    import pandas as pd
-    from matplotlib.artist import Artist
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from plotting.figures.strips import Strip
-    from plotting.figures.theme import Theme
 
 GROUP = 0.86
 """Width of a model's group; groups are 1 apart."""

@@ -1,21 +1,15 @@
 """Every device and precision in one view: a panel for each model, on a scale of its own."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from plotting.figures import layout, strips, style
 from plotting.figures.layout import Look
+from plotting.figures.strips import Strip
+from plotting.figures.theme import Theme
 from plotting.metrics.registry import METRICS
 from plotting.table.work_groups import sections
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from plotting.figures.strips import Strip
-    from plotting.figures.theme import Theme
 
 COLUMNS, MANY, MOST_COLUMNS = 3, 9, 4
 """Panels a line; more than MANY models stand closer."""

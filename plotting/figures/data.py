@@ -1,9 +1,8 @@
 """The numbers of a figure, as CSV."""
 
-from __future__ import annotations
-
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -11,9 +10,6 @@ from benchmarks.record import MEASURED
 from plotting.table import status, whiskers
 from plotting.table.work_groups import Section, sections
 from plotting.text import csv
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 FOLDER = "figures-data"
 """A folder of its own: a script that takes `*.csv` beside the figures finds there what it always found."""

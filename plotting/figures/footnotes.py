@@ -1,9 +1,10 @@
 """Footnotes of figures: conditions and what is missing, in a dozen words each; page and CSV hold the rest."""
 
-from __future__ import annotations
-
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import pandas as pd
 
 from benchmarks.record import MEASURED
 from plotting.analysis import conditions
@@ -13,11 +14,6 @@ from plotting.metrics.registry import METRICS, SAMPLED
 from plotting.table import status, whiskers
 from plotting.table.build import NEVER
 from plotting.table.work_groups import EXPLAINED, sections
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    import pandas as pd
 
 Row = dict[Any, Any]
 COLUMNS = ["device", "model", "precision", "status", "attempted", "failed_runs", *status.DOUBTFUL]

@@ -1,27 +1,20 @@
 """The heat maps: devices and precisions by models, a map for each kind of work."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib as mpl
+import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize, to_hex
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from plotting.figures import footnotes, style
-from plotting.figures.theme import ink_on
+from plotting.figures.theme import Theme, ink_on
 from plotting.metrics.registry import METRICS, shown
 from plotting.table import status
-from plotting.table.work_groups import sections
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from plotting.figures.theme import Theme
-    from plotting.table.work_groups import Section
+from plotting.table.work_groups import Section, sections
 
 WIDE, NARROW = 1.25, 0.8
 """Inches of a column's width, for up to MANY columns and for more."""

@@ -1,28 +1,21 @@
 """What bar figures share: rows of the table as bars, their paint, and scales with room for the words at their ends."""
 
-from __future__ import annotations
-
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from plotting.figures import footnotes, style
-from plotting.figures.theme import contrast, mixed, palette
+from plotting.figures.theme import Theme, contrast, mixed, palette
 from plotting.metrics.registry import shown
 from plotting.table import status, whiskers
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    import pandas as pd
-    from matplotlib.artist import Artist
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from plotting.figures.theme import Theme
 
 Row = dict[Any, Any]
 LONGEST_WORDS = 0.55

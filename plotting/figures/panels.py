@@ -1,29 +1,21 @@
 """The comparison of precisions: four panels, a row for each model and device, a mark for each precision."""
 
-from __future__ import annotations
+from collections.abc import Sequence
+from typing import Any
 
-from typing import TYPE_CHECKING, Any
-
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from plotting.figures import footnotes, style
 from plotting.figures.layout import Look, Row
-from plotting.figures.theme import LIGHT, palette
+from plotting.figures.theme import LIGHT, Theme, palette
 from plotting.metrics.registry import METRICS
 from plotting.table import status, whiskers
-from plotting.table.work_groups import sections
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from plotting.figures.theme import Theme
-    from plotting.table.work_groups import Section
+from plotting.table.work_groups import Section, sections
 
 PANELS = ("tokens_per_sec", "avg_ram_gb", "tps_per_watt", "joules_per_token")
 LANES = 0.56

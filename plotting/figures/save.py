@@ -1,15 +1,11 @@
 """A figure as bytes: the same figure gives the same bytes in every format, and says what it shows."""
 
-from __future__ import annotations
-
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from xml.sax.saxutils import escape
 
 import matplotlib as mpl
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from matplotlib.figure import Figure
 
 
 def rendered(figure: Figure, form: str, title: str, alt: str, dpi: int) -> bytes:

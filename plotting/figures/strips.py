@@ -1,14 +1,9 @@
 """Rows of axes: the models of a section, as many in each row as it has room for."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from plotting.table.work_groups import Section
+from plotting.table.work_groups import Section
 
 
 @dataclass(frozen=True)

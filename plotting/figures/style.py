@@ -1,31 +1,24 @@
 """One style for all figures: canvas, title, footnote, legend, fills of precisions, words in place of figures."""
 
-from __future__ import annotations
-
 import math
 import re
 import textwrap
+from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.text import Text
 
 from plotting.analysis import conditions
 from plotting.figures import footnotes
-from plotting.figures.theme import LIGHT, palette
+from plotting.figures.theme import LIGHT, Theme, palette
 from plotting.metrics.registry import METRICS
 from plotting.table import status
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.text import Text
-
-    from plotting.figures.theme import Theme
 
 TINTS = (0.0, 0.6, 1.0, 0.3, 0.8)
 """How far each precision's fill is mixed with the page: full, pale, open, and two between for a fourth and fifth."""

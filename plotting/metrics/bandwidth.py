@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from benchmarks.record import CACHE_FACTOR
+from plotting.metrics.bootstrap import Array
 from plotting.metrics.intervals import Sampled, Totals
 from plotting.metrics.runs import Record, Runs, reason, section
-
-if TYPE_CHECKING:
-    from plotting.metrics.bootstrap import Array
 
 
 def _mbu(runs: Runs) -> Totals | str:

@@ -5,22 +5,15 @@ So what varies is blocks of neighbouring runs, while each request keeps its shar
 A draw's weights are the same for every column, so that all metrics of a pair come from one product.
 """
 
-from __future__ import annotations
-
 import math
+from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
-    Array = NDArray[np.float64]
-
+Array = NDArray[np.float64]
 LEVEL = 0.95
 DRAWS = 500
 LEAST_RUNS = 8

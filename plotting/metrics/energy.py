@@ -1,14 +1,9 @@
 """The formulas of energy and of its uncertainty: pure functions of one Record, each giving (value, reason)."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
 
 from plotting.metrics.intervals import Sampled, Totals
 from plotting.metrics.runs import NOT_SAID, Energy, Record, Result, Runs, energy, reason, section, totals
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
 
 NO_ENERGY = "the sensor read no energy"
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from plotting.metrics import bootstrap
+from plotting.metrics.bootstrap import Array, Bounds
 from plotting.metrics.runs import Record, Result, Runs, section, totals
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from plotting.metrics.bootstrap import Array, Bounds
 
 
 @dataclass(frozen=True)

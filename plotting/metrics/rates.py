@@ -4,15 +4,10 @@ That is a number and "", or None and why there is none. Windows, energy and toke
 good runs. Those of energy stand in `energies`, that of memory traffic in `utilisation`.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from plotting.metrics.intervals import Order, Sampled, Totals
 from plotting.metrics.runs import NOT_SAID, Record, Result, Runs, reason, section
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 GB = 1e9
 NO_LENGTH = "the windows have no length"

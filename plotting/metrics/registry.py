@@ -3,11 +3,9 @@
 A new metric is one entry, and one function in `formulas` where none of the present ones serves.
 """
 
-from __future__ import annotations
-
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from plotting.metrics.bandwidth import mbu
 from plotting.metrics.energy import (
@@ -20,12 +18,7 @@ from plotting.metrics.energy import (
 )
 from plotting.metrics.intervals import Sampled
 from plotting.metrics.rates import count, field, gigabytes, quantile_of, rate, total_rate
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from plotting.metrics.runs import Record, Result
-
+from plotting.metrics.runs import Record, Result
 
 ROUNDING = 1e-9
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from benchmarks.record import ENERGY_COVERAGE, ENERGY_RUNS
-
-if TYPE_CHECKING:
-    from plotting.metrics.bootstrap import Array
+from plotting.metrics.bootstrap import Array
 
 Record = dict[str, Any]
 Result = tuple[float | None, str]

@@ -1,7 +1,5 @@
 """The CSV files: one row for each measured series, and one for each pair without a measurement."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from benchmarks.record import MEASURED

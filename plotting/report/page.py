@@ -1,8 +1,8 @@
 """README.md beside the figures: the study's page. Table -> Markdown."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import jinja2
 import pandas as pd
@@ -15,13 +15,8 @@ from plotting.figures import FIGURES, alt_text, data
 from plotting.metrics.registry import METRICS
 from plotting.output import Output
 from plotting.report.summary import BREAKDOWN, cell, dates, places, unmeasured, why_none
+from plotting.table.work_groups import Section
 from plotting.text import Verbatim, escape
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from plotting.table.work_groups import Section
 
 
 def markdown(table: pd.DataFrame, files: Sequence[Path], problems: Sequence[str], output: Output | None = None) -> str:

@@ -1,25 +1,18 @@
 """benchmark_summary_report.txt: leaders, models, statistics, what is missing, conditions. Table -> text."""
 
-from __future__ import annotations
-
 import textwrap
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+
+import pandas as pd
 
 from benchmarks.record import MEASURED
 from plotting.analysis import conditions
 from plotting.analysis.observations import observations
 from plotting.analysis.ranking import CATEGORIES, Place, may_be_ranked, ranked_apart, ranking
-from plotting.metrics.registry import METRICS, shown
+from plotting.metrics.registry import METRICS, Metric, shown
 from plotting.table.row import STATISTICAL_ONLY
 from plotting.table.work_groups import sections
 from plotting.text import aligned
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import pandas as pd
-
-    from plotting.metrics.registry import Metric
 
 NEGLIGIBLE = 0.0005
 WIDTH = 100

@@ -1,26 +1,20 @@
 """All products of a table, written into one folder."""
 
-from __future__ import annotations
+from collections.abc import Iterator
+from pathlib import Path
 
-from typing import TYPE_CHECKING
+import pandas as pd
 
 from benchmarks.record import MEASURED
 from plotting import files
 from plotting.figures import FIGURES, alt_text, data
 from plotting.figures.save import rendered
 from plotting.figures.theme import THEMES
+from plotting.load import Saves
 from plotting.output import Output
 from plotting.report import csv_files, page, summary
 from plotting.table.series import HARDWARE
 from plotting.table.work_groups import own
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    import pandas as pd
-
-    from plotting.load import Saves
 
 MOST_SAVES = 12
 """So many saves are listed on the terminal; the page has all."""

@@ -1,18 +1,14 @@
 """From Records to one table: a row for each series and pair, and one for each pair never attempted."""
 
-from __future__ import annotations
-
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from benchmarks.record import MEASURED
+from plotting.load import Saves
 from plotting.table import series
 from plotting.table.row import row_of
-
-if TYPE_CHECKING:
-    from plotting.load import Saves
 
 STUDY_DEVICES = ("Dell Pro Max GB10", "Jetson Thor", "Jetson AGX Orin")
 STUDY_MODELS = ("Gemma3N", "InternVL2-2B", "InternVL2-2B (2.5-MPO)", "LLaVA", "Moondream2", "Phi", "SmolVLM2")

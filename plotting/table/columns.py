@@ -1,7 +1,5 @@
 """The columns of the CSV files, in their order, and which of them hold whole numbers."""
 
-from __future__ import annotations
-
 IDENTITY = ("device", "model", "precision")
 CONDITIONS = (
     "device_kind",

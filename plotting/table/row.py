@@ -1,22 +1,17 @@
 """From one Record to its row: every metric with its interval, and every fact that a table shows or tells apart by."""
 
-from __future__ import annotations
-
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from benchmarks.record import MEASURED
-from plotting.load import LONGEST_NAME, clean
+from plotting.load import LONGEST_NAME, Entry, clean
 from plotting.metrics.bandwidth import bandwidth_share, over_one
 from plotting.metrics.bootstrap import UNKNOWN
 from plotting.metrics.intervals import spreads
 from plotting.metrics.registry import METRICS, SAMPLED
-
-if TYPE_CHECKING:
-    from plotting.load import Entry
-    from plotting.metrics.runs import Record
+from plotting.metrics.runs import Record
 
 ALIASES = {"InternVL": "InternVL2-2B"}
 STATISTICAL_ONLY = "statistical only"

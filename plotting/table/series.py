@@ -5,16 +5,12 @@ A series is device x power mode x torch device x engine x weights and revision x
 workload x power scope. Rows here are dicts of one Record's facts, as `frame` makes them.
 """
 
-from __future__ import annotations
-
 import math
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchmarks.record import MEASURED
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
 
 Row = dict[str, Any]
 PAIR = ("device_name", "model", "precision")

@@ -1,15 +1,11 @@
 """What stands in place of a value, and what makes a value doubtful, in a few words. Pure."""
 
-from __future__ import annotations
-
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from benchmarks.record import MEASURED
 from plotting.table.build import NEVER
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 NOT_MEASURED = "not measured"
 NOT_ATTEMPTED = "not attempted"

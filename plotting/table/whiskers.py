@@ -5,15 +5,11 @@ runs beside what the sensor adds: where there is one, it alone is drawn, expande
 else has the 95% interval over the runs, where the table has it.
 """
 
-from __future__ import annotations
-
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import pandas as pd
+import pandas as pd
 
 K = 2
 """Coverage factor of the whiskers of energy: about 95% of a normal distribution."""

@@ -1,15 +1,12 @@
 """Sections: series that did unlike work (other weights, another workload) are shown apart and never ranked together."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from benchmarks.record import MEASURED
 from plotting.table.build import NEVER
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Kind = tuple[str, str]
 """Weights and hash of the workload."""

@@ -43,7 +43,7 @@ def opened(
     tmp_path: Path, library: Path, told: Any, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str, int], PowerMonitor]:
     """Return what opens a monitor of MONITORS at so many Hz, over what stands in for its sensor."""
-    import pynvml  # noqa: PLC0415 - no test but this one needs it
+    import pynvml  # no test but this one needs it
 
     monkeypatch.setattr(pynvml, "nvmlLib", ctypes.CDLL(str(library / "libnvidia-ml.so.1")))
     monkeypatch.setattr(pynvml, "_nvmlGetFunctionPointer_cache", {})

@@ -29,13 +29,13 @@ class jtop(threading.Thread):  # noqa: N801 - its name
         self._running = False
         told.clients += 1
 
-    def attach(self, observer: Callable[[jtop], None]) -> None:  # noqa: D102
+    def attach(self, observer: Callable[[jtop], None]) -> None:
         self._observers.append(observer)
 
-    def detach(self, observer: Callable[[jtop], None]) -> None:  # noqa: D102
+    def detach(self, observer: Callable[[jtop], None]) -> None:
         self._observers = [other for other in self._observers if other != observer]
 
-    def start(self) -> None:  # noqa: D102
+    def start(self) -> None:
         if told.start:
             if (error := told.start.pop(0)) == "hang":
                 time.sleep(60)
@@ -43,7 +43,7 @@ class jtop(threading.Thread):  # noqa: N801 - its name
         self._running = True
         super().start()
 
-    def run(self) -> None:  # noqa: D102
+    def run(self) -> None:
         while self._running and told.alive:
             self.power, self.uptime = told.power, told.uptime or time.monotonic()
             self.memory = told.memory
@@ -51,11 +51,11 @@ class jtop(threading.Thread):  # noqa: N801 - its name
                 observer(self)
             time.sleep(self.interval)
 
-    def ok(self, *, spin: bool) -> bool:  # noqa: D102
+    def ok(self, *, spin: bool) -> bool:
         assert spin
         if not told.alive:
             raise RuntimeError("Lost connection with\njtop server")
         return self._running
 
-    def close(self) -> None:  # noqa: D102
+    def close(self) -> None:
         self._running = False

@@ -45,7 +45,7 @@ class Zeus:
     """An independent meter of one window: zeus, by the counter of CUDA's first GPU."""
 
     def __init__(self) -> None:
-        from zeus.monitor import ZeusMonitor  # noqa: PLC0415 - only where it is installed and asked for
+        from zeus.monitor import ZeusMonitor  # only where it is installed and asked for
 
         self._monitor = ZeusMonitor(gpu_indices=[0], cpu_indices=[])
 

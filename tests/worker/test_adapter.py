@@ -29,7 +29,7 @@ TARGETS = r".*layers.*((self_attn\.(qkv_proj|o_proj))|(mlp\.(gate_up_proj|down_p
 def with_adapter(folder: Path, scale: float) -> Job:
     """Return a job on Phi's miniature beside an adapter as peft saves one; `scale` 0 changes nothing."""
     peft: Any = pytest.importorskip("peft", reason="peft is not installed: pip install peft")
-    from transformers import AutoModelForMultimodalLM  # noqa: PLC0415
+    from transformers import AutoModelForMultimodalLM
 
     made = job("phi")
     source = shutil.copytree(made.source, folder / "phi")

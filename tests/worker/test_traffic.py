@@ -66,11 +66,11 @@ class Switch(BaseStreamer):  # type: ignore[misc]
         self._reads = reads
         self._calls = 0
 
-    def put(self, value: object) -> None:  # noqa: ARG002, D102
+    def put(self, value: object) -> None:  # noqa: ARG002
         self._calls += 1
         self._reads.on = self._calls > 1
 
-    def end(self) -> None:  # noqa: D102
+    def end(self) -> None:
         self._reads.on = False
 
 

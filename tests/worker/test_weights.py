@@ -175,7 +175,7 @@ def test_each_model_says_what_its_stand_ins_lack(model: str) -> None:
 def test_straight_to_a_device_leaves_nothing_on_the_model() -> None:
     """A device map of one device, as it is used off the CPU, attaches no hook that would cost time at each module."""
     pytest.importorskip("accelerate", reason="accelerate is not installed: pip install accelerate")
-    from transformers import AutoModelForMultimodalLM  # noqa: PLC0415
+    from transformers import AutoModelForMultimodalLM
 
     model = AutoModelForMultimodalLM.from_pretrained(job("llava").source, device_map={"": torch.device("cpu")})
 

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from benchmarks.power.analysis import budget, energy, phases, warnings
 from benchmarks.power.analysis.budget import Series
+from benchmarks.power.base import PowerSample, SensorFacts
 from benchmarks.record import ENERGY_COVERAGE, ENERGY_RUNS, TRACE_POINTS
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from benchmarks.power.base import PowerSample, SensorFacts
-    from benchmarks.record.sections import Power, Trace, UncertaintyTerm
+from benchmarks.record.sections import Power, Trace, UncertaintyTerm
 
 Window = tuple[int, int]
 IdleWindow = tuple[str, Window]

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from benchmarks.power.analysis import energy, uncertainty
+from benchmarks.power.base import SensorFacts
+from benchmarks.record.sections import UncertaintyTerm
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
-
-    from benchmarks.power.base import SensorFacts
-    from benchmarks.record.sections import UncertaintyTerm
 
 Window = tuple[int, int]
 COUNTER, INTEGRATION = "counter", "integration"

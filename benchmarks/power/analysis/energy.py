@@ -10,8 +10,6 @@ energy and lowers the coverage: a missing sample never passes for a low one.
 `lagged` moves samples back to what they tell of, where the sensor's delay is known.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

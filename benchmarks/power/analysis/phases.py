@@ -18,20 +18,14 @@ to RTX 4090) phases from 0.5 s on resolve, and behind an average over 1 s from 5
 Where a sensor's averaging time is not known, the rule goes by what its readings show, and says so.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from benchmarks.power.analysis import budget, energy, uncertainty
+from benchmarks.power.analysis.budget import Series
 from benchmarks.record import ENERGY_COVERAGE
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from benchmarks.power.analysis.budget import Series
-    from benchmarks.record.sections import Phase, Phases, UncertaintyTerm
+from benchmarks.record.sections import Phase, Phases, UncertaintyTerm
 
 Window = tuple[int, int]
 PHASES = ("preprocess", "vision", "prefill", "decode")

@@ -17,12 +17,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.power.analysis.energy import GAP_PERIODS, NS
+from benchmarks.power.analysis.energy import GAP_PERIODS, NS, Floats
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
-
-    from benchmarks.power.analysis.energy import Floats
 
 
 def statistical(watts: ArrayLike) -> float | None:

@@ -1,22 +1,16 @@
 """What a reader must know before quoting the joules, in sentences: the flags of the Record's power."""
 
-from __future__ import annotations
-
 import itertools
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 
 from benchmarks.power.analysis import energy, phases
+from benchmarks.power.analysis.budget import Series
 from benchmarks.power.analysis.energy import NS
+from benchmarks.power.base import PowerSample, SensorFacts
 from benchmarks.record import ENERGY_COVERAGE
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from benchmarks.power.analysis.budget import Series
-    from benchmarks.power.base import PowerSample, SensorFacts
 
 Window = tuple[int, int]
 VOID = "a rail was missing, or was no number"

@@ -1,16 +1,11 @@
 """The chips that measure a Jetson's rails, as the kernel shows them: files of hwmon, found by their labels."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from benchmarks.machine import sysfs
 from benchmarks.power.sensors import ina3221
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 FOLDERS = ("sys/class/hwmon/hwmon*", "sys/bus/i2c/devices/*/hwmon/hwmon*")
 INPUT = "VIN"  # the INA238 of Thor has no label, and sits before the carrier board

@@ -9,8 +9,6 @@ Neither chip averages over the whole period: the INA3221 measures its channels i
 that power which swings faster than that is sampled, not integrated.
 """
 
-from __future__ import annotations
-
 import time
 
 from benchmarks.power.base import PowerSample, PowerTarget, SensorLost, SensorUnavailable
@@ -26,7 +24,7 @@ class HwmonMonitor(JetsonMonitor):
     period_s = 0.05
 
     @classmethod
-    def check(cls, argument: str | None) -> None:  # noqa: D102
+    def check(cls, argument: str | None) -> None:
         if argument not in (None, "whole"):
             raise SensorUnavailable(
                 f"--power-monitor=hwmon:{argument}: there is no {argument!r}; "
@@ -55,7 +53,7 @@ class HwmonMonitor(JetsonMonitor):
         read = ", ".join(dict.fromkeys(channel.chip for channel in self._channels))
         self.source = f"hwmon of {read}, rails of {chosen.holds}"
 
-    def read(self) -> list[PowerSample]:  # noqa: D102
+    def read(self) -> list[PowerSample]:
         before = time.monotonic_ns()
         watts = [channel.watts() for channel in self._channels]
         if None in watts:

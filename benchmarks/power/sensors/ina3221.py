@@ -6,13 +6,8 @@ a step of 40 uV, gain 0.25% at most; bus voltage in steps of 8 mV. The step of t
 is 0.16% of a step in power.
 """
 
-from __future__ import annotations
-
 import math
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from collections.abc import Iterable
 
 SHUNT_STEP_V = 40e-6
 SHUNT_OFFSET_V = 80e-6

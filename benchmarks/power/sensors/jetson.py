@@ -1,18 +1,13 @@
 """What the sensors of the Jetson boards share: their rails, and what is known of the chips that measure those."""
 
-from __future__ import annotations
-
 import itertools
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
 
 from benchmarks.machine import jetson
 from benchmarks.power.base import PowerMonitor
 from benchmarks.power.sensors import chips, ina3221, rails
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
 
 class JetsonMonitor(PowerMonitor):

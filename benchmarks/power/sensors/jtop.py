@@ -4,20 +4,14 @@ The client is an optional extra under the AGPL, imported only when this sensor i
 averages are never used: `tot` depends on the board and the version, `avg` is half the last average.
 """
 
-from __future__ import annotations
-
 import importlib.metadata
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from benchmarks.power.base import PowerSample, PowerTarget, SensorLost, SensorUnavailable
 from benchmarks.power.sensors import rails
 from benchmarks.power.sensors.jetson import JetsonMonitor
-from benchmarks.power.sensors.jtop_client import Connection, imported
-
-if TYPE_CHECKING:
-    from benchmarks.power.sensors.jtop_client import Reading
+from benchmarks.power.sensors.jtop_client import Connection, Reading, imported
 
 OPENING_READINGS = 3
 RETRY_NS = 1_000_000_000
@@ -49,7 +43,7 @@ class JtopMonitor(JetsonMonitor):
         known = self.open_by(self._opening, self._connection.interval_s, target.root, self._connection.l4t)
         self.source = f"jtop service, jetson-stats {importlib.metadata.version('jetson-stats')}, {known}"
 
-    def read(self) -> list[PowerSample]:  # noqa: D102
+    def read(self) -> list[PowerSample]:
         now = time.monotonic_ns()
         if self._retry_ns is not None:
             return self._reconnect(now)
@@ -63,7 +57,7 @@ class JtopMonitor(JetsonMonitor):
             why = f"nothing new has come for {self.silence_s:g} s"
         return [] if why is None else self._tell_loss(now, why)
 
-    def close(self) -> None:  # noqa: D102
+    def close(self) -> None:
         self._connection.close()
 
     def _opening(self) -> tuple[rails.Board, list[int]]:

@@ -3,8 +3,6 @@
 The client waits for ever in several places, and its package changes this process; both are kept in bounds here.
 """
 
-from __future__ import annotations
-
 import importlib
 import importlib.metadata
 import multiprocessing
@@ -13,13 +11,11 @@ import re
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from benchmarks.power.base import SensorUnavailable
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 T = TypeVar("T")
 Rails = dict[str, int]

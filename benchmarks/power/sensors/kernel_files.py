@@ -1,14 +1,9 @@
 """What sensors that are small files of the kernel share."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from benchmarks.machine import sysfs
 from benchmarks.power.base import SensorUnavailable
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def check_number(asked: str, file: Path, remedy: str) -> None:

@@ -1,18 +1,13 @@
 """Text files of samples, as a meter's software writes them: what the recorded trace and the wall meter's log share."""
 
-from __future__ import annotations
-
 import csv
 import itertools
 import math
 import statistics
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from benchmarks.power.base import SensorUnavailable
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
 LARGEST_BYTES = 100_000_000
 

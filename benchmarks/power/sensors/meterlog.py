@@ -3,8 +3,6 @@
 Pure functions of text; `wallmeter` follows the file and says which layouts there are.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -4,8 +4,6 @@ Power: the instantaneous field where there is one, because `nvmlDeviceGetPowerUs
 over 1 s on Ampere and newer. Energy: the driver's counter (mJ since it was loaded) where it counts.
 """
 
-from __future__ import annotations
-
 import importlib.metadata
 import time
 from typing import Any
@@ -80,7 +78,7 @@ class NvmlMonitor(PowerMonitor):
         millijoules = nvml.optional(self._nvml, self._nvml.nvmlDeviceGetTotalEnergyConsumption, self._handle)
         return None if millijoules is None else millijoules / 1e3
 
-    def read(self) -> list[PowerSample]:  # noqa: D102
+    def read(self) -> list[PowerSample]:
         before = time.monotonic_ns()
         watts = self._watts()
         joules = self._joules() if self._counts else None
@@ -99,7 +97,7 @@ class NvmlMonitor(PowerMonitor):
                 if error.value in lost:
                     raise SensorLost(f"NVML lost the GPU: {error}") from error
 
-    def close(self) -> None:  # noqa: D102
+    def close(self) -> None:
         if self._nvml is not None:
             nvml.close(self._nvml)
             self._nvml = None

@@ -8,13 +8,8 @@ VDDQ_VDD2_1V8AO: https://forums.developer.nvidia.com/t/223111), and totals chang
 (https://github.com/rbonghi/jetson_stats/pull/900).
 """
 
-from __future__ import annotations
-
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
 
 
 @dataclass(frozen=True)

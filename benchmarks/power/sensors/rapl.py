@@ -9,18 +9,13 @@ packages once more: none of them is ever added. AMD's counters stand in the same
 https://docs.kernel.org/power/powercap/powercap.html
 """
 
-from __future__ import annotations
-
 import platform
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from benchmarks.machine import sysfs
 from benchmarks.power.base import PowerMonitor, PowerSample, PowerTarget, SensorLost, SensorUnavailable
 from benchmarks.power.sensors.kernel_files import check_number
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 FAMILIES = ("intel-rapl", "intel-rapl-mmio")
 MOST_WATTS = 10_000.0
@@ -83,7 +78,7 @@ class RaplMonitor(PowerMonitor):
         self._before: PowerSample | None = None
         self.read()
 
-    def read(self) -> list[PowerSample]:  # noqa: D102
+    def read(self) -> list[PowerSample]:
         joules = [zone.joules() for zone in self._zones]
         now = time.monotonic_ns()
         if None in joules and not all(zone.folder.is_dir() for zone in self._zones):

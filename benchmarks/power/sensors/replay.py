@@ -7,8 +7,6 @@ Lines that begin with # are comments; `# scope: gpu+soc`, `# rails: A, B` and `#
 the recording covers. Time counts from the moment that the monitor is opened.
 """
 
-from __future__ import annotations
-
 import itertools
 import time
 from pathlib import Path
@@ -25,7 +23,7 @@ class ReplayMonitor(PowerMonitor):
     takes_text = True
 
     @classmethod
-    def check(cls, argument: str | None) -> None:  # noqa: D102
+    def check(cls, argument: str | None) -> None:
         _parse(argument)
 
     def __init__(self, target: PowerTarget, argument: str | None = None) -> None:  # noqa: ARG002
@@ -38,7 +36,7 @@ class ReplayMonitor(PowerMonitor):
         self._given = 0
         self._opened_ns = time.monotonic_ns()
 
-    def read(self) -> list[PowerSample]:  # noqa: D102
+    def read(self) -> list[PowerSample]:
         elapsed = (time.monotonic_ns() - self._opened_ns) / 1e9
         due: list[PowerSample] = []
         while self._given < len(self._rows) and self._rows[self._given][0] <= elapsed:

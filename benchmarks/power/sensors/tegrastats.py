@@ -5,8 +5,6 @@ L4T 39 / peak. Only the first is energy's. The averages are wrong after the star
 https://docs.nvidia.com/jetson/archives/r38.4/DeveloperGuide/AT/JetsonLinuxDevelopmentTools/TegrastatsUtility.html
 """
 
-from __future__ import annotations
-
 import os
 import queue
 import re
@@ -15,16 +13,13 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from benchmarks.power.base import PowerSample, PowerTarget, SensorLost, SensorUnavailable
 from benchmarks.power.sensors import rails
 from benchmarks.power.sensors.jetson import JetsonMonitor
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 RAIL = re.compile(
     r"(?<![A-Za-z0-9_@])([A-Z][A-Z0-9_]*) (-?[0-9]{1,9})(?:mW)?/-?[0-9]{1,9}(?:mW)?(?:/-?[0-9]{1,9}(?:mW)?)?(?= |$)"
@@ -83,7 +78,7 @@ class TegrastatsMonitor(JetsonMonitor):
         known = self.open_by(self._opening, self.interval_ms / 1e3, target.root)
         self.source = f"tegrastats every {self.interval_ms} ms, {known}"
 
-    def read(self) -> list[PowerSample]:  # noqa: D102
+    def read(self) -> list[PowerSample]:
         samples = []
         for time_ns, line in self._child.new_lines():
             self._last_line, self._heard_ns = line, time_ns
@@ -99,7 +94,7 @@ class TegrastatsMonitor(JetsonMonitor):
             raise SensorLost(f"tegrastats has printed nothing for {self.silence_s:g} s; {last}")
         return []
 
-    def close(self) -> None:  # noqa: D102
+    def close(self) -> None:
         self._child.close()
 
     def _opening(self) -> tuple[rails.Board, list[int]]:

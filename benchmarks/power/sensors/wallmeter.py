@@ -18,19 +18,13 @@ not corrected, and an error of d seconds charges a run with d seconds of what wa
 that writes its lines late loses the last runs of a session: they have no joules then.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from collections import deque
-from typing import TYPE_CHECKING
 
 from benchmarks.power.base import PowerMonitor, PowerSample, PowerTarget, SensorLost, SensorUnavailable
 from benchmarks.power.sensors import log_format
-from benchmarks.power.sensors.meterlog import NS, Row, Unreadable, asked_for, row_of, table_of
-
-if TYPE_CHECKING:
-    from benchmarks.power.sensors.meterlog import Asked
+from benchmarks.power.sensors.meterlog import NS, Asked, Row, Unreadable, asked_for, row_of, table_of
 
 BAD_LINES = 10
 STALE_PERIODS = 60
@@ -50,7 +44,7 @@ class WallMeterMonitor(PowerMonitor):
     remarks: tuple[str, ...] = ()
 
     @classmethod
-    def check(cls, argument: str | None) -> None:  # noqa: D102
+    def check(cls, argument: str | None) -> None:
         Log(asked_for(argument))
 
     def __init__(self, target: PowerTarget, argument: str | None = None) -> None:  # noqa: ARG002
@@ -70,7 +64,7 @@ class WallMeterMonitor(PowerMonitor):
         self._stale = self._off(now)
         self._was_set: tuple[str, ...] = ()
 
-    def read(self) -> list[PowerSample]:  # noqa: D102
+    def read(self) -> list[PowerSample]:
         if more := self._log.more():
             self._rows += more
             self._stale = ()

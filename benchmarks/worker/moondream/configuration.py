@@ -4,8 +4,6 @@ The published config.json says `"config": {}`, which means: the published dimens
 other dimensions names those that differ, in the same words: `{"config": {"text": {"n_layers": 2}}}`.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from benchmarks.worker.moondream.configuration import VisionDims
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from benchmarks.worker.moondream.configuration import VisionDims
 
 SHRINK, ENLARGE = Image.Resampling.LANCZOS, Image.Resampling.BICUBIC
 BORDER = 3

@@ -1,7 +1,5 @@
 """What both halves of the model are made of. Attributes bear the published weights' names."""
 
-from __future__ import annotations
-
 import torch
 from torch import nn
 from torch.nn import functional
@@ -15,7 +13,7 @@ class Mlp(nn.Module):  # type: ignore[misc]
         self.fc1 = nn.Linear(width, inner)
         self.fc2 = nn.Linear(inner, out)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:  # noqa: D102
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.fc2(functional.gelu(self.fc1(x), approximate="tanh"))
 
 

@@ -1,8 +1,6 @@
 """The whole model, as transformers' `generate` runs it."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
@@ -12,13 +10,10 @@ from transformers import initialization as init
 from transformers.masking_utils import create_causal_mask
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
-from benchmarks.worker.moondream.configuration import MoondreamConfig
+from benchmarks.worker.moondream.configuration import MoondreamConfig, RegionDims
 from benchmarks.worker.moondream.layers import Mlp
 from benchmarks.worker.moondream.text import TextBlock, TextDecoder
 from benchmarks.worker.moondream.vision import VisionBlock, VisionEncoder
-
-if TYPE_CHECKING:
-    from benchmarks.worker.moondream.configuration import RegionDims
 
 
 class RegionHead(nn.Module):  # type: ignore[misc]

@@ -1,17 +1,13 @@
 """The decoder: Phi-1.5's, whose attention and MLP stand side by side, with a prefix that sees all of itself."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
 
+from benchmarks.worker.moondream.configuration import TextDims
 from benchmarks.worker.moondream.layers import Attention, Mlp
-
-if TYPE_CHECKING:
-    from benchmarks.worker.moondream.configuration import TextDims
 
 ROTARY_BASE = 10_000.0
 Rotation = tuple[torch.Tensor, torch.Tensor]

@@ -1,17 +1,11 @@
 """The vision path: every crop through the encoder, the crops put together again, both views projected."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import torch
 from torch import nn
 from torch.nn import functional
 
+from benchmarks.worker.moondream.configuration import VisionDims
 from benchmarks.worker.moondream.layers import Attention, Mlp
-
-if TYPE_CHECKING:
-    from benchmarks.worker.moondream.configuration import VisionDims
 
 
 class VisionBlock(nn.Module):  # type: ignore[misc]
@@ -24,7 +18,7 @@ class VisionBlock(nn.Module):  # type: ignore[misc]
         self.ln2 = nn.LayerNorm(dims.enc_dim)
         self.mlp = Mlp(dims.enc_dim, dims.enc_ff_dim, dims.enc_dim)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:  # noqa: D102
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         queries, keys, values = self.attn.split(self.ln1(x))
         x = x + self.attn.join(functional.scaled_dot_product_attention(queries, keys, values))
         return x + self.mlp(self.ln2(x))
