@@ -1,0 +1,17 @@
+"""A value that was not measured: null in a Record, with the reason beside it. Never 0."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class NotMeasured(Exception):
+    """Raised by a formula instead of a value. Its text is the reason, without a full stop."""
+
+
+def explain_nulls(values: Mapping[str, Any], reasons: Mapping[str, str]) -> dict[str, str]:
+    """Return the reason for each null in `values`: the `reasons` of the section that holds them.
+
+    Raises:
+        KeyError: `reasons` has none for a null.
+    """
+    return {name: reasons[name] for name, value in values.items() if value is None}
