@@ -1,10 +1,12 @@
-"""The command line of `pytest benchmarks`."""
+"""The command line of `pytest benchmarks`. Each option is declared once, as a field of `Options`."""
 
 import argparse
 import math
 import re
 from collections.abc import Callable
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,105 +17,8 @@ ISOLATIONS = ("process", "none")
 START_METHODS = ("spawn", "forkserver")
 
 
-def add(parser: pytest.Parser) -> None:
-    """Add the suite's options to pytest's command line."""
-    add_option = parser.getgroup("edge-vlm-bench", "measuring vision-language models").addoption
-    add_option("--models", metavar="A,B", help="models to measure; `--models=help` lists them (default: the six)")
-    add_option("--precisions", metavar="fp16,bf16", help="precisions to measure (default: both)")
-    add_option(
-        "--weights",
-        choices=WEIGHTS,
-        default="hub",
-        help="hub: the published checkpoint; random: full size, random weights; mini: a miniature of the same "
-        "classes, seconds on a CPU (default: %(default)s)",
-    )
-    add_option("--runs", type=_at_least(1), default=100, metavar="N", help="measured runs a pair (default: 100)")
-    add_option("--warmup-runs", type=_at_least(0), default=3, metavar="N", help="runs before them (default: 3)")
-    add_option(
-        "--new-tokens", type=_at_least(2), default=64, metavar="N", help="new tokens a sequence, exactly (default: 64)"
-    )
-    add_option("--batch-size", type=_at_least(1), default=1, metavar="N", help="sequences a run (default: 1)")
-    add_option(
-        "--images", type=Path, metavar="DIR|FILE", help="your photographs; write it with `=` (default: built-in)"
-    )
-    add_option("--prompts", type=Path, metavar="FILE", help="your prompts, one a line (default: built-in)")
-    add_option("--torch-device", default="auto", metavar="auto|cuda|cuda:N|mps|cpu", help="where torch computes")
-    add_option(
-        "--power-monitor",
-        default="auto",
-        metavar="NAME",
-        help="auto, none, csv:FILE (a wall meter's log), replay:FILE, or a sensor by name: "
-        + ", ".join(power.MONITORS),
-    )
-    add_option("--device-label", metavar="TEXT", help="the device's name in figures (default: detected)")
-    add_option("--isolation", choices=ISOLATIONS, default="process", help="none: same process, for a debugger")
-    add_option(
-        "--run-timeout",
-        type=_number("a number of seconds above 0", lambda seconds: seconds > 0),
-        default=600.0,
-        metavar="S",
-        help="a run that takes longer is killed and counted as failed (default: 600)",
-    )
-    add_option(
-        "--ram-floor",
-        type=_number("a number of GB, 0 or more", lambda size: size >= 0),
-        metavar="GB",
-        help="memory that must stay available: a model that would take more is not loaded, or killed; 0 is none "
-        "(default: 1 where CPU and GPU share one memory, else 0)",
-    )
-    add_option("--resume", action="store_true", help="go on with the interrupted session of the same save name")
-    _add_questions_of_weights(add_option)
-    add_option(
-        "--measure-bandwidth",
-        action="store_true",
-        help="measure the memory's peak bandwidth by a copy, instead of taking it from the table (a CPU's is "
-        "measured anyway)",
-    )
-    add_option(
-        "--plan",
-        action="store_true",
-        help="measure nothing: say for each pair what it would download, take in memory and time, and whether it fits",
-    )
-    add_option("--prefetch", action="store_true", help="measure nothing: download the checkpoints of the chosen pairs")
-    add_option("--start-method", choices=START_METHODS, help="of the child (default: forkserver for mini, else spawn)")
-
-
-def _add_questions_of_weights(add_option: Callable[..., None]) -> None:
-    add_option(
-        "--revision",
-        action="append",
-        default=[],
-        type=_revision,
-        metavar="MODEL=SHA",
-        help="another commit of a model's repository than the pinned one; may be given for several models",
-    )
-    add_option(
-        "--trust-remote-code",
-        action="store_true",
-        help="let a checkpoint run code of its own; no model here needs it, another revision may",
-    )
-    add_option(
-        "--allow-nonfinite",
-        action="store_true",
-        help="measure a pair all the same whose outputs are not finite; it is marked",
-    )
-    add_option(
-        "--allow-slow-fp16",
-        action="store_true",
-        help="measure fp16 all the same where the processor has no arithmetic for it",
-    )
-
-
-def _revision(text: str) -> tuple[str, str]:
-    """Parse MODEL=SHA."""
-    model, _, revision = text.partition("=")
-    if not model or not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)*", revision) or len(revision) > 200:
-        raise argparse.ArgumentTypeError(f"asked for {text!r}, needs MODEL=SHA, e.g. phi=main")
-    return model, revision
-
-
-def _at_least(least: int) -> Callable[[str], int]:
-    """Return an argparse type for whole numbers from `least` on."""
+def at_least(least: int) -> Callable[[str], int]:
+    """Return an argparse type for whole numbers from `least` up."""
 
     def parse(text: str) -> int:
         try:
@@ -127,8 +32,8 @@ def _at_least(least: int) -> Callable[[str], int]:
     return parse
 
 
-def _number(what: str, allows: Callable[[float], bool]) -> Callable[[str], float]:
-    """Return an argparse type for the finite numbers that `allows` takes; `what` says which in words."""
+def number_that(allows: Callable[[float], bool], description: str) -> Callable[[str], float]:
+    """Return an argparse type for the finite numbers that `allows` accepts."""
 
     def parse(text: str) -> float:
         try:
@@ -136,7 +41,153 @@ def _number(what: str, allows: Callable[[float], bool]) -> Callable[[str], float
         except ValueError:
             number = math.nan
         if not math.isfinite(number) or not allows(number):
-            raise argparse.ArgumentTypeError(f"asked for {text!r}, needs {what}")
+            raise argparse.ArgumentTypeError(f"asked for {text!r}, needs {description}")
         return number
 
     return parse
+
+
+def parse_revision(text: str) -> tuple[str, str]:
+    """Parse MODEL=SHA."""
+    model, _, revision = text.partition("=")
+    if not model or not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)*", revision) or len(revision) > 200:
+        raise argparse.ArgumentTypeError(f"asked for {text!r}, needs MODEL=SHA, e.g. phi=main")
+    return model, revision
+
+
+def option(help_text: str, *, must_match: bool = False, default: Any = None, **settings: Any) -> Any:
+    """Declare an option: the rest are settings of argparse's add_argument.
+
+    Args:
+        help_text: as --help shows it.
+        must_match: whether --resume requires the value of the interrupted session.
+        default: the value without the option.
+        settings: argparse's.
+    """
+    metadata = {"help": help_text, "must_match": must_match, "settings": settings}
+    if isinstance(default, list):
+        return field(default_factory=lambda: list(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def switch(help_text: str, *, must_match: bool = False) -> Any:
+    """Declare an option without a value."""
+    return option(help_text, must_match=must_match, default=False, action="store_true")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """The options as they were typed. A field `run_timeout` is the option `--run-timeout`."""
+
+    models: str | None = option("models to measure; `--models=help` lists them (default: the six)", metavar="A,B")
+    precisions: str | None = option("precisions to measure (default: both)", metavar="fp16,bf16")
+    weights: str = option(
+        "hub: the published checkpoint; random: full size, random weights; mini: a miniature of the same classes, "
+        "seconds on a CPU (default: %(default)s)",
+        default="hub",
+        choices=WEIGHTS,
+        must_match=True,
+    )
+    runs: int = option(
+        "measured runs per pair (default: %(default)s)", default=100, type=at_least(1), metavar="N", must_match=True
+    )
+    warmup_runs: int = option(
+        "runs before them that are not measured (default: %(default)s)",
+        default=3,
+        type=at_least(0),
+        metavar="N",
+        must_match=True,
+    )
+    new_tokens: int = option(
+        "new tokens per sequence, exactly (default: %(default)s)",
+        default=64,
+        type=at_least(2),
+        metavar="N",
+        must_match=True,
+    )
+    batch_size: int = option(
+        "sequences per run (default: %(default)s)", default=1, type=at_least(1), metavar="N", must_match=True
+    )
+    images: Path | None = option(
+        "your photographs; write it with `=` (default: built-in)", type=Path, metavar="DIR|FILE"
+    )
+    prompts: Path | None = option("your prompts, one per line (default: built-in)", type=Path, metavar="FILE")
+    torch_device: str = option(
+        "the device that torch uses (default: %(default)s)",
+        default="auto",
+        metavar="auto|cuda|cuda:N|mps|cpu",
+        must_match=True,
+    )
+    power_monitor: str = option(
+        "auto, none, csv:FILE (the log of a wall meter), replay:FILE, or the name of a sensor: "
+        f"{', '.join(power.MONITORS)} (default: %(default)s)",
+        default="auto",
+        metavar="NAME",
+        must_match=True,
+    )
+    device_label: str | None = option("the device's name in figures (default: detected)", metavar="TEXT")
+    isolation: str = option(
+        "none: run the model in pytest's own process, for a debugger (default: %(default)s)",
+        default="process",
+        choices=ISOLATIONS,
+        must_match=True,
+    )
+    run_timeout: float = option(
+        "a run that takes longer than S seconds is killed and counted as failed (default: %(default)g)",
+        default=600.0,
+        type=number_that(lambda seconds: seconds > 0, "a number of seconds above 0"),
+        metavar="S",
+    )
+    ram_floor: float | None = option(
+        "memory that must stay free: a model that would need more is not loaded, or is killed; 0 disables it "
+        "(default: 1 on devices whose CPU and GPU share one memory, else 0)",
+        type=number_that(lambda size: size >= 0, "a number of GB, 0 or more"),
+        metavar="GB",
+    )
+    resume: bool = switch("continue the interrupted session of the same save name")
+    revision: list[tuple[str, str]] = option(
+        "measure another commit of a model's repository than the pinned one; can be given for several models",
+        default=[],
+        action="append",
+        type=parse_revision,
+        metavar="MODEL=SHA",
+    )
+    trust_remote_code: bool = switch(
+        "let a checkpoint run its own code; no model here needs it, another revision may", must_match=True
+    )
+    allow_nonfinite: bool = switch("measure a pair even if its outputs are not finite; it is marked", must_match=True)
+    allow_slow_fp16: bool = switch("measure fp16 even on a processor without fp16 arithmetic", must_match=True)
+    measure_bandwidth: bool = switch(
+        "measure the memory's peak bandwidth by a copy instead of using the table (a CPU's is always measured)"
+    )
+    plan: bool = switch("measure nothing; show for each pair the download, the memory, the time, and whether it fits")
+    prefetch: bool = switch("measure nothing; download the checkpoints of the chosen pairs")
+    start_method: str | None = option(
+        "how the child process starts (default: forkserver for mini, else spawn)",
+        choices=START_METHODS,
+        must_match=True,
+    )
+
+
+def flag_of(name: str) -> str:
+    """Return an option as it is typed: "run_timeout" -> "--run-timeout"."""
+    return f"--{name.replace('_', '-')}"
+
+
+def list_must_match() -> list[str]:
+    """Return the names of the options whose values --resume requires to be those of the interrupted session."""
+    return [declared.name for declared in fields(Options) if declared.metadata["must_match"]]
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Add the suite's options to pytest's command line."""
+    group = parser.getgroup("edge-vlm-bench", "measuring vision-language models")
+    defaults = Options()
+    for declared in fields(Options):
+        settings = {"default": getattr(defaults, declared.name), **declared.metadata["settings"]}
+        group.addoption(flag_of(declared.name), help=declared.metadata["help"], **settings)
+
+
+def read_options(config: pytest.Config) -> Options:
+    """Return the options of this session."""
+    return Options(**{declared.name: config.getoption(declared.name) for declared in fields(Options)})

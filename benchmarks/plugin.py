@@ -1,6 +1,6 @@
-"""What pytest sees of the suite: options, hooks and fixtures. The composition root; imports no torch."""
+"""What pytest sees of the suite: options, hooks and fixtures. It connects all other modules; imports no torch."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -8,55 +8,57 @@ from typing import Any
 
 import pytest
 
-from benchmarks import elsewhere, models, options, signals
+from benchmarks import models, signals
 from benchmarks.errors import BenchmarkError
+from benchmarks.harness import BenchmarkSession
 from benchmarks.hub.prefetch import prefetch
+from benchmarks.options import add_options
 from benchmarks.pair.measure import PairSession
 from benchmarks.planning import preview
-from benchmarks.planning.plan import Plan
-from benchmarks.planning.plan import make as make_plan
+from benchmarks.planning.plan import Plan, make_plan
 from benchmarks.progress import Progress
-from benchmarks.state import Study
-from benchmarks.storage import recovery, saves
-from benchmarks.storage.journal import PairLog
+from benchmarks.state import SessionState
+from benchmarks.storage import saves
+from benchmarks.storage.journal import FOLDER, PairJournal
+from benchmarks.storage.resume import open_journal
 from benchmarks.summary import write_summary
 
-STUDY = pytest.StashKey[Study]()
+STATE = pytest.StashKey[SessionState]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the command line of design and README."""
-    options.add(parser)
+    """Add the suite's options."""
+    add_options(parser)
 
 
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
     """Answer --models=help without collecting anything."""
     if config.getoption("models") == "help":
-        print(models.help_text())  # noqa: T201 - it is what the user asked for
+        print(models.help_text())  # noqa: T201 - the user asked for it
         return 0
     return None
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Prepare before pytest-benchmark configures itself, which it does last."""
-    saves.anchor(config)
-    with _usage_errors():
-        elsewhere.check(config.option.benchmark_storage)
-    config.stash[STUDY] = Study()
+    saves.anchor_storage(config)
+    config.stash[STATE] = SessionState()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection(session: pytest.Session) -> None:
-    """Refuse unknown models and precisions before pytest would wrap the sentence into a collection error."""
+    """Refuse unknown models and precisions here: later, pytest would report a collection error instead."""
     config = session.config
-    with _usage_errors():
+    with _as_usage_error():
         models.matrix(config.getoption("models"), config.getoption("precisions"))
         if config.getoption("dist", "no") != "no" and any("benchmarks" in Path(arg).parts for arg in config.args):
-            raise BenchmarkError("--numprocesses: pytest-xdist would measure pairs beside each other; leave it out.")
+            raise BenchmarkError(
+                "--numprocesses: pytest-xdist would measure several pairs at the same time; leave it out."
+            )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Make one test of each pair, in plain strings: pytest-benchmark writes params as they are."""
+    """Make one test for each pair. The parameters are strings: pytest-benchmark writes params to the save."""
     if {"model", "precision"} <= set(metafunc.fixturenames):
         get = metafunc.config.getoption
         cases = models.matrix(get("models"), get("precisions"))
@@ -65,73 +67,72 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> bool | None:
-    """Check all that can be checked before the first pair, if there are pairs to measure; True is all that is done."""
+    """Check everything before the first pair; return True if nothing is to be measured (--plan, --prefetch)."""
     config = session.config
     if config.getoption("collectonly") or not any("pair" in getattr(i, "fixturenames", ()) for i in session.items):
         return None
-    with _usage_errors():
+    with _as_usage_error():
         plan = make_plan(config)
-    pairs = [(c.params["model"], c.params["precision"]) for item in session.items if (c := _pair_of(item))]
-    if config.getoption("plan") or config.getoption("prefetch"):
-        return _instead_of_measuring(session, plan, pairs)
-    config.stash[STUDY].plan = plan
+    pairs = [(c.params["model"], c.params["precision"]) for item in session.items if (c := _get_callspec(item))]
+    if plan.plan or plan.prefetch:
+        return _preview_or_prefetch(session, plan, pairs)
+    config.stash[STATE].plan = plan
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None:
-        reporter.showfspath = False  # each pair names itself when it closes
-    config.stash[STUDY].restore_signals = signals.install()
-    _prepare_saving(session, plan, ["-".join(pair) for pair in pairs])
+        reporter.showfspath = False  # the last line of each pair names it
+    config.stash[STATE].restore_signals = signals.install()
+    _prepare_saving(config, plan, ["-".join(pair) for pair in pairs])
     return None
 
 
-def _instead_of_measuring(session: pytest.Session, plan: Plan, pairs: list[tuple[str, str]]) -> bool:
-    """Download (--prefetch) or forecast (--plan) what the pairs need; what cannot be downloaded fails it."""
+def _preview_or_prefetch(session: pytest.Session, plan: Plan, pairs: list[tuple[str, str]]) -> bool:
+    """Download (--prefetch) or preview (--plan) what the pairs need. A failed download fails the session."""
     progress = Progress(session.config)
-    bench: Any = session.config._benchmarksession  # type: ignore[attr-defined]  # noqa: SLF001 - it has no public place
-    bench.save = bench.autosave = bench.json = None  # or it would say that nothing is saved, and write an empty file
-    with _usage_errors(), _sentences("--plan, --prefetch"):
+    BenchmarkSession(session.config).disable_saving()
+    with _as_usage_error(), _as_sentence("--plan, --prefetch"):
         if plan.weights == "mini":
-            raise BenchmarkError("--plan, --prefetch: a miniature is made here in seconds; leave --weights=mini out.")
-        if session.config.getoption("prefetch"):
+            raise BenchmarkError("--plan, --prefetch: a miniature is built here in seconds; leave --weights=mini out.")
+        if plan.prefetch:
             if plan.weights != "hub":
                 raise BenchmarkError("--prefetch: random weights need no download; leave --weights=random out.")
-            wanted = [plan.checkpoint(models.MODELS[model]) for model, _ in pairs]
+            wanted = [plan.describe_checkpoint(models.MODELS[model]) for model, _ in pairs]
             session.testsfailed += sum(o.snapshot is None for o in prefetch(wanted, progress.say, progress.show))
-        if session.config.getoption("plan"):
-            preview.show(plan, pairs, progress.say)
+        if plan.plan:
+            for line in preview.preview(plan, pairs):
+                progress.say(line)
     return True
 
 
-def _prepare_saving(session: pytest.Session, plan: Plan, pairs: list[str]) -> None:
-    """Have the session saved whatever the options say, and open its journal."""
-    config, study = session.config, session.config.stash[STUDY]
-    bench: Any = config._benchmarksession  # type: ignore[attr-defined]  # noqa: SLF001 - it has no public place
-    if bench.disabled:  # a smoke test: pytest-benchmark calls each target once and saves nothing
-        study.plan = replace(plan, runs=1)
+def _prepare_saving(config: pytest.Config, plan: Plan, pairs: Sequence[str]) -> None:
+    """Make sure that the session is saved, and open its journal."""
+    state, bench = config.stash[STATE], BenchmarkSession(config)
+    if bench.is_disabled:  # a smoke test: each target is called once and nothing is saved
+        state.plan = replace(plan, runs=1)
         return
-    if bench.skip or config.getoption("setuponly") or config.getoption("setupplan"):
+    if bench.is_skipped or config.getoption("setuponly") or config.getoption("setupplan"):
         return  # nothing is measured
-    saves.install(bench, study.troubles, config.rootpath)
-    if not (bench.save or bench.autosave):
-        bench.save = saves.slug(plan.machine["label"])
-        study.saved_unasked = True
-    study.pairs = pairs
-    folder = recovery.folder_of(getattr(bench.storage, "path", None), config.rootpath)
-    name = bench.save or bench.autosave
-    with _usage_errors():
+    bench.install_storage(state.problems)
+    name = bench.save_name
+    if name is None:
+        name = bench.save_name = saves.make_slug(plan.machine["label"])
+        state.saved_by_default = True
+    state.pairs = list(pairs)
+    folder = (bench.storage_folder or config.rootpath / "results") / FOLDER
+    with _as_usage_error():
         saves.check_name(name)
         saves.check_compare(config)
-        study.journal = recovery.open_journal(plan, name, study.pairs, folder, Progress(config).say)
+        state.journal = open_journal(plan, name, state.pairs, folder, Progress(config).say)
 
 
-def _pair_of(item: pytest.Item) -> Any:
-    """Return the parameters of a test that measures a pair; None of any other."""
+def _get_callspec(item: pytest.Item) -> Any:
+    """Return the parameters of a test that measures a pair; None for any other test."""
     return getattr(item, "callspec", None) if "pair" in getattr(item, "fixturenames", ()) else None
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -> tuple[str, str, str] | None:
-    """Leave out the dot or F of a pair: its closing line has just said how it went."""
-    if config.stash[STUDY].plan is None or report.when != "call":
+    """Leave out the dot or F of a pair: its last line has said how it ended."""
+    if config.stash[STATE].plan is None or report.when != "call":
         return None
     return report.outcome, "", report.outcome.upper()
 
@@ -139,61 +140,58 @@ def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -
 @pytest.fixture
 def pair(request: pytest.FixtureRequest, model: str, precision: str) -> PairSession:
     """One pair, ready to be measured."""
-    study = request.config.stash[STUDY]
-    if study.plan is None:
-        raise BenchmarkError("The fixture `pair` measures; ask for it in a test under benchmarks/.")
-    log = PairLog(study.journal, f"{model}-{precision}")
-    return PairSession(model, precision, study.plan, Progress(request.config), study.keep, log)
+    state = request.config.stash[STATE]
+    if state.plan is None:
+        raise BenchmarkError("The fixture `pair` measures; use it only in a test under benchmarks/.")
+    journal = PairJournal(state.journal, f"{model}-{precision}")
+    return PairSession(model, precision, state.plan, Progress(request.config), state.keep, journal)
 
 
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
-    """Say which device this is; drop what differs between equal sessions or names the host."""
-    plan = config.stash[STUDY].plan
+    """Add the device; remove what differs between equal sessions or names the host."""
+    plan = config.stash[STATE].plan
     if plan is not None:
         machine_info["device"] = plan.machine
         machine_info["node"] = plan.machine["label"]
-        machine_info["cpu"] = {}  # its current clock makes every session "different" to pytest-benchmark
+        machine_info["cpu"] = {}  # it holds the current clock, so pytest-benchmark would warn of another machine
 
 
 def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:
-    """Add the Records of pairs without one complete measurement: pytest-benchmark drops those."""
-    study = config.stash[STUDY]
-    if study.plan is not None:
-        output_json["unmeasured"] = [{"reason": record["status"], **record} for record in study.unmeasured]
+    """Add the Records of the pairs that are not measured: pytest-benchmark would drop them."""
+    state = config.stash[STATE]
+    if state.plan is not None:
+        output_json["unmeasured"] = [{"reason": record["status"], **record} for record in state.unmeasured]
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Let go of the journal; where all that it holds is saved (pytest-benchmark has just done it), remove it."""
-    study = session.config.stash[STUDY]
-    if study.journal is None:
+    """Close the journal; delete it if pytest-benchmark has just saved everything in it."""
+    state = session.config.stash[STATE]
+    if state.journal is None:
         return
-    bench: Any = session.config._benchmarksession  # type: ignore[attr-defined]  # noqa: SLF001
-    saved = getattr(bench.storage, "saved", True) or getattr(bench.storage, "stored", None) or bench.json
-    if study.complete and saved and not study.troubles:
-        study.journal.remove()
+    saved = BenchmarkSession(session.config).holds_all(all_measured=not state.unmeasured)
+    if state.complete and saved and not state.problems:
+        state.journal.remove()
     else:
-        study.journal.close()
+        state.journal.close()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Put the signal handlers back."""
-    if STUDY in config.stash:
-        config.stash[STUDY].restore_signals()
+    """Restore the signal handlers."""
+    if STATE in config.stash:
+        config.stash[STATE].restore_signals()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Show the study's table, where the save went, and what to type next."""
-    study = config.stash[STUDY]
-    if study.records:
-        bench: Any = config._benchmarksession  # type: ignore[attr-defined]  # noqa: SLF001
-        place = bench.storage
-        write_summary(terminalreporter, study, getattr(place, "saved", None), getattr(place, "stored", ()))
+    """Show the session's table, where the save is, and what to type next."""
+    state = config.stash[STATE]
+    if state.records:
+        write_summary(terminalreporter, state, BenchmarkSession(config).saved)
 
 
 @contextmanager
-def _sentences(options: str) -> Iterator[None]:
-    """Turn whatever went wrong in a helper process into a sentence."""
+def _as_sentence(options: str) -> Iterator[None]:
+    """Turn any error of a helper process into a BenchmarkError."""
     try:
         yield
     except BenchmarkError:
@@ -204,7 +202,7 @@ def _sentences(options: str) -> Iterator[None]:
 
 
 @contextmanager
-def _usage_errors() -> Iterator[None]:
+def _as_usage_error() -> Iterator[None]:
     """Turn a BenchmarkError into pytest's usage error: one sentence, exit code 4."""
     try:
         yield

@@ -1,4 +1,4 @@
-"""What the user sees while runs go by: pair, run, failed, tokens/s, time left."""
+"""What the user sees during the runs: pair, run, failed runs, tokens/s, time left."""
 
 import time
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ import pytest
 from benchmarks.formatting import format_duration, format_number
 
 LINE_EVERY_S = 30.0
-"""Seconds between lines where nothing can be rewritten, as in a CI log."""
+"""Seconds between lines if lines cannot be rewritten, as in a CI log."""
 REWRITE_EVERY_S = 0.2
 
 
 class Progress:
-    """Writes past pytest's output capture: one line rewritten on a terminal, plain lines in a log."""
+    """Writes around pytest's output capture: one line that is rewritten on a terminal, plain lines in a log."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
@@ -24,7 +24,7 @@ class Progress:
         self._due = 0.0
 
     def say(self, text: str) -> None:
-        """Show `text` now, as a line that stays."""
+        """Write `text` now, as a line that stays."""
         if self._reporter is None:
             return
         with self._uncaptured():
@@ -36,7 +36,7 @@ class Progress:
                 self._reporter.write_line(text)
 
     def show(self, text: str) -> None:
-        """Show `text` if it is time for it: often on a terminal, seldom in a log."""
+        """Show `text` if the last one is old enough: often on a terminal, rarely in a log."""
         now = time.monotonic()
         if self._reporter is None or now < self._due:
             return
@@ -53,14 +53,16 @@ class Progress:
 
     @contextmanager
     def _uncaptured(self) -> Iterator[None]:
-        """Write past the capture; where the terminal has gone, the measuring goes on."""
+        """Write around the capture. If the terminal is gone, measuring continues."""
         held = nullcontext() if self._capture is None else self._capture.global_and_fixture_disabled()
         with suppress(OSError), held:
             yield
 
 
-def line(pair: str, done: int, planned: int, failed: int, tokens_per_sec: float | None, elapsed_s: float) -> str:
-    """Return one progress line; the time left assumes that runs go on as they went."""
+def format_progress(
+    pair: str, done: int, planned: int, failed: int, tokens_per_sec: float | None, elapsed_s: float
+) -> str:
+    """Return one progress line; the time left assumes that the runs keep their speed."""
     left = elapsed_s / done * (planned - done) if done else None
     speed = "" if tokens_per_sec is None else f"  {format_number(tokens_per_sec)} tok/s"
     rest = "" if left is None else f"  {format_duration(left)} left"

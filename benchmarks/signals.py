@@ -1,7 +1,7 @@
-"""SIGINT, SIGTERM and SIGHUP end a session in good order; a second Ctrl-C ends it at once.
+"""SIGINT, SIGTERM and SIGHUP end a session with a save; a second Ctrl-C ends it at once.
 
-Python makes an exception of SIGINT alone. The others would end pytest without a save, so that
-`systemctl stop` or a closed terminal would cost the finished pairs.
+Python raises an exception for SIGINT only. The others would end pytest without a save: `systemctl stop` or a closed
+terminal would lose the finished pairs.
 """
 
 import signal
@@ -12,33 +12,33 @@ from typing import Any
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 _waiting: list[str] | None = None
-"""The signals that `held` keeps back; None outside of it."""
+"""The signals that `hold` has delayed; None outside of it."""
 
 
 @contextmanager
-def held() -> Iterator[None]:
-    """Keep signals back until the block is done: what a pair has measured must be kept before anything else.
+def hold() -> Iterator[None]:
+    """Delay signals until the block ends, so that what a pair has measured is kept first.
 
     A second Ctrl-C still ends the process at once.
 
     Raises:
-        KeyboardInterrupt: at the end of the block, where a signal came meanwhile.
+        KeyboardInterrupt: at the end of the block, if a signal came.
     """
     global _waiting  # noqa: PLW0603 - a process has one set of signal handlers
-    kept = _waiting = []
+    delayed = _waiting = []
     try:
         yield
     finally:
         _waiting = None
-        if kept:
-            raise KeyboardInterrupt(kept[0])
+        if delayed:
+            raise KeyboardInterrupt(delayed[0])
 
 
 def install() -> Callable[[], None]:
-    """Have each of SIGNALS raise KeyboardInterrupt once; return what puts the old handlers back.
+    """Make each of SIGNALS raise KeyboardInterrupt once; return a function that restores the old handlers.
 
-    After the first, a Ctrl-C ends the process at once; SIGTERM and SIGHUP, which come in showers, wait for the save.
-    A signal that is ignored stays so: `nohup` ignores SIGHUP, a shell's background jobs SIGINT.
+    After the first, Ctrl-C ends the process at once. SIGTERM and SIGHUP, which often come several times, are ignored
+    until the save is written. A signal that was ignored stays ignored: `nohup` ignores SIGHUP, background jobs SIGINT.
     """
     if threading.current_thread() is not threading.main_thread():
         return lambda: None

@@ -1,29 +1,34 @@
-"""What one pytest session measures: its Plan, and the Records so far."""
-
-from __future__ import annotations
+"""The state of one pytest session: its Plan, its journal, and the Records so far."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from benchmarks.planning.plan import Plan
 from benchmarks.record import INTERRUPTED, MEASURED, Record
-
-if TYPE_CHECKING:
-    from benchmarks.storage.journal import Journal
+from benchmarks.storage.journal import Journal
 
 
 @dataclass
-class Study:
-    """Lives in pytest's config. `plan` is None in sessions that measure nothing, such as the unit tests."""
+class SessionState:
+    """Kept in pytest's config.
+
+    Attributes:
+        plan: what the session does; None in sessions that measure nothing, such as the unit tests.
+        records: the Records of the pairs that have ended.
+        saved_by_default: whether the save has the device's name because the user gave none.
+        pairs: ids of the chosen pairs.
+        journal: None until it is opened.
+        restore_signals: restores the signal handlers that were there before.
+        problems: sentences about saving that the user must read.
+    """
 
     plan: Plan | None = None
     records: list[Record] = field(default_factory=list)
-    saved_unasked: bool = False
+    saved_by_default: bool = False
     pairs: list[str] = field(default_factory=list)
     journal: Journal | None = None
     restore_signals: Callable[[], None] = lambda: None
-    troubles: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
     def keep(self, record: Record) -> None:
         """Add a pair's Record."""
@@ -31,11 +36,11 @@ class Study:
 
     @property
     def unmeasured(self) -> list[Record]:
-        """Records that pytest-benchmark would drop."""
+        """The Records that pytest-benchmark would drop."""
         return [record for record in self.records if record["status"] != MEASURED]
 
     @property
     def complete(self) -> bool:
-        """Whether every chosen pair has come to its end."""
+        """Whether every chosen pair has ended."""
         ended = {record["pair"]["id"] for record in self.records if record["status"] != INTERRUPTED}
         return ended == set(self.pairs)

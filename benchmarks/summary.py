@@ -1,8 +1,8 @@
-"""The table at the end of a session, where the save went, and what to type next."""
+"""The table at the end of a session, where the save is, and what to type next."""
 
 import shlex
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,32 +10,30 @@ import pytest
 from benchmarks.formatting import align_columns, format_number
 from benchmarks.record import MEASURED, Record
 from benchmarks.record.headline import joules_per_token, tokens_per_sec
-from benchmarks.state import Study
+from benchmarks.state import SessionState
 
 HEADER = ("pair", "tokens/s", "TTFT s", "J/token", "RAM GB", "failed")
 MOST_NAMED = 4
-"""Pairs that are named before what is said of them; of the others their number is."""
+"""How many pairs a note names; the others are counted."""
 UNKNOWN = "-"
 RESULTS = "results"
-"""Where `python -m plotting` looks by itself."""
+"""Where `python -m plotting` looks by default."""
 
 
-def write_summary(
-    reporter: pytest.TerminalReporter, study: Study, saved: Path | None, stored: Sequence[str] = ()
-) -> None:
-    """Write the study's table, its notes, and the next commands."""
+def write_summary(reporter: pytest.TerminalReporter, state: SessionState, saved: Path | None) -> None:
+    """Write the session's table, its notes, and the next commands."""
     reporter.section("edge-vlm-bench", sep="=")
-    for text in align_columns([HEADER, *(row(record) for record in study.records)]):
+    for text in align_columns([HEADER, *(make_row(record) for record in state.records)]):
         reporter.write_line(text)
-    for note in notes(study.records):
+    for note in list_notes(state.records):
         reporter.write_line(note)
     reporter.write_line("")
-    for text in directions(study, saved, stored):
+    for text in list_next_steps(state, saved):
         reporter.write_line(text)
 
 
-def row(record: Record) -> tuple[str, ...]:
-    """Return one line of the table; `-` is what was not measured."""
+def make_row(record: Record) -> tuple[str, ...]:
+    """Return one row of the table; `-` means not measured."""
     counts, runs = record["counts"], record["runs"]
     failed = f"{counts['failed']}/{counts['attempted']}"
     if record["status"] != MEASURED or runs is None:
@@ -43,27 +41,27 @@ def row(record: Record) -> tuple[str, ...]:
     ram = record["memory"]["ram_avg_bytes"]
     return (
         record["pair"]["id"],
-        _number(tokens_per_sec(runs)),
-        _number(_median(runs["ttft_s"])),
-        _number(joules_per_token(runs)),
-        _number(None if ram is None else ram / 1e9),
+        _format(tokens_per_sec(runs)),
+        _format(_median(runs["ttft_s"])),
+        _format(joules_per_token(runs)),
+        _format(None if ram is None else ram / 1e9),
         failed,
     )
 
 
-def notes(records: list[Record]) -> list[str]:
-    """Return, each once, why something is missing or doubtful, and of which pairs that is said."""
+def list_notes(records: list[Record]) -> list[str]:
+    """Return why values are missing or doubtful: each reason once, with its pairs."""
     found: dict[str, list[str]] = {}
     for record in records:
-        for sentence in _of_all(record):
+        for sentence in _list_session_notes(record):
             found.setdefault(sentence, [])
-        for sentence in _of_pair(record):
+        for sentence in _list_pair_notes(record):
             found.setdefault(sentence, []).append(record["pair"]["id"])
-    return [f"{_named(pairs, len(records))}{sentence}" for sentence, pairs in found.items()]
+    return [f"{_name_pairs(pairs, len(records))}{sentence}" for sentence, pairs in found.items()]
 
 
-def _named(pairs: list[str], all_pairs: int) -> str:
-    """Return the pairs that a sentence is about, before it; "" of one that is about none."""
+def _name_pairs(pairs: list[str], all_pairs: int) -> str:
+    """Return the start of a note: the pairs that it is about; "" if it names its pair itself."""
     if len(pairs) == all_pairs > 1:
         return f"all {all_pairs} pairs: "
     more = len(pairs) - MOST_NAMED
@@ -71,18 +69,18 @@ def _named(pairs: list[str], all_pairs: int) -> str:
     return f"{named}: " if pairs else ""
 
 
-def _of_all(record: Record) -> Iterator[str]:
-    """Yield what is said without naming a pair, or names it itself."""
+def _list_session_notes(record: Record) -> Iterator[str]:
+    """Yield the notes that need no pair in front of them."""
     reason = record["power"]["reasons"].get("method")
     if reason and record["status"] == MEASURED:
-        yield f"No joules: {reason}"
+        yield f"No energy: {reason}"
     if record["message"]:
         yield record["message"]
 
 
-def _of_pair(record: Record) -> Iterator[str]:
-    """Yield what is doubtful of a pair."""
-    yield from _doubts(record)
+def _list_pair_notes(record: Record) -> Iterator[str]:
+    """Yield the notes on one pair."""
+    yield from _list_warnings(record)
     yield from dict.fromkeys(record["power"]["flags"])
     if record["numerics"]["first_nonfinite"] and record["status"] == MEASURED:
         yield f"measured although the output of {record['numerics']['first_nonfinite']} is not finite."
@@ -92,8 +90,8 @@ def _of_pair(record: Record) -> Iterator[str]:
         yield from dict.fromkeys(record["checkpoint"]["remarks"])
 
 
-def _doubts(record: Record) -> Iterator[str]:
-    """Yield what a reader of a measured pair's row must know besides."""
+def _list_warnings(record: Record) -> Iterator[str]:
+    """Yield what makes the numbers of a measured pair doubtful."""
     counts = record["counts"]
     if record["status"] != MEASURED or record["runs"] is None:
         return
@@ -101,39 +99,36 @@ def _doubts(record: Record) -> Iterator[str]:
         yield f"given up after {counts['attempted']} of {counts['planned']} runs."
     if counts["failed"] or counts["restarts"]:
         first, restarts = record["failures"]["first_message"], counts["restarts"]
-        yield f"{counts['failed']} runs failed and its process was replaced {restarts} times, first: {first}"
+        yield f"{counts['failed']} runs failed and its process was replaced {restarts} times; first failure: {first}"
     if record["health"]["throttled"]:
         yield f"throttled ({', '.join(record['health']['throttled'])})."
     if record["runs"]["energy_j"] is not None and joules_per_token(record["runs"]) is None:
         yield "no J/token, because the power samples cover too few of its runs."
 
 
-def directions(study: Study, saved: Path | None, stored: Sequence[str] = ()) -> list[str]:
-    """Return where the save went and the commands that follow; `stored` says what went elsewhere than into files."""
-    unfinished = [] if study.complete else ["Some pairs are not finished: type the same with --resume to go on."]
-    if saved is None and stored:
-        return [*study.troubles, *unfinished, *stored]
+def list_next_steps(state: SessionState, saved: Path | None) -> list[str]:
+    """Return where the save is, and the commands to type next."""
     if saved is None:
-        return study.troubles or ["Nothing was saved in this session (as --benchmark-disable asks)."]
-    unasked = " (saved under the device's name; name it yourself with --benchmark-save=NAME)"
-    folder = _short(saved.parent.parent)  # the save lies in its machine's folder
-    elsewhere = "" if folder == RESULTS else f" --results {shlex.quote(folder)}"
+        return state.problems or ["No file was saved in this session."]
+    unfinished = [] if state.complete else ["Some pairs are not finished: type the same with --resume to continue."]
+    default = " (named after the device; choose a name with --benchmark-save=NAME)" if state.saved_by_default else ""
+    folder = _shorten(saved.parent.parent)  # the save is in its machine's folder
+    results = "" if folder == RESULTS else f" --results {shlex.quote(folder)}"
     return [
-        *study.troubles,
+        *state.problems,
         *unfinished,
-        *stored,
-        f"Saved: {_short(saved)}{unasked if study.saved_unasked else ''}",
-        f"Figures, CSV and report:  python -m plotting{elsewhere}",
-        f"Compare with another:     python -m plotting compare {saved.stem} OTHER{elsewhere}",
+        f"Saved: {_shorten(saved)}{default}",
+        f"Figures, CSV and report:  python -m plotting{results}",
+        f"Compare with another:     python -m plotting compare {saved.stem} OTHER{results}",
     ]
 
 
-def _short(path: Path) -> str:
-    """Return a path as one would type it here: relative where it lies below this folder."""
+def _shorten(path: Path) -> str:
+    """Return a path as one would type it: relative if it is below the current folder."""
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
-def _number(value: float | None) -> str:
+def _format(value: float | None) -> str:
     return UNKNOWN if value is None else format_number(value)
 
 

@@ -54,7 +54,7 @@ def test_every_option_is_documented() -> None:
 def test_the_defaults_are_those_of_the_table() -> None:
     """What an option is when it is not typed is what README's table says."""
     parser = Parser(_ispytest=True)
-    options.add(parser)
+    options.add_options(parser)
     found = vars(parser.parse([]))
     shown: dict[str, str] = dict(re.findall(r"^\| `(--[^\n]*?)` \| [^\n]* \| ([^|\n]*) \|$", README, re.MULTILINE))
 

@@ -107,7 +107,7 @@ def test_a_terminal_that_goes_away_costs_nothing(tmp_path: Path) -> None:
 def test_an_unfinished_session_is_listed(tmp_path: Path) -> None:
     """A session that is begun beside an unfinished one says how to go on with it, and leaves it as it is."""
     head = {"save": "thor", "pairs": ["llava-bf16", "phi-bf16"], "boot": "", "fingerprint": {}}
-    left = journal.begin(tmp_path / ".journal", head, print)
+    left = journal.create_journal(tmp_path / ".journal", head, print)
     left.append("llava-bf16", [{"do": "done", "record": {}}])
     left.close()
     before = left.path.read_bytes()
@@ -189,8 +189,8 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
 
     assert saves(tmp_path) == []
     assert gone(descendants)
-    (left,) = resume.journals(tmp_path / ".journal")
-    done = journal.read(left).record("llava-bf16")
+    (left,) = resume.list_journals(tmp_path / ".journal")
+    done = journal.read_journal(left).record("llava-bf16")
     assert done is not None
     assert done["counts"]["good"] == 12
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.formatting import format_number
-from benchmarks.progress import line
+from benchmarks.progress import format_progress
 
 
 @pytest.mark.parametrize(
@@ -18,5 +18,7 @@ def test_a_small_figure_is_not_nothing(value: float, shown: str) -> None:
 
 def test_the_line_of_a_run() -> None:
     """The line says which run it is, what failed, how fast it goes and how long it still takes."""
-    assert line("phi-bf16", 1, 3, 1, 0.0085, 236.0) == "phi-bf16  run 1/3  failed 1  0.0085 tok/s  8 min left"
-    assert line("phi-bf16", 0, 3, 0, None, 0.0) == "phi-bf16  run 0/3  failed 0"
+    assert (
+        format_progress("phi-bf16", 1, 3, 1, 0.0085, 236.0) == "phi-bf16  run 1/3  failed 1  0.0085 tok/s  8 min left"
+    )
+    assert format_progress("phi-bf16", 0, 3, 0, None, 0.0) == "phi-bf16  run 0/3  failed 0"

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from benchmarks.models import MODELS
-from benchmarks.pair.build_record import compose
-from benchmarks.pair.measure import PairSession, changed
+from benchmarks.pair.build_record import build_record
+from benchmarks.pair.measure import PairSession, describe_changes
 from benchmarks.progress import Progress
 from benchmarks.record import INTERRUPTED, Record, faults
 from benchmarks.record.typecheck import fits
-from benchmarks.storage.journal import PairLog
+from benchmarks.storage.journal import PairJournal
 from benchmarks.worker.adapter import NO_PEFT
 from tests.models.test_miniatures import job
 from tests.planning.test_preview import plan
@@ -149,7 +149,7 @@ def test_another_commit_is_another_model() -> None:
 
     def difference(**now: Any) -> str:
         before = loaded() | {"revision": "aaa"}
-        return changed(cast("Loaded", before), cast("Loaded", before | now))
+        return describe_changes(cast("Loaded", before), cast("Loaded", before | now))
 
     assert difference() == ""
     assert difference(pid=7, load_time_s=9.0) == ""
@@ -161,10 +161,11 @@ def test_a_missing_adapter_is_remarked(pytestconfig: pytest.Config) -> None:
     """The Record of a checkpoint without the adapter that belongs to it says so, and why, as one with it does not."""
 
     def recorded(adapter: str | None) -> tuple[str | None, list[str]]:
-        pair = PairSession("phi", "bf16", plan(weights="hub"), Progress(pytestconfig), print, PairLog(None, "phi-bf16"))
+        journal = PairJournal(None, "phi-bf16")
+        pair = PairSession("phi", "bf16", plan(weights="hub"), Progress(pytestconfig), print, journal).pair
         said = {"adapter": adapter, "adapter_reason": NO_PEFT, "parameters": MODELS["phi"].parameters}
         pair.loaded = cast("Loaded", loaded() | said)
-        found = compose(pair, INTERRUPTED, "now")["checkpoint"]
+        found = build_record(pair, INTERRUPTED, "now")["checkpoint"]
         return found["adapter"], found["remarks"]
 
     assert recorded(None) == (None, [f"Without its adapter vision-lora ({NO_PEFT})."])

@@ -71,7 +71,7 @@ def test_an_error_says_nothing_to_the_terminal() -> None:
 
 def test_a_journal_holds_no_secret(tmp_path: Path) -> None:
     """Whatever line is written, no token in it reaches the disk."""
-    written = journal.begin(tmp_path, HEAD, complain)
+    written = journal.create_journal(tmp_path, HEAD, complain)
     written.append("llava-bf16", [{"do": "failed", "message": TOKEN, "deep": [{"in": TOKEN}, [1, TOKEN]]}])
     written.close()
 

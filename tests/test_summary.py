@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from benchmarks.summary import notes
+from benchmarks.summary import list_notes
 from tests.support.factory import record
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def test_what_is_true_of_every_pair_is_said_once() -> None:
         found["power"]["flags"] = [FLAG]
     records[1]["power"]["flags"].append("Only 9 samples.")
 
-    assert notes(cast("list[Record]", records)) == [f"all 2 pairs: {FLAG}", "phi-bf16: Only 9 samples."]
+    assert list_notes(cast("list[Record]", records)) == [f"all 2 pairs: {FLAG}", "phi-bf16: Only 9 samples."]
 
 
 def test_many_pairs_are_counted() -> None:
@@ -30,6 +30,6 @@ def test_many_pairs_are_counted() -> None:
     for found in records:
         found["power"]["flags"] = [FLAG] if found["pair"]["model"] != "phi" else []
 
-    assert notes(cast("list[Record]", records)) == [
+    assert list_notes(cast("list[Record]", records)) == [
         f"gemma3n-bf16, internvl2-2b-bf16, llava-bf16, moondream2-bf16 and 1 more: {FLAG}"
     ]

@@ -1,29 +1,21 @@
-"""Put a pair's Record together from what its session, tally and meters know."""
+"""Build a pair's Record from its state."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, cast
+from typing import Any, cast
 
 from benchmarks import redact
 from benchmarks.machine.roofline import Traffic
 from benchmarks.models import miniature
-from benchmarks.pair import outcome
+from benchmarks.pair.outcome import explain_status
+from benchmarks.pair.state import PairState
 from benchmarks.power.analysis.attribution import Marked
-from benchmarks.record import INTERRUPTED, MEASURED, SCHEMA, Record
+from benchmarks.record import MEASURED, SCHEMA, Record
+from benchmarks.record.not_measured import explain_nulls
 from benchmarks.record.sections import Checkpoint, Engine, Load, Memory, Numerics, Roofline, Sample
-
-if TYPE_CHECKING:
-    from benchmarks.pair.measure import PairSession
 
 NOT_LOADED = "the model was not loaded"
 NO_GOOD_RUN = "no run was good"
-IMPORTED_BEFORE = "torch and transformers were imported before the child was forked"
+NOT_REPORTED = "the system does not report it"
 NO_CUDA = "there is no CUDA context on this device"
-MADE_HERE = "these weights were made here, not published"
-NOT_FETCHED = "the checkpoint was not found"
-PINNED = "the revision says what the weights are"
-SAYS_NOTHING = "weights that were made here say nothing"
-NOT_SAID = "the system does not say"
 TRAFFIC = tuple(Traffic.__annotations__)
 SAMPLE_CHARACTERS = 2000
 LOAD_FIELDS = {
@@ -37,100 +29,97 @@ LOAD_FIELDS = {
     "file_bytes": "file_bytes",
     "page_cache_share": "page_cache_share",
 }
-"""Field of the Record's load -> what the child calls it."""
+"""Field of the Record's `load` -> its name in the child's answer."""
 
 
-def compose(session: PairSession, status: str, finished: str) -> Record:
+def build_record(pair: PairState, status: str, finished: str) -> Record:
     """Return the Record of a pair that ended as `status`, without secrets."""
-    tally, meters = session.tally, session.meters
-    reading = meters.read(Marked(tally.windows, tally.phases), tally.torch_peak_bytes)
-    runs = tally.runs(
-        session.plan.work.batch_size, reading.energy_j, reading.coverage, reading.power["reasons"].get("method")
-    )
-    latency = tally.token_latency()
-    reasons = {"message": "measured"} if status == MEASURED else {}
-    if runs is None:
-        reasons |= {"runs": NO_GOOD_RUN, "token_latency": NO_GOOD_RUN}
-    if reading.trace is None:
-        reasons["trace"] = reading.power["reasons"].get("method", NO_GOOD_RUN)
-    sample = _sample(session)
-    if sample is None:
-        reasons["sample"] = NO_GOOD_RUN if session.plan.weights == "hub" else SAYS_NOTHING
-    record: Record = {
+    run_log, plan = pair.run_log, pair.plan
+    readings = pair.meters.read(Marked(run_log.windows, run_log.phases), run_log.torch_peak_bytes)
+    no_energy = readings.power["reasons"].get("method")
+    values: dict[str, Any] = {
+        "message": None if status == MEASURED else explain_status(pair, status),
+        "runs": run_log.build_columns(plan.work.batch_size, readings.energy_j, readings.coverage, no_energy),
+        "sample": _find_sample(pair),
+        "trace": readings.trace,
+        "token_latency": run_log.summarise_token_latency(),
+    }
+    reasons = {
+        "message": "measured",
+        "runs": NO_GOOD_RUN,
+        "sample": NO_GOOD_RUN if plan.weights == "hub" else "random weights produce no meaningful text",
+        "trace": no_energy or NO_GOOD_RUN,
+        "token_latency": "no good run has two tokens" if values["runs"] else NO_GOOD_RUN,
+    }
+    record = {
         "schema": SCHEMA,
         "status": status,
-        "message": None if status == MEASURED else _message(session, status),
         "pair": {
-            "id": session.id,
-            "model": session.spec.id,
-            "label": session.spec.label_of(session.plan.weights),
-            "precision": session.precision,
+            "id": pair.id,
+            "model": pair.spec.id,
+            "label": pair.spec.label_of(plan.weights),
+            "precision": pair.precision,
         },
-        "checkpoint": _checkpoint(session),
-        "workload": session.plan.work.info(),
-        "engine": _engine(session),
-        "load": _load(session),
-        "counts": tally.counts(),
-        "runs": runs,
-        "failures": tally.failures(),
-        "power": reading.power,
-        "memory": _memory(session, reading.memory),
-        "health": meters.health(finite_logits=tally.finite_logits),
-        "numerics": _numerics(session),
-        "sample": sample,
-        "roofline": _roofline(session),
-        "trace": reading.trace,
-        "token_latency": latency,
-        "times": {"started": session.started, "finished": finished},
-        "interruptions": session.interruptions,
-        "reasons": reasons,
+        "checkpoint": _describe_checkpoint(pair),
+        "workload": plan.work.info(),
+        "engine": _describe_engine(pair),
+        "load": _describe_load(pair),
+        "counts": run_log.count_runs(),
+        "failures": run_log.summarise_failures(),
+        "power": readings.power,
+        "memory": _describe_memory(pair, readings.memory),
+        "health": pair.meters.describe_health(finite_logits=run_log.finite_logits),
+        "numerics": _describe_numerics(pair),
+        "roofline": _describe_roofline(pair),
+        "times": {"started": pair.started, "finished": finished},
+        "interruptions": pair.interruptions,
+        **values,
+        "reasons": explain_nulls(values, reasons),
     }
     return cast("Record", redact.everywhere(record))
 
 
-def _memory(session: PairSession, measured: Memory) -> Memory:
-    values, reasons = session.memory_guard.facts()
+def _describe_memory(pair: PairState, measured: Memory) -> Memory:
+    values, reasons = pair.memory_guard.describe()
     return cast("Memory", {**measured, **values, "reasons": measured["reasons"] | reasons})
 
 
-def _message(session: PairSession, status: str) -> str:
-    if status == INTERRUPTED and session.stuck is None:
-        return f"{session.id} was interrupted after {session.tally.attempted} of {session.tally.planned} runs"
-    return outcome.of(session)
-
-
-def _checkpoint(session: PairSession) -> Checkpoint:
-    spec, loaded, weights = session.spec, session.loaded, session.plan.weights
+def _describe_checkpoint(pair: PairState) -> Checkpoint:
+    spec, loaded, weights = pair.spec, pair.loaded, pair.plan.weights
     published = weights == "hub"
-    revision = loaded["revision"] if loaded else None
-    adapter = loaded["adapter"] if loaded else None
-    reasons = {} if revision else {"revision": NOT_FETCHED if published else MADE_HERE}
-    if published:
-        reasons["weights_id"] = PINNED
-    if adapter is None:
-        reasons["adapter"] = loaded["adapter_reason"] if loaded else NOT_LOADED
-    if loaded is None:
-        reasons |= dict.fromkeys(("model_class", "parameters"), NOT_LOADED)
-    return {
-        "name": spec.checkpoint,
-        "repo": spec.repo,
-        "revision": revision,
-        "weights": weights,
+    values = {
+        "revision": loaded["revision"] if loaded else None,
         "weights_id": None if published else miniature.identity(spec),
-        "adapter": adapter,
-        "licence": spec.licence,
+        "adapter": loaded["adapter"] if loaded else None,
         "model_class": loaded["model_class"] if loaded else None,
         "parameters": loaded["parameters"] if loaded else None,
-        "remote_code": published and session.plan.trust_remote_code,
-        "remarks": [*spec.differences(weights), *_doubts(session)],
-        "reasons": reasons,
     }
+    reasons = {
+        "revision": "the checkpoint was not found" if published else "these weights are generated, not published",
+        "weights_id": "the revision identifies the weights",
+        "adapter": loaded["adapter_reason"] if loaded else NOT_LOADED,
+        "model_class": NOT_LOADED,
+        "parameters": NOT_LOADED,
+    }
+    return cast(
+        "Checkpoint",
+        {
+            "name": spec.checkpoint,
+            "repo": spec.repo,
+            "weights": weights,
+            "licence": spec.licence,
+            "remote_code": published and pair.plan.trust_remote_code,
+            "remarks": [*spec.differences(weights), *_list_differences(pair)],
+            **values,
+            "reasons": explain_nulls(values, reasons),
+        },
+    )
 
 
-def _doubts(session: PairSession) -> list[str]:
-    """Return in what the published checkpoint that was loaded is not what its name says."""
-    spec, loaded = session.spec, session.loaded
-    if session.plan.weights != "hub" or loaded is None:
+def _list_differences(pair: PairState) -> list[str]:
+    """Return how the published checkpoint that was loaded differs from what its name promises."""
+    spec, loaded = pair.spec, pair.loaded
+    if pair.plan.weights != "hub" or loaded is None:
         return []
     found = []
     if spec.adapter and loaded["adapter"] is None:
@@ -140,89 +129,77 @@ def _doubts(session: PairSession) -> list[str]:
     return found
 
 
-def _engine(session: PairSession) -> Engine:
-    plan, loaded = session.plan, session.loaded
-    reasons = {"start_method": "there is no child with --isolation=none"} if plan.start_method is None else {}
+def _describe_engine(pair: PairState) -> Engine:
+    plan, loaded = pair.plan, pair.loaded
     names = ("torch_device_name", "gpu_uuid", "attention", "threads", "mark_method")
-    if loaded is None:
-        reasons |= dict.fromkeys(names, NOT_LOADED)
-    else:
-        absent = "the device has none" if plan.torch_device == "cpu" else "the device does not say"
-        reasons |= dict.fromkeys([name for name in names if loaded[name] is None], absent)  # type: ignore[literal-required]
-    return {
-        "name": "eager",
-        "torch_device": plan.torch_device,
-        "torch_device_name": loaded["torch_device_name"] if loaded else None,
-        "gpu_uuid": loaded["gpu_uuid"] if loaded else None,
-        "attention": loaded["attention"] if loaded else None,
-        "threads": loaded["threads"] if loaded else None,
-        "isolation": plan.isolation,
-        "start_method": plan.start_method,
-        "mark_method": loaded["mark_method"] if loaded else None,
-        "versions": loaded["versions"] if loaded else {},
-        "reasons": reasons,
-    }
-
-
-def _load(session: PairSession) -> Load:
-    loaded = session.loaded
-    if loaded is None:
-        return cast("Load", {**dict.fromkeys(LOAD_FIELDS), "reasons": dict.fromkeys(LOAD_FIELDS, NOT_LOADED)})
-    values = {field: loaded[name] for field, name in LOAD_FIELDS.items()}  # type: ignore[literal-required]
-    no_file = session.plan.weights == "random"
-    reasons = {
-        "load_time_s": "random weights are made in memory, nothing is loaded",
-        "import_s": IMPORTED_BEFORE,
-        "context_s": NO_CUDA,
-        "peak_ram_bytes": NOT_SAID,
-        "peak_vram_bytes": NO_CUDA,
-        "page_cache_share": "there are no files" if no_file else "mincore(2) is not to be had here",
-    }
-    return cast("Load", {**values, "reasons": {name: reasons[name] for name, v in values.items() if v is None}})
-
-
-def _numerics(session: PairSession) -> Numerics:
-    found = session.numerics
-    reasons = {}
-    if found is None:
-        made_small = session.plan.weights == "mini"
-        reasons["modules"] = "miniatures are not verified" if made_small else "the model did not come so far"
-    return {
-        "modules": found["modules"] if found else None,
-        "first_nonfinite": found["first_nonfinite"] if found else None,
-        "nonfinite_kind": found["kind"] if found else None,
-        "allowed": session.plan.allow_nonfinite,
-        "reasons": reasons,
-    }
-
-
-def _roofline(session: PairSession) -> Roofline:
-    """Return both sides of the bandwidth utilisation."""
-    loaded, ability = session.loaded, session.plan.ability
-    reasons = {}
-    traffic = dict(loaded["traffic"]) if loaded else dict.fromkeys(TRAFFIC)
-    if loaded is None:
-        reasons = dict.fromkeys((*TRAFFIC, "cache_bytes"), NOT_LOADED)
-    elif loaded["cache_bytes"] is None:
-        reasons["cache_bytes"] = NOT_SAID
-    if ability.bytes_per_s is None:
-        reasons |= dict.fromkeys(("bandwidth_bytes_per_s", "bandwidth_source"), ability.source)
+    values: dict[str, Any] = {name: loaded[name] if loaded else None for name in names}  # type: ignore[literal-required]
+    values["start_method"] = plan.start_method
+    absent = "the device has none" if plan.torch_device == "cpu" else "the device does not report it"
+    reasons = dict.fromkeys(names, absent if loaded else NOT_LOADED)
+    reasons["start_method"] = "there is no child with --isolation=none"
     return cast(
-        "Roofline",
+        "Engine",
         {
-            **traffic,
-            "cache_bytes": loaded["cache_bytes"] if loaded else None,
-            "bandwidth_bytes_per_s": ability.bytes_per_s,
-            "bandwidth_source": None if ability.bytes_per_s is None else ability.source,
-            "reasons": reasons,
+            "name": "eager",
+            "torch_device": plan.torch_device,
+            "isolation": plan.isolation,
+            "versions": loaded["versions"] if loaded else {},
+            **values,
+            "reasons": explain_nulls(values, reasons),
         },
     )
 
 
-def _sample(session: PairSession) -> Sample | None:
-    """Return what the first run that was asked for its text said."""
-    tally, work = session.tally, session.plan.work
-    for request, marks in zip(tally.requests, tally.marks, strict=True):
+def _describe_load(pair: PairState) -> Load:
+    loaded = pair.loaded
+    if loaded is None:
+        return cast("Load", {**dict.fromkeys(LOAD_FIELDS), "reasons": dict.fromkeys(LOAD_FIELDS, NOT_LOADED)})
+    values = {field: loaded[name] for field, name in LOAD_FIELDS.items()}  # type: ignore[literal-required]
+    no_file = pair.plan.weights == "random"
+    reasons = {
+        "load_time_s": "random weights are made in memory, nothing is loaded",
+        "import_s": "torch and transformers were imported before the child was forked",
+        "context_s": NO_CUDA,
+        "peak_ram_bytes": NOT_REPORTED,
+        "peak_vram_bytes": NO_CUDA,
+        "page_cache_share": "there are no files" if no_file else "this system has no mincore(2)",
+    }
+    return cast("Load", {**values, "reasons": explain_nulls(values, reasons)})
+
+
+def _describe_numerics(pair: PairState) -> Numerics:
+    found = pair.numerics
+    reason = "miniatures are not verified" if pair.plan.weights == "mini" else "the pair ended before it was verified"
+    return {
+        "modules": found["modules"] if found else None,
+        "first_nonfinite": found["first_nonfinite"] if found else None,
+        "nonfinite_kind": found["kind"] if found else None,
+        "allowed": pair.plan.allow_nonfinite,
+        "reasons": {} if found else {"modules": reason},
+    }
+
+
+def _describe_roofline(pair: PairState) -> Roofline:
+    """Return the bytes that a decode step reads, and the bandwidth that the memory has."""
+    loaded, capability = pair.loaded, pair.plan.capability
+    values: dict[str, Any] = {
+        **(dict(loaded["traffic"]) if loaded else dict.fromkeys(TRAFFIC)),
+        "cache_bytes": loaded["cache_bytes"] if loaded else None,
+        "bandwidth_bytes_per_s": capability.bytes_per_s,
+        "bandwidth_source": None if capability.bytes_per_s is None else capability.source,
+    }
+    reasons = {
+        **dict.fromkeys(TRAFFIC, NOT_LOADED),
+        "cache_bytes": NOT_REPORTED if loaded else NOT_LOADED,
+        **dict.fromkeys(("bandwidth_bytes_per_s", "bandwidth_source"), capability.source),
+    }
+    return cast("Roofline", {**values, "reasons": explain_nulls(values, reasons)})
+
+
+def _find_sample(pair: PairState) -> Sample | None:
+    """Return the text of the first run whose text was kept."""
+    work = pair.plan.work
+    for request, marks in zip(pair.run_log.requests, pair.run_log.marks, strict=True):
         if marks["text"] is not None:
             image, prompt = work.element(request)
             text = marks["text"][:SAMPLE_CHARACTERS]

@@ -1,4 +1,4 @@
-"""Which files a pair loads: a checkpoint that is made here, or the published one."""
+"""The files that a pair loads: a checkpoint that is built here, or the published one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,22 +15,20 @@ from benchmarks.worker.loading import weight_files
 
 @dataclass(frozen=True)
 class Source:
-    """A checkpoint's directory; `revision` is its commit, None of one that is made here."""
+    """A checkpoint's directory, and its commit; None for a checkpoint that is built here."""
 
     folder: Path
     revision: str | None = None
 
 
-def find(plan: Plan, spec: ModelSpec, show: Callable[[str], None]) -> Source:
-    """Return where the checkpoint of `spec` is; it is made or fetched where it is missing, which is no part of a load.
-
-    `show` is told how far a download is.
+def find_checkpoint(plan: Plan, spec: ModelSpec, show_progress: Callable[[str], None]) -> Source:
+    """Return the checkpoint of `spec`, built or downloaded if it is missing; that time is not part of a load.
 
     Raises:
-        BenchmarkError, OSError: it cannot be had.
+        BenchmarkError, OSError: it cannot be built or downloaded.
     """
     if plan.weights == "hub":
-        found = hub.obtain(plan.checkpoint(spec), show)
+        found = hub.obtain(plan.describe_checkpoint(spec), show_progress)
         return Source(found.path, found.commit)
     size: Size = "mini" if plan.weights == "mini" else "full"
     cache = miniature.cache_root()
@@ -40,8 +38,8 @@ def find(plan: Plan, spec: ModelSpec, show: Callable[[str], None]) -> Source:
     return Source(folder)
 
 
-def predicted_bytes(plan: Plan, spec: ModelSpec, source: Source) -> int | None:
-    """Return the least that the model takes in RAM, bytes: by its files, or by its dimensions where it has none."""
+def predict_bytes(plan: Plan, spec: ModelSpec, source: Source) -> int | None:
+    """Return the least RAM that the model needs, bytes: from its files, or from its parameter count without files."""
     if plan.weights == "random":
         return footprint.least_bytes(spec.parameters)
     return footprint.predicted_bytes(weight_files(source.folder))

@@ -1,4 +1,4 @@
-"""The parent's end: start a worker, ask it, see it die, end it. Imports no torch."""
+"""The parent's side of a worker: start it, send requests, notice its death, end it. Imports no torch."""
 
 import contextlib
 import json
@@ -13,13 +13,13 @@ from benchmarks.processes.start_methods import context
 from benchmarks.worker.child import Worker, attempt, main
 
 LONGEST_S = 2_000_000.0
-"""The longest that poll(2) waits, which counts milliseconds in an int: 23 days."""
+"""The longest timeout of poll(2), which counts milliseconds in an int: 23 days."""
 CLOSE_S = 5.0
-"""How long a child may take to leave before it is killed, seconds."""
+"""How long a child may take to exit before it is killed, seconds."""
 
 
 class Handle(ABC):
-    """A worker as the parent sees it."""
+    """A worker, seen from the parent."""
 
     @property
     @abstractmethod
@@ -28,12 +28,12 @@ class Handle(ABC):
 
     @property
     def alive(self) -> bool:
-        """Whether the worker runs."""
+        """Whether the worker is running."""
         return True
 
     @abstractmethod
     def ask(self, request: dict[str, Any], timeout_s: float | None) -> dict[str, Any]:
-        """Return the worker's answer; block, never spin, until it is there.
+        """Return the worker's answer. Blocks and never spins.
 
         Raises:
             WorkerFailed: the worker answered with an error, died, or took longer than `timeout_s`
@@ -42,14 +42,14 @@ class Handle(ABC):
 
     @abstractmethod
     def close(self, *, at_once: bool = False) -> None:
-        """End the worker, `at_once` without waiting for what it does."""
+        """End the worker; `at_once` kills it."""
 
     def load(self, timeout_s: float | None = None) -> Loaded:
         """Have the worker load its model."""
         return cast("Loaded", self.ask({"do": "load"}, timeout_s))
 
     def verify(self, request: Sequence[tuple[int, int]], timeout_s: float | None = None) -> Numerics:
-        """Have the worker look at what every module makes of one request."""
+        """Have the worker check the output of every module for one request."""
         return cast("Numerics", self.ask({"do": "verify", "request": list(request)}, timeout_s))
 
     def run(
@@ -60,21 +60,21 @@ class Handle(ABC):
         check: bool = False,
         text: bool = False,
     ) -> RunMarks:
-        """Have the worker generate for one request; `check` has it look at the logits, `text` tell what it said."""
+        """Have the worker generate for one request; `check` also checks the logits, `text` also returns the text."""
         asked = {"do": "run", "request": list(request), "check": check, "text": text}
         return cast("RunMarks", self.ask(asked, timeout_s))
 
 
 class Child(Handle):
-    """A worker in a fresh process of its own."""
+    """A worker in a process of its own."""
 
     def __init__(self, job: Job, start_method: str) -> None:
         processes = context(start_method)
         self._connection, theirs = processes.Pipe()
-        # Not a daemon process: it may have children of its own, and the kernel ends it with us.
+        # Not a daemon process: it may have children, and the kernel kills it when this process ends.
         self._process = processes.Process(target=main, args=(theirs, job), name=f"worker-{job.model}-{job.precision}")
         self._process.start()
-        theirs.close()  # so that the pipe ends with the child
+        theirs.close()  # the pipe then ends with the child
 
     @property
     def pid(self) -> int:
@@ -92,17 +92,16 @@ class Child(Handle):
                 raise WorkerFailed("timeout", f"no answer within {timeout_s:g} s (--run-timeout)", died=True)
             answer = json.loads(self._connection.recv_bytes())
         except (EOFError, OSError) as error:
-            raise self._obituary() from error
-        return _checked(answer)
+            raise self._explain_death() from error
+        return _unwrap(answer)
 
-    def _obituary(self) -> WorkerFailed:
+    def _explain_death(self) -> WorkerFailed:
         self._process.join(CLOSE_S)
-        how = ending(self._process.exitcode)
-        return WorkerFailed(how, f"the process that ran the model ended by {how}", died=True)
+        return explain_exit(self._process.exitcode)
 
     def kill(self) -> None:
-        """End the child from another thread, in the middle of what it does."""
-        with contextlib.suppress(ValueError):  # it was closed meanwhile
+        """Kill the child from another thread."""
+        with contextlib.suppress(ValueError):  # it was closed in the meantime
             self._process.kill()
 
     def close(self, *, at_once: bool = False) -> None:
@@ -119,7 +118,7 @@ class Child(Handle):
 
 
 class InProcess(Handle):
-    """A worker in this very process, for a debugger; imports torch here."""
+    """A worker in this process, for a debugger; imports torch here."""
 
     def __init__(self, job: Job) -> None:
         self._worker: Worker | None = Worker(job)
@@ -131,30 +130,36 @@ class InProcess(Handle):
     def ask(self, request: dict[str, Any], timeout_s: float | None) -> dict[str, Any]:  # noqa: ARG002
         if self._worker is None:
             raise WorkerFailed("Closed", "the worker was closed", died=True)
-        return _checked(attempt(self._worker, request))
+        return _unwrap(attempt(self._worker, request))
 
     def close(self, *, at_once: bool = False) -> None:  # noqa: ARG002
         self._worker = None
 
 
 def start(job: Job, *, isolation: str, start_method: str | None) -> Handle:
-    """Start a worker: a child process, or this process where `isolation` is "none"."""
+    """Start a worker: in a child process, or in this process if `isolation` is "none"."""
     return InProcess(job) if isolation == "none" or start_method is None else Child(job, start_method)
 
 
-def ending(exitcode: int | None) -> str:
-    """Return in a word how a process ended: a signal's name, "exit 3", or "silence"."""
+def explain_exit(exitcode: int | None) -> WorkerFailed:
+    """Return the failure of a child that ended with `exitcode`; None if it has closed its pipe and still runs.
+
+    Its reason, which the Record counts, is the name of the signal, "exit 3", or "silence".
+    """
     if exitcode is None:
-        return "silence"
+        return WorkerFailed("silence", "the process that ran the model stopped answering", died=True)
     if exitcode >= 0:
-        return f"exit {exitcode}"
+        return WorkerFailed(
+            f"exit {exitcode}", f"the process that ran the model exited with code {exitcode}", died=True
+        )
     try:
-        return signal.Signals(-exitcode).name
+        name = signal.Signals(-exitcode).name
     except ValueError:
-        return f"signal {-exitcode}"
+        name = f"signal {-exitcode}"
+    return WorkerFailed(name, f"the process that ran the model was killed ({name})", died=True)
 
 
-def _checked(answer: dict[str, Any]) -> dict[str, Any]:
+def _unwrap(answer: dict[str, Any]) -> dict[str, Any]:
     if "reason" in answer:
         raise WorkerFailed(answer["reason"], answer["message"])
     return answer

@@ -1,8 +1,8 @@
-"""Whether a model fits into memory: predicted before it is loaded, watched from then on.
+"""Whether a model fits into memory: predicted before it is loaded, then watched.
 
-On unified memory (Jetson, GB10) an allocation too many raises nothing: the host hangs
-(https://github.com/pytorch/pytorch/issues/174358), and cgroups do not see CUDA's allocations. So a
-model that cannot fit is not loaded, and a child that takes the machine below a floor is killed.
+On unified memory (Jetson, GB10) too large an allocation raises no error: the host hangs
+(https://github.com/pytorch/pytorch/issues/174358), and cgroups do not count CUDA's allocations. So a model that
+cannot fit is not loaded, and a child that uses memory below the floor is killed.
 """
 
 from pathlib import Path
@@ -13,24 +13,24 @@ from benchmarks.pair.handle import Child
 from benchmarks.power.sampler import Sampler
 from benchmarks.processes.protocol import WorkerFailed
 from benchmarks.record import DID_NOT_FIT
+from benchmarks.record.not_measured import explain_nulls
 
 PERIOD_S = 0.1
 NOT_GUARDED = "no --ram-floor was set"
-NOT_ASKED = "nothing was loaded in the session that finished the pair"
+NOT_ASKED = "the session that finished the pair loaded no model"
 
 
 class MemoryGuard:
-    """Guards the machine's memory for one pair. Without a floor it only notes.
+    """Guards the machine's memory for one pair. Without a floor it only records.
 
-    It samples by itself: the pair's own memory is sampled only once the model is loaded, and it is
-    the load that fills the memory.
+    It has its own sampler, because the pair's memory is sampled only after the load, and the load fills the memory.
 
     Attributes:
-        floor: bytes that must stay available; None guards nothing.
-        predicted: what the model takes at least, bytes.
-        available: MemAvailable before the model was loaded, bytes.
+        floor: bytes that must stay available; None disables the guard.
+        predicted: the least that the model needs, bytes.
+        available: MemAvailable before the load, bytes.
         least: the lowest MemAvailable while a child was watched, bytes.
-        found_below: what MemAvailable was when the child was killed; None while it was not.
+        found_below: MemAvailable when the child was killed, bytes; None if it was not killed.
     """
 
     def __init__(self, floor: int | None, root: Path = Path("/")) -> None:
@@ -44,10 +44,10 @@ class MemoryGuard:
         self._sampler: Sampler[None] | None = None
 
     def admit(self, predicted: int | None) -> None:
-        """Check that a model that takes at least `predicted` bytes fits, before it is loaded.
+        """Check, before the load, that a model that needs at least `predicted` bytes fits.
 
         Raises:
-            WorkerFailed: it cannot, with the figures.
+            WorkerFailed: it does not fit; the message has the numbers.
         """
         self.predicted = predicted
         self.available = memory.available_bytes(self._root)
@@ -56,37 +56,37 @@ class MemoryGuard:
         if self.available - self.predicted < self.floor:
             raise WorkerFailed(
                 DID_NOT_FIT,
-                f"it takes at least {format_gb(self.predicted)} and {format_gb(self.available)} are available, "
+                f"it needs at least {format_gb(self.predicted)}; {format_gb(self.available)} are available, "
                 f"of which {format_gb(self.floor)} must stay free (--ram-floor)",
             )
 
     def watch(self, worker: Child) -> None:
-        """Kill `worker` as soon as less than the floor is available, until `stop`."""
+        """Kill `worker` as soon as less than the floor is available; ends with `stop`."""
         if self.floor is not None:
             self._worker, self.found_below = worker, None
-            self._sampler = Sampler(self._look, PERIOD_S)
+            self._sampler = Sampler(self._check, PERIOD_S)
             self._sampler.start()
 
     def stop(self) -> None:
-        """Watch no more; harmless to repeat."""
+        """Stop watching. Can be called twice."""
         self._worker = None
         if self._sampler is not None:
             self._sampler.stop()
             self._sampler = None
 
     def explain(self, failure: WorkerFailed) -> WorkerFailed:
-        """Return why a worker failed: this guard, where it killed it."""
+        """Return the failure with this guard's reason if the guard killed the worker, else unchanged."""
         if not failure.died or self.found_below is None or self.floor is None:
             return failure
         return WorkerFailed(
             DID_NOT_FIT,
-            f"{format_gb(self.found_below)} were available, and {format_gb(self.floor)} must stay free (--ram-floor), "
-            "so its process was ended",
+            f"only {format_gb(self.found_below)} were available and {format_gb(self.floor)} must stay free "
+            "(--ram-floor), so its process was killed",
             died=True,
         )
 
-    def facts(self) -> tuple[dict[str, int | None], dict[str, str]]:
-        """Return the Record's figures on how it fitted, and why some are missing."""
+    def describe(self) -> tuple[dict[str, int | None], dict[str, str]]:
+        """Return the Record's memory fields about the fit, and the reason for each null."""
         values = {
             "ram_predicted_bytes": self.predicted,
             "ram_available_bytes": self.available,
@@ -95,14 +95,14 @@ class MemoryGuard:
         }
         missing = memory.NOT_LINUX if self.predicted is not None else NOT_ASKED
         reasons = {
-            "ram_predicted_bytes": NOT_ASKED if self.available is None else "the weights' files cannot be read",
+            "ram_predicted_bytes": NOT_ASKED if self.available is None else "the weight files cannot be read",
             "ram_available_bytes": missing,
             "ram_available_min_bytes": NOT_GUARDED if self.floor is None else "nothing was loaded",
             "ram_floor_bytes": NOT_GUARDED,
         }
-        return values, {name: reasons[name] for name, value in values.items() if value is None}
+        return values, explain_nulls(values, reasons)
 
-    def _look(self) -> list[None]:
+    def _check(self) -> list[None]:
         available, worker = memory.available_bytes(self._root), self._worker
         if available is None or worker is None or self.floor is None:
             return []

@@ -1,4 +1,4 @@
-"""A pair's meters: power and memory sampled beside it, read out against its windows."""
+"""A pair's meters: power and memory are sampled during the runs, and evaluated over their windows."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
     from benchmarks.storage.segments import Segment
 
 IDLE_S = 10.0
-"""Idle power is measured so long before and after the runs, with the model loaded, seconds."""
+"""How long idle power is measured before and after the runs, with the model loaded, seconds."""
 MINI_IDLE_S = 3.0
-"""The same with miniatures, whose figures nobody quotes and whose sessions take seconds."""
+"""The same for miniatures, whose sessions take seconds."""
 MEMORY_PERIOD_S = 0.1
-"""Time between memory samples, seconds: a read of /proc costs 20 us, so 10 Hz costs nothing."""
+"""Time between memory samples, seconds. One read of /proc takes 20 us."""
 WATCH_PERIOD_S = 1.0
-"""Time between looks at a GPU's throttling, seconds."""
-NEVER_BEGAN = "the model was not loaded"
-OTHER_SENSOR = "the session that went on found another sensor"
-OTHER_ROOT = f"Device and sensors were looked for below ${sysfs.ROOT}, not in this system's own files."
+"""Time between checks for a GPU's throttling, seconds."""
+NOT_LOADED = "the model was not loaded"
+OTHER_SENSOR = "the session that continued the pair found another sensor"
+OTHER_ROOT = f"Device and sensors were read below ${sysfs.ROOT}, not from this system's own files."
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What the meters say about a pair's windows."""
+class MeterReadings:
+    """Power and memory over a pair's windows."""
 
     power: Power
     energy_j: list[float | None] | None
@@ -48,15 +48,15 @@ class Reading:
 
 
 class Meters:
-    """Start with the model loaded, finish before the child ends. A meter that fails costs its own figures only.
+    """Started with the model loaded, finished before the child ends. A meter that fails loses only its own values.
 
-    `earlier` are the segments of the sessions before this one, laid out before it on its clock.
+    `earlier` are the segments of earlier sessions, shifted to times before this session on its clock.
     """
 
     def __init__(self, plan: Plan, earlier: Sequence[Segment] = ()) -> None:
         self._plan = plan
         self._earlier = list(earlier)
-        self._selection = power.Selection("none", None, NEVER_BEGAN)
+        self._selection = power.Selection("none", None, NOT_LOADED)
         self._sensor: SensorFacts | None = None
         self._power: Sampler[PowerSample] | None = None
         self._memory: Sampler[memory.MemorySample] | None = None
@@ -66,8 +66,8 @@ class Meters:
         self._watch: health.Watch | None = None
         self._watcher: Sampler[None] | None = None
         self._gpu_uuid: str | None = None
-        self._told = [0, 0, 0]  # power samples, memory samples and idle windows that `news` has given
-        self._told_remarks: list[str] = []
+        self._taken = [0, 0, 0]  # power samples, memory samples and idle windows that `take_new_lines` has returned
+        self._taken_remarks: list[str] = []
         self.baseline: int | None = None
         if self._earlier:
             first = self._earlier[0]
@@ -77,44 +77,44 @@ class Meters:
             )
 
     def note_baseline(self) -> None:
-        """Note the machine's memory before anything is loaded."""
+        """Record the machine's used memory before anything is loaded."""
         if not self._earlier:
             self.baseline = memory.used_bytes()
 
     def start(self, worker: Handle, loaded: Loaded) -> None:
-        """Begin to sample; with a power sensor, stay idle for `idle_s` first."""
+        """Start sampling; with a power sensor, measure idle power first."""
         self._gpu_uuid = loaded["gpu_uuid"]
         self._reader = memory.MemoryReader(self._plan.machine["memory_kind"], worker.pid, self._gpu_uuid)
         self._memory = Sampler(self._reader.read, MEMORY_PERIOD_S)
         self._memory.start()
         self._open_sensor()
         if not self._earlier:
-            self._before = self._look()
-        self._stay_idle("before")
+            self._before = self._read_health()
+        self._measure_idle("before")
         if self._plan.torch_device.startswith("cuda"):
             self._watch = health.Watch(self._gpu_uuid)
             self._watcher = Sampler(self._watch.read, WATCH_PERIOD_S)
             self._watcher.start()
 
     def follow(self, worker: Handle) -> None:
-        """Watch the child that replaced the first one."""
+        """Read the memory of a replacement child from now on."""
         if self._reader is not None:
             self._reader.follow(worker.pid)
 
     def finish(self) -> None:
-        """Take the last readings, with the model still loaded."""
+        """Take the last readings; the model is still loaded."""
         if self._watcher is not None:
             self._watcher.stop()
         if self._reader is not None:
-            self._after = self._look()
-            self._stay_idle("after")
+            self._after = self._read_health()
+            self._measure_idle("after")
 
     def void_last_idle(self) -> None:
-        """Take back the idle time after the runs: the model was not there any more."""
+        """Drop the idle window after the runs: the model was no longer loaded."""
         self._idle = [(when, window) for when, window in self._idle if when != "after"]
 
     def close(self) -> None:
-        """Stop sampling; harmless to repeat."""
+        """Stop sampling. Can be called twice."""
         for sampler in (self._power, self._memory, self._watcher):
             if sampler is not None:
                 sampler.stop()
@@ -123,11 +123,11 @@ class Meters:
         if self._reader is not None:
             self._reader.close()
         if self._selection.monitor is not None:
-            with suppress(Exception):  # a sensor of any kind may fail in any way
+            with suppress(Exception):  # a sensor can fail in any way
                 self._selection.monitor.close()
 
     def describe(self) -> dict[str, Any]:
-        """Return what a journal needs to know of these meters, as JSON has it."""
+        """Return what the journal stores about these meters, as JSON."""
         return {
             "baseline": self.baseline,
             "sensor": None if self._sensor is None else asdict(self._sensor),
@@ -137,15 +137,15 @@ class Meters:
             "before": asdict(self._before),
         }
 
-    def news(self) -> list[dict[str, Any]]:
-        """Return the journal's lines for what has been sampled since the last call."""
-        watts, sizes = _after(self._power, self._told[0]), _after(self._memory, self._told[1])
-        idle = self._idle[self._told[2] :]
-        self._told = [told + len(new) for told, new in zip(self._told, (watts, sizes, idle), strict=True)]
+    def take_new_lines(self) -> list[dict[str, Any]]:
+        """Return the journal's lines for everything sampled since the last call."""
+        watts, sizes = _copy_samples(self._power, self._taken[0]), _copy_samples(self._memory, self._taken[1])
+        idle = self._idle[self._taken[2] :]
+        self._taken = [count + len(new) for count, new in zip(self._taken, (watts, sizes, idle), strict=True)]
         lines: list[dict[str, Any]] = [{"do": "idle", "when": when, "window": window} for when, window in idle]
         remarks = self._remarks
-        if watts or sizes or remarks != self._told_remarks:
-            self._told_remarks = remarks
+        if watts or sizes or remarks != self._taken_remarks:
+            self._taken_remarks = remarks
             lines.append(
                 {
                     "do": "samples",
@@ -158,36 +158,36 @@ class Meters:
             )
         return lines
 
-    def read(self, marked: Marked, torch_peak: int | None) -> Reading:
-        """Return what was measured in the runs, whose windows are in ns of CLOCK_MONOTONIC."""
-        found = self._attribution(marked)
-        sizes = self._memory_of(marked.windows, torch_peak)
-        seen, reasons = self._seen_by_sensor(marked.windows)
+    def read(self, marked: Marked, torch_peak: int | None) -> MeterReadings:
+        """Return power and memory over the runs, whose windows are in ns of CLOCK_MONOTONIC."""
+        found = self._attribute_energy(marked)
+        sizes = self._summarise_memory(marked.windows, torch_peak)
+        seen, reasons = self._summarise_sensor_memory(marked.windows)
         sizes = cast("Memory", {**sizes, **seen, "reasons": sizes["reasons"] | reasons})
-        return Reading(found.power, found.energy_j, found.coverage, found.trace, sizes)
+        return MeterReadings(found.power, found.energy_j, found.coverage, found.trace, sizes)
 
-    def health(self, *, finite_logits: bool | None) -> Health:
+    def describe_health(self, *, finite_logits: bool | None) -> Health:
         """Return the Record's health."""
-        why = self._watch.reason if self._watch is not None else "the kernel shows none for what computes"
+        why = self._watch.reason if self._watch is not None else "no throttling status is available for this device"
         return health.section(self._before, self._after, self._throttled, why, finite_logits=finite_logits)
 
     @property
     def _throttled(self) -> list[str] | None:
-        """Why what computes was slower than it can be, in this session and the earlier ones; None is not known."""
-        looks = [segment.throttled for segment in self._earlier] + [self._watch.seen if self._watch else None]
-        known = [seen for seen in looks if seen is not None]
-        return list(dict.fromkeys(reason for seen in known for reason in seen)) if known else None
+        """The reasons for throttling in this session and the earlier ones; None if unknown."""
+        found = [segment.throttled for segment in self._earlier] + [self._watch.seen if self._watch else None]
+        known = [reasons for reasons in found if reasons is not None]
+        return list(dict.fromkeys(reason for reasons in known for reason in reasons)) if known else None
 
     @property
     def _lost(self) -> str | None:
-        """Why the sensor stopped in the middle, in this session or an earlier one."""
+        """Why the sensor stopped during the runs, in this session or an earlier one; None if it did not."""
         if self._power is not None and self._power.lost:
             return self._power.lost
         return next((segment.lost for segment in self._earlier if segment.lost), None)
 
     @property
     def _remarks(self) -> list[str]:
-        """What a reader must know of the sensor of this session, until now."""
+        """The remarks of this session's sensor so far."""
         return [] if self._selection.monitor is None else list(self._selection.monitor.remarks)
 
     def _open_sensor(self) -> None:
@@ -198,8 +198,8 @@ class Meters:
             reason = str(error) if isinstance(error, SensorUnavailable) else f"{type(error).__name__}: {error}"
             chosen = power.Selection(self._plan.power_monitor.partition(":")[0], None, reason)
         facts = None if chosen.monitor is None else SensorFacts.of(chosen.monitor)
-        if self._earlier and not _goes_on(self._sensor, facts):
-            if chosen.monitor is not None:  # its joules must not be added to those of another sensor
+        if self._earlier and not _is_same_sensor(self._sensor, facts):
+            if chosen.monitor is not None:  # its energy must not be added to that of another sensor
                 chosen.monitor.close()
             return
         self._selection, self._sensor = chosen, facts
@@ -207,22 +207,24 @@ class Meters:
             self._power = Sampler(chosen.monitor.read, chosen.monitor.period_s)
             self._power.start()
 
-    def _look(self) -> Snapshot:
+    def _read_health(self) -> Snapshot:
         return health.snapshot(self._plan.torch_device, self._gpu_uuid, self._plan.root)
 
-    def _stay_idle(self, when: str) -> None:
+    def _measure_idle(self, when: str) -> None:
         if self._power is not None:
-            begun = time.monotonic_ns()
-            time.sleep(idle_s(self._plan.weights))
-            self._idle.append((when, (begun, time.monotonic_ns())))
+            start = time.monotonic_ns()
+            time.sleep(choose_idle_s(self._plan.weights))
+            self._idle.append((when, (start, time.monotonic_ns())))
 
-    def _attribution(self, marked: Marked) -> attribution.Attribution:
+    def _attribute_energy(self, marked: Marked) -> attribution.Attribution:
         chosen = self._selection
         if self._sensor is None:
-            return attribution.without_sensor(chosen.name, chosen.reason or NEVER_BEGAN)
-        samples = [sample for segment in self._earlier for sample in segment.power] + _after(self._power)
+            return attribution.without_sensor(chosen.name, chosen.reason or NOT_LOADED)
+        samples = [sample for segment in self._earlier for sample in segment.power] + _copy_samples(self._power)
         if not samples:
-            return attribution.without_sensor(chosen.name, f"the sensor gave nothing: {self._lost or 'no sample'}")
+            return attribution.without_sensor(
+                chosen.name, f"the sensor returned no sample{f': {self._lost}' if self._lost else ''}"
+            )
         idle = [window for segment in self._earlier for window in segment.idle] + self._idle
         changed = OTHER_SENSOR if self._earlier and self._reader is not None and self._power is None else None
         found = attribution.attribute(
@@ -241,34 +243,38 @@ class Meters:
         found.power["flags"] += [] if self._plan.machine["own_root"] else [OTHER_ROOT]
         return found
 
-    def _memory_of(self, windows: Sequence[tuple[int, int]], torch_peak: int | None) -> Memory:
+    def _summarise_memory(self, windows: Sequence[tuple[int, int]], torch_peak: int | None) -> Memory:
         kind = self._plan.machine["memory_kind"]
-        samples = [sample for segment in self._earlier for sample in segment.memory] + _after(self._memory)
+        samples = [sample for segment in self._earlier for sample in segment.memory] + _copy_samples(self._memory)
         if self._reader is None and not self._earlier:
-            return memory.not_measured(kind, NEVER_BEGAN)
+            return memory.not_measured(kind, NOT_LOADED)
         vram_reason = memory.NO_GPU if self._reader is None else self._reader.vram_reason
         return memory.summarise(kind, vram_reason, samples, windows, self.baseline, torch_peak)
 
-    def _seen_by_sensor(self, windows: Sequence[tuple[int, int]]) -> tuple[dict[str, Any], dict[str, str]]:
-        """Return (the memory as the power sensor saw it, why what is None is so)."""
+    def _summarise_sensor_memory(self, windows: Sequence[tuple[int, int]]) -> tuple[dict[str, Any], dict[str, str]]:
+        """Return (the machine's memory as the power sensor reports it, the reason for each null)."""
         source = "" if self._sensor is None else self._sensor.ram_source
         alike = [segment for segment in self._earlier if segment.sensor and segment.sensor.ram_source == source]
-        taken = [sample for segment in alike for sample in segment.power] + _after(self._power)
+        taken = [sample for segment in alike for sample in segment.power] + _copy_samples(self._power)
         samples = [memory.MemorySample(s.time_ns, s.ram_bytes) for s in taken] if source else []
-        reason = "the power sensor shows no memory" if not source else "the power sensor showed none in the runs"
+        reason = (
+            "the power sensor reports no memory"
+            if not source
+            else "the power sensor reported no memory during the runs"
+        )
         return memory.of_sensor(source, samples, windows, reason)
 
 
-def idle_s(weights: str) -> float:
-    """Return how long the machine is left idle before and after the runs, seconds."""
+def choose_idle_s(weights: str) -> float:
+    """Return how long idle power is measured before and after the runs, seconds."""
     return MINI_IDLE_S if weights == "mini" else IDLE_S
 
 
-def _goes_on(then: SensorFacts | None, now: SensorFacts | None) -> bool:
-    """Return whether a pair that was measured with one sensor may go on with another."""
+def _is_same_sensor(then: SensorFacts | None, now: SensorFacts | None) -> bool:
+    """Return whether a pair that was measured with one sensor may continue with another."""
     return then is now is None or (then is not None and now is not None and then.same_sensor(now))
 
 
-def _after(sampler: Sampler[Any] | None, place: int = 0) -> list[Any]:
-    """Return a copy of a sampler's samples from `place` on: its thread goes on adding to them."""
-    return [] if sampler is None else sampler.samples[place:]
+def _copy_samples(sampler: Sampler[Any] | None, first: int = 0) -> list[Any]:
+    """Return a copy of a sampler's samples from `first` on; its thread keeps adding to them."""
+    return [] if sampler is None else sampler.samples[first:]

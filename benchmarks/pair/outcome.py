@@ -1,62 +1,52 @@
-"""How a pair ended, in a sentence: for its test, its Record, and its last line on the terminal."""
-
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-import pytest
+"""How a pair ended, in one sentence: for its test, its Record, and its last line on the terminal."""
 
 from benchmarks.formatting import format_number
+from benchmarks.pair.state import PairState
 from benchmarks.processes.protocol import Numerics
-from benchmarks.record import MEASURED, SKIPPED, Record
+from benchmarks.record import INTERRUPTED, Record
 from benchmarks.record.headline import tokens_per_sec
 
-if TYPE_CHECKING:
-    from benchmarks.pair.measure import PairSession
+BEFORE_RUNS = {"load": "could not be loaded", "verify": "was not measured", "warmup": "failed in a warm-up run"}
+"""Stage of the first failure -> what it kept the pair from."""
 
 
-def of(session: PairSession) -> str:
+def explain_outcome(pair: PairState) -> str:
     """Return why a pair is not measured."""
-    tally = session.tally
-    where = f"{session.id} on {session.plan.machine['label']}"
-    if session.stuck is not None:
-        done = f"was interrupted after {tally.attempted} of {tally.planned} runs"
-        return f"{where} {done} and could not go on: {session.stuck}"
-    if session.skipped:
-        return f"{where} was skipped: {session.skipped}"
-    if tally.misfit is not None:
-        after = f" after {len(tally.marks)} good runs of {tally.planned}" if tally.marks else ""
-        return f"{where} did not fit{after}: {tally.misfit}"
-    before_runs = {
-        "load": "could not be loaded",
-        "verify": "was not measured",
-        "warmup": "failed in a warm-up run",
-    }
-    if tally.stage in before_runs:
-        return f"{where} {before_runs[tally.stage]}: {tally.first_message}"
-    planned = "" if tally.attempted == tally.planned else f" of {tally.planned} planned"
-    return f"{where} failed all {tally.attempted} runs{planned}: {tally.first_message}"
+    runs, where = pair.run_log, f"{pair.id} on {pair.plan.machine['label']}"
+    if pair.blocked is not None:
+        return (
+            f"{where} was interrupted after {runs.attempted} of {runs.planned} runs "
+            f"and could not continue: {pair.blocked}"
+        )
+    if pair.skip_reason:
+        return f"{where} was skipped: {pair.skip_reason}"
+    if runs.misfit is not None:
+        after = f" after {len(runs.marks)} good runs of {runs.planned}" if runs.marks else ""
+        return f"{where} did not fit{after}: {runs.misfit}"
+    if runs.stage in BEFORE_RUNS:
+        return f"{where} {BEFORE_RUNS[runs.stage]}: {runs.first_message}"
+    planned = "" if runs.attempted == runs.planned else f" of {runs.planned} planned"
+    return f"{where} failed all {runs.attempted} runs{planned}: {runs.first_message}"
 
 
-def end_test(status: str, sentence: str) -> None:
-    """End the test of a pair that was not measured: it failed, or was skipped."""
-    if status == SKIPPED:
-        pytest.skip(sentence)
-    if status != MEASURED:
-        pytest.fail(sentence, pytrace=False)
+def explain_status(pair: PairState, status: str) -> str:
+    """Return the Record's message of a pair that ended as `status`, which is not "measured"."""
+    if status == INTERRUPTED and pair.blocked is None:
+        return f"{pair.id} was interrupted after {pair.run_log.attempted} of {pair.run_log.planned} runs"
+    return explain_outcome(pair)
 
 
-def last_line(record: Record) -> str:
-    """Return the line that closes a pair."""
+def summarise_pair(record: Record) -> str:
+    """Return the last line of a pair on the terminal."""
     counts, runs = record["counts"], record["runs"]
     good = f"{counts['good']} of {counts['planned']} runs good"
     speed = f", {format_number(tokens_per_sec(runs))} tok/s" if runs else ""
     return f"{record['pair']['id']}: {record['status']}, {good}{speed}"
 
 
-def nonfinite(found: Numerics, precision: str) -> str:
-    """Return what a pair that overflows is reported with."""
+def explain_nonfinite(found: Numerics, precision: str) -> str:
+    """Return the message of a pair whose output is not finite."""
     return (
-        f"the output of {found['first_nonfinite']} holds {found['kind']} in {precision}, so its tokens would mean "
-        "nothing; --allow-nonfinite measures it all the same"
+        f"the output of {found['first_nonfinite']} contains {found['kind']} in {precision}, so its tokens would be "
+        "meaningless; type --allow-nonfinite to measure it anyway"
     )

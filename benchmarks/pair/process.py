@@ -1,69 +1,70 @@
-"""A pair's child, from its start to its end: load, warm up, run, replace."""
+"""A pair's child process, from start to end: load, warm up, run, replace."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from benchmarks.models.base import ModelSpec
-from benchmarks.pair import checkpoint as sources
-from benchmarks.pair import handle
+from benchmarks.pair import checkpoint, handle
 from benchmarks.pair.memory_guard import MemoryGuard
 from benchmarks.planning.plan import Plan
 from benchmarks.processes.protocol import Job, Loaded, Numerics, RunMarks, WorkerFailed
 
-LOAD_TIMES = 20
-"""A load may take so many times --run-timeout: it may have to read from a slow disk."""
+LOAD_TIMEOUTS = 20
+"""A load may take this many times --run-timeout: the disk may be slow."""
 
 
-class Runner:
-    """Owns the worker of one pair. `worker` is None before the start, after the end and after its death.
+class PairProcess:
+    """Owns the worker of one pair.
 
-    `show` is told how far a download is. `memory_guard` guards the machine's memory from before the load to the end.
+    Attributes:
+        worker: None before the start, after the end and after its death.
+        memory_guard: guards the machine's memory from before the load to the end.
     """
 
-    def __init__(self, spec: ModelSpec, precision: str, plan: Plan, show: Callable[[str], None]) -> None:
+    def __init__(self, spec: ModelSpec, precision: str, plan: Plan, show_progress: Callable[[str], None]) -> None:
         self._spec = spec
         self._precision = precision
         self._plan = plan
-        self._show = show
+        self._show_progress = show_progress
         self.worker: handle.Handle | None = None
         self.memory_guard = MemoryGuard(plan.ram_floor_bytes)
 
     def start(self) -> Loaded:
-        """Start a worker and have it load the model.
+        """Start a worker and have it load the model; the checkpoint is built or downloaded first if it is missing.
 
         Raises:
             WorkerFailed: it could not, or it does not fit into memory.
         """
-        plan, source = self._plan, sources.find(self._plan, self._spec, self._show)
-        self.memory_guard.admit(sources.predicted_bytes(plan, self._spec, source))
-        worker = handle.start(self._job(source), isolation=plan.isolation, start_method=plan.start_method)
+        plan, source = self._plan, checkpoint.find_checkpoint(self._plan, self._spec, self._show_progress)
+        self.memory_guard.admit(checkpoint.predict_bytes(plan, self._spec, source))
+        worker = handle.start(self._describe_job(source), isolation=plan.isolation, start_method=plan.start_method)
         self.worker = worker
-        if isinstance(worker, handle.Child):  # in one process the meter would end itself: options refuse a floor there
+        if isinstance(worker, handle.Child):  # --isolation=none is refused with a floor: there is no child to kill
             self.memory_guard.watch(worker)
-        with self._explained():
-            return worker.load(plan.run_timeout_s * LOAD_TIMES)
+        with self._explain_kill():
+            return worker.load(plan.run_timeout * LOAD_TIMEOUTS)
 
     def verify(self) -> Numerics | None:
-        """Look at what every module makes of the first request; None of a miniature, which is finite by its tests.
+        """Check every module's output for the first request; None for a miniature, whose outputs our tests check.
 
         Raises:
             WorkerFailed: it could not.
         """
         if self.worker is None or self._plan.weights == "mini":
             return None
-        with self._explained():
-            return self.worker.verify(self._plan.work.request(0), self._plan.run_timeout_s)
+        with self._explain_kill():
+            return self.worker.verify(self._plan.work.request(0), self._plan.run_timeout)
 
     def warm_up(self) -> bool | None:
-        """Run the warm-ups; the first also looks whether the logits are finite, which is returned."""
+        """Run the warm-ups, and return whether the logits of the first are finite; None without a warm-up."""
         finite = None
         for index in range(self._plan.warmup_runs):
-            marks = self.ask(index, check=index == 0)
+            marks = self.run(index, check_logits=index == 0)
             finite = marks["finite_logits"] if index == 0 else finite
         return finite
 
-    def ask(self, index: int, *, check: bool = False, text: bool = False) -> RunMarks:
-        """Have run `index` done; `check` has the logits looked at, `text` keeps what is said.
+    def run(self, index: int, *, check_logits: bool = False, keep_text: bool = False) -> RunMarks:
+        """Generate for request `index` (modulo the number of requests), and return the marks.
 
         Raises:
             WorkerFailed: it failed, took too long, or there is no worker.
@@ -71,26 +72,26 @@ class Runner:
         if self.worker is None:
             raise WorkerFailed("NoWorker", "the worker could not be started again", died=True)
         work = self._plan.work
-        with self._explained():
+        with self._explain_kill():
             request = work.request(index % work.requests)
-            return self.worker.run(request, self._plan.run_timeout_s, check=check, text=text)
+            return self.worker.run(request, self._plan.run_timeout, check=check_logits, text=keep_text)
 
     def end(self, *, at_once: bool = False) -> None:
-        """End the worker, `at_once` without waiting for what it does; harmless to repeat."""
+        """End the worker; `at_once` kills it. Can be called twice."""
         self.memory_guard.stop()
         if self.worker is not None:
             self.worker.close(at_once=at_once)
             self.worker = None
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Have a worker that the guard killed fail for that reason."""
+    def _explain_kill(self) -> Iterator[None]:
+        """Replace the failure of a worker that the memory guard killed by the guard's reason."""
         try:
             yield
         except WorkerFailed as failure:
             raise self.memory_guard.explain(failure) from None
 
-    def _job(self, source: sources.Source) -> Job:
+    def _describe_job(self, source: checkpoint.Source) -> Job:
         plan = self._plan
         return Job(
             model=self._spec.id,

@@ -1,4 +1,4 @@
-"""What came of the runs so far: the good ones in columns, the failed ones counted by reason."""
+"""A pair's runs: the marks of good runs, and the failed runs counted by reason."""
 
 import math
 from collections import Counter
@@ -8,22 +8,22 @@ from benchmarks.record import DID_NOT_FIT, LATENCY_BINS, LATENCY_HIGH_S, LATENCY
 from benchmarks.record.sections import Counts, Failures, Runs, TokenLatency
 
 MAX_RESTARTS_IN_A_ROW, MAX_RESTARTS = 3, 25
-"""A child that died is replaced so many times without a good run between, and so many times in a pair."""
+"""How often a dead child is replaced without a good run in between, and in the whole pair."""
 MAX_FAILURES_IN_A_ROW = 20
-"""After so many the pair is given up: 2500 equal failures say no more than 20."""
+"""After this many the pair is given up: 2500 equal failures tell no more than 20."""
 
 BEFORE_RUNS = ("load", "verify", "warmup")
-"""Stages at which a failure keeps a pair from its first run."""
+"""A failure at one of these stages ends a pair before its first run."""
 AT_RESTART = "at restart"
 OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError")
 MISFITS = (DID_NOT_FIT, "BatchTooLarge")
-"""Reasons of failures whose message says why memory was too small: of the guard, and of the child."""
-NO_VISION_MARK = "the vision path gave no mark in at least one run"
+"""Reasons of failures whose message says why memory was too small: from the guard, and from the child."""
+NO_VISION_MARK = "at least one run has no mark at the end of the vision path"
 SECONDS = 1e-9
 
 
-class Tally:
-    """Counts runs and keeps the marks of good ones. A warm-up that fails is a failure, not a run."""
+class RunLog:
+    """Counts runs and keeps the marks of good runs. A failed warm-up is a failure, not a run."""
 
     def __init__(self, planned: int, warmup: int) -> None:
         self.planned = planned
@@ -36,33 +36,33 @@ class Tally:
         self.stage: str | None = None
         self.first_message: str | None = None
         self.misfit: str | None = None  # why the model did not fit into memory
-        self.could_not_begin = False
+        self.failed_before_runs = False
         self.marks: list[RunMarks] = []
         self.run_indices: list[int] = []
         self.requests: list[int] = []
         self.finite_logits: bool | None = None
 
-    def good(self, request: int, marks: RunMarks) -> None:
-        """Add a run that did what it was to do."""
+    def add_run(self, request: int, marks: RunMarks) -> None:
+        """Add a good run."""
         self.run_indices.append(self.attempted)
         self.requests.append(request)
         self.marks.append(marks)
         self.attempted += 1
         self.failures_in_a_row = self.restarts_in_a_row = 0
 
-    def failed(self, stage: str, failure: WorkerFailed) -> None:
-        """Add a failure at one of BEFORE_RUNS or at "run"; only a run's takes a planned run with it."""
+    def add_failure(self, stage: str, failure: WorkerFailed) -> None:
+        """Add a failure at "run" or at one of BEFORE_RUNS; only a failure at "run" uses up a planned run."""
         self.reasons[failure.reason] += 1
         self._note_misfit(failure)
-        self.could_not_begin = self.could_not_begin or stage in BEFORE_RUNS
+        self.failed_before_runs = self.failed_before_runs or stage in BEFORE_RUNS
         if self.first_message is None:
             self.stage, self.first_message = stage, f"{failure.reason}: {failure}"
         if stage == "run":
             self.attempted += 1
             self.failures_in_a_row += 1
 
-    def restart_failed(self, failure: WorkerFailed) -> None:
-        """Add a failure of a child that was to replace another."""
+    def add_failed_restart(self, failure: WorkerFailed) -> None:
+        """Add the failure of a replacement child."""
         self.reasons[f"{failure.reason} {AT_RESTART}"] += 1
         self._note_misfit(failure)
 
@@ -70,28 +70,28 @@ class Tally:
         if failure.reason in MISFITS:
             self.misfit = str(failure)
 
-    def restarted(self) -> None:
-        """Count a child that was replaced."""
+    def add_restart(self) -> None:
+        """Count a replaced child."""
         self.restarts += 1
         self.restarts_in_a_row += 1
 
-    def again(self, stage: str, request: int, marks: RunMarks | None, reason: str, message: str) -> None:
-        """Count what an earlier session has seen: a good run, a failure, or a restart."""
+    def replay(self, stage: str, request: int, marks: RunMarks | None, reason: str, message: str) -> None:
+        """Add a good run, a failure or a restart of an earlier session."""
         if marks is not None:
-            self.good(request, marks)
+            self.add_run(request, marks)
         elif stage == "restart":
-            self.restarted()
+            self.add_restart()
         elif stage == AT_RESTART:
-            self.restart_failed(WorkerFailed(reason, message))
+            self.add_failed_restart(WorkerFailed(reason, message))
         else:
-            self.failed(stage, WorkerFailed(reason, message))
+            self.add_failure(stage, WorkerFailed(reason, message))
 
     @property
     def given_up(self) -> bool:
-        """Whether going on would only repeat what is known."""
+        """Whether further runs would only repeat known failures."""
         return (
             self.misfit is not None
-            or self.could_not_begin
+            or self.failed_before_runs
             or self.restarts > MAX_RESTARTS
             or self.restarts_in_a_row > MAX_RESTARTS_IN_A_ROW
             or self.failures_in_a_row >= MAX_FAILURES_IN_A_ROW
@@ -99,7 +99,7 @@ class Tally:
 
     @property
     def did_not_fit(self) -> bool:
-        """Whether memory ran out: the guard said so, or nothing ran for an error of memory or the kernel's killer."""
+        """Whether memory was too small: by the guard, or because out-of-memory errors left no good run."""
         first = (self.first_message or "").partition(":")[0]
         ran_out = first in OUT_OF_MEMORY or (self.stage == "load" and first == "SIGKILL")
         return self.misfit is not None or (not self.marks and ran_out)
@@ -111,7 +111,7 @@ class Tally:
 
     @property
     def phases(self) -> dict[str, list[tuple[int, int]] | None]:
-        """(start, end) of each phase in each good run, ns of CLOCK_MONOTONIC; None where a run lacks the mark."""
+        """(start, end) of each phase in each good run, ns of CLOCK_MONOTONIC; None if a run lacks the mark."""
         marks = self.marks
         encoded = [vision for m in marks if (vision := m["vision_ns"]) is not None]
         seen = len(encoded) == len(marks)
@@ -129,7 +129,7 @@ class Tally:
 
     @property
     def torch_peak_bytes(self) -> int | None:
-        """The allocator's highest peak over the good runs, bytes; None off CUDA."""
+        """The highest peak of torch's allocator over the good runs, bytes; None without CUDA."""
         return max((peak for marks in self.marks if (peak := marks["torch_peak_bytes"]) is not None), default=None)
 
     @property
@@ -138,7 +138,7 @@ class Tally:
         total = sum(self.latencies_s)
         return sum(marks["new_tokens"] for marks in self.marks) / total if total else None
 
-    def counts(self) -> Counts:
+    def count_runs(self) -> Counts:
         """Return the Record's counts."""
         return {
             "planned": self.planned,
@@ -149,7 +149,7 @@ class Tally:
             "restarts": self.restarts,
         }
 
-    def failures(self) -> Failures:
+    def summarise_failures(self) -> Failures:
         """Return the Record's failures."""
         return {
             "count": sum(self.reasons.values()),
@@ -159,18 +159,18 @@ class Tally:
             "reasons": {},
         }
 
-    def runs(
+    def build_columns(
         self,
         batch_size: int,
         energy_j: list[float | None] | None,
         coverage: list[float] | None,
         energy_reason: str | None,
     ) -> Runs | None:
-        """Return the Record's columns; None without a good run."""
+        """Return the Record's columns of runs; None without a good run."""
         if not self.marks:
             return None
         origin = self.marks[0]["start_ns"]
-        vision, prefill = self._vision_columns()
+        vision, prefill = self._split_at_vision()
         reasons = {} if vision is not None else {"vision_s": NO_VISION_MARK, "prefill_s": NO_VISION_MARK}
         if energy_j is None or None in energy_j:
             reasons["energy_j"] = energy_reason or "the sensor's samples do not cover every run"
@@ -197,8 +197,8 @@ class Tally:
             "reasons": reasons,
         }
 
-    def _vision_columns(self) -> tuple[list[float] | None, list[float] | None]:
-        """Return (vision_s, prefill_s), both None where a run lacks the mark between them."""
+    def _split_at_vision(self) -> tuple[list[float] | None, list[float] | None]:
+        """Return (vision_s, prefill_s); both None if a run lacks the mark between them."""
         vision: list[float] = []
         prefill: list[float] = []
         for m in self.marks:
@@ -209,8 +209,8 @@ class Tally:
             prefill.append((m["first_token_ns"] - encoded) * SECONDS)
         return vision, prefill
 
-    def token_latency(self) -> TokenLatency | None:
-        """Return quantiles and histogram of the times between tokens; None where no run has two tokens."""
+    def summarise_token_latency(self) -> TokenLatency | None:
+        """Return quantiles and a histogram of the times between tokens; None if no run has two tokens."""
         gaps = sorted(gap for m in self.marks for gap in m["token_gaps_s"])
         if not gaps:
             return None
@@ -230,5 +230,5 @@ class Tally:
 
 
 def _quantile(ordered: list[float], q: float) -> float:
-    """Return the order statistic that at least the share `q` of the values do not exceed."""
+    """Return the smallest value that at least the share `q` of all values does not exceed."""
     return ordered[max(0, math.ceil(q * len(ordered)) - 1)]

@@ -1,4 +1,4 @@
-"""What the device can do, as far as a session must know it beforehand: its memory's peak, and whether it has fp16."""
+"""What a session must know about the device before it starts: peak memory bandwidth, and whether fp16 is usable."""
 
 from dataclasses import dataclass
 
@@ -8,19 +8,19 @@ from benchmarks.machine.roofline import Probe, fp16_is_hopeless
 from benchmarks.processes import helper
 from benchmarks.worker.probe import probe
 
-MINIATURES = "a miniature's weights lie in the cache; --measure-bandwidth measures the memory all the same"
-UNKNOWN = "no vendor's figure is known for {name}; --measure-bandwidth measures it"
+MINIATURES = "a miniature's weights fit into the cache; type --measure-bandwidth to measure the memory anyway"
+UNKNOWN = "no vendor's figure is known for {name}; type --measure-bandwidth to measure it"
 
 
 @dataclass(frozen=True)
-class Ability:
+class Capability:
     """What a device can do.
 
     Attributes:
-        bytes_per_s: peak bandwidth of its memory; None where it is not known.
-        source: where that is from; a reason where there is none.
-        slow_fp16: why fp16 is not worth waiting for; None where it is.
-        probe: what was measured, where something was.
+        bytes_per_s: peak bandwidth of its memory; None if unknown.
+        source: where that figure comes from, or why there is none.
+        slow_fp16: why fp16 is not measured; None if it is.
+        probe: what was measured; None if nothing was.
     """
 
     bytes_per_s: float | None
@@ -29,35 +29,33 @@ class Ability:
     probe: Probe | None = None
 
 
-NOT_ASKED = Ability(None, "nothing is measured")
+NOT_ASKED = Capability(None, "nothing is measured")
 
 
-def find(
+def find_capability(
     weights: str, machine: DeviceInfo, torch_device: str, names: tuple[str, str | None], *, measure: bool
-) -> Ability:
-    """Return the ability of what computes: measured on a CPU or if asked for, else as its vendor states it.
+) -> Capability:
+    """Return the capability of the device that runs the model: measured on a CPU or on request, else the vendor's.
 
-    `names` are the board's and the GPU's UUID: the label may be the user's own.
+    `names` are the board's name and the GPU's UUID. The machine's label can be the user's own.
     """
     on_cpu = torch_device == "cpu"
     if measure or (on_cpu and weights != "mini"):
-        return measured(helper.call("spawn", probe, torch_device), weights)
+        return evaluate_probe(helper.call("spawn", probe, torch_device), weights)
     if weights == "mini":
-        return Ability(None, MINIATURES)
+        return Capability(None, MINIATURES)
     board, gpu_uuid = names
     known = bandwidth.peak(machine["kind"], machine["gpu"], board=board, memory_bytes=nvml.memory_bytes(gpu_uuid))
-    return Ability(None, UNKNOWN.format(name=board)) if known is None else Ability(*known)
+    return Capability(None, UNKNOWN.format(name=board)) if known is None else Capability(*known)
 
 
-def measured(found: Probe, weights: str) -> Ability:
-    """Return what a probe says; miniatures are measured in fp16 whatever it takes."""
+def evaluate_probe(found: Probe, weights: str) -> Capability:
+    """Return the capability that a probe found. Miniatures are measured in fp16 however slow it is."""
     copy, flops = found["copy"], found["gemm_flops"]
     source, slow = f"measured: {copy['method']} ({copy['repeats']} of {copy['size_bytes'] / 1e6:.0f} MB)", None
     if copy["bytes_per_s"] is None:
         source = f"it cannot be measured: {copy['reasons']['bytes_per_s']}"
     if weights != "mini" and fp16_is_hopeless(flops):
         rates = ", ".join(f"{name} at {rate / 1e9:.3g}" for name, rate in flops.items() if rate is not None)
-        slow = (
-            f"this processor has no arithmetic for fp16 (Gflop/s: {rates}); --allow-slow-fp16 measures it all the same"
-        )
-    return Ability(copy["bytes_per_s"], source, slow, found)
+        slow = f"this processor has no fp16 arithmetic (Gflop/s: {rates}); type --allow-slow-fp16 to measure it anyway"
+    return Capability(copy["bytes_per_s"], source, slow, found)

@@ -1,8 +1,8 @@
-"""What a measuring session does, settled from the command line before anything is measured."""
+"""What a measuring session does, decided from the command line before anything is measured."""
 
 import multiprocessing
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,173 +12,170 @@ from benchmarks import hub, models, power, workload
 from benchmarks.errors import BenchmarkError
 from benchmarks.machine import device, footprint, memory, sysfs
 from benchmarks.models.base import ModelSpec
-from benchmarks.planning import capability
+from benchmarks.options import Options, read_options
+from benchmarks.planning.capability import NOT_ASKED, Capability, find_capability
 from benchmarks.processes import helper
 from benchmarks.worker.devices import check_torch_device
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What a measuring session does, the same for each of its pairs."""
+@dataclass(frozen=True, kw_only=True)
+class Plan(Options):
+    """What a measuring session does, the same for each of its pairs: its options and what follows from them.
 
-    weights: str
-    runs: int
-    warmup_runs: int
+    `torch_device` is never "auto" here, and `start_method` is None only without a child process.
+
+    Attributes:
+        work: photographs, prompts, new tokens, batch.
+        machine: `machine_info["device"]` of the save.
+        ram_floor_bytes: memory that must stay free; None disables the guard.
+        revisions: id in MODELS -> revision, for models that are not measured at their pinned revision.
+        gpu_uuid: of the GPU that torch uses.
+        capability: peak memory bandwidth, and whether fp16 is worth measuring.
+        root: the root of the files that identify the machine, and of its sensors.
+    """
+
     work: workload.Workload
-    torch_device: str
-    power_monitor: str
     machine: device.DeviceInfo
-    isolation: str
-    start_method: str | None
-    run_timeout_s: float
     ram_floor_bytes: int | None
-    resume: bool
-    allow_nonfinite: bool
-    allow_slow_fp16: bool
-    trust_remote_code: bool
-    revisions: Mapping[str, str]  # id in MODELS -> revision, where it is not the pinned one
+    revisions: Mapping[str, str]
     gpu_uuid: str | None
-    ability: capability.Ability
-    root: Path = Path("/")  # of the files that say which machine it is, and of its sensors
+    capability: Capability
+    root: Path = Path("/")
 
-    def revision(self, spec: ModelSpec) -> str | None:
-        """Return which revision of a model's repository is asked for; None is its main branch."""
+    def find_revision(self, spec: ModelSpec) -> str | None:
+        """Return the revision of a model's repository to load; None means its main branch."""
         return self.revisions.get(spec.id, spec.revision)
 
-    def checkpoint(self, spec: ModelSpec) -> hub.Checkpoint:
-        """Return what of a model is wanted from the Hub."""
-        return hub.checkpoint(spec, revision=self.revision(spec), remote_code=self.trust_remote_code)
+    def describe_checkpoint(self, spec: ModelSpec) -> hub.Checkpoint:
+        """Return which files of a model's repository are needed."""
+        return hub.checkpoint(spec, revision=self.find_revision(spec), remote_code=self.trust_remote_code)
 
-    def why_skipped(self, precision: str) -> str | None:
-        """Return why a precision is not measured on this device; None where it is."""
-        return self.ability.slow_fp16 if precision == "fp16" and not self.allow_slow_fp16 else None
+    def find_skip_reason(self, precision: str) -> str | None:
+        """Return why a precision is not measured on this device; None if it is."""
+        return self.capability.slow_fp16 if precision == "fp16" and not self.allow_slow_fp16 else None
 
 
-def make(config: pytest.Config) -> Plan:
+def make_plan(config: pytest.Config) -> Plan:
     """Check everything that can be checked before the first measurement, and return the Plan.
 
     Raises:
-        BenchmarkError: one sentence about the first thing that is wrong.
+        BenchmarkError: one sentence about the first invalid option.
     """
-    get = config.getoption
-    weights = get("weights")
-    chosen = models.select(get("models"))
-    revisions = _revisions(get("revision"), weights, chosen)
-    _check_remote_code(weights, chosen, revisions, trusted=get("trust_remote_code"))
+    options = read_options(config)
+    chosen = models.select(options.models)
+    revisions = _choose_revisions(options, chosen)
+    _check_remote_code(options, chosen, revisions)
     root = sysfs.root()
-    only_downloads = get("prefetch") and not get("plan")  # perhaps for another machine: this one is not looked at
-    torch_device = "cpu" if only_downloads else device.choose_torch_device(get("torch_device"), root)
-    power.check_option(get("power_monitor"))
-    start_method = _start_method(get("isolation"), get("start_method"), weights)
-    work = _workload(config)
-    name, uuid = (None, None) if torch_device == "cpu" else helper.call("spawn", check_torch_device, torch_device)
-    machine = device.identify(torch_device, root, gpu_uuid=uuid, torch_name=name)
+    only_downloads = options.prefetch and not options.plan  # perhaps for another machine: ignore this one's devices
+    torch_device = "cpu" if only_downloads else device.choose_torch_device(options.torch_device, root)
+    power.check_option(options.power_monitor)
+    start_method = _choose_start_method(options)
+    work = _read_workload(options)
+    gpu_name, uuid = (None, None) if torch_device == "cpu" else helper.call("spawn", check_torch_device, torch_device)
+    machine = device.identify(torch_device, root, gpu_uuid=uuid, torch_name=gpu_name)
     board = machine["label"]
-    if get("device_label"):
-        machine["label"] = _clean_label(get("device_label"))
-    able = capability.NOT_ASKED
+    if options.device_label:
+        machine["label"] = _clean_label(options.device_label)
+    capability = NOT_ASKED
     if not only_downloads:
-        able = capability.find(weights, machine, torch_device, (board, uuid), measure=get("measure_bandwidth"))
+        capability = find_capability(
+            options.weights, machine, torch_device, (board, uuid), measure=options.measure_bandwidth
+        )
     return Plan(
-        weights=weights,
-        runs=get("runs"),
-        warmup_runs=get("warmup_runs"),
+        **vars(options) | {"torch_device": torch_device, "start_method": start_method},
         work=work,
-        torch_device=torch_device,
-        power_monitor=get("power_monitor"),
         machine=machine,
-        isolation=get("isolation"),
-        start_method=start_method,
-        run_timeout_s=get("run_timeout"),
-        ram_floor_bytes=_ram_floor(get("ram_floor"), machine, get("isolation")),
-        resume=get("resume"),
-        allow_nonfinite=get("allow_nonfinite"),
-        allow_slow_fp16=get("allow_slow_fp16"),
-        trust_remote_code=get("trust_remote_code"),
+        ram_floor_bytes=_choose_ram_floor(options, machine),
         revisions=revisions,
         gpu_uuid=uuid,
-        ability=able,
+        capability=capability,
         root=root,
     )
 
 
-def _revisions(asked: list[tuple[str, str]], weights: str, chosen: list[ModelSpec]) -> dict[str, str]:
-    """Return {model: revision} of the --revision options."""
-    if asked and weights != "hub":
-        raise BenchmarkError(f"--revision: --weights={weights} loads no published checkpoint; leave one of them out.")
+def _choose_revisions(options: Options, chosen: Sequence[ModelSpec]) -> dict[str, str]:
+    """Return {model: revision} from the --revision options."""
+    if options.revision and options.weights != "hub":
+        raise BenchmarkError(
+            f"--revision: --weights={options.weights} loads no published checkpoint; leave one of the two out."
+        )
     found: dict[str, str] = {}
-    for name, revision in asked:
+    for name, revision in options.revision:
         try:
             (spec,) = models.select(name)
         except BenchmarkError as error:
             raise BenchmarkError(str(error).replace("--models=", "--revision=", 1)) from None
         if spec not in chosen:
-            raise BenchmarkError(f"--revision={name}={revision}: {spec.id} is not among the models of this session.")
+            raise BenchmarkError(f"--revision={name}={revision}: {spec.id} is not one of the models of this session.")
         if found.setdefault(spec.id, revision) != revision:
             raise BenchmarkError(f"--revision: {spec.id} is given twice; a session measures one revision of a model.")
     return found
 
 
-def _check_remote_code(weights: str, chosen: list[ModelSpec], revisions: Mapping[str, str], *, trusted: bool) -> None:
-    """Check that code of others runs only where it is pinned to a commit, which cannot change."""
-    if not trusted:
+def _check_remote_code(options: Options, chosen: Sequence[ModelSpec], revisions: Mapping[str, str]) -> None:
+    """Check that remote code runs only from a pinned commit, which cannot change."""
+    if not options.trust_remote_code:
         return
-    if weights != "hub":
-        raise BenchmarkError(f"--trust-remote-code: --weights={weights} brings no code of its own; leave it out.")
+    if options.weights != "hub":
+        raise BenchmarkError(
+            f"--trust-remote-code: --weights={options.weights} has no code of its own; leave --trust-remote-code out."
+        )
     for spec in chosen:
         if not re.fullmatch(r"[0-9a-f]{40}", revisions.get(spec.id) or spec.revision or "main"):
             raise BenchmarkError(
-                f"--trust-remote-code: {spec.id} is not pinned to a commit; type --revision={spec.id}=SHA with its "
+                f"--trust-remote-code: {spec.id} is not pinned to a commit; type --revision={spec.id}=SHA with all "
                 "40 digits, or leave --trust-remote-code out."
             )
 
 
-def _ram_floor(asked: float | None, machine: device.DeviceInfo, isolation: str) -> int | None:
-    """Return the bytes that must stay available; None where nothing is guarded."""
+def _choose_ram_floor(options: Options, machine: device.DeviceInfo) -> int | None:
+    """Return the bytes that must stay free; None disables the guard."""
+    asked = options.ram_floor
     if asked is None:
-        guarded = machine["memory_kind"] == "unified" and isolation == "process"
+        guarded = machine["memory_kind"] == "unified" and options.isolation == "process"
         return footprint.UNIFIED_FLOOR_BYTES if guarded else None
     if asked == 0:
         return None
-    if isolation == "none":
-        raise BenchmarkError(f"--ram-floor={asked:g}: needs a process to kill; leave --isolation=none out.")
+    if options.isolation == "none":
+        raise BenchmarkError(f"--ram-floor={asked:g}: needs a child process to kill; leave --isolation=none out.")
     if memory.available_bytes() is None:
-        raise BenchmarkError(f"--ram-floor={asked:g}: this system has no /proc/meminfo to watch; leave it out.")
+        raise BenchmarkError(f"--ram-floor={asked:g}: this system has no /proc/meminfo; leave --ram-floor out.")
     total = machine["ram_bytes"]
     if total is not None and asked * 1e9 >= total:
-        raise BenchmarkError(f"--ram-floor={asked:g}: this machine has {total / 1e9:.1f} GB; ask for less.")
+        raise BenchmarkError(f"--ram-floor={asked:g}: this machine has {total / 1e9:.1f} GB; type a smaller number.")
     return round(asked * 1e9)
 
 
-def _workload(config: pytest.Config) -> workload.Workload:
-    photographs = workload.photographs(config.getoption("images"))
-    prompts = workload.prompts(config.getoption("prompts"))
+def _read_workload(options: Options) -> workload.Workload:
+    photographs = workload.photographs(options.images)
+    prompts = workload.prompts(options.prompts)
     return workload.Workload(
         photographs=photographs,
         encoded=helper.call("spawn", encode_all, photographs),
         prompts=prompts,
-        new_tokens=config.getoption("new_tokens"),
-        batch_size=config.getoption("batch_size"),
+        new_tokens=options.new_tokens,
+        batch_size=options.batch_size,
     )
 
 
 def encode_all(photographs: tuple[workload.Photograph, ...]) -> tuple[bytes, ...]:
-    """Apply the recipe to all photographs, in order."""
+    """Return the encoded images of all photographs, in order."""
     return tuple(workload.encode(photograph) for photograph in photographs)
 
 
-def _start_method(isolation: str, asked: str | None, weights: str) -> str | None:
-    """Return how the child starts; None where there is no child.
+def _choose_start_method(options: Options) -> str | None:
+    """Return how the child starts; None if there is no child.
 
-    A forkserver that has imported torch has a miniature's child ready in 0.3 s instead of 4;
-    published figures come from a spawned child, which inherits nothing.
+    With a forkserver that has imported torch a miniature's child is ready in 0.3 s instead of 4 s. Published figures
+    come from a spawned child, which inherits nothing.
     """
-    if isolation == "none":
+    if options.isolation == "none":
         return None
-    chosen = asked or ("forkserver" if weights == "mini" else "spawn")
+    asked = options.start_method
+    chosen = asked or ("forkserver" if options.weights == "mini" else "spawn")
     if chosen not in multiprocessing.get_all_start_methods():
         if asked:
-            raise BenchmarkError(f"--start-method={asked}: this system cannot do that; type --start-method=spawn.")
+            raise BenchmarkError(f"--start-method={asked}: this system does not have it; type --start-method=spawn.")
         return "spawn"
     return chosen
 

@@ -1,6 +1,6 @@
-"""--plan: what each pair would download, take in memory and in time, and whether it fits. Nothing is loaded."""
+"""--plan: the download, memory and time of each pair, and whether it fits. Nothing is loaded."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from benchmarks import hub
@@ -23,12 +23,12 @@ NOTES = (
     "memory: weights + KV cache + 0.4 GB for the process; activations come on top.",
     "time: a lower bound from a probe of this device, without loading and preprocessing; often twice as much.",
 )
-Download = int | HubTrouble  # bytes, or why they are not known
+Download = int | HubTrouble  # bytes, or why they are unknown
 
 
 @dataclass(frozen=True)
 class Room:
-    """What room there is for a model, bytes: memory ("VRAM" or "RAM"), and disk for its download."""
+    """The room for a model, bytes: memory ("VRAM" or "RAM"), and disk for its download."""
 
     name: str
     available: int | None
@@ -36,8 +36,8 @@ class Room:
     disk: int | None = None
 
 
-def lines(plan: Plan, pairs: Sequence[tuple[str, str]]) -> list[str]:
-    """Return the forecast of `pairs` as lines: a table, the disk, and what the columns mean.
+def preview(plan: Plan, pairs: Sequence[tuple[str, str]]) -> list[str]:
+    """Return the preview of `pairs` as lines: a table, the disk, and what the columns mean.
 
     Raises:
         BenchmarkError: a helper process died.
@@ -45,29 +45,29 @@ def lines(plan: Plan, pairs: Sequence[tuple[str, str]]) -> list[str]:
     models = list(dict.fromkeys(model for model, _ in pairs))
     image, prompt = plan.work.element(0)
     known = helper.call("spawn", survey, list(pairs), plan.work.encoded[image], plan.work.prompts[prompt])
-    found = plan.ability.probe or helper.call("spawn", probe, plan.torch_device)
-    sizes, disk, free = downloads(plan, models)
-    room = replace(room_of(plan), disk=free)
-    rows = [row(plan, pair, sizes[pair[0]], known["-".join(pair)], found, room) for pair in pairs]
+    found = plan.capability.probe or helper.call("spawn", probe, plan.torch_device)
+    sizes, disk, free = find_downloads(plan, models)
+    room = replace(find_room(plan), disk=free)
+    rows = [make_row(plan, pair, sizes[pair[0]], known["-".join(pair)], found, room) for pair in pairs]
     verdicts = [verdict for _, verdict in rows]
-    widths = align_columns([HEADER, *(cells for cells, _ in rows)])
-    listed = [f"{cells}  {verdict}" for cells, verdict in zip(widths, ["verdict", *verdicts], strict=True)]
-    return [*listed, *disk, *reasons(plan, pairs, sizes), *NOTES]
+    aligned = align_columns([HEADER, *(cells for cells, _ in rows)])
+    listed = [f"{cells}  {verdict}" for cells, verdict in zip(aligned, ["verdict", *verdicts], strict=True)]
+    return [*listed, *disk, *list_reasons(plan, pairs, sizes), *NOTES]
 
 
-def reasons(plan: Plan, pairs: Sequence[tuple[str, str]], sizes: dict[str, Download]) -> list[str]:
-    """Return, each once, why something is skipped or cannot be had."""
-    skipped = [why for _, precision in pairs if (why := plan.why_skipped(precision))]
+def list_reasons(plan: Plan, pairs: Sequence[tuple[str, str]], sizes: dict[str, Download]) -> list[str]:
+    """Return, each once, why pairs are skipped and why a checkpoint cannot be downloaded."""
+    skipped = [why for _, precision in pairs if (why := plan.find_skip_reason(precision))]
     troubles = [str(found) for found in sizes.values() if isinstance(found, HubTrouble)]
     return list(dict.fromkeys([*(f"fp16 is skipped: {why}" for why in skipped), *troubles]))
 
 
-def row(
+def make_row(
     plan: Plan, pair: tuple[str, str], download: Download, known: tuple[Figures, Positions], ability: Probe, room: Room
 ) -> tuple[tuple[str, ...], str]:
     """Return (cells, verdict) of one line of the table."""
     work = Work(*known, plan.work.new_tokens, plan.work.batch_size)
-    needed = footprint(work)
+    needed = predict_footprint(work)
     found = rates(ability, pair[1])
     seconds = estimate(work, *found)["run_s"] if found else None
     runs = plan.runs + plan.warmup_runs
@@ -79,52 +79,46 @@ def row(
         "?" if seconds is None else f"{seconds:.1f} s" if seconds < 90 else format_duration(seconds),
         "?" if seconds is None else format_duration(seconds * runs),
     )
-    return cells, verdict(plan, pair[1], download, needed, room)
+    return cells, judge_pair(plan, pair[1], download, needed, room)
 
 
-def footprint(work: Work) -> int:
-    """Return the least memory of a model at the end of a run, bytes: weights, KV cache and the process."""
+def predict_footprint(work: Work) -> int:
+    """Return the least memory that a model needs at the end of a run, bytes: weights, KV cache and process."""
     cached = cached_bytes(work.model["traffic"], work.request["prompt_tokens"] + work.new_tokens)
     return least_bytes(work.model["parameters"]) + work.batch * round(cached)
 
 
-def verdict(plan: Plan, precision: str, download: Download, needed: int, room: Room) -> str:
-    """Return in a word or two whether a pair can be measured."""
-    if plan.why_skipped(precision):
+def judge_pair(plan: Plan, precision: str, download: Download, needed: int, room: Room) -> str:
+    """Return in a few words whether a pair can be measured."""
+    if plan.find_skip_reason(precision):
         return "skipped"
     if isinstance(download, int) and room.disk is not None and download * (1 + hub.MARGIN) > room.disk:
         return "no room on the disk"
     if room.available is None:
-        return f"{room.name} not known" if not isinstance(download, HubTrouble) else download.reason
+        return f"{room.name} unknown" if not isinstance(download, HubTrouble) else download.reason
     if room.available - needed < room.floor:
         kept = f" ({format_size(room.floor)} must stay free)" if room.floor else ""
         return f"does not fit{kept}"
     return download.reason if isinstance(download, HubTrouble) else "fits"
 
 
-def room_of(plan: Plan) -> Room:
-    """Return the memory that a model must fit into: the GPU's own, else the machine's."""
+def find_room(plan: Plan) -> Room:
+    """Return the memory that a model must fit into: the GPU's own if it has its own, else the machine's."""
     if plan.machine["memory_kind"] == "discrete":
         return Room("VRAM", nvml.free_bytes(plan.gpu_uuid), 0)
     return Room("RAM", memory.available_bytes(), plan.ram_floor_bytes or 0)
 
 
-def downloads(plan: Plan, models: Sequence[str]) -> tuple[dict[str, Download], list[str], int | None]:
-    """Return ({model: bytes to download, or why that is not known}, what is said of the disk, its free bytes)."""
+def find_downloads(plan: Plan, models: Sequence[str]) -> tuple[dict[str, Download], list[str], int | None]:
+    """Return ({model: bytes to download, or why they are unknown}, lines about the disk, its free bytes)."""
     if plan.weights != "hub":
         return dict.fromkeys(models, 0), [], None
-    wanted = [plan.checkpoint(MODELS[model]) for model in models]
+    wanted = [plan.describe_checkpoint(MODELS[model]) for model in models]
     found = helper.call("spawn", client.survey, wanted)
-    sizes = {model: _missing(listing) for model, listing in zip(models, found, strict=True)}
+    sizes = {model: _size_download(listing) for model, listing in zip(models, found, strict=True)}
     known = [listing for listing in found if not isinstance(listing, HubTrouble)]
     return sizes, hub.against_disk(known), hub.free_bytes(known[0].found.cache) if known else None
 
 
-def _missing(listing: Listing | HubTrouble) -> Download:
+def _size_download(listing: Listing | HubTrouble) -> Download:
     return listing if isinstance(listing, HubTrouble) else listing.missing_bytes
-
-
-def show(plan: Plan, pairs: Sequence[tuple[str, str]], say: Callable[[str], None]) -> None:
-    """Say the forecast."""
-    for line in lines(plan, pairs):
-        say(line)

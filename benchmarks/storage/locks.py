@@ -1,17 +1,16 @@
-"""Locks between sessions of this suite: on a file or folder, and gone with the process that holds them."""
+"""Locks between sessions of this suite, on a file or folder; they end with the process that holds them."""
 
 try:
     import fcntl
-except ImportError:  # no locks where there is no fcntl, as on Windows
+except ImportError:  # Windows has no fcntl, hence no locks
     fcntl = None  # type: ignore[assignment]
 
 
 def take(descriptor: int, *, wait: bool = False, shared: bool = False) -> bool:
-    """Lock an open file or folder, and return whether no other process has it; `wait` until none has.
+    """Lock an open file or folder; return False if another process holds it. With `wait`, wait until it is free.
 
-    A `shared` lock is in the way of no other such one: who only looks whether a file is free disturbs nobody who looks.
-
-    Where the system or the file system has no locks, nothing tells two sessions apart: it is free.
+    Any number of processes can hold a `shared` lock: to check whether a file is free disturbs no other check.
+    Without locks in the system or the file system the answer is always True.
     """
     if fcntl is None:
         return True

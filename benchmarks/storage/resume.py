@@ -1,25 +1,81 @@
-"""Journals that a session left unfinished: which there are, what is in them, and how to go on with one."""
+"""Unfinished journals: which ones there are, what they contain, and how a session continues one (--resume)."""
 
 import contextlib
 import re
 import shlex
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from benchmarks import redact
 from benchmarks.errors import BenchmarkError
-from benchmarks.storage import locks
-from benchmarks.storage.journal import Contents, Damaged, Journal, Line, read, unwritable
-from benchmarks.storage.saves import slug
+from benchmarks.machine import device
+from benchmarks.machine.versions import versions
+from benchmarks.models import MODELS, miniature
+from benchmarks.options import flag_of, list_must_match
+from benchmarks.planning.plan import Plan
+from benchmarks.storage import locks, segments
+from benchmarks.storage.journal import Contents, Damaged, Journal, Line, create_journal, read_journal, refuse_folder
+from benchmarks.storage.saves import make_slug
+
+WEIGHTS_OF = "weights of "
+"""Start of the fingerprint's keys that identify a model's weights."""
 
 
-def journals(folder: Path, *, held: bool = False) -> list[Path]:
-    """Return the journals in `folder` that no running session holds, or those that one does (`held`), oldest first."""
+def open_journal(plan: Plan, save: str, pairs: Sequence[str], folder: Path, say: Callable[[str], None]) -> Journal:
+    """Open the journal of a session that will be saved as `save`: a new one, or with --resume an unfinished one.
+
+    Running and unfinished sessions are listed through `say`.
+
+    Raises:
+        BenchmarkError: it cannot be written, or with --resume no unfinished journal matches.
+    """
+    head = {
+        "save": save,
+        "pairs": list(pairs),
+        "boot": device.boot_id(),
+        "fingerprint": take_fingerprint(plan, pairs),
+    }
+    for path in list_journals(folder, held=True):
+        say(describe_running(path))
+    if plan.resume:
+        journal = resume(folder, head, say)
+        try:
+            segments.check(journal.contents)
+        except Damaged:
+            journal.close()
+            raise
+        return journal
+    for path in list_journals(folder):
+        say(describe_unfinished(path))
+    return create_journal(folder, head, say)
+
+
+def take_fingerprint(plan: Plan, pairs: Sequence[str]) -> dict[str, Any]:
+    """Return everything that must be equal for a session to continue another, by its name on the command line."""
+    models = sorted({pair.rpartition("-")[0] for pair in pairs})
+    return {
+        **{flag_of(name): getattr(plan, name) for name in list_must_match()},
+        "device": plan.machine["label"],
+        "kind of device": plan.machine["kind"],
+        "power mode": plan.machine["power_mode"],
+        "workload": plan.work.hash,
+        **{f"{WEIGHTS_OF}{name}": _identify_weights(plan, name) for name in models},
+        **versions(),
+    }
+
+
+def _identify_weights(plan: Plan, name: str) -> str:
+    spec = MODELS[name]
+    return (plan.find_revision(spec) or "main") if plan.weights == "hub" else miniature.identity(spec)
+
+
+def list_journals(folder: Path, *, held: bool = False) -> list[Path]:
+    """Return the journals in `folder` that no running session holds (`held`: those that one does), oldest first."""
     found: list[tuple[float, Path]] = []
     for path in folder.glob("*.jsonl"):
-        with contextlib.suppress(OSError):  # its session has just ended, and removed it
+        with contextlib.suppress(OSError):  # its session has just ended and removed it
             status = path.lstat()
             if stat.S_ISREG(status.st_mode) and _is_free(path) != held:
                 found.append((status.st_mtime, path))
@@ -27,9 +83,9 @@ def journals(folder: Path, *, held: bool = False) -> list[Path]:
 
 
 def _is_free(path: Path) -> bool:
-    """Return whether no session holds a journal; a disk that became read-only holds it for nobody."""
+    """Return whether no session holds a journal. On a read-only disk no session can."""
     try:
-        file: IO[bytes] = path.open("r+b")  # some network file systems lock only what is open for writing
+        file: IO[bytes] = path.open("r+b")  # some network file systems lock only files that are open for writing
     except OSError:
         file = path.open("rb")
     with file:
@@ -40,82 +96,82 @@ def resume(folder: Path, head: Line, complain: Callable[[str], None]) -> Journal
     """Open the latest unfinished journal of the save that `head` names.
 
     Raises:
-        BenchmarkError: there is none, it is damaged, or it was written by a session unlike this
-            one; the sentence names what differs.
+        BenchmarkError: there is none, it is damaged, or its session differs from this one; the sentence says how.
     """
-    named = re.compile(rf"{re.escape(slug(head['save']))}-\d{{8}}T\d{{6}}-[0-9a-f]{{8}}\.jsonl")
-    mine, damage = _of_save(head["save"], [path for path in journals(folder) if named.fullmatch(path.name)])
-    if not mine and damage is not None:
+    pattern = re.compile(rf"{re.escape(make_slug(head['save']))}-\d{{8}}T\d{{6}}-[0-9a-f]{{8}}\.jsonl")
+    candidates = [path for path in list_journals(folder) if pattern.fullmatch(path.name)]
+    found, damage = _read_journals(head["save"], candidates)
+    if not found and damage is not None:
         raise damage
-    if not mine:
-        others = ", ".join(sorted({str(_save_of(path)) for path in journals(folder)})) or "none"
+    if not found:
+        others = ", ".join(sorted({str(_read_save_name(path)) for path in list_journals(folder)})) or "none"
         raise BenchmarkError(
             f"--resume: there is no unfinished session named {head['save']!r} (unfinished: {others}); "
-            "type --benchmark-save=NAME with one of these, or leave --resume out."
+            "type --benchmark-save=NAME with one of these names, or leave --resume out."
         )
-    path, contents = mine[-1]
-    differing = _differences(contents.head["fingerprint"], head["fingerprint"])
+    path, contents = found[-1]
+    differences = _list_differences(contents.head["fingerprint"], head["fingerprint"])
     if contents.head.get("pairs") != head["pairs"]:
-        differing.append("the chosen pairs")
-    if differing:
+        differences.append("the chosen pairs")
+    if differences:
         raise BenchmarkError(
-            f"--resume: {path.name} was begun otherwise: {'; '.join(differing)}; "
-            "type the options as they were then, or leave --resume out to begin anew."
+            f"--resume: {path.name} was started with other settings: {'; '.join(differences)}; "
+            "type the same options as then, or leave --resume out to start over."
         )
     try:
         return Journal(path, contents, complain)
     except OSError as error:
-        raise unwritable(folder, error) from error
+        raise refuse_folder(folder, error) from error
 
 
-def _of_save(save: str, paths: Iterable[Path]) -> tuple[list[tuple[Path, Contents]], Damaged | None]:
-    """Return the journals of a save with what they hold, and the damage of the latest that cannot be read."""
-    mine: list[tuple[Path, Contents]] = []
+def _read_journals(save: str, paths: Iterable[Path]) -> tuple[list[tuple[Path, Contents]], Damaged | None]:
+    """Return the readable journals of a save, and the error of the latest unreadable one."""
+    found: list[tuple[Path, Contents]] = []
     damage = None
     for path in paths:
         try:
-            contents = read(path)
-        except Damaged as found:
-            damage = found
+            contents = read_journal(path)
+        except Damaged as error:
+            damage = error
             continue
         if contents.head["save"] == save:
-            mine.append((path, contents))
-    return mine, damage
+            found.append((path, contents))
+    return found, damage
 
 
-def _differences(then: Line, now: Line) -> list[str]:
+def _list_differences(then: Line, now: Line) -> list[str]:
     names = [name for name in sorted(then.keys() | now.keys()) if then.get(name) != now.get(name)]
-    return [f"{name} was {_shown(then.get(name))}, is {_shown(now.get(name))}" for name in names]
+    return [f"{name} was {_shorten(then.get(name))}, is {_shorten(now.get(name))}" for name in names]
 
 
-def _shown(value: object) -> str:
+def _shorten(value: object) -> str:
     return "absent" if value is None else str(value)[:60]
 
 
-def _save_of(path: Path) -> object:
+def _read_save_name(path: Path) -> object:
     try:
-        return read(path).head.get("save")
+        return read_journal(path).head.get("save")
     except Damaged:
         return f"{path.name} (damaged)"
 
 
-def beside(path: Path) -> str:
-    """Return a line that says of a running session's journal that the new session measures beside it."""
+def describe_running(path: Path) -> str:
+    """Return a line about another session that is measuring at the same time."""
     return redact.printable(
-        f"Running: another session, {_save_of(path)}, measures here at the moment, and each slows the other; both are "
-        "saved, under a number each: stop one, unless they compute on two devices."
+        f"Running: another session, {_read_save_name(path)}, is measuring on this machine, and each slows the other. "
+        "Stop one, unless they use two different devices; both are saved, each under its own number."
     )
 
 
-def describe(path: Path) -> str:
-    """Return a line that says what an unfinished journal holds, and how to go on with it or be rid of it."""
+def describe_unfinished(path: Path) -> str:
+    """Return a line about an unfinished journal: what it contains, how to continue it, how to delete it."""
     try:
-        contents = read(path)
+        contents = read_journal(path)
     except Damaged as damage:
         return f"Unfinished: {damage}"
     save, pairs = shlex.quote(contents.head["save"]), contents.head["pairs"]
     done = sum(contents.record(pair) is not None for pair in pairs)
     return redact.printable(
         f"Unfinished: {save} of {contents.head.get('created')}, {done} of {len(pairs)} pairs done; "
-        f"--benchmark-save={save} --resume goes on with it, deleting {path} forgets it."
+        f"type --benchmark-save={save} --resume to continue it, or delete {path} to discard it."
     )

@@ -1,4 +1,4 @@
-"""pytest-benchmark's file storage, but whole or not at all, and it remembers where the save went."""
+"""pytest-benchmark's file storage, with saves that are written whole and a record of where the save went."""
 
 import os
 import re
@@ -12,24 +12,22 @@ import pytest
 from pytest_benchmark.storage.file import FileStorage
 from pytest_benchmark.utils import safe_dumps
 
-from benchmarks.elsewhere import Backed
 from benchmarks.errors import BenchmarkError
 from benchmarks.storage import locks
 
 LONGEST_NAME = 100
-RESULTS = "results"
 
 
 class AtomicFileStorage(FileStorage):
     """Writes results/<machine>/NNNN_name.json by temporary file, fsync and rename.
 
     Attributes:
-        saved: the file of this session's save, None until it is written.
-        troubles: gets a sentence where the save had to go elsewhere.
+        saved: the file of this session's save; None until it is written.
+        problems: receives a sentence if the save could not be written to its folder.
     """
 
     saved: Path | None = None
-    troubles: list[str]
+    problems: list[str]
 
     def save(self, output_json: dict[str, Any], save: str) -> None:
         """Write a save as pytest-benchmark would, under the next free number."""
@@ -37,12 +35,12 @@ class AtomicFileStorage(FileStorage):
         try:
             self.saved = self._save_here(save, data)
         except OSError as error:
-            self.saved = self._save_elsewhere(save, data, error)
+            self.saved = self._save_to_temporary_folder(save, data, error)
 
     def _save_here(self, save: str, data: bytes) -> Path:
-        """Write the save under the next free number; two sessions that end at once take two."""
+        """Write the save under the next free number; two sessions that end at the same time get two numbers."""
         folder = Path(self.get("")).resolve()  # type: ignore[no-untyped-call]
-        with _alone_in(folder):
+        with _lock_folder(folder):
             number = int(self._next_num)
             while any(folder.glob(f"{number:04}_*")):
                 number += 1
@@ -50,25 +48,27 @@ class AtomicFileStorage(FileStorage):
             write_whole(target, data)
         return target
 
-    def _save_elsewhere(self, save: str, data: bytes, error: OSError) -> Path | None:
-        """Write the save into a new folder for temporary files, so that a full disk costs no day's work."""
-        trouble = f"The save could not be written to {self.path} ({error.strerror})"
+    def _save_to_temporary_folder(self, save: str, data: bytes, error: OSError) -> Path | None:
+        """Write the save to a new temporary folder, so that a full disk does not lose a day's work."""
+        problem = f"The save could not be written to {self.path} ({error.strerror})"
         try:
-            target = Path(tempfile.mkdtemp(prefix="edge-vlm-bench-")) / f"0001_{slug(save)}.json"
+            target = Path(tempfile.mkdtemp(prefix="edge-vlm-bench-")) / f"0001_{make_slug(save)}.json"
             write_whole(target, data)
         except OSError as second:
-            self.troubles.append(f"{trouble}, nor elsewhere ({second.strerror}): free some space and type --resume.")
+            self.problems.append(
+                f"{problem}, nor to the temporary folder ({second.strerror}): free some space and type --resume."
+            )
             return None
-        self.troubles.append(
-            f"{trouble}; it is in {target}: copy it into results/, or free some space and type --resume."
+        self.problems.append(
+            f"{problem}; it is in {target}: copy it into results/, or free some space and type --resume."
         )
         return target
 
 
 @contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Keep other sessions of this suite from choosing a number in `folder` meanwhile."""
-    if os.name == "nt":  # a folder cannot be opened there
+def _lock_folder(folder: Path) -> Iterator[None]:
+    """Keep other sessions of this suite from choosing a number in `folder`."""
+    if os.name == "nt":  # Windows cannot open a folder
         yield
         return
     descriptor = os.open(folder, os.O_RDONLY)
@@ -94,15 +94,15 @@ def write_whole(target: Path, data: bytes) -> None:
         raise
 
 
-def anchor(config: pytest.Config) -> None:
-    """Make a relative --benchmark-storage=file://... relative to the checkout, not to the shell's folder."""
+def anchor_storage(config: pytest.Config) -> None:
+    """Make a relative --benchmark-storage=file://... relative to the checkout, not to the current folder."""
     uri = config.option.benchmark_storage
     if uri.startswith("file://") and not uri[7:].startswith("/"):
         config.option.benchmark_storage = f"file://{config.rootpath / uri[7:]}"
 
 
 def check_name(name: str) -> None:
-    """Raise BenchmarkError where a save's name would make no file name everywhere."""
+    """Raise BenchmarkError if a save's name cannot be part of a file name."""
     if len(name) > LONGEST_NAME or not name.isprintable():
         raise BenchmarkError(
             f"--benchmark-save={name[:40]!r}: needs at most {LONGEST_NAME} printable characters, "
@@ -111,38 +111,32 @@ def check_name(name: str) -> None:
 
 
 def check_compare(config: pytest.Config) -> None:
-    """Raise BenchmarkError where pytest-benchmark's own comparison would end the session without a save."""
+    """Raise BenchmarkError if pytest-benchmark's own comparison would end the session without a save."""
     if config.getoption("benchmark_compare", None) and not Path.cwd().is_relative_to(config.rootpath):
         raise BenchmarkError(f"--benchmark-compare works in the checkout only; type cd {config.rootpath} first.")
 
 
-def install(session: Any, troubles: list[str], root: Path) -> None:
-    """Put AtomicFileStorage in place of a stock file storage, back any other, and guard --benchmark-json.
+def replace_storage(session: Any, problems: list[str]) -> None:
+    """Replace pytest-benchmark's file storage by AtomicFileStorage, and keep --benchmark-json from losing the save.
 
-    `root` is the checkout: what another storage does not take goes into its results/.
+    Any other storage (elasticsearch) is left as it is.
     """
-    write = session.save_json
+    write_json = session.save_json
 
     def save_json(output_json: dict[str, Any]) -> None:
         try:
-            write(output_json)
-        except OSError as error:  # else it would cost the save as well, which comes after it
-            troubles.append(f"--benchmark-json could not be written ({error.strerror}); the save holds the same.")
+            write_json(output_json)
+        except OSError as error:  # it would end the session before the save is written
+            problems.append(f"--benchmark-json could not be written ({error.strerror}); the save contains the same.")
 
     session.save_json = save_json
     stock = session.storage
-
-    def files(folder: Path) -> AtomicFileStorage:
-        made = AtomicFileStorage(str(folder), stock.logger, stock.default_machine_id)  # type: ignore[no-untyped-call]
-        made.troubles = troubles
-        return made
-
     if type(stock) is FileStorage:
-        session.storage = files(stock.path)
-    elif not isinstance(stock, FileStorage):
-        session.storage = Backed(stock, lambda: files(root / RESULTS), troubles)
+        storage = AtomicFileStorage(str(stock.path), stock.logger, stock.default_machine_id)  # type: ignore[no-untyped-call]
+        storage.problems = problems
+        session.storage = storage
 
 
-def slug(label: str) -> str:
+def make_slug(label: str) -> str:
     """Return a device's label as a save's name: "Jetson AGX Orin" -> "jetson-agx-orin"."""
     return re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-") or "device"

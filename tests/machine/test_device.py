@@ -14,7 +14,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.machine import device, health, jetson, memory
 from benchmarks.machine.memory import MemoryReader, MemorySample
 from benchmarks.options import WEIGHTS
-from benchmarks.pair.meters import idle_s
+from benchmarks.pair.meters import choose_idle_s
 from tests.support import factory, made
 
 if TYPE_CHECKING:
@@ -266,7 +266,7 @@ def test_ram_as_a_sensor_saw_it() -> None:
 @pytest.mark.parametrize("weights", WEIGHTS)
 def test_how_long_the_machine_is_left_idle(weights: str) -> None:
     """Idle power is measured over 10 s, and over less with miniatures alone, whose figures nobody quotes."""
-    assert (idle_s(weights) >= 10) == (weights != "mini")
+    assert (choose_idle_s(weights) >= 10) == (weights != "mini")
 
 
 def test_a_machine_that_shows_nothing(tmp_path: Path) -> None:

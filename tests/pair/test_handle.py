@@ -61,8 +61,11 @@ def test_in_process_work_is_the_same() -> None:
     [(0, "exit 0"), (3, "exit 3"), (-9, "SIGKILL"), (-11, "SIGSEGV"), (-99, "signal 99"), (None, "silence")],
 )
 def test_endings_have_names(code: int | None, word: str) -> None:
-    """How a process ended is said in a word."""
-    assert handle.ending(code) == word
+    """The reason of a failure names how the process ended."""
+    failure = handle.explain_exit(code)
+
+    assert failure.reason == word
+    assert failure.died
 
 
 def test_a_month_is_a_timeout() -> None:

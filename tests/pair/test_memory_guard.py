@@ -103,7 +103,7 @@ def test_a_child_is_killed_below_the_floor(tmp_path: Path) -> None:
     assert failure.value.reason == "SIGKILL"
     assert (why.reason, why.died) == (DID_NOT_FIT, True)
     assert str(why) == "0.9 GB were available, and 1.0 GB must stay free (--ram-floor), so its process was ended"
-    assert guard.facts()[0]["ram_available_min_bytes"] == pytest.approx(900_000_000, abs=1024)
+    assert guard.describe()[0]["ram_available_min_bytes"] == pytest.approx(900_000_000, abs=1024)
 
 
 def test_another_death_keeps_its_name(tmp_path: Path) -> None:

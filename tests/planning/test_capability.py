@@ -33,7 +33,7 @@ def test_a_jetson_by_its_device_tree(tmp_path: Path, model: str, figure: float) 
     (root / "proc/device-tree/model").write_text(model)
     machine = device.identify("cuda:0", root, torch_name="Orin")
 
-    found = capability.find("random", machine, "cuda:0", (machine["label"], None), measure=False)
+    found = capability.find_capability("random", machine, "cuda:0", (machine["label"], None), measure=False)
     assert found.bytes_per_s == pytest.approx(figure)
 
 
@@ -46,7 +46,9 @@ def machine(**facts: Any) -> device.DeviceInfo:
 def test_an_unknown_gpu_is_named() -> None:
     """A GPU without a figure has none, whatever label was typed, and the reason names it and the option to type."""
     gpu = "NVIDIA RTX 9000 Laptop GPU"
-    found = capability.find("hub", machine(gpu=gpu, label="RTX 4090"), "cuda:0", (gpu, "GPU-none"), measure=False)
+    found = capability.find_capability(
+        "hub", machine(gpu=gpu, label="RTX 4090"), "cuda:0", (gpu, "GPU-none"), measure=False
+    )
 
     assert found.bytes_per_s is None
     assert gpu in found.source
@@ -57,7 +59,7 @@ def test_an_unknown_gpu_is_named() -> None:
 def test_a_known_gpu_has_its_source(weights: str) -> None:
     """A GPU of the table has its vendor's figure and says where that is from."""
     gpu = "NVIDIA GeForce RTX 4090"
-    found = capability.find(weights, machine(gpu=gpu), "cuda:0", (gpu, "GPU-none"), measure=False)
+    found = capability.find_capability(weights, machine(gpu=gpu), "cuda:0", (gpu, "GPU-none"), measure=False)
 
     assert found.bytes_per_s == 1008e9
     assert found.source
@@ -66,7 +68,7 @@ def test_a_known_gpu_has_its_source(weights: str) -> None:
 @pytest.mark.parametrize(("weights", "measure"), [("random", False), ("mini", True)])
 def test_a_cpu_is_measured(weights: str, measure: bool) -> None:
     """On a CPU the bandwidth is measured by a copy; of miniatures too where --measure-bandwidth asks for it."""
-    found = capability.find(weights, device.identify("cpu"), "cpu", ("CPU", None), measure=measure)
+    found = capability.find_capability(weights, device.identify("cpu"), "cpu", ("CPU", None), measure=measure)
 
     assert (found.bytes_per_s is None) == found.source.startswith("it cannot be measured: ")
     assert (found.bytes_per_s or 1) > 0
@@ -77,14 +79,14 @@ def test_a_cpu_is_measured(weights: str, measure: bool) -> None:
 def test_miniatures_are_in_the_cache() -> None:
     """For miniatures no figure is looked up, and the reason says why."""
     gpu = "NVIDIA GeForce RTX 4090"
-    found = capability.find("mini", machine(gpu=gpu), "cuda:0", (gpu, "GPU-none"), measure=False)
+    found = capability.find_capability("mini", machine(gpu=gpu), "cuda:0", (gpu, "GPU-none"), measure=False)
 
-    assert found == capability.Ability(None, capability.MINIATURES)
+    assert found == capability.Capability(None, capability.MINIATURES)
 
 
 def test_a_probe_that_could_copy() -> None:
     """A measured figure says how it was measured, and a device that does fp16 is not slow in it."""
-    found = capability.measured(PROBE, "random")
+    found = capability.evaluate_probe(PROBE, "random")
 
     assert found.bytes_per_s == 3e10
     assert "measured" in found.source
@@ -96,9 +98,9 @@ def test_a_probe_that_could_not() -> None:
     why = "100 MB could be copied"
     copy = PROBE["copy"] | {"bytes_per_s": None, "reasons": {"bytes_per_s": why}}
     probe: Probe = PROBE | {"copy": copy, "gemm_flops": {"fp16": 1e9, "fp32": 155e9}}
-    found = capability.measured(probe, "random")
+    found = capability.evaluate_probe(probe, "random")
 
     assert found.bytes_per_s is None
     assert why in found.source
     assert "--allow-slow-fp16" in (found.slow_fp16 or "")
-    assert capability.measured(probe, "mini").slow_fp16 is None
+    assert capability.evaluate_probe(probe, "mini").slow_fp16 is None

@@ -43,22 +43,15 @@ def plan(**chosen: Any) -> Plan:
     base = Plan(
         weights="random",
         runs=97,
-        warmup_runs=3,
         work=workload.Workload(photographs, (b"",) * len(photographs), workload.PROMPTS, 64, 4),
         torch_device="cpu",
         power_monitor="none",
         machine=identify("cpu"),
-        isolation="process",
         start_method="spawn",
-        run_timeout_s=600.0,
         ram_floor_bytes=None,
-        resume=False,
-        allow_nonfinite=False,
-        allow_slow_fp16=False,
-        trust_remote_code=False,
         revisions={},
         gpu_uuid=None,
-        ability=capability.Ability(None, "not asked"),
+        capability=capability.Capability(None, "not asked"),
     )
     return replace(base, **chosen)
 
@@ -72,7 +65,7 @@ def test_the_footprint() -> None:
     """A model takes two bytes a weight, the process, and a KV cache for each sequence, its windows capped."""
     cache = 4 * (100_000 * 1064 + 50_000 * 512)
 
-    assert preview.footprint(WORK) == 4 * GB + 400_000_000 + cache
+    assert preview.predict_footprint(WORK) == 4 * GB + 400_000_000 + cache
 
 
 @pytest.mark.parametrize(
@@ -90,29 +83,29 @@ def test_the_footprint() -> None:
 )
 def test_the_verdict(free: int | None, floor: int, download: preview.Download, said: str) -> None:
     """A pair fits where its least footprint leaves the floor free; memory is judged before the Hub."""
-    needed = preview.footprint(WORK)
+    needed = preview.predict_footprint(WORK)
 
-    assert preview.verdict(plan(), "bf16", download, needed, preview.Room("RAM", free, floor, disk=8 * GB)) == said
+    assert preview.judge_pair(plan(), "bf16", download, needed, preview.Room("RAM", free, floor, disk=8 * GB)) == said
 
 
 def test_slow_fp16_is_skipped_unless_it_is_wanted() -> None:
     """A processor without fp16 arithmetic skips fp16 and gives the rates; miniatures, and who asks, measure it."""
-    slow = plan(ability=capability.measured(probed(3e9), "random"))
+    slow = plan(capability=capability.evaluate_probe(probed(3e9), "random"))
 
-    assert (slow.why_skipped("fp16") or "").startswith(
+    assert (slow.find_skip_reason("fp16") or "").startswith(
         "this processor has no arithmetic for fp16 (Gflop/s: fp16 at 3, bf16 at 200, fp32 at 100)"
     )
-    assert slow.why_skipped("bf16") is None
-    assert replace(slow, allow_slow_fp16=True).why_skipped("fp16") is None
-    assert plan(ability=capability.measured(probed(80e9), "random")).why_skipped("fp16") is None
-    assert plan(ability=capability.measured(probed(3e9), "mini")).why_skipped("fp16") is None
+    assert slow.find_skip_reason("bf16") is None
+    assert replace(slow, allow_slow_fp16=True).find_skip_reason("fp16") is None
+    assert plan(capability=capability.evaluate_probe(probed(80e9), "random")).find_skip_reason("fp16") is None
+    assert plan(capability=capability.evaluate_probe(probed(3e9), "mini")).find_skip_reason("fp16") is None
     room = preview.Room("RAM", 6 * GB, 0)
-    assert preview.verdict(slow, "fp16", 0, preview.footprint(WORK), room) == "skipped"
+    assert preview.judge_pair(slow, "fp16", 0, preview.predict_footprint(WORK), room) == "skipped"
 
 
 def test_a_line_of_the_table() -> None:
     """A line holds the download, the footprint, the time of a run at the probed rates and of all of them."""
-    cells, verdict = preview.row(
+    cells, verdict = preview.make_row(
         plan(), ("llava", "bf16"), 3 * GB, (WORK.model, WORK.request), probed(3e9), preview.Room("RAM", 6 * GB, 0)
     )
 

@@ -36,7 +36,7 @@ def complain(sentence: str) -> None:
 
 def begun(folder: Path, *lines: dict[str, Any]) -> Path:
     """Write a journal with these lines of one pair, and return its file."""
-    written = journal.begin(folder, HEAD, complain)
+    written = journal.create_journal(folder, HEAD, complain)
     written.append("llava-bf16", lines)
     written.close()
     return written.path
@@ -51,7 +51,7 @@ def test_what_is_written_is_read_back(tmp_path: Path, lines: list[dict[str, Any]
     with path.open("ab") as file:
         file.write(torn.replace(b"\n", b""))
 
-    found = journal.read(path)
+    found = journal.read_journal(path)
     path.unlink()
     assert found.lines.get("llava-bf16", []) == written
 
@@ -64,7 +64,7 @@ def test_any_bytes_are_read_or_refused(tmp_path: Path, data: bytes) -> None:
     whole = path.read_bytes() + data + b"\n"
     path.write_bytes(whole)
     with contextlib.suppress(journal.Damaged):
-        segments.check(journal.read(path))
+        segments.check(journal.read_journal(path))
     path.unlink()
 
 
@@ -78,7 +78,7 @@ def test_going_on_cuts_off_the_torn_line(tmp_path: Path) -> None:
     again.append("llava-bf16", [{"do": "run", "n": 2}])
     again.close()
     assert again.path == path
-    assert [line["n"] for line in journal.read(path).lines["llava-bf16"]] == [1, 2]
+    assert [line["n"] for line in journal.read_journal(path).lines["llava-bf16"]] == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -103,22 +103,22 @@ def test_another_session_is_refused(tmp_path: Path, head: dict[str, Any], compla
 
 def test_a_running_session_is_left_alone(tmp_path: Path) -> None:
     """A journal that a session holds is not unfinished, and nobody else opens it."""
-    held = journal.begin(tmp_path, HEAD, complain)
+    held = journal.create_journal(tmp_path, HEAD, complain)
 
-    assert (resume.journals(tmp_path), resume.journals(tmp_path, held=True)) == ([], [held.path])
+    assert (resume.list_journals(tmp_path), resume.list_journals(tmp_path, held=True)) == ([], [held.path])
     with pytest.raises(BenchmarkError, match="no unfinished session"):
         resume.resume(tmp_path, HEAD, complain)
     held.close()
     with held.path.open("rb") as looked_at:  # by another session that begins
         assert take(looked_at.fileno(), shared=True)
-        assert (resume.journals(tmp_path), resume.journals(tmp_path, held=True)) == ([held.path], [])
+        assert (resume.list_journals(tmp_path), resume.list_journals(tmp_path, held=True)) == ([held.path], [])
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full stands for a full disk on Linux only")
 def test_a_full_disk_is_said_once_and_tried_again(tmp_path: Path) -> None:
     """Lines that a full disk refuses wait in memory, which is said once, and are written when there is room."""
     told: list[str] = []
-    written = journal.begin(tmp_path, HEAD, told.append)
+    written = journal.create_journal(tmp_path, HEAD, told.append)
     real, written._file = written._file, Path("/dev/full").open("ab", buffering=0)  # noqa: SIM115
     written.append("llava-bf16", [{"do": "run", "n": 1}])
     written.append("llava-bf16", [{"do": "run", "n": 2}])
@@ -129,14 +129,14 @@ def test_a_full_disk_is_said_once_and_tried_again(tmp_path: Path) -> None:
 
     assert len(told) == 1
     assert "The journal cannot be written (No space left on device)" in told[0]
-    assert [line["n"] for line in journal.read(written.path).lines["llava-bf16"]] == [1, 2, 3]
+    assert [line["n"] for line in journal.read_journal(written.path).lines["llava-bf16"]] == [1, 2, 3]
 
 
 def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     """A session that could not be saved is refused before it begins."""
     (tmp_path / "file").write_text("")
     with pytest.raises(BenchmarkError, match=r"cannot be written .*, and a session must not be lost"):
-        journal.begin(tmp_path / "file" / ".journal", HEAD, complain)
+        journal.create_journal(tmp_path / "file" / ".journal", HEAD, complain)
 
 
 def test_odd_files_among_journals_stop_nothing(tmp_path: Path) -> None:
@@ -148,8 +148,8 @@ def test_odd_files_among_journals_stop_nothing(tmp_path: Path) -> None:
     odd = tmp_path / "thor-odd.jsonl"
     odd.write_text(whole.read_text().replace('"pairs":["llava-bf16"]', '"pairs":null'))
 
-    assert set(resume.journals(tmp_path)) == {whole, odd}
-    assert resume.describe(odd).endswith("is no journal of this version; delete it to begin anew.")
+    assert set(resume.list_journals(tmp_path)) == {whole, odd}
+    assert resume.describe_unfinished(odd).endswith("is no journal of this version; delete it to begin anew.")
 
 
 def test_a_damaged_neighbour_hides_no_journal(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_a_damaged_neighbour_hides_no_journal(tmp_path: Path) -> None:
 
 def test_saves_of_one_slug_are_two(tmp_path: Path) -> None:
     """Names that make the same file name have journals of their own."""
-    first = journal.begin(tmp_path, HEAD | {"save": "東京"}, complain)
+    first = journal.create_journal(tmp_path, HEAD | {"save": "東京"}, complain)
     first.close()
     with pytest.raises(BenchmarkError, match="no unfinished session named '大阪'"):
         resume.resume(tmp_path, HEAD | {"save": "大阪"}, complain)
@@ -182,7 +182,7 @@ def test_a_file_system_without_locks_will_do(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(fcntl, "flock", refuse)
     path = begun(tmp_path, {"do": "run", "n": 1})
     resume.resume(tmp_path, HEAD, complain).close()
-    assert len(journal.read(path).lines["llava-bf16"]) == 1
+    assert len(journal.read_journal(path).lines["llava-bf16"]) == 1
 
 
 @pytest.fixture
@@ -203,12 +203,12 @@ def test_a_read_only_disk_is_refused(small_disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     with pytest.raises(BenchmarkError, match=r"cannot be written \(Read-only file system\), and a session"):
         resume.resume(path.parent, HEAD, complain)
-    assert journal.read(path).head["save"] == "thor"
+    assert journal.read_journal(path).head["save"] == "thor"
 
 
 def test_a_disk_without_room_for_the_head_is_refused(small_disk: Path) -> None:
     """A disk that takes only a part of a journal's first line is refused, and nothing is left on it."""
     head = HEAD | {"fingerprint": {"long": "x" * 6000}}
     with pytest.raises(BenchmarkError, match=r"cannot be written \(No space left on device\), and a session"):
-        journal.begin(small_disk / "results/.journal", head, complain)
+        journal.create_journal(small_disk / "results/.journal", head, complain)
     assert list((small_disk / "results/.journal").iterdir()) == []

@@ -20,18 +20,18 @@ SAVER = """
 import logging, sys
 from benchmarks.storage import AtomicFileStorage
 storage = AtomicFileStorage(sys.argv[1], logging.getLogger(), "board")
-storage.troubles = []
+storage.problems = []
 sys.stdin.readline()
 for _ in range(10):
     storage.save({"benchmarks": ["x" * 100_000]}, sys.argv[2])
-assert not storage.troubles, storage.troubles
+assert not storage.problems, storage.problems
 """
 
 
 def storage(folder: Path) -> AtomicFileStorage:
     """Return a storage in `folder`."""
     made = AtomicFileStorage(str(folder), logging.getLogger(), "board")  # type: ignore[no-untyped-call]
-    made.troubles = []
+    made.problems = []
     return made
 
 
@@ -72,7 +72,7 @@ def test_a_folder_that_vanished_is_made_again(tmp_path: Path) -> None:
     made.save({"benchmarks": []}, "thor")
 
     assert made.saved == (tmp_path / "results/board/0001_thor.json").resolve()
-    assert made.troubles == []
+    assert made.problems == []
 
 
 def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path) -> None:

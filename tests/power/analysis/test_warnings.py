@@ -93,7 +93,7 @@ def test_energies_of_unlike_sensors_are_never_added(
     then: SensorFacts | None, now: SensorFacts | None, *, goes_on: bool
 ) -> None:
     """A pair that goes on in another session keeps its energy only where the sensor covers the same rails."""
-    assert meters._goes_on(then, now) == goes_on
+    assert meters._is_same_sensor(then, now) == goes_on
 
 
 def test_sessions_that_read_by_several_sensors_say_so() -> None:

@@ -1,0 +1,94 @@
+"""pytest-benchmark's private parts: the only place that reads or sets them.
+
+The suite needs four things for which pytest-benchmark has no public interface: its session (options, storage and
+`save_json`), `has_error` (which keeps a pair out of the save's `benchmarks`), the list of round times, and the storage
+object itself. Checked against pytest-benchmark 5.3.1.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from benchmarks.record import MEASURED, Record
+from benchmarks.storage.saves import AtomicFileStorage, replace_storage
+
+if TYPE_CHECKING:
+    from pytest_benchmark.fixture import BenchmarkFixture
+
+
+class BenchmarkSession:
+    """pytest-benchmark's session of one pytest run."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._session: Any = config._benchmarksession  # type: ignore[attr-defined]  # noqa: SLF001
+
+    @property
+    def is_disabled(self) -> bool:
+        """Whether each target is called once and nothing is saved (--benchmark-disable)."""
+        return bool(self._session.disabled)
+
+    @property
+    def is_skipped(self) -> bool:
+        """Whether no target is called (--benchmark-skip)."""
+        return bool(self._session.skip)
+
+    @property
+    def save_name(self) -> str | None:
+        """The name that was asked for by --benchmark-save or --benchmark-autosave."""
+        return self._session.save or self._session.autosave or None
+
+    @save_name.setter
+    def save_name(self, name: str) -> None:
+        self._session.save = name
+
+    def disable_saving(self) -> None:
+        """Write no save and no --benchmark-json: without a measured pair both would be empty."""
+        self._session.save = self._session.autosave = self._session.json = None
+
+    def install_storage(self, problems: list[str]) -> None:
+        """Replace pytest-benchmark's file storage by one that writes whole files; leave any other storage alone."""
+        replace_storage(self._session, problems)
+
+    @property
+    def storage_folder(self) -> Path | None:
+        """The folder of the saves; None if the storage is not made of files (elasticsearch)."""
+        folder = getattr(self._session.storage, "path", None)
+        return Path(str(folder)) if isinstance(folder, (str, Path)) else None
+
+    @property
+    def saved(self) -> Path | None:
+        """The file that this session was saved to; None before that, and with another storage than ours."""
+        return getattr(self._session.storage, "saved", None)
+
+    def holds_all(self, *, all_measured: bool) -> bool:
+        """Return whether everything that was measured is saved.
+
+        A storage that is not ours raises if it fails, and takes measured pairs only.
+        """
+        if isinstance(self._session.storage, AtomicFileStorage):
+            return self.saved is not None or bool(self._session.json)
+        return all_measured
+
+
+def hold_back(benchmark: "BenchmarkFixture") -> None:
+    """Keep a benchmark out of the save until `publish`: an interrupted one must not look complete."""
+    benchmark.has_error = True
+
+
+def has_run(benchmark: "BenchmarkFixture") -> bool:
+    """Return whether pytest-benchmark timed any round; False with --benchmark-disable."""
+    return benchmark.stats is not None
+
+
+def publish(benchmark: "BenchmarkFixture", record: Record, latencies_s: Sequence[float]) -> None:
+    """Put a pair's Record and its run times into the benchmark that will be saved.
+
+    pytest-benchmark's own round times include the pipe to the child; `latencies_s` are the windows as the child
+    measured them.
+    """
+    benchmark.extra_info.update(record)
+    if benchmark.stats is not None:
+        benchmark.stats.stats.data[:] = latencies_s
+    benchmark.has_error = record["status"] != MEASURED

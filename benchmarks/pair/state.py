@@ -1,0 +1,74 @@
+"""What is known about a pair while it is measured: the input of its sentence (`outcome`) and of its Record."""
+
+from dataclasses import dataclass, field
+
+from benchmarks.models.base import ModelSpec
+from benchmarks.pair.memory_guard import MemoryGuard
+from benchmarks.pair.meters import Meters
+from benchmarks.pair.run_log import RunLog
+from benchmarks.planning.plan import Plan
+from benchmarks.processes.protocol import Loaded, Numerics
+from benchmarks.record import DID_NOT_FIT, FAILED, INTERRUPTED, MEASURED, SKIPPED
+from benchmarks.record.sections import Interruption
+
+
+@dataclass
+class PairState:
+    """One pair's state.
+
+    Attributes:
+        spec: the model.
+        precision: "fp16" or "bf16".
+        plan: what the session does.
+        started: when the pair was started first, ISO 8601, UTC.
+        run_log: its runs and failures.
+        meters: its power and memory.
+        memory_guard: keeps enough memory free for the rest of the machine.
+        loaded: the child's answer to "load"; None until the model is loaded.
+        numerics: the child's answer to "verify"; None if the model was not verified.
+        interruptions: where earlier sessions of the pair ended.
+        blocked: why an interrupted pair could not continue; the next session may be able to.
+    """
+
+    spec: ModelSpec
+    precision: str
+    plan: Plan
+    started: str
+    run_log: RunLog
+    meters: Meters
+    memory_guard: MemoryGuard
+    loaded: Loaded | None = None
+    numerics: Numerics | None = None
+    interruptions: list[Interruption] = field(default_factory=list)
+    blocked: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The pair's name, as in the test's id."""
+        return f"{self.spec.id}-{self.precision}"
+
+    @property
+    def skip_reason(self) -> str | None:
+        """Why the pair is not measured on this device; None if it is."""
+        return self.plan.find_skip_reason(self.precision)
+
+    @property
+    def all_runs_done(self) -> bool:
+        """Whether every planned run was attempted."""
+        return self.run_log.attempted >= self.plan.runs
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no further run makes sense."""
+        return bool(self.skip_reason or self.blocked or self.run_log.given_up or self.all_runs_done)
+
+    @property
+    def final_status(self) -> str:
+        """The status of a pair whose runs have ended without an interruption from outside."""
+        if self.blocked is not None:
+            return INTERRUPTED
+        if self.skip_reason:
+            return SKIPPED
+        if self.run_log.did_not_fit:
+            return DID_NOT_FIT
+        return MEASURED if self.run_log.marks else FAILED
