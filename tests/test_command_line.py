@@ -122,7 +122,9 @@ def test_pairs_are_not_measured_beside_each_other(tmp_path: Path) -> None:
     """pytest-xdist would run pairs at once, each beside the other's load: it is refused."""
     pytest.importorskip("xdist", reason="pytest-xdist is not installed")
 
-    assert "--numprocesses: pytest-xdist would measure pairs beside each other; leave it out" in refuse(tmp_path, "-n2")
+    assert "--numprocesses: pytest-xdist would measure several pairs at the same time; leave it out" in refuse(
+        tmp_path, "-n2"
+    )
 
 
 def test_a_conftest_among_the_photographs_is_not_run(tmp_path: Path) -> None:
@@ -139,5 +141,5 @@ def test_a_place_that_cannot_be_written_is_refused_first(tmp_path: Path) -> None
     done = product.measure(tmp_path / "file" / "results", "--models=llava", "--precisions=bf16", "--runs=1")
 
     assert done.returncode == 4, done.stdout
-    assert "cannot be written (Not a directory), and a session must not be lost" in done.stdout + done.stderr
+    assert "cannot be written (Not a directory), so an interrupted session would be lost" in done.stdout + done.stderr
     assert "llava-bf16: measured" not in done.stdout

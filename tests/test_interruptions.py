@@ -89,7 +89,7 @@ def test_a_stopped_session_saves_what_is_finished(tmp_path: Path, number: signal
     assert status == 2
     assert [bench["params"]["model"] for bench in save["benchmarks"]] == ["llava"]
     assert [(found["pair"]["model"], found["reason"]) for found in save["unmeasured"]] == [("smolvlm2", "interrupted")]
-    assert "type the same with --resume to go on" in said
+    assert "type the same with --resume to continue" in said
     assert gone(descendants)
     assert len(list((tmp_path / ".journal").iterdir())) == 1
 
@@ -114,7 +114,7 @@ def test_an_unfinished_session_is_listed(tmp_path: Path) -> None:
     done = product.run(command(tmp_path, "--models=llava", "--runs=1"))
 
     assert "Unfinished: thor of " in done.stdout
-    assert "1 of 2 pairs done; --benchmark-save=thor --resume goes on with it" in done.stdout
+    assert "1 of 2 pairs done; type --benchmark-save=thor --resume to continue it" in done.stdout
     assert left.path.read_bytes() == before
     assert list((tmp_path / ".journal").iterdir()) == [left.path]  # the new session's own is gone with its save
 
@@ -129,7 +129,7 @@ def test_two_sessions_of_one_name_are_two_saves(tmp_path: Path) -> None:
         assert terminal.finish() == 0, terminal.said
 
     assert second.returncode == 0, second.stdout
-    assert "Running: another session, thor, measures here at the moment, and each slows the other" in second.stdout
+    assert "Running: another session, thor, is measuring on this machine, and each slows the other" in second.stdout
     assert "Running: " not in terminal.said
     assert sorted(path.name for path in tmp_path.rglob("*.json")) == ["0001_thor.json", "0002_thor.json"]
     assert sorted(save["benchmarks"][0]["extra_info"]["counts"]["good"] for save in saves(tmp_path)) == [12, 20]
@@ -235,9 +235,9 @@ def test_a_pair_that_cannot_go_on_stays_resumable(tmp_path: Path) -> None:
     (found,) = save["unmeasured"]
     assert stuck.returncode == 1
     assert (found["reason"], found["counts"]["good"], found["failures"]["count"]) == ("interrupted", done, 0)
-    assert "of 40 runs and could not go on: SafetensorError: " in found["message"]
+    assert "of 40 runs and could not continue: SafetensorError: " in found["message"]
     assert found["message"] in stuck.stdout
-    assert "type the same with --resume to go on" in stuck.stdout
+    assert "type the same with --resume to continue" in stuck.stdout
 
     (folder / "model.safetensors").write_bytes(whole)
     assert product.run([*once, "--resume"]).returncode == 0

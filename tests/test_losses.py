@@ -84,7 +84,7 @@ def test_a_folder_that_vanishes_costs_nothing(tmp_path: Path) -> None:
         assert terminal.finish() == 0, terminal.said
 
     assert measured(storage)["counts"]["good"] == RUNS
-    assert terminal.said.count("The journal cannot be written (the journal is gone)") == 1
+    assert terminal.said.count("The journal cannot be written (the journal was deleted)") == 1
     (left,) = (tmp_path / "elsewhere/.journal").iterdir()
     assert json.loads(left.read_text().splitlines()[0])["save"] == "thor"
 
@@ -129,5 +129,5 @@ def test_benchmark_json_costs_no_save(tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stdout
     assert measured(tmp_path)["counts"]["good"] == 2
-    assert "--benchmark-json could not be written (No space left on device); the save holds the same." in done.stdout
+    assert "--benchmark-json could not be written (No space left on device); the save contains the same." in done.stdout
     assert "Traceback" not in done.stdout + done.stderr

@@ -76,7 +76,7 @@ def test_a_model_that_cannot_fit_is_not_loaded(tmp_path: Path) -> None:
 
     assert refusal.value.reason == DID_NOT_FIT
     assert str(refusal.value) == (
-        "it takes at least 0.9 GB and 1.8 GB are available, of which 1.0 GB must stay free (--ram-floor)"
+        "it needs at least 0.9 GB; 1.8 GB are available, of which 1.0 GB must stay free (--ram-floor)"
     )
 
 
@@ -102,14 +102,14 @@ def test_a_child_is_killed_below_the_floor(tmp_path: Path) -> None:
     why = guard.explain(failure.value)
     assert failure.value.reason == "SIGKILL"
     assert (why.reason, why.died) == (DID_NOT_FIT, True)
-    assert str(why) == "0.9 GB were available, and 1.0 GB must stay free (--ram-floor), so its process was ended"
+    assert str(why) == "only 0.9 GB were available and 1.0 GB must stay free (--ram-floor), so its process was killed"
     assert guard.describe()[0]["ram_available_min_bytes"] == pytest.approx(900_000_000, abs=1024)
 
 
 def test_another_death_keeps_its_name(tmp_path: Path) -> None:
     """A child that dies while enough is available did not die for want of guard."""
     guard = MemoryGuard(GB, machine(tmp_path, 2 * GB))
-    crash = WorkerFailed("SIGSEGV", "the process that ran the model ended by SIGSEGV", died=True)
+    crash = WorkerFailed("SIGSEGV", "the process that ran the model was killed (SIGSEGV)", died=True)
 
     assert guard.explain(crash) is crash
 
@@ -135,7 +135,7 @@ def test_a_session_without_room_loads_nothing(tmp_path: Path) -> None:
     found = unmeasured(tmp_path)
     assert done.returncode == 1, done.stdout
     assert (found["reason"], found["failures"]["stage"]) == ("did not fit", "load")
-    assert "did not fit: it takes at least 0.4 GB and " in found["message"]
+    assert "did not fit: it needs at least 0.4 GB; " in found["message"]
     assert found["message"] in done.stdout
     assert found["memory"]["ram_floor_bytes"] == pytest.approx(floor * GB, rel=1e-4)
     assert PROCESS_BYTES < found["memory"]["ram_predicted_bytes"] < PROCESS_BYTES + 10_000_000
@@ -157,7 +157,7 @@ def test_memory_that_runs_out_ends_the_pair(tmp_path: Path) -> None:
     found = unmeasured(tmp_path)
     assert status == 1
     assert found["reason"] == "did not fit"
-    assert f"good runs of 20000: {found['memory']['ram_available_min_bytes'] / GB:.1f} GB were" in found["message"]
+    assert f"good runs of 20000: only {found['memory']['ram_available_min_bytes'] / GB:.1f} GB were" in found["message"]
     assert found["failures"]["by_reason"] == {DID_NOT_FIT: 1}
     assert found["memory"]["ram_available_min_bytes"] < floor * GB
     assert len(found["runs"]["latency_s"]) == found["counts"]["good"] > 0

@@ -93,7 +93,7 @@ def test_slow_fp16_is_skipped_unless_it_is_wanted() -> None:
     slow = plan(capability=capability.evaluate_probe(probed(3e9), "random"))
 
     assert (slow.find_skip_reason("fp16") or "").startswith(
-        "this processor has no arithmetic for fp16 (Gflop/s: fp16 at 3, bf16 at 200, fp32 at 100)"
+        "this processor has no fp16 arithmetic (Gflop/s: fp16 at 3, bf16 at 200, fp32 at 100)"
     )
     assert slow.find_skip_reason("bf16") is None
     assert replace(slow, allow_slow_fp16=True).find_skip_reason("fp16") is None
@@ -147,6 +147,6 @@ def test_a_session_skips_slow_fp16(tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stdout
     assert (record["status"], record["counts"]["attempted"]) == ("skipped", 0)
-    assert "was skipped: this processor has no arithmetic for fp16" in record["message"]
-    assert "--allow-slow-fp16 measures it all the same" in done.stdout
+    assert "was skipped: this processor has no fp16 arithmetic" in record["message"]
+    assert "type --allow-slow-fp16 to measure it anyway" in done.stdout
     assert record["checkpoint"]["parameters"] is None

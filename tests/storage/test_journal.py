@@ -34,7 +34,7 @@ def complain(sentence: str) -> None:
     raise AssertionError(sentence)
 
 
-def begun(folder: Path, *lines: dict[str, Any]) -> Path:
+def create(folder: Path, *lines: dict[str, Any]) -> Path:
     """Write a journal with these lines of one pair, and return its file."""
     written = journal.create_journal(folder, HEAD, complain)
     written.append("llava-bf16", lines)
@@ -47,7 +47,7 @@ def begun(folder: Path, *lines: dict[str, Any]) -> Path:
 def test_what_is_written_is_read_back(tmp_path: Path, lines: list[dict[str, Any]], torn: bytes) -> None:
     """Whatever lines are written are read back in order, and a torn last line costs none of them."""
     written = [{**line, "do": "run", "pair": "llava-bf16"} for line in lines]
-    path = begun(tmp_path, *written)
+    path = create(tmp_path, *written)
     with path.open("ab") as file:
         file.write(torn.replace(b"\n", b""))
 
@@ -60,7 +60,7 @@ def test_what_is_written_is_read_back(tmp_path: Path, lines: list[dict[str, Any]
 @settings(max_examples=1000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes_are_read_or_refused(tmp_path: Path, data: bytes) -> None:
     """Whatever bytes a journal holds, it is read or refused in a sentence, and never raises anything else."""
-    path = begun(tmp_path)
+    path = create(tmp_path)
     whole = path.read_bytes() + data + b"\n"
     path.write_bytes(whole)
     with contextlib.suppress(journal.Damaged):
@@ -70,7 +70,7 @@ def test_any_bytes_are_read_or_refused(tmp_path: Path, data: bytes) -> None:
 
 def test_going_on_cuts_off_the_torn_line(tmp_path: Path) -> None:
     """A session that goes on writes behind the last whole line, and both are read back."""
-    path = begun(tmp_path, {"do": "run", "n": 1})
+    path = create(tmp_path, {"do": "run", "n": 1})
     with path.open("ab") as file:
         file.write(b'{"pair": "llava-bf16", "do": "ru')
 
@@ -86,16 +86,16 @@ def test_going_on_cuts_off_the_torn_line(tmp_path: Path) -> None:
     [
         (
             HEAD | {"fingerprint": {"--runs": 5}},
-            "was begun otherwise: --runs was 4, is 5; type the options as they were",
+            "was started with other settings: --runs was 4, is 5; type the same options as then",
         ),
         (HEAD | {"fingerprint": {"--runs": 4, "torch": "2"}}, "torch was absent, is 2"),
-        (HEAD | {"pairs": ["phi-bf16"]}, "was begun otherwise: the chosen pairs"),
+        (HEAD | {"pairs": ["phi-bf16"]}, "was started with other settings: the chosen pairs"),
         (HEAD | {"save": "orin"}, "no unfinished session named 'orin' (unfinished: thor)"),
     ],
 )
 def test_another_session_is_refused(tmp_path: Path, head: dict[str, Any], complaint: str) -> None:
     """--resume refuses what another session began, in a sentence that names what differs."""
-    begun(tmp_path)
+    create(tmp_path)
     with pytest.raises(BenchmarkError) as refusal:
         resume.resume(tmp_path, head, complain)
     assert complaint in str(refusal.value)
@@ -135,13 +135,13 @@ def test_a_full_disk_is_said_once_and_tried_again(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     """A session that could not be saved is refused before it begins."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(BenchmarkError, match=r"cannot be written .*, and a session must not be lost"):
+    with pytest.raises(BenchmarkError, match=r"cannot be written .*, so an interrupted session would be lost"):
         journal.create_journal(tmp_path / "file" / ".journal", HEAD, complain)
 
 
 def test_odd_files_among_journals_stop_nothing(tmp_path: Path) -> None:
     """Links to nothing, pipes, folders and heads of the wrong kind are passed over or named, and never waited for."""
-    whole = begun(tmp_path)
+    whole = create(tmp_path)
     (tmp_path / "thor-link.jsonl").symlink_to(tmp_path / "nothing")
     os.mkfifo(tmp_path / "thor-pipe.jsonl")
     (tmp_path / "thor-folder.jsonl").mkdir()
@@ -149,12 +149,12 @@ def test_odd_files_among_journals_stop_nothing(tmp_path: Path) -> None:
     odd.write_text(whole.read_text().replace('"pairs":["llava-bf16"]', '"pairs":null'))
 
     assert set(resume.list_journals(tmp_path)) == {whole, odd}
-    assert resume.describe_unfinished(odd).endswith("is no journal of this version; delete it to begin anew.")
+    assert resume.describe_unfinished(odd).endswith("is not a journal of this version; delete it to start over.")
 
 
 def test_a_damaged_neighbour_hides_no_journal(tmp_path: Path) -> None:
     """--resume finds the journal of its own save beside damaged ones and those of saves that begin alike."""
-    mine = begun(tmp_path)
+    mine = create(tmp_path)
     mine.with_name(mine.name.replace("thor-", "thor-two-")).write_text("damaged")
     later = mine.with_name(mine.name[:-6] + "0.jsonl")
     later.write_text("")
@@ -180,7 +180,7 @@ def test_a_file_system_without_locks_will_do(tmp_path: Path, monkeypatch: pytest
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    path = begun(tmp_path, {"do": "run", "n": 1})
+    path = create(tmp_path, {"do": "run", "n": 1})
     resume.resume(tmp_path, HEAD, complain).close()
     assert len(journal.read_journal(path).lines["llava-bf16"]) == 1
 
@@ -199,9 +199,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_read_only_disk_is_refused(small_disk: Path) -> None:
     """--resume from a disk that became read-only is refused in one sentence, and the journal stays."""
-    path = begun(small_disk / "results/.journal")
+    path = create(small_disk / "results/.journal")
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
-    with pytest.raises(BenchmarkError, match=r"cannot be written \(Read-only file system\), and a session"):
+    with pytest.raises(BenchmarkError, match=r"cannot be written \(Read-only file system\), so an interrupted"):
         resume.resume(path.parent, HEAD, complain)
     assert journal.read_journal(path).head["save"] == "thor"
 
@@ -209,6 +209,6 @@ def test_a_read_only_disk_is_refused(small_disk: Path) -> None:
 def test_a_disk_without_room_for_the_head_is_refused(small_disk: Path) -> None:
     """A disk that takes only a part of a journal's first line is refused, and nothing is left on it."""
     head = HEAD | {"fingerprint": {"long": "x" * 6000}}
-    with pytest.raises(BenchmarkError, match=r"cannot be written \(No space left on device\), and a session"):
+    with pytest.raises(BenchmarkError, match=r"cannot be written \(No space left on device\), so an interrupted"):
         journal.create_journal(small_disk / "results/.journal", head, complain)
     assert list((small_disk / "results/.journal").iterdir()) == []

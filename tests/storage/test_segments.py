@@ -114,9 +114,9 @@ def test_a_record_that_was_edited_is_refused(change: dict[str, Any]) -> None:
     """A finished pair whose Record breaks the schema is refused, and one that keeps it is taken."""
     whole = record("llava")
     segments.check(journal.Contents(HEAD, {"llava-bf16": [{"do": "done", "record": whole}]}))
-    with pytest.raises(journal.Damaged, match="its Record is none"):
+    with pytest.raises(journal.Damaged, match="its Record does not match the schema"):
         segments.check(journal.Contents(HEAD, {"llava-bf16": [{"do": "done", "record": whole | change}]}))
-    with pytest.raises(journal.Damaged, match="its Record is none"):
+    with pytest.raises(journal.Damaged, match="its Record does not match the schema"):
         segments.check(journal.Contents(HEAD, {"phi-bf16": [{"do": "done", "record": whole}]}))
 
 
