@@ -1,36 +1,32 @@
 """edge-vlm-bench: vision-language models on edge devices, in tokens/s, GB and joules.
 
-A *pair* (model, precision) is one parametrized benchmark, `test_generate[<model>-<precision>]`.
-A *run* is one generation: photographs in, exactly N new tokens out; it is one round of
-pytest-benchmark. The span of a run that time and energy are charged to is its *window*.
+A *pair* (model, precision) is one parametrized benchmark, `test_generate[<model>-<precision>]`. A *run* is one
+generation: a photograph and a prompt in, exactly N new tokens out. It is one round of pytest-benchmark. The time that
+a run's energy is charged to is its *window*.
 
-Two processes share the work. The parent is the *meter*: pytest, the `benchmark` fixture, the
-sensors' threads, progress. The child, a fresh process for each pair, is the *thing measured*: it
-loads the model and answers each request with time marks. The parent blocks while a window is open.
+Two processes share the work. The parent is the *meter*: pytest, the `benchmark` fixture, the sensors, the progress.
+The child is the *thing measured*: a new process for each pair, which loads the model and answers each request with
+time marks. The parent blocks while a window is open.
 
-The path of one number:
+The path of one number, in six files:
 
-    models.matrix()  ->  test_generate[smolvlm2-bf16]  ->  session: start the child, load, warm up
-    ->  benchmark.pedantic, one round a run  ->  worker: marks and counts
-    ->  sampled watts and bytes x windows  ->  Record  ->  benchmark.extra_info
-    ->  results/<machine>/0001_thor.json  ->  plotting: row -> metric -> bar
+    models/smolvlm2 -> pair/measure -> worker/generation -> pair/build_record -> plotting/metrics/registry
+    -> plotting/figures/bars
 
-Where things are:
+The rooms, from the bottom to the top. A room imports only rooms below it (`tox run -e lint` checks this):
 
-    plugin      options, hooks and fixtures: what pytest sees
-    options, plan, forecast    the command line, the Plan that it becomes, and what --plan says of it
-    session     one pair's life, from nothing to a Record
-    runner, meters, tally      its child, its sensors, its runs
-    compose, record, sections, verdict   the Record: put together, its schema, and how the pair ended in a sentence
-    journal, past, unfinished, recovery    what is on disk between runs, and how --resume goes on with it
-    models/     MODELS: which models there are, and how to build one like each
-    source, hub/               where a pair's checkpoint is: made here, found in the cache, or downloaded
-    workload    photographs x prompts x new tokens x batch
-    worker/     the process that owns the model; the only importer of torch and transformers
-    power/      PowerMonitor, one file a sensor; energy maths
-    storage, elsewhere, signals    a save is written whole, in a file or in elasticsearch; a stopped session is saved
-    memory, memory_guard       bytes; whether a model fits, before and while it runs
-    device, health, ability    what machine this is; whether it was itself; what it can do
-    roofline, estimate, bandwidth, caches    what a decode step reads, and the time and peak that follow
-    redact, shape, locks       no secrets; declared types, checked; two sessions told apart
+    record/      the Record that is saved: its schema, its sections, the checks, the headline formulas
+    machine/     what this machine is and can do: device, memory, health, memory bandwidth, roofline
+    processes/   how parent and child talk, how a process starts, and how it ends with its parent
+    models/      MODELS: one file per family, with its ids, dimensions and offline builder
+    hub/         a published checkpoint: found in the cache, or downloaded
+    worker/      the child: loading, generation and its time marks; the only room besides models/ with torch
+    power/       PowerMonitor; sensors/ with one file per sensor; analysis/ with the energy maths
+    planning/    the Plan of a session, the device's capability, the preview of --plan
+    storage/     saves, the journal of unfinished sessions, and --resume
+    pair/        one pair: its child, its meters, its runs, its Record
+
+Beside them: plugin (pytest hooks and fixtures), options (the command line), harness (pytest-benchmark's private
+parts), state (of a session), summary and progress (the terminal), workload (photographs, prompts, tokens, batch),
+signals, redact (no secrets in texts), formatting, errors.
 """

@@ -18,8 +18,8 @@ from tests.test_failures import refuse
 BUSY = """
 import sys
 from pathlib import Path
-from benchmarks.worker import handle
-from benchmarks.worker.protocol import Job
+from benchmarks.pair import handle
+from benchmarks.processes.protocol import Job
 if __name__ == "__main__":
     worker = handle.start(Job("llava", "bf16", "mini", Path(sys.argv[1]), "cpu", (Path(sys.argv[2]).read_bytes(),),
                               ("What is it?",), 100_000), isolation="process", start_method=sys.argv[3])
@@ -52,7 +52,7 @@ def test_a_busy_child_never_outlives_its_parent(tmp_path: Path, start_method: st
 
 SERVED = """
 import time
-from benchmarks.worker.context import context
+from benchmarks.processes.start_methods import context
 if __name__ == "__main__":
     context("forkserver").Process(target=str).start()
     print("started", flush=True)
@@ -79,9 +79,9 @@ def test_a_killed_session_leaves_no_folder(tmp_path: Path) -> None:
 
 HELPED = """
 import time
-from benchmarks import aside
+from benchmarks.processes import helper
 if __name__ == "__main__":
-    aside.call("spawn", time.sleep, 600)
+    helper.call("spawn", time.sleep, 600)
 """
 
 
