@@ -1,28 +1,25 @@
-"""The Record: everything known about one pair, as it stands in the saved JSON.
+"""The Record: everything known about one pair, as it is saved in the JSON.
 
-A Record is plain JSON data (dicts, lists, strings, finite numbers, booleans, null). It is
-`extra_info` of a measured benchmark, and an entry of the file's top-level `unmeasured` list for
-a pair without one good run.
+A Record is plain JSON data (dicts, lists, strings, finite numbers, booleans, null). For a measured pair it is the
+benchmark's `extra_info`; for a pair without a good run it is an entry of the file's top-level list `unmeasured`.
 
-Rules that hold everywhere in it, and that `faults` checks:
+Rules for the whole Record, checked by `faults`:
 
-* A value that was not measured is `null`, never 0, and the section that holds it says why under
-  `reasons[<field>]`.
-* A stored name ends in its unit: `_s` seconds, `_w` watts, `_j` joules, `_bytes` bytes.
-* Raw values per run are stored; every ratio is derived by `plotting`, so that a new metric needs
-  no new measurement.
+* A value that was not measured is `null`, never 0, and its section gives the reason in `reasons[<field>]`.
+* A name ends in its unit: `_s` seconds, `_w` watts, `_j` joules, `_bytes` bytes.
+* Raw values per run are stored. `plotting` derives every ratio, so a new metric needs no new measurement.
 
 Schema history (readers refuse a newer one, and read every older one):
 
 1. The first.
-2. Adds `power.idle_s`, and the memory as a power sensor saw it: `memory.sensor_ram_*`.
+2. Adds `power.idle_s`, and the memory as a power sensor reports it: `memory.sensor_ram_*`.
 """
 
 import math
 from collections.abc import Iterator
 from typing import Any, TypedDict
 
-from benchmarks.record import sections  # benchmarks.shape looks up what the annotations name
+from benchmarks.record import sections  # typecheck evaluates the annotations
 
 SCHEMA = 2
 
@@ -32,7 +29,7 @@ ADDED = {
         "memory": ("sensor_ram_avg_bytes", "sensor_ram_peak_bytes", "sensor_ram_source"),
     }
 }
-"""Schema -> the fields that it added, by section: older Records lack them (`brought_up`)."""
+"""Schema -> the fields that it added, by section. `brought_up` adds them to older Records."""
 
 MEASURED = "measured"
 FAILED = "failed"
@@ -42,31 +39,34 @@ INTERRUPTED = "interrupted"
 STATUSES = (MEASURED, FAILED, DID_NOT_FIT, SKIPPED, INTERRUPTED)
 
 ENERGY_COVERAGE = 0.95
-"""Least share of a run's window that sensor samples must cover for its energy to count."""
+"""The least share of a run's window that sensor samples must cover for its energy to count."""
 
 ENERGY_RUNS = 0.90
-"""Least share of the good runs that must have covered energy; below it J/token is null."""
+"""The least share of the good runs that must have covered energy; below it J/token is null."""
 
 CACHE_FACTOR = 8
-"""Least ratio of the decoder's weights to the last-level cache for a bandwidth utilisation: at most 1/8 stays there."""
+"""The least ratio of decoder weights to last-level cache for which a bandwidth utilisation is given.
+
+At most 1/8 of the weights can then stay in the cache between two steps.
+"""
 
 TRACE_POINTS = 2000
-"""Most points of the stored power trace."""
+"""The most points of a stored power trace."""
 
 LATENCY_LOW_S, LATENCY_HIGH_S, LATENCY_BINS = 1e-5, 1e2, 200
 """Token latency histogram: `LATENCY_BINS` bins of equal width in log10 between the two bounds."""
 
 
 WORDS = frozenset({"message", "stage", "first_message", "first_nonfinite", "nonfinite_kind"})
-"""Fields that are words about a failure, not measurements: null simply means that none happened."""
+"""Fields that describe a failure: null means that there was none, and needs no reason."""
 
 
 class Record(TypedDict):
-    """One pair. See the module's docstring for the rules."""
+    """One pair. The module's docstring has the rules."""
 
     schema: int
     status: str  # one of STATUSES
-    message: str | None  # one sentence why it was not measured; null where it was
+    message: str | None  # one sentence why it was not measured; null if it was
     pair: sections.Pair
     checkpoint: sections.Checkpoint
     workload: sections.WorkloadInfo
@@ -89,9 +89,9 @@ class Record(TypedDict):
 
 
 def brought_up(record: dict[str, Any]) -> dict[str, Any]:
-    """Return a Record with the fields that schemas after its own have added, null with that reason.
+    """Return a Record with the fields that newer schemas have added: null, with that as the reason.
 
-    What is no Record in the first place is returned as far as it is one: readers judge it themselves.
+    Other data is returned unchanged; `fits` refuses it.
     """
     own = record.get("schema")
     if type(own) is not int:
@@ -106,16 +106,16 @@ def brought_up(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def faults(value: object, path: str = "record") -> Iterator[str]:
-    """Yield a sentence for each thing in `value` that breaks the rules of this module.
+    """Yield a sentence for each value that breaks the rules of this module.
 
-    Those are: a null without a reason beside it, a NaN or infinity, and a value that JSON has no
-    type for (pytest-benchmark would write it as "UNSERIALIZABLE[...]").
+    These are: a null without a reason, a NaN or infinity, and a value that JSON has no type for (pytest-benchmark
+    would write it as "UNSERIALIZABLE[...]").
     """
     if isinstance(value, dict):
         yield from _mapping_faults(value, path)
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            if item is not None:  # the column's own reason covers it
+            if item is not None:  # the reason of the column covers it
                 yield from faults(item, f"{path}[{index}]")
     elif isinstance(value, float) and not math.isfinite(value):
         yield f"{path} is {value}, which JSON cannot hold"

@@ -1,4 +1,4 @@
-"""The sections of a Record, field by field; `record` states the rules that hold in all of them."""
+"""The sections of a Record, field by field. `benchmarks.record` has the rules for all of them."""
 
 from typing import TypedDict
 
@@ -19,13 +19,13 @@ class Checkpoint(TypedDict):
     repo: str  # Hub repository of that checkpoint
     revision: str | None  # commit of that repository; null for weights made here
     weights: str  # "hub" | "random" | "mini"
-    weights_id: str | None  # what the weights are, where no revision says it: a content hash
-    adapter: str | None  # LoRA adapter that is active beside the weights
+    weights_id: str | None  # identifies weights that have no revision: a hash
+    adapter: str | None  # the active LoRA adapter
     licence: str
     model_class: str | None  # transformers class that loaded
     parameters: int | None
-    remote_code: bool  # whether it was allowed to run code of its own
-    remarks: list[str]  # in what this differs from the published model, in sentences
+    remote_code: bool  # whether it was allowed to run its own code
+    remarks: list[str]  # sentences on how this differs from the published model
     reasons: dict[str, str]
 
 
@@ -38,15 +38,15 @@ class WorkloadImage(TypedDict):
 
 
 class WorkloadInfo(TypedDict):
-    """What every run had to do. `hash` covers everything here but the names and licences."""
+    """The work of every run. `hash` covers everything here except names and licences."""
 
     hash: str
     recipe: str  # how a source photograph becomes the encoded image that a run starts from
     images: list[WorkloadImage]
     prompts: list[str]
-    new_tokens: int  # exactly so many new tokens for each sequence
+    new_tokens: int  # exact number of new tokens per sequence
     batch_size: int  # sequences in a run
-    requests: int  # distinct requests; run i takes request i mod requests
+    requests: int  # distinct requests; run i uses request i mod requests
 
 
 class Engine(TypedDict):
@@ -66,22 +66,22 @@ class Engine(TypedDict):
 
 
 class Load(TypedDict):
-    """One loading of the weights, each part timed apart."""
+    """One loading of the weights, with a separate time for each part."""
 
     load_time_s: float | None  # from_pretrained + every weight touched or on the device, synchronised
-    method: str | None  # how the weights came to the device, e.g. "from the files straight to the device"
-    peak_ram_bytes: int | None  # of the child while it loaded, file-mapped pages included
-    peak_vram_bytes: int | None  # of the allocator on the device while it loaded
-    import_s: float | None  # torch, transformers and the model's classes; null where a forkserver had them
+    method: str | None  # how the weights were moved to the device, e.g. "from the files straight to the device"
+    peak_ram_bytes: int | None  # of the child during the load, file-mapped pages included
+    peak_vram_bytes: int | None  # of the allocator on the device during the load
+    import_s: float | None  # torch, transformers and the model's classes; null if a forkserver had imported them
     processor_s: float | None
     context_s: float | None  # CUDA context; null on a CPU
     file_bytes: int | None  # size of the weight files
-    page_cache_share: float | None  # share of them in the page cache when loading began, 0 to 1
+    page_cache_share: float | None  # share of them in the page cache when the load started, 0 to 1
     reasons: dict[str, str]
 
 
 class Runs(TypedDict):
-    """Columns: one value for each good run, in order. A column nothing of which was measured is null.
+    """Columns: one value for each good run, in order. A column without any measured value is null.
 
     The marks of a run, each after the device is synchronised: start -> preprocessed ->
     vision encoded -> first token -> end. The window of a run is start -> end.
@@ -89,7 +89,7 @@ class Runs(TypedDict):
 
     run: list[int]  # index among the planned runs; failed runs leave gaps
     request: list[int]
-    start_s: list[float]  # start of the window since the first run's, CLOCK_MONOTONIC
+    start_s: list[float]  # start of the window after the start of the first run, CLOCK_MONOTONIC
     latency_s: list[float]  # start -> end
     preprocess_s: list[float]  # start -> preprocessed
     vision_s: list[float] | None  # preprocessed -> vision encoded
@@ -107,18 +107,18 @@ class Runs(TypedDict):
 
 
 class Counts(TypedDict):
-    """How many runs; `planned` = `attempted` where the pair is complete."""
+    """Numbers of runs; `planned` = `attempted` for a complete pair."""
 
     planned: int
     attempted: int
     good: int
     failed: int
     warmup: int
-    restarts: int  # children replaced after they died
+    restarts: int  # how often a dead child was replaced
 
 
 class Failures(TypedDict):
-    """Failed runs, and how the pair could not start."""
+    """Failed runs, and failures before the first run."""
 
     count: int
     by_reason: dict[str, int]  # class of the error, or how the child died
@@ -138,7 +138,7 @@ class UncertaintyTerm(TypedDict):
 class Phase(TypedDict):
     """Energy of one phase, pooled over the runs of `Phases`."""
 
-    energy_j: float | None  # of all those runs together; null where the sensor cannot tell the phase apart
+    energy_j: float | None  # of all those runs together; null if the sensor cannot resolve the phase
     length_s: float | None  # of all those runs together
     sample_count: int | None  # samples, or ticks of the counter, inside the phase
     uncertainty: list[UncertaintyTerm]
@@ -148,12 +148,12 @@ class Phase(TypedDict):
 class Phases(TypedDict):
     """Energy between the marks, pooled over the good runs with at least ENERGY_COVERAGE.
 
-    Where all four are there, they add up to the energy of those runs.
+    If all four are known, they add up to the energy of those runs.
     """
 
     run_count: int | None
-    resolution_s: float | None  # the shortest time that the sensor tells apart
-    resolution_source: str | None  # which of its times that is
+    resolution_s: float | None  # the shortest time that the sensor resolves
+    resolution_source: str | None  # which property of the sensor that is
     preprocess: Phase  # start -> preprocessed
     vision: Phase  # preprocessed -> vision encoded
     prefill: Phase  # vision encoded -> first token
@@ -162,12 +162,12 @@ class Phases(TypedDict):
 
 
 class Power(TypedDict):
-    """Where the joules come from."""
+    """The source of the energy values."""
 
     monitor: str  # "nvml", "replay", "none", ...
     source: str | None  # library and driver with versions, or the replayed file
     scope: str | None  # what the sensor covers: "gpu", "gpu+soc", "module", ...
-    scope_mismatch: bool  # the sensor does not cover what computed: kept out of rankings
+    scope_mismatch: bool  # the sensor does not cover the device that ran the model: not ranked
     rails: list[str] | None
     method: str | None  # "counter" | "integration"
     period_s: float | None  # median time between samples
@@ -176,11 +176,11 @@ class Power(TypedDict):
     idle_w: float | None  # with the model loaded, mean of before and after
     idle_before_w: float | None
     idle_after_w: float | None
-    idle_s: float | None  # length of the shortest window that idle power was measured in
-    update_s: float | None  # how often the sensor updates, as its readings show
+    idle_s: float | None  # length of the shortest idle window
+    update_s: float | None  # the sensor's update period, found from its readings
     uncertainty: list[UncertaintyTerm]  # of the energy of the good runs with at least ENERGY_COVERAGE
     phases: Phases
-    flags: list[str]  # sentences about doubts, e.g. counter and integration 7% apart
+    flags: list[str]  # warnings in sentences, e.g. counter and integration differ by 7%
     reasons: dict[str, str]
 
 
@@ -197,45 +197,45 @@ class Memory(TypedDict):
     ram_peak_bytes: int | None
     ram_baseline_bytes: int | None  # before loading
     ram_delta_bytes: int | None  # average less baseline
-    ram_predicted_bytes: int | None  # the least that the model takes, known before it is loaded
-    ram_available_bytes: int | None  # MemAvailable before it is loaded
-    ram_available_min_bytes: int | None  # the lowest MemAvailable from then on; null without a floor
-    ram_floor_bytes: int | None  # what must stay available (--ram-floor)
+    ram_predicted_bytes: int | None  # the least that the model needs, known before the load
+    ram_available_bytes: int | None  # MemAvailable before the load
+    ram_available_min_bytes: int | None  # the lowest MemAvailable after that; null without a floor
+    ram_floor_bytes: int | None  # what must stay free (--ram-floor)
     ram_file_bytes: int | None  # the child's file-mapped pages (weights, libraries), average
     vram_avg_bytes: int | None
     vram_peak_bytes: int | None
     torch_peak_bytes: int | None  # allocator's peak of tensors on the device
-    sensor_ram_avg_bytes: int | None  # the machine's RAM in use as the power sensor saw it, beside `ram_*`
-    sensor_ram_peak_bytes: int | None  # the highest of its readings in the runs
+    sensor_ram_avg_bytes: int | None  # the machine's used RAM as the power sensor reports it
+    sensor_ram_peak_bytes: int | None  # the highest reading during the runs
     sensor_ram_source: str | None  # how the sensor counts it
     sample_count: int | None
     reasons: dict[str, str]
 
 
 class Health(TypedDict):
-    """Whether the machine was itself: before and after the runs."""
+    """The machine's condition before, during and after the runs."""
 
     temperature_before_c: float | None
     temperature_after_c: float | None
     clock_before_hz: float | None
     clock_after_hz: float | None
-    throttled: list[str] | None  # reasons seen during warm-up and runs, once a second; [] is none
+    throttled: list[str] | None  # reasons during warm-up and runs, read once a second; [] means not throttled
     finite_logits: bool | None  # of the first warm-up's first step
     reasons: dict[str, str]
 
 
 class Numerics(TypedDict):
-    """One untimed pass before the warm-up that looks at the output of every innermost module."""
+    """NaN and Inf check: one untimed pass before the warm-up that checks the output of every innermost module."""
 
-    modules: int | None  # whose outputs were looked at
-    first_nonfinite: str | None  # the first whose output is not finite; null where all are
+    modules: int | None  # whose outputs were checked
+    first_nonfinite: str | None  # the first whose output is not finite; null if all are finite
     nonfinite_kind: str | None  # "inf" or "nan"
-    allowed: bool  # measured all the same (--allow-nonfinite)
+    allowed: bool  # whether it is measured anyway (--allow-nonfinite)
     reasons: dict[str, str]
 
 
 class Sample(TypedDict):
-    """What the model said in the first good run, so that a reader sees that it described the photograph."""
+    """The text of the first good run: a reader can check that it describes the photograph."""
 
     image: str
     prompt: str
@@ -243,7 +243,7 @@ class Sample(TypedDict):
 
 
 class Trace(TypedDict):
-    """Power over the runs in at most TRACE_POINTS equal bins; `time_s` counts as `runs.start_s`."""
+    """Power over the runs in at most TRACE_POINTS equal bins; `time_s` has the same origin as `runs.start_s`."""
 
     time_s: list[float]
     min_w: list[float]
@@ -252,14 +252,14 @@ class Trace(TypedDict):
 
 
 class Roofline(TypedDict):
-    """What one decode step must read, and what the memory can give: both sides of the utilisation."""
+    """What one decode step must read, and the memory's bandwidth: the two sides of the utilisation."""
 
-    weight_bytes: int | None  # read whole in every step; tied weights once, adapters too
-    row_bytes: int | None  # rows looked up in embedding tables, for each sequence
-    kv_bytes_per_token: int | None  # K and V of layers with the whole context, for each position of a sequence
+    weight_bytes: int | None  # read completely in every step; tied weights count once, adapters are included
+    row_bytes: int | None  # rows read from embedding tables, per sequence
+    kv_bytes_per_token: int | None  # K and V of the layers with full attention, per position of a sequence
     kv_window_tokens: int | None  # positions that a sliding-window layer attends to; 0 without such layers
-    kv_window_bytes_per_token: int | None  # K and V of all those layers
-    cache_bytes: int | None  # last-level cache of what computes
+    kv_window_bytes_per_token: int | None  # K and V of all sliding-window layers
+    cache_bytes: int | None  # last-level cache of the device that runs the model
     bandwidth_bytes_per_s: float | None  # peak of its memory
     bandwidth_source: str | None  # a vendor's figure, or how it was measured
     reasons: dict[str, str]
@@ -284,9 +284,9 @@ class Times(TypedDict):
 
 
 class Interruption(TypedDict):
-    """Where a session ended in the middle of a pair, and another went on (--resume).
+    """A session ended in the middle of a pair and another continued it (--resume).
 
-    `start_s` and `trace.time_s` count on through it, as if it had taken a minute.
+    In `start_s` and `trace.time_s` an interruption takes one minute.
     """
 
     after_runs: int

@@ -1,4 +1,4 @@
-"""Whether data from a file is of the type that the code declares: TypedDicts and dataclasses, checked at run time."""
+"""Runtime check of data from a file against declared types: TypedDicts, dataclasses and their fields."""
 
 import math
 import types
@@ -9,10 +9,9 @@ from typing import Any
 
 
 def fits(value: object, hint: Any) -> bool:
-    """Return whether `value` is what the annotation `hint` says, all the way down.
+    """Return whether `value` matches the annotation `hint`, including everything in it.
 
-    An int passes for a float, a bool for neither; a float that is not finite passes for nothing,
-    because JSON has none.
+    An int is accepted for a float, a bool for neither. NaN and infinity never match, because JSON has none.
     """
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
