@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import progress, signals
-from benchmarks.hub.errors import HubTrouble
+from benchmarks.hub.errors import HubError
 from benchmarks.machine import device
 from benchmarks.models import MODELS
 from benchmarks.pair import outcome
@@ -154,7 +154,7 @@ class PairSession:
         except WorkerFailed as failure:
             self._failed("load", failure)
             return
-        except HubTrouble as error:
+        except HubError as error:
             self._failed("load", WorkerFailed("Hub", str(error)))
             return
         except Exception as error:  # noqa: BLE001 - a full disk under the miniature, say: the next pair must go on

@@ -47,7 +47,7 @@ class Plan:
 
     def checkpoint(self, spec: ModelSpec) -> hub.Checkpoint:
         """Return what of a model is wanted from the Hub."""
-        return hub.checkpoint(spec, revision=self.revision(spec), remote_code=self.trust_remote_code)
+        return hub.build_checkpoint(spec, revision=self.revision(spec), remote_code=self.trust_remote_code)
 
     def why_skipped(self, precision: str) -> str | None:
         """Return why a precision is not measured on this device; None where it is."""
