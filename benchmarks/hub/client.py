@@ -1,17 +1,16 @@
-"""What a helper process does with huggingface_hub: inspect the cache, plan downloads, fetch files.
+"""Inspect the cache, plan downloads and fetch files with huggingface_hub, in a helper process.
 
-Each function runs in a process of its own, which reads HF_HOME, HF_ENDPOINT, HF_TOKEN and the like
-when it imports huggingface_hub.
+huggingface_hub reads HF_HOME, HF_ENDPOINT, HF_TOKEN and the like when it is imported.
 """
 
 import contextlib
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -21,20 +20,17 @@ from benchmarks.hub.errors import HubError, build_error, describe_state, explain
 
 LOST_PARTIALS = "blobs/*.*.incomplete"
 """The partial files of huggingface_hub 2, which never continues them; version 1 continues its <etag>.incomplete."""
-RETRIES = 5
 
 
 def inspect_cache(checkpoint: Checkpoint) -> CacheState:
-    """Return what the cache holds of `checkpoint`, without the network.
-
-    Raises:
-        HubError: the cache cannot be read.
-    """
+    """Return what the cache holds of `checkpoint`, without the network."""
     hub = _import_hub()
     cache = Path(hub.constants.HF_HUB_CACHE)
     state = CacheState(cache, cache / f"models--{checkpoint.repo.replace('/', '--')}")
-    revision = _find_cached_commit(state.folder, checkpoint) or checkpoint.revision
-    with _explained(hub, checkpoint, state):
+    short = checkpoint.short_commit
+    cached = [path.name for path in state.folder.glob(f"snapshots/{short}*")] if short else []
+    revision = cached[0] if len(cached) == 1 else checkpoint.revision
+    with _explain_errors(hub, checkpoint, state):
         try:  # with no allowed pattern, an incomplete snapshot is returned too
             found = hub.snapshot_download(checkpoint.repo, revision=revision, local_files_only=True, allow_patterns=[])
         except FileNotFoundError:  # LocalEntryNotFoundError is one
@@ -54,7 +50,7 @@ def plan_downloads(checkpoints: Sequence[Checkpoint]) -> list[DownloadPlan | Hub
 
 
 def plan_download(checkpoint: Checkpoint) -> DownloadPlan:
-    """Return which files a checkpoint consists of; asks the Hub only if the cache lacks some.
+    """Return which files a checkpoint consists of; ask the Hub only if the cache lacks some.
 
     Raises:
         HubError: the Hub refuses, cannot be reached, or has no checkpoint there.
@@ -62,28 +58,26 @@ def plan_download(checkpoint: Checkpoint) -> DownloadPlan:
     hub, state = _import_hub(), inspect_cache(checkpoint)
     if state.complete is not None:
         return DownloadPlan(state.complete.commit, state.files, sum(state.files.values()), state)
-    with _explained(hub, checkpoint, state):
+    with _explain_errors(hub, checkpoint, state):
         commit = _resolve_commit(hub, checkpoint)
-        patterns = list(files.choose_patterns(checkpoint))
-        offered = hub.snapshot_download(checkpoint.repo, revision=commit, allow_patterns=patterns, dry_run=True)
+        offered = hub.snapshot_download(checkpoint.repo, revision=commit, allow_patterns=files.PATTERNS, dry_run=True)
         found = {one.filename: one for one in offered}
         sizes = {name: found[name].file_size or 0 for name in files.select_files(found, checkpoint)}
-        _check_files(hub, checkpoint, sizes)
+        missing = " and no ".join(files.list_missing(sizes, checkpoint))
+        if missing:
+            raise build_error("no checkpoint", checkpoint, missing, endpoint=hub.constants.ENDPOINT)
         damaged = sizes.keys() & set(state.damaged)
         for name in damaged:  # the dry run gives their size on the disk
-            sizes[name] = hub.get_hf_file_metadata(hub.hf_hub_url(checkpoint.repo, name, revision=commit)).size
-    cached = sum(size for name, size in sizes.items() if not found[name].will_download and name not in damaged)
-    return DownloadPlan(commit, sizes, cached + sum(path.stat().st_size for path in _list_partials(state)), state)
+            sizes[name] = hub.get_hf_file_metadata(hub.hf_hub_url(checkpoint.repo, name, revision=commit)).size or 0
+        cached = sum(size for name, size in sizes.items() if not found[name].will_download and name not in damaged)
+        cached += sum(path.stat().st_size for path in _list_partials(state))
+    return DownloadPlan(commit, sizes, cached, state)
 
 
 def fetch(checkpoint: Checkpoint, plan: DownloadPlan) -> Snapshot:
-    """Download what is missing, and compare the checksums of what arrived with those of the Hub.
-
-    Raises:
-        HubError: the download failed; complete files stay, and the next try continues from there.
-    """
+    """Return the complete snapshot, after downloading what is missing; complete files survive an error."""
     hub = _import_hub()
-    with _explained(hub, checkpoint, plan.state):
+    with _explain_errors(hub, checkpoint, plan.state):
         delete_lost_partials(hub, plan.state)
         _download_verified(hub, checkpoint, plan)
     state = inspect_cache(checkpoint)
@@ -107,7 +101,6 @@ def _import_hub() -> Any:
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     os.environ.setdefault("HF_HUB_VERBOSITY", "critical")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # which waits 3 s for a Hub that does not answer
-    import huggingface_hub
     import huggingface_hub.constants
     import huggingface_hub.utils
 
@@ -115,7 +108,7 @@ def _import_hub() -> Any:
 
 
 @contextlib.contextmanager
-def _explained(hub: Any, checkpoint: Checkpoint, state: CacheState) -> Iterator[None]:
+def _explain_errors(hub: Any, checkpoint: Checkpoint, state: CacheState) -> Iterator[None]:
     """Turn every error into a HubError."""
     try:
         yield
@@ -123,13 +116,6 @@ def _explained(hub: Any, checkpoint: Checkpoint, state: CacheState) -> Iterator[
         raise
     except Exception as error:  # noqa: BLE001 - the user reads one sentence for any error
         raise explain(error, checkpoint, state, hub.constants.ENDPOINT) from None
-
-
-def _find_cached_commit(folder: Path, checkpoint: Checkpoint) -> str | None:
-    """Return the commit in the cache that an abbreviated one means; None if there is not exactly one."""
-    short = checkpoint.short_commit
-    commits = [path.name for path in folder.glob(f"snapshots/{short}*")] if short else []
-    return commits[0] if len(commits) == 1 else None
 
 
 def _inspect_snapshot(hub: Any, checkpoint: Checkpoint, state: CacheState, snapshot: Path) -> CacheState:
@@ -160,70 +146,48 @@ def _resolve_commit(hub: Any, checkpoint: Checkpoint) -> str:
     return str(commit)
 
 
-def _check_files(hub: Any, checkpoint: Checkpoint, names: Iterable[str]) -> None:
-    """Raise a HubError unless `names` make up a checkpoint and stay inside its folder."""
-    for name in names:
-        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name:
-            raise build_error("invalid", checkpoint, repr(name), endpoint=hub.constants.ENDPOINT)
-    missing = files.list_missing(names, checkpoint)
-    if missing:
-        raise build_error("no checkpoint", checkpoint, " and no ".join(missing), endpoint=hub.constants.ENDPOINT)
-
-
 def _download_verified(hub: Any, checkpoint: Checkpoint, plan: DownloadPlan) -> None:
-    """Download what is missing; delete what arrives damaged, and download it once more."""
-    folder = plan.state.folder
-    snapshot = folder / "snapshots" / plan.commit
-    for name in plan.state.damaged:
-        path = snapshot / name
-        if path.is_file() and files.is_cut_short(path, plan.files.get(name)):  # no other program has completed it
-            files.delete_file(path, folder / "blobs")
+    """Download what is missing, and compare its checksums; delete what is damaged, and download it once more."""
+    state = plan.state
+    sound = set(state.files) - set(state.damaged) if state.snapshot and state.snapshot.name == plan.commit else set()
+    unchecked = [name for name in plan.files if name not in sound or not name.endswith(".safetensors")]
     for _ in range(2):
-        snapshot = folder / "snapshots" / _download(hub, checkpoint, plan)
-        damaged = _find_mismatches(hub, checkpoint, plan, snapshot)
-        for name in damaged:
-            files.delete_file(snapshot / name, folder / "blobs")
-        if not damaged:
+        snapshot = _download(hub, checkpoint, plan)
+        unchecked = _find_mismatches(hub, checkpoint, snapshot, unchecked)
+        for name in unchecked:
+            files.delete_file(snapshot / name, state.folder / "blobs")
+        if not unchecked:
             return
-    raise build_error("damaged", checkpoint, f"{shorten(damaged)} arrived with another checksum")
+    raise build_error("damaged", checkpoint, f"{shorten(unchecked)} arrived with another checksum")
 
 
-def _download(hub: Any, checkpoint: Checkpoint, plan: DownloadPlan) -> str:
-    """Download what is missing, and return the commit; continue after errors that huggingface_hub gives up at."""
+def _download(hub: Any, checkpoint: Checkpoint, plan: DownloadPlan, retries: int = 5) -> Path:
+    """Return the snapshot, after downloading what is missing; retry where huggingface_hub does not."""
     abbreviated = checkpoint.short_commit and plan.commit.startswith(checkpoint.short_commit)
     revision = plan.commit if abbreviated else checkpoint.revision  # of a ref, the cache keeps the commit
-    attempts = 0
-    while True:
-        try:
-            return Path(hub.snapshot_download(checkpoint.repo, revision=revision, allow_patterns=list(plan.files))).name
-        except Exception as error:
-            if attempts == RETRIES or not _is_worth_retrying(error, plan.state):
-                raise
-        attempts += 1
-        time.sleep(1)
+    try:
+        return Path(hub.snapshot_download(checkpoint.repo, revision=revision, allow_patterns=list(plan.files)))
+    except Exception as error:
+        if not retries or not _is_worth_retrying(error, plan.state):
+            raise
+    time.sleep(1)
+    return _download(hub, checkpoint, plan, retries - 1)
 
 
-def _find_mismatches(hub: Any, checkpoint: Checkpoint, plan: DownloadPlan, snapshot: Path) -> list[str]:
-    """Return the files whose checksum is not the Hub's; weights that were there before are not read again."""
-    state = plan.state
-    same = state.snapshot is not None and state.snapshot.name == snapshot.name
-    before = set(state.files) - set(state.damaged) if same else set()
+def _find_mismatches(hub: Any, checkpoint: Checkpoint, snapshot: Path, names: Sequence[str]) -> list[str]:
+    """Return those of `names` whose checksum is not the Hub's."""
     with TemporaryDirectory() as folder:  # verify_repo_checksums reads all files of a folder
-        for name in plan.files:
-            if name not in before or not name.endswith(".safetensors"):
-                link = Path(folder, name)
-                link.parent.mkdir(parents=True, exist_ok=True)
-                link.symlink_to((snapshot / name).absolute())
+        for name in names:
+            link = Path(folder, name)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to((snapshot / name).absolute())
         checked = hub.HfApi().verify_repo_checksums(checkpoint.repo, revision=snapshot.name, local_dir=folder)
     return [mismatch["path"] for mismatch in checked.mismatches]
 
 
 def _is_worth_retrying(error: Exception, state: CacheState) -> bool:
-    """Return whether to try again: the connection was reset, or left a partial file that the next try continues.
-
-    Version 2 resumes by itself after a closed connection, not after a reset one; version 1 after neither.
-    """
-    name = type(error).__name__  # of httpx or httpx2, as the version has it
+    """Return whether the connection was reset, or closed with a partial file that the next try continues."""
+    name = type(error).__name__  # the class belongs to httpx or httpx2
     return name in ("ReadError", "WriteError") or (name == "RemoteProtocolError" and bool(_list_partials(state)))
 
 

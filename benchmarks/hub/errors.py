@@ -1,7 +1,5 @@
 """What can go wrong between a model and its checkpoint: one sentence each, which says what to type next."""
 
-from __future__ import annotations
-
 import errno
 from collections.abc import Sequence
 
@@ -13,24 +11,24 @@ OTHERWISE = "or measure the same architecture with --weights=random"
 RESUMES = "complete files stay, and the next try continues from there"
 LARGER = "free some space, or set HF_HOME to a folder on a larger disk"
 COPY = "copy a complete cache, type --prefetch"
+AGAIN = "type the same command again"
+REVISION = "--revision={model}=SHA with another commit"
 COMMITS = "{endpoint}/{repo}/commits/main"
 MESSAGES = {
     "gated": f" is gated: accept the licence at {{endpoint}}/{{repo}}, then type `hf auth login`; {OTHERWISE}.",
     "no repository": ": {endpoint} has no such repository, or shows it only to some accounts; "
     f"see --models=help, type `hf auth login`, {OTHERWISE}.",
     "no revision": f" has no revision {{revision}}; type --revision={{model}}=SHA with a commit of {COMMITS}.",
-    "no checkpoint": " has no {text} at {revision}; "
-    f"type --revision={{model}}=SHA with another commit of {COMMITS}.",
+    "no checkpoint": f" has no {{text}} at {{revision}}; type {REVISION} of {COMMITS}.",
     "other architecture": " at {commit} has the architecture {text}, but {needed} is needed; "
-    "type --revision={model}=SHA with another commit, or leave --revision out{code}.",
+    f"type {REVISION}, or leave --revision out{{code}}.",
     "unauthorized": ": {endpoint} refuses your token, or a request without one (HTTP {status}); "
     "type `hf auth login` with a token that may read it (unset HF_TOKEN if it holds another).",
     "rate limited": ": {endpoint} received too many requests from here (HTTP {status}); "
-    "wait some minutes and type the same command again (`hf auth login` raises the limit).",
-    "hub down": ": {endpoint} answers with HTTP {status}; "
-    f"type the same command again later: {RESUMES}; {OTHERWISE}.",
+    f"wait some minutes and {AGAIN} (`hf auth login` raises the limit).",
+    "hub down": f": {{endpoint}} answers with HTTP {{status}}; {AGAIN} later: {RESUMES}; {OTHERWISE}.",
     "http": f": {{endpoint}} answers with HTTP {{status}}; check HF_ENDPOINT and the proxy settings, {OTHERWISE}.",
-    "invalid": f": {{endpoint}} answers with the invalid name {{text}}; check HF_ENDPOINT, {OTHERWISE}.",
+    "invalid": f": {{endpoint}} answers with the invalid commit {{text}}; check HF_ENDPOINT, {OTHERWISE}.",
     "offline": " {held}, and HF_HUB_OFFLINE forbids asking the Hub; "
     f"{COPY} without HF_HUB_OFFLINE where there is a network, {OTHERWISE}.",
     "unreachable": " {held}, and the Hub ({endpoint}) cannot be reached ({text}); "
@@ -39,10 +37,8 @@ MESSAGES = {
     "no room": f" needs {{text}} are free; {LARGER}.",
     "disk full": f": {{cache}} is full; {RESUMES}: {LARGER}.",
     "read-only": " {held}, and the cache cannot be written ({text}); set HF_HOME to a writable folder.",
-    "damaged": ": {text} than the Hub promised; "
-    "the other files stay: type the same command again to download it again.",
-    "incomplete": " {held}, though everything that the Hub lists was downloaded; "
-    "type --revision={model}=SHA with another commit.",
+    "damaged": f": {{text}} than the Hub promised; the other files stay: {AGAIN} to download it again.",
+    "incomplete": f" {{held}}, though everything that the Hub lists was downloaded; type {REVISION}.",
     "unexpected": f" could not be fetched ({{text}}); try again, {OTHERWISE}.",
 }
 """The reason in a word or two, as --prefetch and --plan show it -> what follows "llava (llava-hf/...)"."""
@@ -53,39 +49,35 @@ NAMED = {
     "RevisionNotFoundError": "no revision",
 }
 STATUS = {401: "unauthorized", 403: "unauthorized", 408: "hub down", 429: "rate limited"}
-NOT_CONNECTED = ("ConnectError", "ConnectTimeout", "ProxyError", "UnsupportedProtocol")
-FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
-WRONG_SIZE = "Consistency check failed"  # how huggingface_hub begins its OSError
 
 
 class HubError(BenchmarkError):
     """Why a checkpoint cannot be loaded; `reason` is a key of MESSAGES."""
 
     def __init__(self, reason: str, message: str) -> None:
-        super().__init__(redact.printable(redact.text(message)))
+        super().__init__(reason, redact.printable(redact.text(message)))
         self.reason = reason
 
-    def __reduce__(self) -> tuple[type[HubError], tuple[str, str]]:
-        return type(self), (self.reason, str(self))
+    def __str__(self) -> str:
+        return str(self.args[1])
 
 
 def build_error(reason: str, checkpoint: Checkpoint, text: str = "", **facts: object) -> HubError:
     """Return the HubError for a reason; `facts` are what its message needs besides the checkpoint's own."""
-    revision = checkpoint.revision or "main"
-    facts |= {"model": checkpoint.model, "repo": checkpoint.repo, "revision": revision, "text": text}
+    facts |= {"model": checkpoint.model, "repo": checkpoint.repo, "text": text}
+    facts["revision"] = checkpoint.revision or "main"
     return HubError(reason, f"{checkpoint.model} ({checkpoint.repo}){MESSAGES[reason].format_map(facts)}")
 
 
 def explain(error: Exception, checkpoint: Checkpoint, state: CacheState, endpoint: str) -> HubError:
     """Return the HubError for an error of huggingface_hub, which may wrap its cause into "not in the cache"."""
-    cause: BaseException | None = error
-    while cause is not None and _classify(cause) is None:
+    cause: BaseException = error
+    while _classify(cause) is None and cause.__cause__ is not None:
         cause = cause.__cause__
-    if cause is None:
-        text = ": ".join(filter(None, [type(error).__name__, _first_line(error)]))
-        return build_error("unexpected", checkpoint, text)
-    reason = _classify(cause) or "unexpected"
-    text = getattr(cause, "strerror", None) or _first_line(cause) or type(cause).__name__
+    reason = _classify(cause)
+    text = getattr(cause, "strerror", None) or str(cause).strip().partition("\n")[0] or type(cause).__name__
+    if reason is None:
+        return build_error("unexpected", checkpoint, f"{type(cause).__name__}: {text}")
     if reason == "damaged":
         text = "a file arrived with another size"
     status = getattr(getattr(cause, "response", None), "status_code", None)
@@ -116,15 +108,12 @@ def _classify(error: BaseException) -> str | None:
     if status is not None:
         return STATUS.get(status, "hub down" if status >= 500 else "http")
     if package in ("httpx", "httpx2", "httpcore", "httpcore2"):
-        return "unreachable" if name in NOT_CONNECTED else "dropped"
+        not_connected = name in ("ConnectError", "ConnectTimeout", "ProxyError", "UnsupportedProtocol")
+        return "unreachable" if not_connected else "dropped"
     if not isinstance(error, OSError):
         return None
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "disk full"
-    if error.errno in FORBIDDEN:
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
         return "read-only"
-    return "damaged" if str(error).startswith(WRONG_SIZE) else None
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).strip().splitlines()), "")
+    return "damaged" if str(error).startswith("Consistency check failed") else None  # another size

@@ -6,29 +6,24 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError, safe_open
+
 from benchmarks.hub.checkpoint import Checkpoint
 
-PATTERNS = ("*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "*.tiktoken")
-"""The files that transformers loads a checkpoint from: weights, settings, chat template, tokenizer."""
+PATTERNS = ("*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "*.tiktoken", "*.py")
+"""The files that transformers loads a checkpoint from: weights, settings, chat template, tokenizer, its own code."""
 INDEX = "model.safetensors.index.json"
-SINGLE = "model.safetensors"
-SHARDS = "model*-of-*.safetensors"
-
-
-def choose_patterns(checkpoint: Checkpoint) -> tuple[str, ...]:
-    """Return the file name patterns of a checkpoint."""
-    return (*PATTERNS, "*.py") if checkpoint.remote_code else PATTERNS
 
 
 def select_files(names: Iterable[str], checkpoint: Checkpoint) -> list[str]:
-    """Return the needed files of a repository: one form of the weights, no other formats."""
-    names = sorted(names)
-    root = [name for name in names if "/" not in name and _matches(name, choose_patterns(checkpoint))]
-    shards = [name for name in root if fnmatchcase(name, SHARDS)] if INDEX in root else []
-    weights = shards or [name for name in root if name == SINGLE] or root
+    """Return the needed files of a repository: one form of the weights, and no path that leaves the repository."""
+    names = sorted(name for name in names if any(fnmatchcase(name, pattern) for pattern in PATTERNS))
+    root = [name for name in names if "/" not in name and (checkpoint.remote_code or not name.endswith(".py"))]
+    shards = [name for name in root if fnmatchcase(name, "model*-of-*.safetensors")] if INDEX in root else []
+    weights = shards or [name for name in root if name == "model.safetensors"] or root
     chosen = [name for name in root if not name.endswith(".safetensors") or name in weights]
-    folders = checkpoint.extra_folders
-    return chosen + [name for name in names if name.rpartition("/")[0] in folders and _matches(name, PATTERNS)]
+    extra = [name for name in names if name.rpartition("/")[0] in checkpoint.extra_folders]
+    return chosen + [name for name in extra if not name.endswith(".py")]
 
 
 def list_missing(names: Iterable[str], checkpoint: Checkpoint) -> list[str]:
@@ -41,36 +36,30 @@ def list_missing(names: Iterable[str], checkpoint: Checkpoint) -> list[str]:
 
 def is_cut_short(path: Path, size: int | None = None) -> bool:
     """Return whether a file differs from `size`, or is a weight file or index that ends early."""
-    from safetensors import SafetensorError, safe_open
-
     if size is not None and path.stat().st_size != size:
         return True
-    if path.name == INDEX:
-        return not read_shards(path)
+    if path.suffix != ".safetensors":
+        return path.name == INDEX and not read_shards(path)
     try:
-        if path.suffix == ".safetensors":
-            with safe_open(path, framework="np"):  # compares the header with the file's size
-                return False
+        with safe_open(path, framework="np"):  # compares the header with the file's size
+            return False
     except SafetensorError:
         return True
-    return False
 
 
 def read_shards(index: Path) -> list[str]:
     """Return the weight files that an index names; an unreadable index names none."""
-    try:
-        return sorted({str(name) for name in json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return []
+    weights = read_json(index).get("weight_map")
+    return sorted({str(name) for name in weights.values()}) if isinstance(weights, dict) else []
 
 
-def read_config(snapshot: Path) -> dict[str, Any]:
-    """Return the content of config.json; {} if it cannot be read."""
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file; {} if there is none."""
     try:
-        config = json.loads((snapshot / "config.json").read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
-    return config if isinstance(config, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def delete_file(pointer: Path, blobs: Path) -> None:
@@ -80,7 +69,3 @@ def delete_file(pointer: Path, blobs: Path) -> None:
         if blob.parent.resolve() == blobs.resolve():
             blob.unlink(missing_ok=True)
     pointer.unlink(missing_ok=True)
-
-
-def _matches(name: str, patterns: Iterable[str]) -> bool:
-    return any(fnmatchcase(name.rpartition("/")[2], pattern) for pattern in patterns)

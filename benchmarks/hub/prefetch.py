@@ -23,13 +23,17 @@ class DownloadResult:
     snapshot: Snapshot | None = None
     error: BenchmarkError | None = None
 
+    def __str__(self) -> str:
+        if self.snapshot is None:
+            return f"{self.checkpoint.model}: not fetched. {self.error}"
+        return f"{self.checkpoint.model}: complete at {self.snapshot.commit[:COMMIT_DIGITS]}"
+
 
 def prefetch(
     checkpoints: Sequence[Checkpoint], say: Callable[[str], None], show: Callable[[str], None]
 ) -> list[DownloadResult]:
-    """Download what is missing of each checkpoint, one after another.
+    """Download what is missing of each checkpoint once; a failed one does not stop the others.
 
-    Repeated checkpoints are downloaded once; a failed one does not stop the others.
     `say` receives lines that stay, `show` the progress, about twice a second.
     """
     chosen = list(dict.fromkeys(checkpoints))
@@ -38,38 +42,23 @@ def prefetch(
         say(line)
     results = []
     for checkpoint, plan in zip(chosen, plans, strict=True):
-        results.append(_complete(checkpoint, plan, show))
-        say(describe_result(results[-1]))
+        try:
+            results.append(DownloadResult(checkpoint, hub.get_snapshot(checkpoint, plan, show)))
+        except BenchmarkError as error:  # a HubError, or a helper process that died
+            results.append(DownloadResult(checkpoint, error=error))
+        say(str(results[-1]))
     return results
 
 
 def build_table(checkpoints: Sequence[Checkpoint], plans: Sequence[DownloadPlan | HubError]) -> list[str]:
     """Return a table of the downloads, and whether the disk has room for them."""
     rows = [("model", "repository", "revision", "download", "already here")]
-    rows += [_build_row(checkpoint, plan) for checkpoint, plan in zip(checkpoints, plans, strict=True)]
+    for checkpoint, plan in zip(checkpoints, plans, strict=True):
+        if isinstance(plan, HubError):
+            cells = checkpoint.revision or "main", plan.reason, "?"
+        else:
+            cells = plan.commit[:COMMIT_DIGITS], format_size(plan.missing_bytes), format_size(plan.cached_bytes)
+        rows.append((checkpoint.model, checkpoint.repo, *cells))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = ["  ".join([*map(str.ljust, row[:3], widths), *(cell.rjust(12) for cell in row[3:])]) for row in rows]
     return [*lines, *compare_with_disk([plan for plan in plans if isinstance(plan, DownloadPlan)])]
-
-
-def describe_result(result: DownloadResult) -> str:
-    """Return a result as one line."""
-    if result.snapshot is None:
-        return f"{result.checkpoint.model}: not fetched. {result.error}"
-    return f"{result.checkpoint.model}: complete at {result.snapshot.commit[:COMMIT_DIGITS]}"
-
-
-def _complete(checkpoint: Checkpoint, plan: DownloadPlan | HubError, show: Callable[[str], None]) -> DownloadResult:
-    try:
-        if isinstance(plan, HubError):
-            raise plan
-        return DownloadResult(checkpoint, hub.complete(checkpoint, plan, show))
-    except BenchmarkError as error:  # a HubError, or a helper process that died
-        return DownloadResult(checkpoint, error=error)
-
-
-def _build_row(checkpoint: Checkpoint, plan: DownloadPlan | HubError) -> tuple[str, str, str, str, str]:
-    if isinstance(plan, HubError):
-        return checkpoint.model, checkpoint.repo, checkpoint.revision or "main", plan.reason, "?"
-    sizes = format_size(plan.missing_bytes), format_size(plan.cached_bytes)
-    return checkpoint.model, checkpoint.repo, plan.commit[:COMMIT_DIGITS], *sizes

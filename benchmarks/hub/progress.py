@@ -1,5 +1,6 @@
 """How far a download is, by the bytes in the cache's folder, and whether the disk has room for it."""
 
+import contextlib
 import shutil
 import time
 from collections import deque
@@ -9,29 +10,23 @@ from pathlib import Path
 from benchmarks.formatting import format_size
 from benchmarks.hub.checkpoint import DownloadPlan
 
-SPEED_OVER_S = 5.0
 DISK_MARGIN = 0.05
 """Share of a download's size that must stay free."""
 
 
-class ProgressMeter:
-    """Shows how far a download is; the speed is the mean of the last seconds."""
+def make_meter(model: str, plan: DownloadPlan, show: Callable[[str], None]) -> Callable[[], None]:
+    """Return a function that shows how far a download is; the speed is the mean of its last ten calls."""
+    blobs = plan.state.folder / "blobs"
+    start_bytes = count_bytes(blobs)
+    history = deque([(time.monotonic(), 0)], maxlen=11)
 
-    def __init__(self, model: str, plan: DownloadPlan, show: Callable[[str], None]) -> None:
-        self._model, self._plan, self._show = model, plan, show
-        self._blobs = plan.state.folder / "blobs"
-        self._start_bytes = count_bytes(self._blobs)
-        self._history = deque([(time.monotonic(), 0)])
+    def update() -> None:
+        now, arrived = time.monotonic(), max(0, count_bytes(blobs) - start_bytes)
+        history.append((now, arrived))
+        then, before = history[0]
+        show(describe_progress(model, plan, arrived, max(0, arrived - before) / max(now - then, 1e-9)))
 
-    def update(self) -> None:
-        """Count the bytes, and show the progress."""
-        now, arrived = time.monotonic(), max(0, count_bytes(self._blobs) - self._start_bytes)
-        self._history.append((now, arrived))
-        while now - self._history[0][0] > SPEED_OVER_S and len(self._history) > 2:
-            self._history.popleft()
-        then, before = self._history[0]
-        speed = max(0, arrived - before) / max(now - then, 1e-9)
-        self._show(describe_progress(self._model, self._plan, arrived, speed))
+    return update
 
 
 def describe_progress(model: str, plan: DownloadPlan, arrived: int, speed: float) -> str:
@@ -56,11 +51,9 @@ def count_bytes(folder: Path) -> int:
     """Return the bytes of the files in a folder, partial ones included; 0 if there is no folder."""
     total = 0
     for path in folder.glob("*"):
-        try:
+        with contextlib.suppress(OSError):  # renamed meanwhile
             status = path.stat()
-        except OSError:  # renamed meanwhile
-            continue
-        total += min(status.st_size, status.st_blocks * 512)  # a file may get its size before its bytes
+            total += min(status.st_size, status.st_blocks * 512)  # a file may get its size before its bytes
     return total
 
 

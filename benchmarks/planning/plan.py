@@ -47,7 +47,9 @@ class Plan:
 
     def checkpoint(self, spec: ModelSpec) -> hub.Checkpoint:
         """Return what of a model is wanted from the Hub."""
-        return hub.build_checkpoint(spec, revision=self.revision(spec), remote_code=self.trust_remote_code)
+        folders = (spec.adapter,) if spec.adapter else ()
+        revision = self.revision(spec)
+        return hub.Checkpoint(spec.id, spec.repo, revision, folders, self.trust_remote_code, spec.architecture)
 
     def why_skipped(self, precision: str) -> str | None:
         """Return why a precision is not measured on this device; None where it is."""

@@ -133,11 +133,26 @@ def test_needed_files() -> None:
     lora = Checkpoint("llava", "org/x", extra_folders=LORA)
     adapter = ["vision-lora/adapter_config.json", "vision-lora/adapter_model.safetensors"]
     odd = [*adapter, "vision-lora/a.py", "vision-lora/deep/a.json", "consolidated.safetensors"]
+    odd += ["../a.json", "/a.json", "vision-lora/../a.json", "vision-lora/../../a.json", "../vision-lora/a.json"]
 
     assert hub_files.select_files([*single, *others, *odd], plain) == sorted(single)
     assert hub_files.select_files([*single, *others], code) == sorted([*single, "a.py"])
     assert hub_files.select_files([*single, *others, *odd], lora) == [*sorted(single), *adapter]
     assert hub_files.select_files([*SHARDED, "model.safetensors", "consolidated.safetensors"], plain) == sorted(SHARDED)
+
+
+@pytest.mark.parametrize(("target", "stays"), [("blobs/a", False), ("outside", True), ("blobs/../outside", True)])
+def test_only_blobs_are_deleted_with_a_file(tmp_path: Path, target: str, stays: bool) -> None:
+    """A file of a snapshot is deleted with its blob, but a link to another place never deletes its target."""
+    for folder in ("blobs", "snapshots"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / target).write_text("x")
+    pointer = tmp_path / "snapshots/config.json"
+    pointer.symlink_to(f"../{target}")
+    hub_files.delete_file(pointer, tmp_path / "blobs")
+
+    assert not pointer.is_symlink()
+    assert (tmp_path / target).exists() == stays
 
 
 def delete_lost_partials(home: Path) -> None:
@@ -166,11 +181,14 @@ def located(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, hub.
     with pytest.MonkeyPatch.context() as patch:
         home = set_offline_home(tmp_path_factory.mktemp("minis"), patch)
         specs = [MODELS[model] for model in IMAGE_TOKENS]
+        asked = []
         for spec in specs:
+            folders = (spec.adapter,) if spec.adapter else ()
             files = files_of(job(spec.id).source)
-            files |= {f"{extra}/adapter_model.safetensors": weights() for extra in filter(None, [spec.adapter])}
+            files |= {f"{folder}/adapter_model.safetensors": weights() for folder in folders}
             lay_out(home, spec.repo, files)
-        found = helper.call("spawn", inspect_all, [hub.build_checkpoint(spec, revision=COMMIT) for spec in specs])
+            asked.append(Checkpoint(spec.id, spec.repo, COMMIT, folders, architecture=spec.architecture))
+        found = helper.call("spawn", inspect_all, asked)
         yield {spec.id: one.complete for spec, one in zip(specs, found, strict=True) if one.complete is not None}
 
 

@@ -96,6 +96,17 @@ def test_an_ambiguous_or_unknown_commit_is_refused(server: HubServer, home: Path
     assert not [path for path in home.rglob("*") if path.is_file()]
 
 
+@pytest.mark.parametrize("commit", ["../../../escaped", "c0ffee", "C0FFEE" * 6 + "1234"])
+def test_an_invalid_commit_is_refused(server: HubServer, home: Path, commit: str) -> None:
+    """A commit from the Hub that is not 40 lower-case hex digits is refused before it becomes a path."""
+    server.later = (commit,)
+    with pytest.raises(HubError, match="answers with the invalid commit ") as caught:
+        hub.obtain(Checkpoint("llava", REPO), print)
+
+    assert caught.value.reason == "invalid"
+    assert not list(home.rglob("*"))
+
+
 def test_the_token_goes_to_the_hub_only(server: HubServer, home: Path) -> None:
     """The token is sent to the Hub, not to the store that it redirects to; no progress and no file holds it."""
     said: list[str] = []
