@@ -1,16 +1,16 @@
-"""Sessions with published checkpoints, found in a cache and fetched from a Hub on this machine."""
-
-from __future__ import annotations
+"""Sessions with published checkpoints, from a cache and from a Hub on this machine."""
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from benchmarks.models import MODELS
 from benchmarks.pair.build_record import build_record
 from benchmarks.pair.measure import PairSession, describe_changes
+from benchmarks.processes.protocol import Loaded
 from benchmarks.progress import Progress
 from benchmarks.record import INTERRUPTED, Record, faults
 from benchmarks.record.typecheck import fits
@@ -25,16 +25,11 @@ from tests.support.hub_layout import COMMIT, files_of, lay_out
 from tests.support.hub_server import HubServer
 from tests.worker.test_numerics import CONVOLUTION, overflowing
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from benchmarks.processes.protocol import Loaded
-
 QUICK = ("--weights=hub", "--start-method=forkserver", "--runs=2", "--warmup-runs=1")
 
 
-def published(home: Path, model: str, source: Path | None = None) -> str:
-    """Put the miniature of a model into the cache as its published checkpoint, and return the option that names it."""
+def publish(home: Path, model: str, source: Path | None = None) -> str:
+    """Put a model's miniature into the cache as its published checkpoint, and return the option that names it."""
     lay_out(home, MODELS[model].repo, files_of(source or job(model).source))
     return f"--revision={model}={COMMIT}"
 
@@ -51,10 +46,10 @@ class Session:
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
-    """Measure a sound checkpoint, one that overflows in fp16, and one that is not there, without a network."""
+    """Measure a sound checkpoint, one that overflows in fp16, and a missing one, without the network."""
     folder = tmp_path_factory.mktemp("published")
     home = folder / "home"
-    revisions = [published(home, "llava"), published(home, "gemma3n", overflowing(folder, "fp16").source)]
+    revisions = [publish(home, "llava"), publish(home, "gemma3n", overflowing(folder, "fp16").source)]
     models = "--models=llava,gemma3n,phi"
     chosen = ("-k", "llava-bf16 or gemma3n or phi-bf16", "--allow-slow-fp16", *revisions)
     done = product.measure(folder / "results", *QUICK, models, *chosen, HF_HOME=str(home), HF_HUB_OFFLINE="1")
@@ -65,7 +60,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
 
 
 def test_a_checkpoint_of_the_cache_is_measured(session: Session) -> None:
-    """A checkpoint in the cache is measured without network: its commit, load time and what it said are recorded."""
+    """A cached checkpoint is measured without the network; its commit, load time and first answer are recorded."""
     record = session.records["llava-bf16"]
 
     assert session.status == 1
@@ -84,8 +79,8 @@ def test_a_checkpoint_of_the_cache_is_measured(session: Session) -> None:
     ]
 
 
-def test_what_overflows_is_not_measured(session: Session) -> None:
-    """A pair whose convolution exceeds fp16 fails with the module's name and the way round; in bf16 it is measured."""
+def test_an_overflowing_pair_is_not_measured(session: Session) -> None:
+    """A convolution that overflows in fp16 fails its pair, with the module and the option; bf16 is measured."""
     failed, good = session.records["gemma3n-fp16"], session.records["gemma3n-bf16"]
 
     assert failed["status"] == "failed"
@@ -97,25 +92,25 @@ def test_what_overflows_is_not_measured(session: Session) -> None:
     assert good["numerics"]["first_nonfinite"] is None
 
 
-def test_what_is_not_there_stops_nothing(session: Session) -> None:
-    """A checkpoint that is neither in the cache nor to be fetched fails its pair in one sentence, not the others."""
+def test_a_missing_checkpoint_stops_no_other(session: Session) -> None:
+    """A checkpoint that cannot be fetched fails its own pair, in one sentence, and no other."""
     record = session.records["phi-bf16"]
 
     assert record["status"] == "failed"
     assert record["failures"]["stage"] == "load"
     assert "phi (microsoft/Phi-4-multimodal-instruct) is not in the cache" in record["message"]
-    assert "or --weights=random measures the same architecture" in record["message"]
+    assert "or measure the same architecture with --weights=random" in record["message"]
 
 
 def test_each_record_keeps_the_rules(session: Session) -> None:
-    """Records of published checkpoints are of the declared type, with a reason beside every null."""
+    """Records of published checkpoints match the schema, and every null has a reason."""
     for record in session.records.values():
         assert list(faults(record)) == []
         assert fits(record, Record)
 
 
-def test_the_report_shows_what_was_said(session: Session, tmp_path: Path) -> None:
-    """The page shows the commit and what the model said, and names the module that overflowed."""
+def test_the_report_shows_the_answers(session: Session, tmp_path: Path) -> None:
+    """The page shows the commit and the model's answer, and names the module that overflowed."""
     done = product.plotting("--results", str(session.storage), "--out", str(tmp_path))
     page = (tmp_path / "README.md").read_text().replace("\\", "")
 
@@ -126,8 +121,8 @@ def test_the_report_shows_what_was_said(session: Session, tmp_path: Path) -> Non
 
 
 def test_an_overflow_may_be_measured(tmp_path: Path) -> None:
-    """--allow-nonfinite measures a pair that overflows, and marks it: not ranked, and said."""
-    revision = published(tmp_path / "home", "gemma3n", overflowing(tmp_path, "fp16").source)
+    """--allow-nonfinite measures a pair that overflows, and marks it."""
+    revision = publish(tmp_path / "home", "gemma3n", overflowing(tmp_path, "fp16").source)
     options = (revision, "--models=gemma3n", "--precisions=fp16", "--allow-slow-fp16", "--allow-nonfinite")
     done = product.measure(tmp_path / "results", *QUICK, *options, HF_HOME=str(tmp_path / "home"))
     (path,) = (tmp_path / "results").rglob("0001_*.json")
@@ -145,7 +140,7 @@ def test_an_overflow_may_be_measured(tmp_path: Path) -> None:
 
 
 def test_another_commit_is_another_model() -> None:
-    """Runs of a model are not joined with those of another commit, adapter or way of loading; it says which."""
+    """Runs are not joined with those of another commit or adapter; the message says which differs."""
 
     def difference(**now: Any) -> str:
         before = loaded() | {"revision": "aaa"}
@@ -157,8 +152,8 @@ def test_another_commit_is_another_model() -> None:
     assert difference(adapter="vision-lora") == "its adapter was None and is vision-lora"
 
 
-def test_a_missing_adapter_is_remarked(pytestconfig: pytest.Config) -> None:
-    """The Record of a checkpoint without the adapter that belongs to it says so, and why, as one with it does not."""
+def test_a_missing_adapter_is_recorded(pytestconfig: pytest.Config) -> None:
+    """The Record of a checkpoint without its adapter says so, and why; with the adapter it has no remark."""
 
     def recorded(adapter: str | None) -> tuple[str | None, list[str]]:
         journal = PairJournal(None, "phi-bf16")
@@ -173,7 +168,7 @@ def test_a_missing_adapter_is_remarked(pytestconfig: pytest.Config) -> None:
 
 
 def test_a_first_session_downloads(tmp_path: Path) -> None:
-    """A session fetches what it lacks from the Hub before it loads it; a gated repository costs its pair alone."""
+    """A session downloads what is missing before it loads it; a gated repository fails only its own pair."""
     server = HubServer()
     server.add_folder(job("llava").source)
     server.faults[MODELS["gemma3n"].repo] = Fault(status=403, code="GatedRepo")
@@ -190,7 +185,7 @@ def test_a_first_session_downloads(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("holds", ["smolvlm2", None])
 def test_files_of_another_architecture_are_named(tmp_path: Path, holds: str | None) -> None:
-    """A repository with the files of another model, or of none that is known, is refused before a load, in a line."""
+    """A repository with the files of another or an unknown model is refused before it is loaded."""
     server = HubServer()
     server.add_folder(job(holds or "llava").source)
     if holds is None:
@@ -204,7 +199,7 @@ def test_files_of_another_architecture_are_named(tmp_path: Path, holds: str | No
 
     found = "smolvlm" if holds else "nobody-knows"
     sentence = (
-        f"llava (llava-hf/llava-1.5-7b-hf) at {server.commit} is of the architecture '{found}', and 'llava' is needed; "
+        f"llava (llava-hf/llava-1.5-7b-hf) at {server.commit} has the architecture '{found}', but 'llava' is needed; "
         "type --revision=llava=SHA with another commit, or leave --revision out."
     )
     assert done.returncode == fetched.returncode == 1
@@ -212,8 +207,8 @@ def test_files_of_another_architecture_are_named(tmp_path: Path, holds: str | No
     assert f"llava: not fetched. {sentence}" in fetched.stdout
 
 
-def test_a_board_s_checkpoints_may_be_fetched_elsewhere(tmp_path: Path) -> None:
-    """--prefetch asks nothing of the device, measures nothing and saves nothing."""
+def test_another_machine_can_prefetch(tmp_path: Path) -> None:
+    """--prefetch needs no device, measures nothing and saves nothing."""
     server = HubServer()
     server.add_folder(job("llava").source)
     with server:

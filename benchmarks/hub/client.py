@@ -1,221 +1,196 @@
-"""What a helper process does with the Hub and its cache: find, survey, fetch. Imports huggingface_hub late.
+"""Inspect the cache, plan downloads and fetch files with huggingface_hub, in a helper process.
 
-Each function here is called through `aside`, in a process that reads HF_HOME, HF_ENDPOINT, HF_TOKEN and the
-like for itself, as huggingface_hub does when it is imported.
+huggingface_hub reads HF_HOME, HF_ENDPOINT, HF_TOKEN and the like when it is imported.
 """
 
 import contextlib
 import os
+import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.hub.checkpoint import Checkpoint, Found, Listing, Snapshot
-from benchmarks.hub.errors import HubTrouble, explain, incomplete, mismatch, no_checkpoint
-from benchmarks.hub.files import cut_short, drop, expected, intact, lacking, wanted
+from benchmarks.hub import files
+from benchmarks.hub.checkpoint import CacheState, Checkpoint, DownloadPlan, Snapshot
+from benchmarks.hub.errors import HubError, build_error, describe_state, explain, shorten
 
-LOST_HALVES = "blobs/*.*.incomplete"
-"""What version 2 of huggingface_hub leaves of a download; that of version 1, <etag>.incomplete, is taken up again."""
-RETRIES = 5
-RETRY_AFTER_S = 1.0
+LOST_PARTIALS = "blobs/*.*.incomplete"
+"""The partial files of huggingface_hub 2, which never continues them; version 1 continues its <etag>.incomplete."""
 
 
-def find(checkpoint: Checkpoint) -> Found:
-    """Return what the cache holds of `checkpoint`; asks no network.
-
-    Raises:
-        HubTrouble: the cache cannot be read.
-    """
-    hub = _hub()
+def inspect_cache(checkpoint: Checkpoint) -> CacheState:
+    """Return what the cache holds of `checkpoint`, without the network."""
+    hub = _import_hub()
     cache = Path(hub.constants.HF_HUB_CACHE)
-    folder = cache / f"models--{checkpoint.repo.replace('/', '--')}"
-    try:
-        revision = _held_commit(folder, checkpoint) or checkpoint.revision
-        path = hub.snapshot_download(
-            checkpoint.repo, revision=revision, local_files_only=True, allow_patterns=["config.json"]
-        )
-        return _inspected(hub, checkpoint, Found(cache, folder, Path(path)))
-    except FileNotFoundError:  # LocalEntryNotFoundError is one
-        return Found(cache, folder)
-    except (OSError, ValueError) as error:
-        raise explain(error, checkpoint, Found(cache, folder), hub.constants.ENDPOINT) from None
+    state = CacheState(cache, cache / f"models--{checkpoint.repo.replace('/', '--')}")
+    short = checkpoint.short_commit
+    cached = [path.name for path in state.folder.glob(f"snapshots/{short}*")] if short else []
+    revision = cached[0] if len(cached) == 1 else checkpoint.revision
+    with _explain_errors(hub, checkpoint, state):
+        try:  # with no allowed pattern, an incomplete snapshot is returned too
+            found = hub.snapshot_download(checkpoint.repo, revision=revision, local_files_only=True, allow_patterns=[])
+        except FileNotFoundError:  # LocalEntryNotFoundError is one
+            return state
+        return _inspect_snapshot(hub, checkpoint, replace(state, snapshot=Path(found)), Path(found))
 
 
-def survey(checkpoints: Sequence[Checkpoint]) -> list[Listing | HubTrouble]:
-    """Return what each checkpoint is; the Hub is asked about those that are not complete in the cache."""
-    return [_surveyed(checkpoint) for checkpoint in checkpoints]
+def plan_downloads(checkpoints: Sequence[Checkpoint]) -> list[DownloadPlan | HubError]:
+    """Return the plan of each checkpoint, or the error."""
+    plans: list[DownloadPlan | HubError] = []
+    for checkpoint in checkpoints:
+        try:
+            plans.append(plan_download(checkpoint))
+        except HubError as error:
+            plans.append(error)
+    return plans
 
 
-def listing(checkpoint: Checkpoint, found: Found | None = None) -> Listing:
-    """Ask the Hub for the wanted files of `checkpoint`.
-
-    Raises:
-        HubTrouble: it says no, cannot be reached, or has no checkpoint there.
-    """
-    hub = _hub()
-    found = found or find(checkpoint)
-    try:
-        info = _info(hub, checkpoint)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the user reads one sentence
-        raise explain(error, checkpoint, found, hub.constants.ENDPOINT) from None
-    entries = info.siblings or []
-    sizes = {entry.rfilename: entry.size or 0 for entry in entries}
-    files = {name: sizes[name] for name in wanted(sizes, checkpoint)}
-    lacks = lacking(files, checkpoint)
-    if lacks:
-        raise no_checkpoint(checkpoint, lacks, hub.constants.ENDPOINT)
-    commit = str(info.sha)
-    here = frozenset(e.rfilename for e in entries if e.rfilename in files and _is_here(found.folder, commit, e))
-    return Listing(commit, files, here, found, sum(half.stat().st_size for half in _halves(found)))
-
-
-def fetch(checkpoint: Checkpoint, plan: Listing) -> Snapshot:
-    """Download what is missing, and check the bytes of what came.
+def plan_download(checkpoint: Checkpoint) -> DownloadPlan:
+    """Return which files a checkpoint consists of; ask the Hub only if the cache lacks some.
 
     Raises:
-        HubTrouble: it failed; what is complete by then stays, and the next try goes on from there.
+        HubError: the Hub refuses, cannot be reached, or has no checkpoint there.
     """
-    hub = _hub()
-    snapshot = plan.found.folder / "snapshots" / plan.commit
-    try:
-        sweep(hub, plan.found)
-        for name in plan.files:
-            if name not in plan.here:
-                _drop_damaged(snapshot / name, plan.files[name])
-        _download(hub, checkpoint, plan)
-    except Exception as error:  # noqa: BLE001 - as above
-        raise explain(error, checkpoint, plan.found, hub.constants.ENDPOINT) from None
-    for name in plan.files:
-        if name not in plan.here and not intact(snapshot / name):
-            drop(snapshot / name)
-            raise mismatch(checkpoint, name)
-    found = find(checkpoint)
-    if found.complete is None:
-        raise incomplete(checkpoint, found)
-    return found.complete
+    hub, state = _import_hub(), inspect_cache(checkpoint)
+    if state.complete is not None:
+        return DownloadPlan(state.complete.commit, state.files, sum(state.files.values()), state)
+    with _explain_errors(hub, checkpoint, state):
+        commit = _resolve_commit(hub, checkpoint)
+        offered = hub.snapshot_download(checkpoint.repo, revision=commit, allow_patterns=files.PATTERNS, dry_run=True)
+        found = {one.filename: one for one in offered}
+        sizes = {name: found[name].file_size or 0 for name in files.select_files(found, checkpoint)}
+        missing = " and no ".join(files.list_missing(sizes, checkpoint))
+        if missing:
+            raise build_error("no checkpoint", checkpoint, missing, endpoint=hub.constants.ENDPOINT)
+        damaged = sizes.keys() & set(state.damaged)
+        for name in damaged:  # the dry run gives their size on the disk
+            sizes[name] = hub.get_hf_file_metadata(hub.hf_hub_url(checkpoint.repo, name, revision=commit)).size or 0
+        cached = sum(size for name, size in sizes.items() if not found[name].will_download and name not in damaged)
+        cached += sum(path.stat().st_size for path in _list_partials(state))
+    return DownloadPlan(commit, sizes, cached, state)
 
 
-def sweep(hub: Any, found: Found) -> None:
-    """Delete the halves that killed downloads left, which huggingface_hub 2 never takes up again.
+def fetch(checkpoint: Checkpoint, plan: DownloadPlan) -> Snapshot:
+    """Return the complete snapshot, after downloading what is missing; complete files survive an error."""
+    hub = _import_hub()
+    with _explain_errors(hub, checkpoint, plan.state):
+        delete_lost_partials(hub, plan.state)
+        _download_verified(hub, checkpoint, plan)
+    state = inspect_cache(checkpoint)
+    if state.complete is None:
+        raise build_error("incomplete", checkpoint, held=describe_state(state))
+    return state.complete
 
-    A download that is going on, ours or another program's, holds the lock of its file.
-    """
-    for half in found.folder.glob(LOST_HALVES):
-        lock = found.cache / ".locks" / found.folder.name / f"{half.name.partition('.')[0]}.lock"
+
+def delete_lost_partials(hub: Any, state: CacheState) -> None:
+    """Delete the partial files of killed downloads; a running download holds the lock of its file."""
+    for path in state.folder.glob(LOST_PARTIALS):
+        lock = state.cache / ".locks" / state.folder.name / f"{path.name.partition('.')[0]}.lock"
         with contextlib.suppress(OSError):  # filelock.Timeout is one
             lock.parent.mkdir(parents=True, exist_ok=True)
             with hub.utils.WeakFileLock(lock, timeout=0.1):
-                half.unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
 
 
-def _hub() -> Any:
-    """Import huggingface_hub, silent: the meter tells the progress, and our errors what went wrong."""
+def _import_hub() -> Any:
+    """Import huggingface_hub without its output: `benchmarks.hub` shows the progress and the errors."""
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     os.environ.setdefault("HF_HUB_VERBOSITY", "critical")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # which waits 3 s for a Hub that does not answer
-    import huggingface_hub
     import huggingface_hub.constants
     import huggingface_hub.utils
 
     return huggingface_hub
 
 
-def _held_commit(folder: Path, checkpoint: Checkpoint) -> str | None:
-    """Return the one commit in the cache that an abbreviated one means; None of another revision, or of none."""
-    beginning = checkpoint.beginning
-    held = [path.name for path in folder.glob(f"snapshots/{beginning}*")] if beginning else []
-    return held[0] if len(held) == 1 else None
-
-
-def _info(hub: Any, checkpoint: Checkpoint) -> Any:
-    """Return the Hub's ModelInfo of a revision; the whole of an abbreviated commit is looked up in main's history."""
-    api, beginning = hub.HfApi(), checkpoint.beginning
-    ask = partial(api.model_info, checkpoint.repo, files_metadata=True, timeout=hub.constants.HF_HUB_ETAG_TIMEOUT)
-    if beginning is None:
-        return ask(revision=checkpoint.revision)
-    head = ask()
-    if str(head.sha).startswith(beginning):
-        return head
-    commits = [one.commit_id for one in api.list_repo_commits(checkpoint.repo)]
-    meant = [commit for commit in commits if commit.startswith(beginning)]
-    return ask(revision=meant[0] if len(meant) == 1 else beginning)  # a tag may have such a name
-
-
-def _inspected(hub: Any, checkpoint: Checkpoint, found: Found) -> Found:
-    """Return what is found with its flaws."""
-    snapshot = found.snapshot
-    if snapshot is None:
-        return found
-    whole = expected(snapshot, checkpoint, _known(hub, checkpoint.repo, snapshot.name))
-    lacks = [name for name in whole if not (snapshot / name).is_file()]
-    damaged = [name for name, size in whole.items() if name not in lacks and cut_short(snapshot / name, size)]
-    return replace(found, lacks=tuple(lacks), damaged=tuple(damaged))
-
-
-def _is_here(folder: Path, commit: str, entry: Any) -> bool:
-    """Return whether a file needs no download: this commit's snapshot has it, or another's the same."""
-    blob = entry.lfs.sha256 if entry.lfs else entry.blob_id
-    places = [folder / "snapshots" / commit / entry.rfilename, folder / "blobs" / (blob or "")]
-    return any(place.is_file() and place.stat().st_size == entry.size for place in places)
-
-
-def _surveyed(checkpoint: Checkpoint) -> Listing | HubTrouble:
+@contextlib.contextmanager
+def _explain_errors(hub: Any, checkpoint: Checkpoint, state: CacheState) -> Iterator[None]:
+    """Turn every error into a HubError."""
     try:
-        found = find(checkpoint)
-        if found.complete is None:
-            return listing(checkpoint, found)
-    except HubTrouble as trouble:
-        return trouble
-    path = found.complete.path
-    names = wanted((str(file.relative_to(path)) for file in path.rglob("*") if file.is_file()), checkpoint)
-    files = {name: (path / name).stat().st_size for name in names}
-    return Listing(found.complete.commit, files, frozenset(files), found)
+        yield
+    except HubError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the user reads one sentence for any error
+        raise explain(error, checkpoint, state, hub.constants.ENDPOINT) from None
 
 
-def _download(hub: Any, checkpoint: Checkpoint, plan: Listing) -> None:
-    """Have huggingface_hub download, again where the connection broke off and it did not try again itself."""
-    for attempt in range(1 + RETRIES):
-        try:
-            # By its revision, so that the cache remembers what a ref resolved to.
-            abbreviated = checkpoint.beginning and plan.commit.startswith(checkpoint.beginning)
-            revision = plan.commit if abbreviated else checkpoint.revision
-            hub.snapshot_download(checkpoint.repo, revision=revision, allow_patterns=sorted(plan.files))
-        except Exception as error:
-            if attempt == RETRIES or not _worth_another(error, plan.found):
-                raise
-            time.sleep(RETRY_AFTER_S)
-        else:
+def _inspect_snapshot(hub: Any, checkpoint: Checkpoint, state: CacheState, snapshot: Path) -> CacheState:
+    """Return `state` with the needed files of its snapshot."""
+    try:
+        known = {file.path: file.size for file in hub.get_cached_repo_tree(checkpoint.repo, revision=snapshot.name)}
+    except Exception:  # noqa: BLE001 - older versions keep no list of files, and a damaged one is no loss
+        known = {}
+    names = [path.relative_to(snapshot).as_posix() for path in snapshot.rglob("*") if path.is_file()]
+    sizes = {name: (snapshot / name).stat().st_size for name in files.select_files(names, checkpoint)}
+    shards = files.read_shards(snapshot / files.INDEX)
+    needed = [*files.list_missing([*sizes, *shards], checkpoint), *shards, *files.select_files(known, checkpoint)]
+    missing = tuple(dict.fromkeys(name for name in needed if name not in sizes))
+    damaged = tuple(name for name in sizes if files.is_cut_short(snapshot / name, known.get(name)))
+    return replace(state, files=sizes, missing=missing, damaged=damaged)
+
+
+def _resolve_commit(hub: Any, checkpoint: Checkpoint) -> str:
+    """Return the commit of a revision; the rest of an abbreviated one comes from main's history."""
+    api, short = hub.HfApi(), checkpoint.short_commit
+    ask = partial(api.model_info, checkpoint.repo, timeout=hub.constants.HF_HUB_ETAG_TIMEOUT)
+    commit = ask(revision=None if short else checkpoint.revision).sha
+    if short and not commit.startswith(short):
+        commits = [one.commit_id for one in api.list_repo_commits(checkpoint.repo) if one.commit_id.startswith(short)]
+        commit = ask(revision=commits[0] if len(commits) == 1 else short).sha  # a tag may have this name
+    if not re.fullmatch("[0-9a-f]{40}", commit):
+        raise build_error("invalid", checkpoint, repr(commit), endpoint=hub.constants.ENDPOINT)
+    return str(commit)
+
+
+def _download_verified(hub: Any, checkpoint: Checkpoint, plan: DownloadPlan) -> None:
+    """Download what is missing, and compare its checksums; delete what is damaged, and download it once more."""
+    state = plan.state
+    sound = set(state.files) - set(state.damaged) if state.snapshot and state.snapshot.name == plan.commit else set()
+    unchecked = [name for name in plan.files if name not in sound or not name.endswith(".safetensors")]
+    for _ in range(2):
+        snapshot = _download(hub, checkpoint, plan)
+        unchecked = _find_mismatches(hub, checkpoint, snapshot, unchecked)
+        for name in unchecked:
+            files.delete_file(snapshot / name, state.folder / "blobs")
+        if not unchecked:
             return
+    raise build_error("damaged", checkpoint, f"{shorten(unchecked)} arrived with another checksum")
 
 
-def _worth_another(error: Exception, found: Found) -> bool:
-    """Return whether a download should be tried again: it was reset, or left a half that is taken up again.
-
-    Version 2 resumes by itself after a closed connection, not after a reset one; version 1 after neither, but
-    takes up its half with the next call. The classes are httpx's, of another package in each version.
-    """
-    name = type(error).__name__
-    return name in ("ReadError", "WriteError") or (name == "RemoteProtocolError" and bool(_halves(found)))
-
-
-def _halves(found: Found) -> list[Path]:
-    """Return the halves of files that the next call goes on with."""
-    return [half for half in found.folder.glob("blobs/*.incomplete") if not half.match(LOST_HALVES)]
-
-
-def _known(hub: Any, repo: str, commit: str) -> dict[str, int]:
-    """Return {file: bytes} of the repository if huggingface_hub kept its listing, else nothing."""
+def _download(hub: Any, checkpoint: Checkpoint, plan: DownloadPlan, retries: int = 5) -> Path:
+    """Return the snapshot, after downloading what is missing; retry where huggingface_hub does not."""
+    abbreviated = checkpoint.short_commit and plan.commit.startswith(checkpoint.short_commit)
+    revision = plan.commit if abbreviated else checkpoint.revision  # of a ref, the cache keeps the commit
     try:
-        return {entry.path: entry.size for entry in hub.get_cached_repo_tree(repo, revision=commit)}
-    except Exception:  # noqa: BLE001 - older versions keep none, and a broken one is no loss
-        return {}
+        return Path(hub.snapshot_download(checkpoint.repo, revision=revision, allow_patterns=list(plan.files)))
+    except Exception as error:
+        if not retries or not _is_worth_retrying(error, plan.state):
+            raise
+    time.sleep(1)
+    return _download(hub, checkpoint, plan, retries - 1)
 
 
-def _drop_damaged(path: Path, size: int) -> None:
-    """Delete a file that huggingface_hub would take for whole; another program may have completed it meanwhile."""
-    if path.is_file() and not cut_short(path, size):
-        return
-    drop(path)
+def _find_mismatches(hub: Any, checkpoint: Checkpoint, snapshot: Path, names: Sequence[str]) -> list[str]:
+    """Return those of `names` whose checksum is not the Hub's."""
+    with TemporaryDirectory() as folder:  # verify_repo_checksums reads all files of a folder
+        for name in names:
+            link = Path(folder, name)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to((snapshot / name).absolute())
+        checked = hub.HfApi().verify_repo_checksums(checkpoint.repo, revision=snapshot.name, local_dir=folder)
+    return [mismatch["path"] for mismatch in checked.mismatches]
+
+
+def _is_worth_retrying(error: Exception, state: CacheState) -> bool:
+    """Return whether the connection was reset, or closed with a partial file that the next try continues."""
+    name = type(error).__name__  # the class belongs to httpx or httpx2
+    return name in ("ReadError", "WriteError") or (name == "RemoteProtocolError" and bool(_list_partials(state)))
+
+
+def _list_partials(state: CacheState) -> list[Path]:
+    """Return the partial files that the next download continues."""
+    return [path for path in state.folder.glob("blobs/*.incomplete") if not path.match(LOST_PARTIALS)]

@@ -1,128 +1,71 @@
-"""Which files of a repository are a checkpoint, and whether they are whole. No network, no huggingface_hub."""
+"""Which files of a repository make up a checkpoint, and whether they are intact. Needs no network."""
 
-import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError, safe_open
+
 from benchmarks.hub.checkpoint import Checkpoint
 
-PATTERNS = ("*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "*.tiktoken")
-"""The files that transformers loads a checkpoint from: weights, settings, chat template, tokenizer."""
+PATTERNS = ("*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "*.tiktoken", "*.py")
+"""The files that transformers loads a checkpoint from: weights, settings, chat template, tokenizer, its own code."""
 INDEX = "model.safetensors.index.json"
-SINGLE = "model.safetensors"
-SHARDS = "model*-of-*.safetensors"
-CHUNK_BYTES = 1 << 20
 
 
-def wanted(names: Iterable[str], checkpoint: Checkpoint) -> list[str]:
-    """Return which files of a repository are wanted: never its other formats, nor duplicates of the weights."""
-    names = sorted(names)
-    patterns = (*PATTERNS, "*.py") if checkpoint.remote_code else PATTERNS
-    root = [name for name in names if "/" not in name and _matches(name, patterns)]
-    shards = [name for name in root if fnmatchcase(name, SHARDS)] if INDEX in root else []
-    weights = shards or [name for name in root if name == SINGLE] or root
+def select_files(names: Iterable[str], checkpoint: Checkpoint) -> list[str]:
+    """Return the needed files of a repository: one form of the weights, and no path that leaves the repository."""
+    names = sorted(name for name in names if any(fnmatchcase(name, pattern) for pattern in PATTERNS))
+    root = [name for name in names if "/" not in name and (checkpoint.remote_code or not name.endswith(".py"))]
+    shards = [name for name in root if fnmatchcase(name, "model*-of-*.safetensors")] if INDEX in root else []
+    weights = shards or [name for name in root if name == "model.safetensors"] or root
     chosen = [name for name in root if not name.endswith(".safetensors") or name in weights]
-    folders = checkpoint.extra_folders
-    return chosen + [n for n in names if n.rpartition("/")[0] in folders and _matches(n, PATTERNS)]
+    extra = [name for name in names if name.rpartition("/")[0] in checkpoint.extra_folders]
+    return chosen + [name for name in extra if not name.endswith(".py")]
 
 
-def cut_short(path: Path, size: int | None) -> bool:
-    """Return whether a file has another size than it should; a safetensors file says its own in its header.
+def list_missing(names: Iterable[str], checkpoint: Checkpoint) -> list[str]:
+    """Return what `names` lack to make up a checkpoint: config.json, or patterns of weights."""
+    names = set(names)
+    with_weights = {name.rpartition("/")[0] for name in names if name.endswith(".safetensors")}
+    folders = [folder for folder in ("", *checkpoint.extra_folders) if folder not in with_weights]
+    return ["config.json"] * ("config.json" not in names) + [f"{f}/*.safetensors".lstrip("/") for f in folders]
 
-    An index of weights that cannot be read is cut short too.
-    """
-    actual = path.stat().st_size
-    if size is not None and actual != size:
+
+def is_cut_short(path: Path, size: int | None = None) -> bool:
+    """Return whether a file differs from `size`, or is a weight file or index that ends early."""
+    if size is not None and path.stat().st_size != size:
         return True
-    if path.name == INDEX:
-        return not _shards(path)
     if path.suffix != ".safetensors":
-        return False
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        try:
-            header = json.loads(file.read(min(length, actual)))
-            ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
-        except (ValueError, KeyError, TypeError, AttributeError):
-            return True
-    return bool(actual != 8 + length + max(ends, default=0))
-
-
-def intact(pointer: Path) -> bool:
-    """Return whether a file of a snapshot has the bytes that its blob is named for.
-
-    A blob's name is the SHA-256 of a large file, or git's SHA-1 of a small one. huggingface_hub
-    compares sizes only. Where the system has no links there is no name to compare with.
-    """
-    if not pointer.is_symlink():
-        return pointer.is_file()
-    name = pointer.readlink().name
-    if len(name) not in (40, 64):
+        return path.name == INDEX and not read_shards(path)
+    try:
+        with safe_open(path, framework="np"):  # compares the header with the file's size
+            return False
+    except SafetensorError:
         return True
-    size = pointer.stat().st_size
-    digest = hashlib.sha256() if len(name) == 64 else hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
-    with pointer.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest() == name
 
 
-def expected(snapshot: Path, checkpoint: Checkpoint, known: Mapping[str, int]) -> dict[str, int | None]:
-    """Return {file: bytes, or None where unknown} of all that a complete snapshot holds."""
-    files: dict[str, int | None] = {name: known[name] for name in wanted(known, checkpoint)}
-    files.setdefault("config.json", None)
-    for name in _weights(snapshot):
-        files.setdefault(name, None)
-    for extra in checkpoint.extra_folders:
-        weights = [f"{extra}/{path.name}" for path in (snapshot / extra).glob("*.safetensors")]
-        for name in weights or [f"{extra}/*.safetensors"]:
-            files.setdefault(name, None)
-    return files
+def read_shards(index: Path) -> list[str]:
+    """Return the weight files that an index names; an unreadable index names none."""
+    weights = read_json(index).get("weight_map")
+    return sorted({str(name) for name in weights.values()}) if isinstance(weights, dict) else []
 
 
-def _weights(snapshot: Path) -> list[str]:
-    """Return the weight files that a snapshot should hold: those of its index, if it has one."""
-    if (snapshot / INDEX).is_file():
-        return _shards(snapshot / INDEX) or [INDEX]
-    others = [path.name for path in snapshot.glob("*.safetensors")]
-    return [SINGLE] if SINGLE in others or not others else others
-
-
-def _shards(index: Path) -> list[str]:
-    """Return the weight files that an index names; none where it cannot be read."""
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file; {} if there is none."""
     try:
-        return sorted({str(name) for name in json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return []
-
-
-def settings(snapshot: Path) -> dict[str, Any]:
-    """Return what config.json says; nothing where it cannot be read."""
-    try:
-        found = json.loads((snapshot / "config.json").read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
-def lacking(files: Mapping[str, int], checkpoint: Checkpoint) -> list[str]:
-    """Return what a repository lacks to be a checkpoint."""
-    lacks = [] if "config.json" in files else ["config.json"]
-    held = {name.rpartition("/")[0] for name in files if name.endswith(".safetensors")}
-    return lacks + [
-        f"{folder}/*.safetensors".lstrip("/") for folder in ("", *checkpoint.extra_folders) if folder not in held
-    ]
-
-
-def drop(pointer: Path) -> None:
-    """Delete a file of a snapshot and its blob, if they are there."""
+def delete_file(pointer: Path, blobs: Path) -> None:
+    """Delete a file of a snapshot, and the blob that it links to if that lies in `blobs`."""
     if pointer.is_symlink():
-        pointer.resolve().unlink(missing_ok=True)
+        blob = pointer.parent / pointer.readlink()
+        if blob.parent.resolve() == blobs.resolve():
+            blob.unlink(missing_ok=True)
     pointer.unlink(missing_ok=True)
-
-
-def _matches(name: str, patterns: Iterable[str]) -> bool:
-    return any(fnmatchcase(name.rpartition("/")[2], pattern) for pattern in patterns)

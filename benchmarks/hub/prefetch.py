@@ -1,4 +1,4 @@
-"""--prefetch: have every checkpoint in the cache before a day without network."""
+"""--prefetch: download every checkpoint, so that the device can measure without a network."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,75 +7,58 @@ from benchmarks import hub
 from benchmarks.errors import BenchmarkError
 from benchmarks.formatting import format_size
 from benchmarks.hub import client
-from benchmarks.hub.checkpoint import Checkpoint, Listing, Snapshot
-from benchmarks.hub.errors import HubTrouble
+from benchmarks.hub.checkpoint import Checkpoint, DownloadPlan, Snapshot
+from benchmarks.hub.errors import HubError
+from benchmarks.hub.progress import compare_with_disk
 from benchmarks.processes import helper
 
-SHORT = 12
-"""Digits of a commit that are shown."""
+COMMIT_DIGITS = 12
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of one checkpoint: its snapshot, or the trouble that kept it away."""
+class DownloadResult:
+    """The snapshot of one checkpoint, or the error that prevented it."""
 
     checkpoint: Checkpoint
     snapshot: Snapshot | None = None
-    trouble: BenchmarkError | None = None
+    error: BenchmarkError | None = None
+
+    def __str__(self) -> str:
+        if self.snapshot is None:
+            return f"{self.checkpoint.model}: not fetched. {self.error}"
+        return f"{self.checkpoint.model}: complete at {self.snapshot.commit[:COMMIT_DIGITS]}"
 
 
 def prefetch(
-    wanted: Sequence[Checkpoint], say: Callable[[str], None], show: Callable[[str], None] | None = None
-) -> list[Outcome]:
-    """Download what is missing of each checkpoint, one after another, and return what became of each.
+    checkpoints: Sequence[Checkpoint], say: Callable[[str], None], show: Callable[[str], None]
+) -> list[DownloadResult]:
+    """Download what is missing of each checkpoint once; a failed one does not stop the others.
 
-    A checkpoint that is wanted twice is fetched once; one that fails does not stop the others.
-    `say` is told lines that stay; `show`, or else `say`, the progress, about twice a second.
+    `say` receives lines that stay, `show` the progress, about twice a second.
     """
-    chosen = list(dict.fromkeys(wanted))
-    plans = helper.call("spawn", client.survey, chosen)
-    for line in table(chosen, plans):
+    chosen = list(dict.fromkeys(checkpoints))
+    plans = helper.call("spawn", client.plan_downloads, chosen)
+    for line in build_table(chosen, plans):
         say(line)
-    outcomes = []
+    results = []
     for checkpoint, plan in zip(chosen, plans, strict=True):
-        outcomes.append(_had(checkpoint, plan, show or say))
-        say(told(outcomes[-1]))
-    return outcomes
+        try:
+            results.append(DownloadResult(checkpoint, hub.get_snapshot(checkpoint, plan, show)))
+        except BenchmarkError as error:  # a HubError, or a helper process that died
+            results.append(DownloadResult(checkpoint, error=error))
+        say(str(results[-1]))
+    return results
 
 
-def table(wanted: Sequence[Checkpoint], plans: Sequence[Listing | HubTrouble]) -> list[str]:
-    """Return the lines that say what is to be downloaded, and whether the disk has room for it."""
+def build_table(checkpoints: Sequence[Checkpoint], plans: Sequence[DownloadPlan | HubError]) -> list[str]:
+    """Return a table of the downloads, and whether the disk has room for them."""
     rows = [("model", "repository", "revision", "download", "already here")]
-    rows += [_row(checkpoint, plan) for checkpoint, plan in zip(wanted, plans, strict=True)]
+    for checkpoint, plan in zip(checkpoints, plans, strict=True):
+        if isinstance(plan, HubError):
+            cells = checkpoint.revision or "main", plan.reason, "?"
+        else:
+            cells = plan.commit[:COMMIT_DIGITS], format_size(plan.missing_bytes), format_size(plan.cached_bytes)
+        rows.append((checkpoint.model, checkpoint.repo, *cells))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = ["  ".join([*map(str.ljust, row[:3], widths), *(cell.rjust(12) for cell in row[3:])]) for row in rows]
-    known = [plan for plan in plans if not isinstance(plan, HubTrouble)]
-    return [*lines, *hub.against_disk(known)]
-
-
-def told(outcome: Outcome) -> str:
-    """Return in one line what became of a checkpoint."""
-    if outcome.snapshot is None:
-        return f"{outcome.checkpoint.model}: not fetched. {outcome.trouble}"
-    return f"{outcome.checkpoint.model}: complete at {outcome.snapshot.commit[:SHORT]}"
-
-
-def _had(checkpoint: Checkpoint, plan: Listing | HubTrouble, show: Callable[[str], None]) -> Outcome:
-    if isinstance(plan, HubTrouble):
-        return Outcome(checkpoint, trouble=plan)
-    try:
-        return Outcome(checkpoint, hub.had(checkpoint, plan, show))
-    except BenchmarkError as trouble:  # a helper that died, too
-        return Outcome(checkpoint, trouble=trouble)
-
-
-def _row(checkpoint: Checkpoint, plan: Listing | HubTrouble) -> tuple[str, str, str, str, str]:
-    if isinstance(plan, HubTrouble):
-        return checkpoint.model, checkpoint.repo, checkpoint.revision or "main", plan.reason, "?"
-    return (
-        checkpoint.model,
-        checkpoint.repo,
-        plan.commit[:SHORT],
-        format_size(plan.missing_bytes),
-        format_size(plan.here_bytes),
-    )
+    return [*lines, *compare_with_disk([plan for plan in plans if isinstance(plan, DownloadPlan)])]

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import harness, progress, signals
-from benchmarks.hub.errors import HubTrouble
+from benchmarks.hub.errors import HubError
 from benchmarks.machine import device
 from benchmarks.models import MODELS
 from benchmarks.pair import outcome
@@ -139,7 +139,7 @@ class PairSession:
             return self._process.start()
         except WorkerFailed as failure:
             self._count_failure("load", failure)
-        except HubTrouble as error:
+        except HubError as error:
             self._count_failure("load", WorkerFailed("Hub", str(error)))
         except Exception as error:  # noqa: BLE001 - for example a full disk: the next pair must still be measured
             self._count_failure("load", WorkerFailed(**trouble(error)))

@@ -48,7 +48,9 @@ class Plan(Options):
 
     def describe_checkpoint(self, spec: ModelSpec) -> hub.Checkpoint:
         """Return which files of a model's repository are needed."""
-        return hub.checkpoint(spec, revision=self.find_revision(spec), remote_code=self.trust_remote_code)
+        folders = (spec.adapter,) if spec.adapter else ()
+        revision = self.find_revision(spec)
+        return hub.Checkpoint(spec.id, spec.repo, revision, folders, self.trust_remote_code, spec.architecture)
 
     def find_skip_reason(self, precision: str) -> str | None:
         """Return why a precision is not measured on this device; None if it is."""

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from benchmarks import hub
 from benchmarks.formatting import align_columns, format_duration, format_size
 from benchmarks.hub import client
-from benchmarks.hub.checkpoint import Listing
-from benchmarks.hub.errors import HubTrouble
+from benchmarks.hub.checkpoint import DownloadPlan
+from benchmarks.hub.errors import HubError
+from benchmarks.hub.progress import DISK_MARGIN, compare_with_disk, get_free_bytes
 from benchmarks.machine import memory, nvml
 from benchmarks.machine.estimate import Figures, Positions, Work, estimate, rates
 from benchmarks.machine.footprint import least_bytes
@@ -23,7 +23,7 @@ NOTES = (
     "memory: weights + KV cache + 0.4 GB for the process; activations come on top.",
     "time: a lower bound from a probe of this device, without loading and preprocessing; often twice as much.",
 )
-Download = int | HubTrouble  # bytes, or why they are unknown
+Download = int | HubError  # bytes, or why they are unknown
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def preview(plan: Plan, pairs: Sequence[tuple[str, str]]) -> list[str]:
 def list_reasons(plan: Plan, pairs: Sequence[tuple[str, str]], sizes: dict[str, Download]) -> list[str]:
     """Return, each once, why pairs are skipped and why a checkpoint cannot be downloaded."""
     skipped = [why for _, precision in pairs if (why := plan.find_skip_reason(precision))]
-    troubles = [str(found) for found in sizes.values() if isinstance(found, HubTrouble)]
+    troubles = [str(found) for found in sizes.values() if isinstance(found, HubError)]
     return list(dict.fromkeys([*(f"fp16 is skipped: {why}" for why in skipped), *troubles]))
 
 
@@ -73,7 +73,7 @@ def make_row(
     runs = plan.runs + plan.warmup_runs
     cells = (
         "-".join(pair),
-        "?" if isinstance(download, HubTrouble) else format_size(download) if download else "none",
+        "?" if isinstance(download, HubError) else format_size(download) if download else "none",
         format_size(needed),
         "?" if room.available is None else f"{format_size(room.available)} {room.name}",
         "?" if seconds is None else f"{seconds:.1f} s" if seconds < 90 else format_duration(seconds),
@@ -92,14 +92,14 @@ def judge_pair(plan: Plan, precision: str, download: Download, needed: int, room
     """Return in a few words whether a pair can be measured."""
     if plan.find_skip_reason(precision):
         return "skipped"
-    if isinstance(download, int) and room.disk is not None and download * (1 + hub.MARGIN) > room.disk:
+    if isinstance(download, int) and room.disk is not None and download * (1 + DISK_MARGIN) > room.disk:
         return "no room on the disk"
     if room.available is None:
-        return f"{room.name} unknown" if not isinstance(download, HubTrouble) else download.reason
+        return f"{room.name} unknown" if not isinstance(download, HubError) else download.reason
     if room.available - needed < room.floor:
         kept = f" ({format_size(room.floor)} must stay free)" if room.floor else ""
         return f"does not fit{kept}"
-    return download.reason if isinstance(download, HubTrouble) else "fits"
+    return download.reason if isinstance(download, HubError) else "fits"
 
 
 def find_room(plan: Plan) -> Room:
@@ -114,11 +114,11 @@ def find_downloads(plan: Plan, models: Sequence[str]) -> tuple[dict[str, Downloa
     if plan.weights != "hub":
         return dict.fromkeys(models, 0), [], None
     wanted = [plan.describe_checkpoint(MODELS[model]) for model in models]
-    found = helper.call("spawn", client.survey, wanted)
+    found = helper.call("spawn", client.plan_downloads, wanted)
     sizes = {model: _size_download(listing) for model, listing in zip(models, found, strict=True)}
-    known = [listing for listing in found if not isinstance(listing, HubTrouble)]
-    return sizes, hub.against_disk(known), hub.free_bytes(known[0].found.cache) if known else None
+    known = [listing for listing in found if not isinstance(listing, HubError)]
+    return sizes, compare_with_disk(known), get_free_bytes(known[0].state.cache) if known else None
 
 
-def _size_download(listing: Listing | HubTrouble) -> Download:
-    return listing if isinstance(listing, HubTrouble) else listing.missing_bytes
+def _size_download(listing: DownloadPlan | HubError) -> Download:
+    return listing if isinstance(listing, HubError) else listing.missing_bytes

@@ -1,9 +1,8 @@
-"""What the cache holds: found offline by huggingface_hub itself, complete or not, and loaded by the worker."""
-
-from __future__ import annotations
+"""The cache is inspected without the network, and the worker loads what it holds."""
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import huggingface_hub
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from benchmarks import hub
 from benchmarks.hub import client
 from benchmarks.hub import files as hub_files
-from benchmarks.hub.checkpoint import Checkpoint, Found
+from benchmarks.hub.checkpoint import CacheState, Checkpoint
 from benchmarks.models import MODELS, miniature
 from benchmarks.pair import handle
 from benchmarks.processes import helper
@@ -20,11 +19,6 @@ from benchmarks.storage.locks import take
 from tests.models.test_miniatures import IMAGE_TOKENS, job
 from tests.support.hub_layout import COMMIT, files_of, lay_out, weights
 from tests.support.hub_server import HubServer
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
 
 TWO_SHARDS = ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
 INDEX = json.dumps({"weight_map": dict(zip("ab", TWO_SHARDS, strict=True))}).encode()
@@ -42,21 +36,25 @@ CASES = {
     "sharded": (SHARDED, ()),
     "shard-missing": ({name: SHARDED[name] for name in SHARDED if name != TWO_SHARDS[1]}, (TWO_SHARDS[1],)),
     "no-config": ({"model.safetensors": weights()}, ("config.json",)),
-    "no-weights": ({"config.json": b"{}"}, ("model.safetensors",)),
+    "no-weights": ({"config.json": b"{}"}, ("*.safetensors",)),
+    "no-shards": (
+        {name: SHARDED[name] for name in ("config.json", "model.safetensors.index.json")},
+        TWO_SHARDS,
+    ),
     "lora": (WHOLE | {"vision-lora/adapter_model.safetensors": weights()}, ()),
     "lora-missing": (WHOLE, ("vision-lora/*.safetensors",)),
     "remembered": (WHOLE, ("tokenizer.json",)),
 }
-"""Repository -> the files in the cache, and what they lack."""
+"""Repository -> the files in the cache, and what is missing."""
 
 
-def finds(checkpoints: Sequence[Checkpoint]) -> list[Found]:
+def inspect_all(checkpoints: Sequence[Checkpoint]) -> list[CacheState]:
     """Return what the cache holds of each; for one helper process."""
-    return [client.find(checkpoint) for checkpoint in checkpoints]
+    return [client.inspect_cache(checkpoint) for checkpoint in checkpoints]
 
 
-def offline_home(folder: Path, patch: pytest.MonkeyPatch) -> Path:
-    """Have helpers keep their cache in `folder`, and ask no network."""
+def set_offline_home(folder: Path, patch: pytest.MonkeyPatch) -> Path:
+    """Let helper processes keep their cache in `folder`, without the network."""
     for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_ENDPOINT"):
         patch.delenv(name, raising=False)
     patch.setenv("HF_HOME", str(folder))
@@ -65,10 +63,10 @@ def offline_home(folder: Path, patch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Found]:
-    """What is found of each of CASES, and of some more revisions, in one cache."""
+def states(tmp_path_factory: pytest.TempPathFactory) -> dict[str, CacheState]:
+    """What one cache holds of each of CASES, and of some more revisions."""
     with pytest.MonkeyPatch.context() as patch:
-        home = offline_home(tmp_path_factory.mktemp("cache"), patch)
+        home = set_offline_home(tmp_path_factory.mktemp("cache"), patch)
         asked = {}
         for case, (files, _) in CASES.items():
             lay_out(home, f"org/{case}", files, refs=("main", "refs/pr/70"))
@@ -85,11 +83,11 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Found]:
         lay_out(home, "org/index", SHARDED | {"model.safetensors.index.json": INDEX[:20]}, refs=("main",))
         asked["index"] = Checkpoint("llava", "org/index")
         remember(home, "org/remembered")
-        return dict(zip(asked, helper.call("spawn", finds, list(asked.values())), strict=True))
+        return dict(zip(asked, helper.call("spawn", inspect_all, list(asked.values())), strict=True))
 
 
 def remember(home: Path, repo: str) -> None:
-    """Keep a listing of a repository as huggingface_hub 2.4 does."""
+    """Write the list of a repository's files as huggingface_hub 2.4 does."""
     trees = home / "hub" / f"models--{repo.replace('/', '--')}" / "trees"
     trees.mkdir()
     entries = {name: {"size": size, "blob_id": "0" * 40} for name, size in REMEMBERED.items()}
@@ -97,99 +95,118 @@ def remember(home: Path, repo: str) -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_snapshot_is_complete_or_says_what_it_lacks(found: dict[str, Found], case: str) -> None:
-    """A snapshot is complete with config.json, its index's weights, extra folders and all that is remembered."""
+def test_a_snapshot_is_complete_or_says_what_it_lacks(states: dict[str, CacheState], case: str) -> None:
+    """A complete snapshot has config.json, the weights of its index, the extra folders and every remembered file."""
     if case == "remembered" and not hasattr(huggingface_hub, "get_cached_repo_tree"):
-        pytest.skip("this huggingface_hub remembers no listing; 2.4 does")
-    assert found[case].lacks == CASES[case][1]
-    assert (found[case].complete is None) == bool(CASES[case][1])
+        pytest.skip("this huggingface_hub keeps no list of files; 2.4 does")
+    assert states[case].missing == CASES[case][1]
+    assert (states[case].complete is None) == bool(CASES[case][1])
 
 
 @pytest.mark.parametrize(("case", "name"), [("cut", "model.safetensors"), ("index", "model.safetensors.index.json")])
-def test_a_file_that_is_cut_short_is_noticed(found: dict[str, Found], case: str, name: str) -> None:
-    """A weight file that ends before its header says, or half an index, makes no complete snapshot."""
-    assert (found[case].lacks, found[case].damaged) == ((), (name,))
-    assert found[case].complete is None
+def test_a_file_that_is_cut_short_is_noticed(states: dict[str, CacheState], case: str, name: str) -> None:
+    """A snapshot is incomplete if a weight file ends before its header says, or the index ends early."""
+    assert (states[case].missing, states[case].damaged) == ((), (name,))
+    assert states[case].complete is None
 
 
 @pytest.mark.parametrize("asked", ["whole", "by ref", "by commit", "by the beginning of a commit"])
-def test_a_revision_is_the_commit_that_it_resolved_to(found: dict[str, Found], asked: str) -> None:
+def test_a_revision_is_the_commit_that_it_resolved_to(states: dict[str, CacheState], asked: str) -> None:
     """Main, a ref, a commit and its first digits find the same snapshot, named by its commit."""
-    snapshot = found[asked].complete
+    snapshot = states[asked].complete
     assert snapshot is not None
     assert snapshot.commit == COMMIT
     assert snapshot.path.parts[-3:] == ("models--org--whole", "snapshots", COMMIT)
 
 
 @pytest.mark.parametrize("asked", ["by another commit", "by an unknown ref", "never seen"])
-def test_what_is_not_there_is_not_found(found: dict[str, Found], asked: str) -> None:
-    """Another revision than those in the cache is none of them."""
-    assert found[asked].snapshot is None
+def test_another_revision_is_not_found(states: dict[str, CacheState], asked: str) -> None:
+    """A revision that the cache does not hold has no snapshot."""
+    assert states[asked].snapshot is None
 
 
-def test_wanted_files() -> None:
-    """Wanted are the files that transformers loads: one form of the weights, no code unless asked, no other formats."""
+def test_needed_files() -> None:
+    """The needed files are those that transformers loads: one form of the weights, code only if asked for."""
     single = ["config.json", "model.safetensors", "chat_template.jinja", "merges.txt", "tokenizer.model"]
     others = ["README.md", "a.py", "pytorch_model.bin", "x.gguf", "onnx/model.onnx", "original/params.json", "x/y.json"]
     plain, code = Checkpoint("llava", "org/x"), Checkpoint("llava", "org/x", remote_code=True)
     lora = Checkpoint("llava", "org/x", extra_folders=LORA)
     adapter = ["vision-lora/adapter_config.json", "vision-lora/adapter_model.safetensors"]
     odd = [*adapter, "vision-lora/a.py", "vision-lora/deep/a.json", "consolidated.safetensors"]
+    odd += ["../a.json", "/a.json", "vision-lora/../a.json", "vision-lora/../../a.json", "../vision-lora/a.json"]
 
-    assert hub_files.wanted([*single, *others, *odd], plain) == sorted(single)
-    assert hub_files.wanted([*single, *others], code) == sorted([*single, "a.py"])
-    assert hub_files.wanted([*single, *others, *odd], lora) == [*sorted(single), *adapter]
-    assert hub_files.wanted([*SHARDED, "model.safetensors", "consolidated.safetensors"], plain) == sorted(SHARDED)
-
-
-def swept(home: Path) -> None:
-    """Sweep a cache; for a helper process."""
-    client.sweep(client._hub(), Found(home / "hub", home / "hub/models--org--whole"))
+    assert hub_files.select_files([*single, *others, *odd], plain) == sorted(single)
+    assert hub_files.select_files([*single, *others], code) == sorted([*single, "a.py"])
+    assert hub_files.select_files([*single, *others, *odd], lora) == [*sorted(single), *adapter]
+    assert hub_files.select_files([*SHARDED, "model.safetensors", "consolidated.safetensors"], plain) == sorted(SHARDED)
 
 
-def test_only_lost_halves_are_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Halves that nobody downloads are deleted, not those that are being downloaded or can be taken up again."""
-    home = offline_home(tmp_path, monkeypatch)
+@pytest.mark.parametrize(("target", "stays"), [("blobs/a", False), ("outside", True), ("blobs/../outside", True)])
+def test_only_blobs_are_deleted_with_a_file(tmp_path: Path, target: str, stays: bool) -> None:
+    """A file of a snapshot is deleted with its blob, but a link to another place never deletes its target."""
+    for folder in ("blobs", "snapshots"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / target).write_text("x")
+    pointer = tmp_path / "snapshots/config.json"
+    pointer.symlink_to(f"../{target}")
+    hub_files.delete_file(pointer, tmp_path / "blobs")
+
+    assert not pointer.is_symlink()
+    assert (tmp_path / target).exists() == stays
+
+
+def delete_lost_partials(home: Path) -> None:
+    """Delete the lost partial files of a cache; for a helper process."""
+    client.delete_lost_partials(client._import_hub(), CacheState(home / "hub", home / "hub/models--org--whole"))
+
+
+def test_only_lost_partial_files_are_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A partial file is deleted unless a download is running or the next one continues it."""
+    home = set_offline_home(tmp_path, monkeypatch)
     blobs, locks = home / "hub/models--org--whole/blobs", home / "hub/.locks/models--org--whole"
     blobs.mkdir(parents=True)
     locks.mkdir(parents=True)
-    for half in ("lost.0a1b2c3d.incomplete", "busy.0a1b2c3d.incomplete", "kept.incomplete"):
-        (blobs / half).touch()
+    for name in ("lost.0a1b2c3d.incomplete", "busy.0a1b2c3d.incomplete", "kept.incomplete"):
+        (blobs / name).touch()
     with (locks / "busy.lock").open("w") as busy:
         assert take(busy.fileno())
-        helper.call("spawn", swept, home)
+        helper.call("spawn", delete_lost_partials, home)
 
     assert {path.name for path in blobs.iterdir()} == {"busy.0a1b2c3d.incomplete", "kept.incomplete"}
 
 
 @pytest.fixture(scope="module")
 def located(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, hub.Snapshot]]:
-    """The miniature of each default model, in a cache under its repository's name, as the product finds it."""
+    """The snapshots of all default models: miniatures, in a cache under the names of their repositories."""
     with pytest.MonkeyPatch.context() as patch:
-        home = offline_home(tmp_path_factory.mktemp("minis"), patch)
+        home = set_offline_home(tmp_path_factory.mktemp("minis"), patch)
         specs = [MODELS[model] for model in IMAGE_TOKENS]
+        asked = []
         for spec in specs:
+            folders = (spec.adapter,) if spec.adapter else ()
             files = files_of(job(spec.id).source)
-            files |= {f"{extra}/adapter_model.safetensors": weights() for extra in filter(None, [spec.adapter])}
+            files |= {f"{folder}/adapter_model.safetensors": weights() for folder in folders}
             lay_out(home, spec.repo, files)
-        found = helper.call("spawn", finds, [hub.checkpoint(spec, revision=COMMIT) for spec in specs])
+            asked.append(Checkpoint(spec.id, spec.repo, COMMIT, folders, architecture=spec.architecture))
+        found = helper.call("spawn", inspect_all, asked)
         yield {spec.id: one.complete for spec, one in zip(specs, found, strict=True) if one.complete is not None}
 
 
 @pytest.fixture
 def server() -> Iterator[HubServer]:
-    """A Hub that nobody should ask."""
-    with HubServer() as found:
-        yield found
+    """A Hub that must not be asked."""
+    with HubServer() as started:
+        yield started
 
 
 @pytest.mark.parametrize("model", IMAGE_TOKENS)
 def test_every_default_model_loads_from_the_cache(
     located: dict[str, hub.Snapshot], server: HubServer, monkeypatch: pytest.MonkeyPatch, model: str
 ) -> None:
-    """What the cache holds under a model's repository is loaded by the worker without the network, and generates.
+    """The worker loads a cached checkpoint without the network, and generates with it.
 
-    The product spawns its worker, which takes seconds: one does here. A forkserver keeps its first environment.
+    The product spawns its worker, which takes seconds: one model does so here. A forkserver keeps the environment
+    of its start.
     """
     small = job(model)
     asked = Job(model, "bf16", "hub", located[model].path, "cpu", small.images[:1], small.prompts[:1], 2)
@@ -202,37 +219,37 @@ def test_every_default_model_loads_from_the_cache(
     finally:
         child.close()
 
-    assert loaded["file_bytes"] == miniature_size(model)
+    assert loaded["file_bytes"] == count_weight_bytes(model)
     assert (marks["new_tokens"], marks["image_tokens"]) == (2, IMAGE_TOKENS[model])
     assert server.asked == []
 
 
-def miniature_size(model: str) -> int:
+def count_weight_bytes(model: str) -> int:
     """Return the bytes of a miniature's weights."""
     folder = miniature.directory(MODELS[model], miniature.cache_root())
     return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
 
 
-def test_the_product_finds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A complete snapshot is had without the network; of another architecture it is refused, with what it is."""
-    home = offline_home(tmp_path, monkeypatch)
+def test_a_complete_snapshot_needs_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A complete snapshot is found without the network; one of another architecture is refused, and its own named."""
+    home = set_offline_home(tmp_path, monkeypatch)
     folder = lay_out(home, "org/sharded", SHARDED | {"config.json": b'{"model_type": "llava"}'}, refs=("main",))
 
     assert hub.obtain(Checkpoint("llava", "org/sharded", architecture="llava"), print) == hub.Snapshot(folder, COMMIT)
-    with pytest.raises(hub.HubTrouble) as refusal:
+    with pytest.raises(hub.HubError) as refusal:
         hub.obtain(Checkpoint("phi", "org/sharded", architecture="phi4_multimodal"), print)
     assert str(refusal.value) == (
-        f"phi (org/sharded) at {COMMIT} is of the architecture 'llava', and 'phi4_multimodal' is needed; "
+        f"phi (org/sharded) at {COMMIT} has the architecture 'llava', but 'phi4_multimodal' is needed; "
         "type --revision=phi=SHA with another commit, or leave --revision out."
     )
 
 
 @pytest.mark.parametrize("config", [b"{}", b"[]", b'{"auto_map": {}, "model_type": "mine"}', b"no JSON"])
 def test_own_code_is_another_architecture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: bytes) -> None:
-    """A checkpoint whose architecture is its own code's is had with --trust-remote-code alone; no settings never."""
-    home = offline_home(tmp_path, monkeypatch)
+    """A checkpoint with code of its own needs --trust-remote-code; one without a readable config.json is refused."""
+    home = set_offline_home(tmp_path, monkeypatch)
     lay_out(home, "org/own", WHOLE | {"config.json": config}, refs=("main",))
-    with pytest.raises(hub.HubTrouble, match="'llava' is needed") as refusal:
+    with pytest.raises(hub.HubError, match="'llava' is needed") as refusal:
         hub.obtain(Checkpoint("llava", "org/own", architecture="llava"), print)
     trusted = Checkpoint("llava", "org/own", remote_code=True, architecture="llava")
 
@@ -240,5 +257,5 @@ def test_own_code_is_another_architecture(tmp_path: Path, monkeypatch: pytest.Mo
     if b"auto_map" in config:
         assert hub.obtain(trusted, print).commit == COMMIT
     else:
-        with pytest.raises(hub.HubTrouble, match="'llava' is needed"):
+        with pytest.raises(hub.HubError, match="'llava' is needed"):
             hub.obtain(trusted, print)

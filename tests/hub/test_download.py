@@ -1,27 +1,22 @@
-"""Downloads from a Hub on this machine, over real HTTP by huggingface_hub itself: they resume, stop, and heal."""
-
-from __future__ import annotations
+"""Downloads by huggingface_hub, over real HTTP, from a Hub on this machine: they resume, stop and are repaired."""
 
 import os
 import signal
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from benchmarks import hub
-from benchmarks.hub import Checkpoint, HubTrouble, Snapshot, client
+from benchmarks.hub import Checkpoint, HubError, Snapshot, client
 from benchmarks.processes import helper
 from tests.support import product
 from tests.support.hub_handler import Fault
-from tests.support.hub_server import BIG, TOKEN, HubServer, stocked, use
+from tests.support.hub_server import BIG, TOKEN, HubServer, make_stocked_server, use_hub
 from tests.support.processes import children, gone
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 REPO = "org/name"
 WANTED = Checkpoint("llava", REPO, "refs/pr/70")
@@ -29,30 +24,30 @@ WANTED = Checkpoint("llava", REPO, "refs/pr/70")
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[HubServer]:
-    """A Hub that is used by one test after another."""
-    with stocked() as found:
-        yield found
+    """A Hub for one test after another."""
+    with make_stocked_server() as started:
+        yield started
 
 
 @pytest.fixture
 def home(server: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty HF_HOME beside the Hub, which has no faults and has been asked nothing."""
-    use(monkeypatch, tmp_path, server.url)
+    """An empty HF_HOME; the Hub has no faults and no recorded requests."""
+    use_hub(monkeypatch, tmp_path, server.url)
     server.faults.clear()
     server.later = ()
     server.asked.clear()
     return tmp_path
 
 
-def trouble() -> HubTrouble:
-    """Return what goes wrong when a checkpoint is wanted."""
-    with pytest.raises(HubTrouble) as caught:
+def get_error() -> HubError:
+    """Return the error of obtaining WANTED."""
+    with pytest.raises(HubError) as caught:
         hub.obtain(WANTED, print)
     return caught.value
 
 
-def test_a_download_goes_on_where_it_was_dropped(server: HubServer, home: Path) -> None:
-    """A dropped download resumes by Range and tells its progress; what is there in the end is not asked for again."""
+def test_a_dropped_download_resumes(server: HubServer, home: Path) -> None:
+    """A dropped download resumes by Range and shows its progress; a complete one is not asked for again."""
     server.faults[f"{REPO}/model.safetensors"] = Fault(drop_after=22_000_000, times=1)
     said: list[str] = []
     snapshot = hub.obtain(WANTED, said.append)
@@ -74,9 +69,9 @@ def test_a_download_goes_on_where_it_was_dropped(server: HubServer, home: Path) 
     assert len(server.asked) == asked
 
 
-@pytest.mark.parametrize("later", [(), ("f" * 40, "e" * 40)], ids=["the last", "main went on"])
-def test_the_beginning_of_a_commit_names_that_commit(server: HubServer, home: Path, later: tuple[str, ...]) -> None:
-    """Of a commit's first digits the Hub's history gives the rest, also when main went on; then the cache knows it."""
+@pytest.mark.parametrize("later", [(), ("f" * 40, "e" * 40)], ids=["the last", "main moved on"])
+def test_an_abbreviated_commit_is_resolved(server: HubServer, home: Path, later: tuple[str, ...]) -> None:
+    """The Hub's history completes an abbreviated commit, also when main moved on; afterwards the cache does."""
     server.later = later
     beginning = Checkpoint("internvl2-2b", REPO, server.commit[:7])
 
@@ -89,18 +84,31 @@ def test_the_beginning_of_a_commit_names_that_commit(server: HubServer, home: Pa
 
 
 @pytest.mark.parametrize("later", [(), ("abcdef1" + "0" * 33, "abcdef1" + "1" * 33)], ids=["none", "two"])
-def test_a_beginning_of_no_commit_or_of_two_is_refused(server: HubServer, home: Path, later: tuple[str, ...]) -> None:
-    """First digits that no commit of main has, or two have, are refused by one sentence, before a download."""
+def test_an_ambiguous_or_unknown_commit_is_refused(server: HubServer, home: Path, later: tuple[str, ...]) -> None:
+    """An abbreviated commit that no commit of main matches, or two match, is refused before a download."""
     server.later = ("f" * 40, *later)
-    with pytest.raises(HubTrouble, match="has no revision abcdef1; type --revision=llava=SHA with one of ") as caught:
+    with pytest.raises(
+        HubError, match="has no revision abcdef1; type --revision=llava=SHA with a commit of "
+    ) as caught:
         hub.obtain(Checkpoint("llava", REPO, "abcdef1"), print)
 
     assert caught.value.reason == "no revision"
     assert not [path for path in home.rglob("*") if path.is_file()]
 
 
+@pytest.mark.parametrize("commit", ["../../../escaped", "c0ffee", "C0FFEE" * 6 + "1234"])
+def test_an_invalid_commit_is_refused(server: HubServer, home: Path, commit: str) -> None:
+    """A commit from the Hub that is not 40 lower-case hex digits is refused before it becomes a path."""
+    server.later = (commit,)
+    with pytest.raises(HubError, match="answers with the invalid commit ") as caught:
+        hub.obtain(Checkpoint("llava", REPO), print)
+
+    assert caught.value.reason == "invalid"
+    assert not list(home.rglob("*"))
+
+
 def test_the_token_goes_to_the_hub_only(server: HubServer, home: Path) -> None:
-    """The token is sent to the Hub and not to the store that it redirects to; the progress does not show it."""
+    """The token is sent to the Hub, not to the store that it redirects to; no progress and no file holds it."""
     said: list[str] = []
     hub.obtain(WANTED, said.append)
 
@@ -111,25 +119,26 @@ def test_the_token_goes_to_the_hub_only(server: HubServer, home: Path) -> None:
     assert not [path for path in home.rglob("*") if path.is_file() and TOKEN.encode() in path.read_bytes()]
 
 
-def test_a_listing(server: HubServer, home: Path) -> None:
-    """A listing gives the wanted files, their bytes and the commit, and downloads nothing."""
-    found = helper.call("spawn", client.listing, WANTED)
+def test_a_plan_downloads_nothing(server: HubServer, home: Path) -> None:
+    """A plan gives the needed files, their bytes and the commit; it downloads and writes nothing."""
+    plan = helper.call("spawn", client.plan_download, WANTED)
 
-    assert found.commit == server.commit
-    assert found.files == {"config.json": 11, "tokenizer.json": 14, "model.safetensors": len(BIG)}
-    assert (found.here_bytes, found.missing_bytes) == (0, len(BIG) + 25)
-    assert not list(home.rglob("*.safetensors"))
+    assert plan.commit == server.commit
+    assert plan.files == {"config.json": 11, "tokenizer.json": 14, "model.safetensors": len(BIG)}
+    assert (plan.cached_bytes, plan.missing_bytes) == (0, len(BIG) + 25)
+    assert not [one for one in server.asked if one.method == "GET" and not one.path.startswith("/api/")]
+    assert not [path for path in home.rglob("*") if path.is_file()]
 
 
 def test_too_little_room_is_said_before_a_byte_comes(server: HubServer, home: Path) -> None:
-    """A download that the disk has no room for is refused by what it needs and what is free, and not begun."""
+    """A download without room on the disk is refused with both sizes, before any file is asked for."""
     server.faults[f"{REPO}/model.safetensors"] = Fault(size=10**18)
-    found = trouble()
+    found = get_error()
 
     assert found.reason == "no room"
-    assert str(found).startswith(f"llava (org/name) needs 1050000000.0 GB in {home}/hub, ")
-    assert str(found).endswith(" GB are free; free some, or set HF_HOME to a folder on a larger disk.")
-    assert not [one for one in server.asked if "/resolve/" in one.path]
+    assert str(found).startswith(f"llava (org/name) needs 1050000000.0 GB in {home}/hub, but only ")
+    assert str(found).endswith(" GB are free; free some space, or set HF_HOME to a folder on a larger disk.")
+    assert not [one for one in server.asked if one.method == "GET" and not one.path.startswith("/api/")]
 
 
 @pytest.fixture
@@ -144,15 +153,15 @@ def small_disk(home: Path) -> Iterator[Path]:
 
 
 def test_a_disk_that_fills_up(server: HubServer, small_disk: Path) -> None:
-    """A disk that somebody else fills in the middle is named, what is complete stays, and the next try goes on."""
+    """A disk that becomes full during a download is named; complete files stay, and the next try continues."""
     ballast = small_disk / "ballast"
     server.faults[f"{REPO}/model.safetensors"] = Fault(before=lambda: ballast.write_bytes(b"0" * 20_000_000))
-    found = trouble()
+    found = get_error()
 
     assert found.reason == "disk full"
     assert str(found) == (
-        f"llava (org/name): {small_disk}/hub is full; what is complete stays, and the next try goes on from there: "
-        "free some, or set HF_HOME to a larger disk."
+        f"llava (org/name): {small_disk}/hub is full; complete files stay, and the next try continues from there: "
+        "free some space, or set HF_HOME to a folder on a larger disk."
     )
     assert not list(small_disk.rglob("*.*.incomplete"))
     ballast.unlink()
@@ -162,23 +171,23 @@ def test_a_disk_that_fills_up(server: HubServer, small_disk: Path) -> None:
 
 
 def test_a_read_only_cache(small_disk: Path) -> None:
-    """A cache that cannot be written is named with the remedy."""
+    """A cache that cannot be written is named, with the remedy."""
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
-    found = trouble()
+    found = get_error()
 
     assert found.reason == "read-only"
     assert str(found) == (
-        f"llava (org/name) is not in the cache {small_disk}/hub, which cannot be written (Read-only file system); "
-        "set HF_HOME to a folder that may be written."
+        f"llava (org/name) is not in the cache {small_disk}/hub, "
+        "and the cache cannot be written (Read-only file system); set HF_HOME to a writable folder."
     )
 
 
-def soon(happens: Callable[[], bool]) -> bool:
-    """Wait up to 15 s for something to happen, and return whether it has."""
+def wait_until(condition: Callable[[], bool]) -> bool:
+    """Wait up to 15 s for a condition, and return whether it holds."""
     deadline = time.monotonic() + 15
-    while not happens() and time.monotonic() < deadline:
+    while not condition() and time.monotonic() < deadline:
         time.sleep(0.05)
-    return happens()
+    return condition()
 
 
 DOWNLOADING = """
@@ -190,15 +199,15 @@ if __name__ == "__main__":
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_stopped_download(server: HubServer, home: Path, tmp_path: Path, number: signal.Signals) -> None:
-    """Ctrl-C ends a download at once and leaves no helper; the half that is left is deleted by the next try."""
+    """Ctrl-C or a kill ends a download and its helper at once; the next try deletes the partial file."""
     server.faults[f"{REPO}/model.safetensors"] = Fault(before=lambda: time.sleep(20), times=1)
     script = tmp_path / "downloading.py"
     script.write_text(DOWNLOADING)
     settings = product.environment() | {"PYTHONPATH": str(product.ROOT)}
     arguments = [sys.executable, str(script)]
     with subprocess.Popen(arguments, env=settings, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as session:
-        assert soon(lambda: any(one.path.startswith("/cdn/") for one in server.asked))
-        assert soon(lambda: len([*home.rglob("config.json"), *home.rglob("tokenizer.json")]) == 2)
+        assert wait_until(lambda: any(one.method == "GET" and one.path.startswith("/cdn/") for one in server.asked))
+        assert wait_until(lambda: len([*home.rglob("config.json"), *home.rglob("tokenizer.json")]) == 2)
         helpers = children(session.pid)
         began = time.monotonic()
         session.send_signal(number)
@@ -211,13 +220,15 @@ def test_a_stopped_download(server: HubServer, home: Path, tmp_path: Path, numbe
     assert not list(home.rglob("*.incomplete"))
 
 
-def test_a_damaged_file_is_downloaded_anew(server: HubServer, home: Path) -> None:
-    """A file that was cut short after its download is noticed, and fetched again; the others are not."""
+def test_a_damaged_file_is_downloaded_again(server: HubServer, home: Path) -> None:
+    """A file that was cut short in the cache is downloaded again, the others are not; the plan knows its true size."""
     snapshot = hub.obtain(WANTED, print)
     assert snapshot.path.is_relative_to(home)
     weight = snapshot.path / "model.safetensors"
     os.truncate(weight.resolve(), 1000)
-    assert helper.call("spawn", client.find, WANTED).complete is None
+    plan = helper.call("spawn", client.plan_download, WANTED)
+    assert plan.state.damaged == ("model.safetensors",)
+    assert (plan.cached_bytes, plan.missing_bytes) == (25, len(BIG))
 
     assert hub.obtain(WANTED, print) == snapshot
     assert weight.read_bytes() == BIG

@@ -1,22 +1,17 @@
-"""--prefetch: sizes first, then one checkpoint after another; afterwards no network is needed."""
-
-from __future__ import annotations
+"""--prefetch: first the sizes, then one checkpoint after another; afterwards no network is needed."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks import hub
-from benchmarks.hub import HubTrouble, client, prefetch
-from benchmarks.hub.checkpoint import Checkpoint, Found, Listing
+from benchmarks.hub import HubError, client, prefetch
+from benchmarks.hub.checkpoint import CacheState, Checkpoint, DownloadPlan
+from benchmarks.hub.progress import describe_progress
 from benchmarks.processes import helper
 from tests.support.hub_handler import Fault
-from tests.support.hub_server import HubServer, stocked, use
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.support.hub_server import HubServer, make_stocked_server, use_hub
 
 WANTED = [
     Checkpoint("llava", "org/llava"),
@@ -30,58 +25,59 @@ WANTED = [
 @pytest.fixture
 def server() -> Iterator[HubServer]:
     """A Hub where one repository is gated."""
-    with stocked() as found:
-        found.faults["org/gated/model.safetensors"] = Fault(403, "GatedRepo")
-        yield found
+    with make_stocked_server() as started:
+        started.faults["org/gated/model.safetensors"] = Fault(403, "GatedRepo")
+        yield started
 
 
 def test_prefetch(server: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All that can be had is had once, whatever fails on the way, and is found again without the network."""
-    use(monkeypatch, tmp_path, server.url)
+    """Each available checkpoint is downloaded once, whatever else fails, and then needs no network."""
+    use_hub(monkeypatch, tmp_path, server.url)
     said: list[str] = []
     shown: list[str] = []
-    outcomes = prefetch.prefetch(WANTED, said.append, shown.append)
+    results = prefetch.prefetch(WANTED, said.append, shown.append)
 
-    assert [(one.checkpoint.model, one.snapshot is not None) for one in outcomes] == [
+    assert [(one.checkpoint.model, one.snapshot is not None) for one in results] == [
         ("llava", True), ("phi", True), ("gemma3n", False), ("moondream2", False),
     ]  # fmt: skip
-    assert [one.trouble.reason for one in outcomes if isinstance(one.trouble, HubTrouble)] == ["gated", "no repository"]
+    assert [one.error.reason for one in results if isinstance(one.error, HubError)] == ["gated", "no repository"]
     assert len(server.got("org/llava", "model.safetensors")) == 1
     assert said[0].split() == ["model", "repository", "revision", "download", "already", "here"]
     assert said[1].split() == ["llava", "org/llava", server.commit[:12], "24.0", "MB", "0.0", "MB"]
+    assert said[3].split() == ["gemma3n", "org/gated", "main", "gated", "?"]
     assert said[4].split() == ["moondream2", "org/missing", "main", "no", "repository", "?"]
-    assert said[5].startswith(f"72.0 MB to download into {tmp_path}/hub, ")
+    assert said[5].startswith(f"48.0 MB to download into {tmp_path}/hub, ")
     assert said[6:8] == [f"llava: complete at {server.commit[:12]}", f"phi: complete at {server.commit[:12]}"]
     assert said[8].startswith("gemma3n: not fetched. gemma3n (org/gated) is gated: accept the licence at ")
     assert all(" of 24.0 MB, " in line for line in shown)
 
-    shutil.rmtree(tmp_path / "hub/models--org--llava/snapshots")  # as if the commit were another with the same weights
+    shutil.rmtree(tmp_path / "hub/models--org--llava/snapshots")  # like another commit with the same weights
     prefetch.prefetch(WANTED[:1], said.append, shown.append)
     assert said[-3].split()[3:] == ["0.0", "MB", "24.0", "MB"]
     assert len(server.got("org/llava", "model.safetensors")) == 1
 
     asked = len(server.asked)
     again = prefetch.prefetch(WANTED[:2], said.append, shown.append)
-    assert [one.snapshot for one in again] == [one.snapshot for one in outcomes[:2]]
+    assert [one.snapshot for one in again] == [one.snapshot for one in results[:2]]
     assert len(server.asked) == asked
     assert said[-3].startswith("0.0 MB to download into ")
 
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    plans = helper.call("spawn", client.survey, WANTED)
-    assert [isinstance(plan, Listing) for plan in plans] == [True, True, False, False, True]
+    plans = helper.call("spawn", client.plan_downloads, WANTED)
+    assert [isinstance(plan, DownloadPlan) for plan in plans] == [True, True, False, False, True]
 
 
-def listing(gigabytes: float, here: frozenset[str] = frozenset()) -> Listing:
-    """Return a checkpoint of one big file and a small one."""
+def make_plan(gigabytes: float, cached_bytes: int = 0) -> DownloadPlan:
+    """Return the plan of one big file and a small one."""
     files = {"model.safetensors": round(gigabytes * 1e9), "config.json": 500_000}
-    return Listing("0123456789abcdef" * 2 + "01234567", files, here, Found(Path("/"), Path("/none")))
+    return DownloadPlan("0123456789abcdef" * 2 + "01234567", files, cached_bytes, CacheState(Path("/"), Path("/none")))
 
 
 def test_the_table() -> None:
-    """The table gives each download, what is here already, the whole of it, and whether the disk has room."""
+    """The table shows each download, what is here already, the sum, and whether the disk has room."""
     wanted = [Checkpoint("llava", "llava-hf/llava-1.5-7b-hf"), Checkpoint("gemma3n", "google/gemma-3n-E2B-it")]
-    plans: list[Listing | HubTrouble] = [listing(14.1, frozenset({"config.json"})), listing(1e6)]
-    *rows, total = prefetch.table(wanted, plans)
+    plans: list[DownloadPlan | HubError] = [make_plan(14.1, 500_000), make_plan(1e6)]
+    *rows, total = prefetch.build_table(wanted, plans)
 
     assert rows == [
         "model    repository                revision          download  already here",
@@ -93,8 +89,8 @@ def test_the_table() -> None:
 
 
 def test_the_progress() -> None:
-    """The progress counts what is here already, and never says more than there is."""
-    plan = listing(10.9, frozenset({"config.json"}))
+    """The progress counts what is here already, and never exceeds the total."""
+    plan = make_plan(10.9, 500_000)
 
-    assert hub.told("gemma3n", plan, 3_200_000_000, 85e6) == "gemma3n: 3.2 of 10.9 GB, 85 MB/s"
-    assert hub.told("gemma3n", plan, 20_000_000_000, 0.0) == "gemma3n: 10.9 of 10.9 GB, 0 MB/s"
+    assert describe_progress("gemma3n", plan, 3_200_000_000, 85e6) == "gemma3n: 3.2 of 10.9 GB, 85 MB/s"
+    assert describe_progress("gemma3n", plan, 20_000_000_000, 0.0) == "gemma3n: 10.9 of 10.9 GB, 0 MB/s"

@@ -1,4 +1,4 @@
-"""How the Hub on this machine answers a request, and what can go wrong with the answer."""
+"""How the Hub on this machine answers a request, and the faults that an answer can have."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 @dataclass
 class Fault:
-    """What goes wrong with a path: an HTTP error, or a body that breaks off.
+    """The fault of a path: an HTTP error, or a body that breaks off.
 
     Attributes:
         status, code, message: the answer's status, and the Hub's own X-Error-Code and X-Error-Message.
         drop_after: bytes of the body after which the connection ends.
         reset: whether it ends by a reset instead of a close.
-        garble: whether the body's last byte is another.
+        garble: whether the body's last byte is changed.
         size: a size that the Hub promises instead of the true one.
-        times: how many requests suffer; then all is well.
+        times: how many requests have the fault.
         before: called before the body is sent.
     """
 
@@ -70,12 +70,12 @@ class File:
 
 
 class Origin(ThreadingHTTPServer):
-    """One address; clients that go away in the middle are no news."""
+    """One address; it ignores clients that close the connection early."""
 
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -159,7 +159,7 @@ class Handler(BaseHTTPRequestHandler):
             self._send_file(repo, name)
 
     def _redirect(self, repo: str, name: str, file: File) -> None:
-        """Send a large file's reader to the store, with what there is to know about it."""
+        """Send a large file's reader to the store, with its commit, size and checksum."""
         self.send_response(302)
         self.send_header("Location", f"{self.hub.store}/cdn/{repo}/{name}?Signature=abcdef0123456789")
         self.send_header("X-Repo-Commit", self.hub.commit)

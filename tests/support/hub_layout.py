@@ -1,22 +1,17 @@
-"""Lay out a cache by hand as huggingface_hub does: blobs by hash, refs, snapshots of links."""
-
-from __future__ import annotations
+"""Write a cache by hand as huggingface_hub does: blobs by hash, refs, snapshots of links."""
 
 import hashlib
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import save
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 def weights(megabytes: float = 0.001) -> bytes:
-    """Return a safetensors file of about so many megabytes."""
+    """Return a safetensors file of about this size."""
     count = int(megabytes * 1e6 / 8)
     return save({"weight": np.arange(count, dtype="float64")})
 

@@ -1,27 +1,22 @@
-"""A Hub on this machine: the requests that huggingface_hub makes for a model, answered over real HTTP.
+"""A Hub on this machine: it answers the requests of huggingface_hub for a model over real HTTP.
 
-Small files come from the Hub itself, weights from a second origin that it redirects to, as published ones do.
-Each path can be given a fault.
+Small files come from the Hub itself, weights from a second origin that it redirects to, as on the real Hub.
+Each path can have a fault.
 """
-
-from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
+
+import pytest
+from typing_extensions import Self
 
 from tests.support.hub_handler import Asked, Fault, File, Handler, Origin
 from tests.support.hub_layout import weights
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    import pytest
-    from typing_extensions import Self
-
 TOKEN = "hf_" + "Ab1" * 11
 BIG = weights(24)
-"""More than two of the pieces of 10 MiB in which huggingface_hub writes."""
+"""More than two of the 10 MiB pieces that huggingface_hub writes at once."""
 
 
 @dataclass
@@ -30,7 +25,7 @@ class HubServer:
 
     Attributes:
         commit: 40 hex digits.
-        refs: names of that commit beside "main".
+        refs: other names of that commit than "main".
         later: commits that followed on main, the newest first.
         faults: a repository, or a file's path with its repository before it -> Fault.
         asked: every request so far.
@@ -55,7 +50,7 @@ class HubServer:
 
     @property
     def url(self) -> str:
-        """What HF_ENDPOINT is to be."""
+        """The value for HF_ENDPOINT."""
         return f"http://127.0.0.1:{self._hub.server_address[1]}"
 
     def got(self, repo: str, name: str) -> list[Asked]:
@@ -83,7 +78,7 @@ class HubServer:
 
     @property
     def store(self) -> str:
-        """Where large files are."""
+        """The origin of large files."""
         return f"http://127.0.0.1:{self._store.server_address[1]}"
 
     def fault(self, name: str) -> Fault:
@@ -93,18 +88,18 @@ class HubServer:
         return fault if fault.times >= 0 else Fault()
 
 
-def use(patch: pytest.MonkeyPatch, home: Path, endpoint: str) -> None:
-    """Have helpers keep their cache in `home` and take `endpoint` for the Hub, with a token."""
+def use_hub(patch: pytest.MonkeyPatch, home: Path, endpoint: str) -> None:
+    """Let helper processes keep their cache in `home` and use `endpoint` as the Hub, with a token."""
     for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HUB_OFFLINE", "HF_TOKEN_PATH", "HF_HUB_DISABLE_XET"):
         patch.delenv(name, raising=False)
     for name, value in {"HF_HOME": str(home), "HF_ENDPOINT": endpoint, "HF_TOKEN": TOKEN}.items():
         patch.setenv(name, value)
 
 
-def stocked() -> HubServer:
-    """Return a Hub with one checkpoint, whatever the repository is called, and files that nobody wants."""
-    found = HubServer()
+def make_stocked_server() -> HubServer:
+    """Return a Hub with one checkpoint in every repository, and some files that no model needs."""
+    server = HubServer()
     for name in ("config.json", "tokenizer.json", "README.md", "modeling.py", "onnx/model.onnx"):
-        found.add(name, name.encode())
-    found.add("model.safetensors", BIG)
-    return found
+        server.add(name, name.encode())
+    server.add("model.safetensors", BIG)
+    return server
