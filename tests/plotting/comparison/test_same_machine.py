@@ -79,4 +79,4 @@ def test_readme_says_what_came_out(sessions: list[pd.DataFrame]) -> None:
         f"and {turns} of 4 pairs of three sessions in turn"
     )
 
-    assert sentence in " ".join((product.ROOT / "README.md").read_text().split())
+    assert sentence in " ".join((product.ROOT / "docs/comparing.md").read_text().split())

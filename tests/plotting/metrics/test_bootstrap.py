@@ -170,7 +170,7 @@ def test_readme_says_how_many_runs_a_quantile_needs() -> None:
     p95, p99 = map(bootstrap.runs_needed, (0.95, 0.99))
     sentence = f"the upper end of a p95 takes {p95}, of a p99 {p99}"
 
-    assert sentence in " ".join((product.ROOT / "README.md").read_text().split())
+    assert sentence in " ".join((product.ROOT / "docs/measurement.md").read_text().split())
 
 
 @pytest.mark.parametrize("requests", [[0] * 8, [0, 1] * 4, list(range(12)), [0] * 7 + [1], [3, 1, 1, 3, 1, 1, 3, 1, 1]])
