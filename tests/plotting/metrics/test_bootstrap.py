@@ -81,7 +81,7 @@ def test_a_tail_that_is_known_is_covered(q: float) -> None:
 
 
 def test_where_intervals_break() -> None:
-    """README's limits: 20 runs that remember 0.8 of the one before hold the rate in 82%, and the median in 89%."""
+    """The limits in docs/measurement.md: 20 runs that remember 0.8 of the one before hold the rate in 82%, and the median in 89%."""
     bench = Bench(20, noise=0.3, memory=0.8)
     sessions = bench.sessions(SESSIONS)
     rate = 20 / float(bench.times.sum() * math.exp(bench.noise**2 / 2))
@@ -165,8 +165,8 @@ def test_blocks_that_no_request_links_are_not_compared() -> None:
     assert bootstrap.Resampling([0] * 24).t == pytest.approx(3.182446)
 
 
-def test_readme_says_how_many_runs_a_quantile_needs() -> None:
-    """README has the runs that any interval, and the upper ends of p95 and p99, need."""
+def test_the_page_says_how_many_runs_a_quantile_needs() -> None:
+    """docs/measurement.md has the runs that any interval, and the upper ends of p95 and p99, need."""
     p95, p99 = map(bootstrap.runs_needed, (0.95, 0.99))
     sentence = f"the upper end of a p95 takes {p95}, of a p99 {p99}"
 
