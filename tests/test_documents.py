@@ -178,7 +178,9 @@ def test_every_page_is_listed() -> None:
 
 def test_a_word_is_explained_once() -> None:
     """docs/glossary.md explains each word once, in one sentence."""
-    found = re.findall(r"^\* \*\*(.+?)\*\*: (.+)$", TEXTS["docs/glossary.md"], re.MULTILINE)
+    found = re.findall(
+        r"^\* \*\*(.+?)\*\*: (.+?)(?=\n\*|\n\n|\n\Z)", TEXTS["docs/glossary.md"], re.MULTILINE | re.DOTALL
+    )
     names = [name.lower() for name, _ in found]
 
     assert len(set(names)) == len(names)

@@ -81,7 +81,7 @@ def test_a_tail_that_is_known_is_covered(q: float) -> None:
 
 
 def test_where_intervals_break() -> None:
-    """The limits in docs/measurement.md: 20 runs that remember 0.8 of the one before hold the rate in 82%, and the median in 89%."""
+    """20 runs that remember 0.8 of the one before hold the rate in 82%, the median in 89% (docs/measurement.md)."""
     bench = Bench(20, noise=0.3, memory=0.8)
     sessions = bench.sessions(SESSIONS)
     rate = 20 / float(bench.times.sum() * math.exp(bench.noise**2 / 2))
