@@ -66,8 +66,8 @@ def test_three_sessions_a_side_in_turn(sessions: list[pd.DataFrame]) -> None:
     assert not any(different(*sides) for sides in in_turn(sessions))
 
 
-def test_readme_says_what_came_out(sessions: list[pd.DataFrame]) -> None:
-    """README has the counts of these saves: beside the others, as single sessions alone, and in turn."""
+def test_the_page_says_what_came_out(sessions: list[pd.DataFrame]) -> None:
+    """docs/comparing.md has the counts of these saves: beside the others, as single sessions alone, and in turn."""
     beside = sum(bool(different(*sides)) for sides in couples(sessions))
     alone = sum(bool(different(before, after)) for before, after, _ in couples(sessions))
     turns = sum(bool(different(*sides)) for sides in in_turn(sessions))
@@ -79,4 +79,4 @@ def test_readme_says_what_came_out(sessions: list[pd.DataFrame]) -> None:
         f"and {turns} of 4 pairs of three sessions in turn"
     )
 
-    assert sentence in " ".join((product.ROOT / "README.md").read_text().split())
+    assert sentence in " ".join((product.ROOT / "docs/comparing.md").read_text().split())

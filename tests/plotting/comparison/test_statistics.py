@@ -88,7 +88,7 @@ def test_five_percent_are_found(sessions: int, apart: float, slower: float, word
 
 
 def test_where_it_breaks() -> None:
-    """README's limits: single sessions 1% apart are wrong in one of five, and three 1.5% apart miss 5% as often."""
+    """Single sessions 1% apart are wrong in one of five, and three 1.5% apart miss 5% as often (docs/comparing.md)."""
     wrong = sum(word != WITHIN_NOISE for word in verdicts(Bench(apart=0.01), 1))
     missed = PAIRS - verdicts(Bench(apart=0.015), 3, slower=1.05).count(WORSE)
     half = verdicts(Bench(apart=0.01), 1, slower=1.05, others=4).count(WORSE)

@@ -81,7 +81,7 @@ def test_a_tail_that_is_known_is_covered(q: float) -> None:
 
 
 def test_where_intervals_break() -> None:
-    """README's limits: 20 runs that remember 0.8 of the one before hold the rate in 82%, and the median in 89%."""
+    """20 runs that remember 0.8 of the one before hold the rate in 82%, the median in 89% (docs/measurement.md)."""
     bench = Bench(20, noise=0.3, memory=0.8)
     sessions = bench.sessions(SESSIONS)
     rate = 20 / float(bench.times.sum() * math.exp(bench.noise**2 / 2))
@@ -165,12 +165,12 @@ def test_blocks_that_no_request_links_are_not_compared() -> None:
     assert bootstrap.Resampling([0] * 24).t == pytest.approx(3.182446)
 
 
-def test_readme_says_how_many_runs_a_quantile_needs() -> None:
-    """README has the runs that any interval, and the upper ends of p95 and p99, need."""
+def test_the_page_says_how_many_runs_a_quantile_needs() -> None:
+    """docs/measurement.md has the runs that any interval, and the upper ends of p95 and p99, need."""
     p95, p99 = map(bootstrap.runs_needed, (0.95, 0.99))
     sentence = f"the upper end of a p95 takes {p95}, of a p99 {p99}"
 
-    assert sentence in " ".join((product.ROOT / "README.md").read_text().split())
+    assert sentence in " ".join((product.ROOT / "docs/measurement.md").read_text().split())
 
 
 @pytest.mark.parametrize("requests", [[0] * 8, [0, 1] * 4, list(range(12)), [0] * 7 + [1], [3, 1, 1, 3, 1, 1, 3, 1, 1]])
