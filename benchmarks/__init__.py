@@ -10,7 +10,7 @@ loads the model and answers each request with time marks. The parent blocks whil
 
 The path of one number:
 
-    models.matrix()  ->  test_generate[smolvlm2-bf16]  ->  session: start the child, load, warm up
+    models.list_pairs()  ->  test_generate[smolvlm2-bf16]  ->  session: start the child, load, warm up
     ->  benchmark.pedantic, one round a run  ->  worker: marks and counts
     ->  sampled watts and bytes x windows  ->  Record  ->  benchmark.extra_info
     ->  results/<machine>/0001_thor.json  ->  plotting: row -> metric -> bar

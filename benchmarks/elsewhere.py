@@ -59,7 +59,7 @@ class Backed:
         try:
             self._stock.save(output_json, save)
         except Exception as error:  # noqa: BLE001 - whatever its client raises, a day's work is not lost for it
-            first = redact.printable(redact.text(str(error)))[:300]
+            first = redact.make_printable(redact.hide_secrets(str(error)))[:300]
             self._troubles.append(
                 f"The save could not be stored in {self} ({type(error).__name__}: {first}); "
                 "type the same with --resume to store it, without measuring again."
@@ -78,7 +78,7 @@ class Backed:
         self.saved = files.saved
 
     def __str__(self) -> str:
-        return redact.text(str(self._stock))
+        return redact.hide_secrets(str(self._stock))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stock, name)

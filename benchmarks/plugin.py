@@ -32,7 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
     """Answer --models=help without collecting anything."""
     if config.getoption("models") == "help":
-        print(models.help_text())  # noqa: T201 - it is what the user asked for
+        print(models.format_help())  # noqa: T201 - it is what the user asked for
         return 0
     return None
 
@@ -50,7 +50,7 @@ def pytest_collection(session: pytest.Session) -> None:
     """Refuse unknown models and precisions before pytest would wrap the sentence into a collection error."""
     config = session.config
     with _usage_errors():
-        models.matrix(config.getoption("models"), config.getoption("precisions"))
+        models.list_pairs(config.getoption("models"), config.getoption("precisions"))
         if config.getoption("dist", "no") != "no" and any("benchmarks" in Path(arg).parts for arg in config.args):
             raise BenchmarkError("--numprocesses: pytest-xdist would measure pairs beside each other; leave it out.")
 
@@ -59,7 +59,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Make one test of each pair, in plain strings: pytest-benchmark writes params as they are."""
     if {"model", "precision"} <= set(metafunc.fixturenames):
         get = metafunc.config.getoption
-        cases = models.matrix(get("models"), get("precisions"))
+        cases = models.list_pairs(get("models"), get("precisions"))
         metafunc.parametrize(("model", "precision"), cases, ids=["-".join(case) for case in cases])
 
 

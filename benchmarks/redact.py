@@ -22,26 +22,30 @@ PATTERNS = re.compile(
 )
 
 
-def text(value: str) -> str:
+def hide_secrets(value: str) -> str:
     """Return `value` with tokens of the Hub, bearer tokens and passwords in URLs hidden."""
     for secret in _known(tuple(os.environ.get(name, "") for name in NAMES), _token_file()):
         value = value.replace(secret, HIDDEN)
     return PATTERNS.sub(HIDDEN, value)
 
 
-def printable(value: str) -> str:
+def make_printable(value: str) -> str:
     """Return `value` with a space for each character that a terminal would obey instead of showing it."""
     return "".join(character if character.isprintable() else " " for character in value)
 
 
-def everywhere(value: Any) -> Any:
+def hide_secrets_everywhere(value: Any) -> Any:
     """Return a copy of JSON data with every text in it cleaned; columns of numbers are handed on as they are."""
     if isinstance(value, str):
-        return text(value)
+        return hide_secrets(value)
     if isinstance(value, dict):
-        return {key: everywhere(item) for key, item in value.items()}
+        return {key: hide_secrets_everywhere(item) for key, item in value.items()}
     if isinstance(value, list):
-        return value if all(type(item) in (int, float) for item in value) else [everywhere(item) for item in value]
+        return (
+            value
+            if all(type(item) in (int, float) for item in value)
+            else [hide_secrets_everywhere(item) for item in value]
+        )
     return value
 
 

@@ -120,7 +120,7 @@ def _image_info(photograph: Photograph) -> WorkloadImage:
     return {"name": photograph.name, "sha256": photograph.sha256, "licence": photograph.licence}
 
 
-def photographs(path: Path | None) -> tuple[Photograph, ...]:
+def read_photographs(path: Path | None) -> tuple[Photograph, ...]:
     """Read the photographs of `--images`: a folder, one file, or None for the built-in ones.
 
     Raises:
@@ -174,7 +174,7 @@ def _built_in() -> tuple[Photograph, ...]:
     return tuple(Photograph(name, _read(folder / name), licence) for name, licence in BUILT_IN.items())
 
 
-def prompts(path: Path | None) -> tuple[str, ...]:
+def read_prompts(path: Path | None) -> tuple[str, ...]:
     """Read the prompts of `--prompts`: one a line, blank lines skipped; None for the built-in ones.
 
     Raises:

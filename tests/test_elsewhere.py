@@ -211,7 +211,7 @@ def test_what_is_not_taken_is_in_a_file(checkout: Path, cluster: Cluster) -> Non
 @needs_client
 def test_a_session_without_a_measured_pair_is_a_file(checkout: Path, cluster: Cluster) -> None:
     """Where no pair was measured there is no document that could carry the Records, so a file does."""
-    total = device.ram_bytes()
+    total = device.read_ram_bytes()
     if total is None:
         pytest.skip("needs /proc/meminfo")
     floor = total / 1e9 - 0.3  # no running system leaves so much available

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from benchmarks import redact
-from benchmarks.processes.protocol import trouble
+from benchmarks.processes.protocol import describe_error
 from benchmarks.storage import journal
 from tests.storage.test_journal import HEAD, complain
 from tests.support import product
@@ -41,7 +41,7 @@ OWN = "a-token-of-some-mirror"
 )
 def test_known_shapes_are_hidden(said: str, kept: str) -> None:
     """Tokens of the Hub, bearer tokens and passwords in URLs are hidden; what only looks like one is not."""
-    assert redact.text(said) == kept
+    assert redact.hide_secrets(said) == kept
 
 
 def test_tokens_of_this_user_are_hidden(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -50,23 +50,23 @@ def test_tokens_of_this_user_are_hidden(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     monkeypatch.delenv("HF_TOKEN_PATH", raising=False)
     monkeypatch.setenv("HF_TOKEN", OWN)
-    assert redact.text(f"{OWN} and kept-by-the-login") == "[secret] and [secret]"
+    assert redact.hide_secrets(f"{OWN} and kept-by-the-login") == "[secret] and [secret]"
 
     monkeypatch.setenv("HF_TOKEN", "")
-    assert redact.text(f"{OWN} stays") == f"{OWN} stays"
+    assert redact.hide_secrets(f"{OWN} stays") == f"{OWN} stays"
 
 
 def test_an_error_is_cleaned_before_it_is_cut() -> None:
     """A token across the place where a long message is cut leaves no half of itself."""
-    message = trouble(ValueError("x" * 490 + TOKEN))["message"]
+    message = describe_error(ValueError("x" * 490 + TOKEN))["message"]
 
     assert message == "x" * 490 + "[secret]"
 
 
 def test_an_error_says_nothing_to_the_terminal() -> None:
     """Escape codes in an error's text are shown as spaces, and an error without words is named by its class."""
-    assert trouble(ValueError("\x1b[31mred\x07\u202e!"))["message"] == " [31mred  !"
-    assert trouble(ValueError(""))["message"] == "ValueError"
+    assert describe_error(ValueError("\x1b[31mred\x07\u202e!"))["message"] == " [31mred  !"
+    assert describe_error(ValueError(""))["message"] == "ValueError"
 
 
 def test_a_journal_holds_no_secret(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def huge_png(width: int, height: int) -> bytes:
     )
 
 
-@pytest.mark.parametrize("photograph", workload.photographs(None), ids=lambda photograph: photograph.name)
+@pytest.mark.parametrize("photograph", workload.read_photographs(None), ids=lambda photograph: photograph.name)
 def test_built_in_photographs_are_encoded(photograph: Photograph) -> None:
     """Each built-in photograph has a licence and becomes a real 640x480 JPEG, the same bytes each time."""
     encoded = workload.encode(photograph)
@@ -124,16 +124,16 @@ def test_folders_of_images(tmp_path: Path) -> None:
     for name in ("b.png", "a.JPG", "conftest.py", "notes.txt"):
         (tmp_path / name).write_bytes(name.encode())
 
-    assert [photograph.name for photograph in workload.photographs(tmp_path)] == ["a.JPG", "b.png"]
-    assert [photograph.name for photograph in workload.photographs(tmp_path / "b.png")] == ["b.png"]
+    assert [photograph.name for photograph in workload.read_photographs(tmp_path)] == ["a.JPG", "b.png"]
+    assert [photograph.name for photograph in workload.read_photographs(tmp_path / "b.png")] == ["b.png"]
 
 
 def test_no_images_are_refused(tmp_path: Path) -> None:
     """A missing and an empty folder are each refused with what to do."""
     with pytest.raises(BenchmarkError, match="no such file or folder; name a folder"):
-        workload.photographs(tmp_path / "none")
+        workload.read_photographs(tmp_path / "none")
     with pytest.raises(BenchmarkError, match="holds no image"):
-        workload.photographs(tmp_path)
+        workload.read_photographs(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_bad_prompts_are_refused(tmp_path: Path, data: bytes, complaint: str) ->
     path.write_bytes(data)
 
     with pytest.raises(BenchmarkError, match=complaint):
-        workload.prompts(path)
+        workload.read_prompts(path)
 
 
 def test_own_prompts(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_own_prompts(tmp_path: Path) -> None:
     path = tmp_path / "prompts.txt"
     path.write_text("What is it?\n\n  Où ?\n", encoding="utf-8")
 
-    assert workload.prompts(path) == ("What is it?", "Où ?")
+    assert workload.read_prompts(path) == ("What is it?", "Où ?")
 
 
 @pytest.mark.parametrize("suffix", ["PNG", "TIFF"])
@@ -190,7 +190,7 @@ def test_prompts_of_every_language(tmp_path: Path) -> None:
     path = tmp_path / "prompts.txt"
     path.write_bytes("\ufeffQue voyez-vous\u00a0?\r\nक्\u200dष\r\n".encode())
 
-    assert workload.prompts(path) == ("Que voyez-vous\u00a0?", "क्\u200dष")
+    assert workload.read_prompts(path) == ("Que voyez-vous\u00a0?", "क्\u200dष")
 
 
 def test_placeholders_in_prompts_are_refused(tmp_path: Path) -> None:
@@ -199,13 +199,13 @@ def test_placeholders_in_prompts_are_refused(tmp_path: Path) -> None:
     path.write_text("Describe <image> now\n")
 
     with pytest.raises(BenchmarkError, match="prompt 1 holds <image>, which stands for the photograph"):
-        workload.prompts(path)
+        workload.read_prompts(path)
 
 
 def test_a_name_too_long_for_a_file_is_refused() -> None:
     """--images with a name that no file system takes is refused in one sentence."""
     with pytest.raises(BenchmarkError, match=r"cannot be read \(File name too long\); name another"):
-        workload.photographs(Path("x" * 300))
+        workload.read_photographs(Path("x" * 300))
 
 
 def test_files_too_large_to_hold_are_refused(tmp_path: Path) -> None:
@@ -214,11 +214,11 @@ def test_files_too_large_to_hold_are_refused(tmp_path: Path) -> None:
         with (tmp_path / f"{number:02}.jpg").open("wb") as file:
             file.truncate(190_000_000)  # sparse: it takes no room
     with pytest.raises(BenchmarkError) as refusal:
-        workload.photographs(tmp_path)
+        workload.read_photographs(tmp_path)
     assert "11 photographs of 2.1 GB, more than the 2 GB that are read" in str(refusal.value)
     with (tmp_path / "00.jpg").open("wb") as file:
         file.truncate(300_000_000)
     with pytest.raises(BenchmarkError, match="has 300 MB, more than the 200 MB that are read"):
-        workload.photographs(tmp_path / "00.jpg")
+        workload.read_photographs(tmp_path / "00.jpg")
     with pytest.raises(BenchmarkError, match="more than 10 MB; shorten it"):
-        workload.prompts(tmp_path / "00.jpg")
+        workload.read_prompts(tmp_path / "00.jpg")

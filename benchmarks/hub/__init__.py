@@ -8,7 +8,6 @@ import shutil
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 
 from benchmarks.formatting import format_size
@@ -17,7 +16,7 @@ from benchmarks.hub.checkpoint import Checkpoint, Listing, Snapshot
 from benchmarks.hub.errors import HubTrouble, no_room, other_architecture
 from benchmarks.hub.files import settings
 from benchmarks.models.base import ModelSpec
-from benchmarks.processes import helper
+from benchmarks.processes.helper import run_in_process
 
 __all__ = [
     "Checkpoint",
@@ -51,7 +50,7 @@ def obtain(wanted: Checkpoint, say: Callable[[str], None]) -> Snapshot:
     Raises:
         HubTrouble: it could not be had.
     """
-    (plan,) = helper.call("spawn", client.survey, [wanted])
+    (plan,) = run_in_process("spawn", client.survey, [wanted])
     if isinstance(plan, HubTrouble):
         raise plan
     return had(wanted, plan, say)
@@ -80,12 +79,8 @@ def download(wanted: Checkpoint, plan: Listing, say: Callable[[str], None]) -> S
     needed, free = round(plan.missing_bytes * (1 + MARGIN)), free_bytes(plan.found.cache)
     if needed > free:
         raise no_room(wanted, needed, free, str(plan.found.cache))
-    return helper.watched(
-        "spawn",
-        partial(client.fetch, wanted, plan),
-        look=Telling(wanted.model, plan, say).look,
-        every_s=LOOK_EVERY_S,
-    )
+    look = Telling(wanted.model, plan, say).look
+    return run_in_process("spawn", client.fetch, wanted, plan, on_tick=look, tick_s=LOOK_EVERY_S)
 
 
 class Telling:

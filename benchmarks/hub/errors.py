@@ -26,7 +26,7 @@ class HubTrouble(BenchmarkError):
     """
 
     def __init__(self, reason: str, message: str) -> None:
-        super().__init__(redact.printable(redact.text(message)))
+        super().__init__(redact.make_printable(redact.hide_secrets(message)))
         self.reason = reason
 
     def __reduce__(self) -> tuple[type[HubTrouble], tuple[str, str]]:

@@ -9,7 +9,7 @@ from benchmarks.formatting import format_size
 from benchmarks.hub import client
 from benchmarks.hub.checkpoint import Checkpoint, Listing, Snapshot
 from benchmarks.hub.errors import HubTrouble
-from benchmarks.processes import helper
+from benchmarks.processes.helper import run_in_process
 
 SHORT = 12
 """Digits of a commit that are shown."""
@@ -33,7 +33,7 @@ def prefetch(
     `say` is told lines that stay; `show`, or else `say`, the progress, about twice a second.
     """
     chosen = list(dict.fromkeys(wanted))
-    plans = helper.call("spawn", client.survey, chosen)
+    plans = run_in_process("spawn", client.survey, chosen)
     for line in table(chosen, plans):
         say(line)
     outcomes = []

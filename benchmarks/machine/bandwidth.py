@@ -110,7 +110,7 @@ BOARDS = {"gb10": "GB10", "jetson-thor": "Jetson Thor", "jetson-agx-orin": "Jets
 """Kinds of device (`device.DeviceInfo`) that are one board, whatever its GPU is called."""
 
 
-def peak(
+def find_peak(
     device_kind: str, gpu_name: str | None, *, board: str | None = None, memory_bytes: int | None = None
 ) -> tuple[float, str] | None:
     """Return (peak memory bandwidth in bytes/s, its source), or None where none is known for sure.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.machine import jetson, nvml, sysfs
-from benchmarks.machine.cpu import cpu_name
+from benchmarks.machine.cpu import read_cpu_name
 
 UNIFIED = frozenset({"gb10", "jetson-thor", "jetson-agx-orin", "jetson"})
 """Kinds whose CPU and GPU share one memory."""
@@ -59,7 +59,7 @@ def choose_torch_device(option: str, root: Path = Path("/")) -> str:
 
 
 def _has_nvidia_gpu(root: Path) -> bool:
-    return any(root.glob("dev/nvidia[0-9]*")) or jetson.is_jetson(root) or nvml.shows_a_gpu()
+    return any(root.glob("dev/nvidia[0-9]*")) or jetson.is_jetson(root) or nvml.has_gpu()
 
 
 def identify(
@@ -74,8 +74,8 @@ def identify(
     gpu = _ask_gpu(gpu_uuid)
     if gpu.name is None and torch_name is not None:
         gpu = replace(gpu, name=torch_name)
-    cpu, cores = cpu_name(root), os.cpu_count() or 1
-    ram = ram_bytes(root)
+    cpu, cores = read_cpu_name(root), os.cpu_count() or 1
+    ram = read_ram_bytes(root)
     board, reasons = jetson.identify(root, ram)
     kind = _kind(root, gpu.name, board["module"], on_gpu=on_gpu)
     facts = (
@@ -101,19 +101,19 @@ def identify(
     }
 
 
-def boot_id(root: Path = Path("/")) -> str:
+def read_boot_id(root: Path = Path("/")) -> str:
     """Return what names this boot, "" where nothing does: CLOCK_MONOTONIC means nothing beyond it."""
-    return sysfs.text(root / "proc/sys/kernel/random/boot_id")
+    return sysfs.read_text(root / "proc/sys/kernel/random/boot_id")
 
 
-def ram_bytes(root: Path = Path("/")) -> int | None:
+def read_ram_bytes(root: Path = Path("/")) -> int | None:
     """Return MemTotal of /proc/meminfo, bytes."""
-    found = re.search(r"^MemTotal:\s+(\d+) kB", sysfs.text(root / "proc/meminfo"), re.MULTILINE)
+    found = re.search(r"^MemTotal:\s+(\d+) kB", sysfs.read_text(root / "proc/meminfo"), re.MULTILINE)
     return int(found[1]) * 1024 if found else None
 
 
 def _kind(root: Path, gpu: str | None, module: str | None, *, on_gpu: bool) -> str:
-    model = " ".join((jetson.model(root), _product(root), module or ""))  # another's carrier board names itself
+    model = " ".join((jetson.read_model(root), _product(root), module or ""))  # another's carrier board names itself
     if "Thor" in model:
         return "jetson-thor"
     if "AGX Orin" in model:
@@ -133,15 +133,15 @@ def _label(root: Path, kind: str, gpu: str | None, cpu: str | None, cores: int) 
     if kind in ("jetson-thor", "jetson-agx-orin"):
         return {"jetson-thor": "Jetson Thor", "jetson-agx-orin": "Jetson AGX Orin"}[kind]
     if kind == "jetson":
-        return jetson.model(root).removeprefix("NVIDIA ").strip() or "Jetson"
-    cpu = cpu or jetson.model(root) or platform.machine()
+        return jetson.read_model(root).removeprefix("NVIDIA ").strip() or "Jetson"
+    cpu = cpu or jetson.read_model(root) or platform.machine()
     return gpu or f"{cpu} ({cores} core{'s' if cores > 1 else ''})"
 
 
 def _product(root: Path) -> str:
     """Return vendor and product of the firmware's tables, "" where there are none."""
     folder = root / "sys/class/dmi/id"
-    vendor, product = sysfs.text(folder / "sys_vendor"), sysfs.text(folder / "product_name")
+    vendor, product = sysfs.read_text(folder / "sys_vendor"), sysfs.read_text(folder / "product_name")
     vendor = "Dell" if vendor.startswith("Dell") else vendor
     return product if product.startswith(vendor) else f"{vendor} {product}".strip()
 
@@ -149,10 +149,10 @@ def _product(root: Path) -> str:
 def _ask_gpu(uuid: str | None) -> _Gpu:
     """Return name and driver of the GPU; of the only one where no UUID is given."""
     try:
-        library, device = nvml.opened(uuid)
+        library, device = nvml.open_device(uuid)
     except nvml.NoGpu as error:
         return _Gpu(reason=str(error))
     try:
-        return _Gpu(nvml.name(library, device), nvml.driver(library), "NVML does not say")
+        return _Gpu(nvml.read_name(library, device), nvml.read_driver(library), "NVML does not say")
     finally:
         nvml.close(library)

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import TypedDict
 
-from benchmarks.machine.roofline import Probe, Traffic, bytes_per_step, mean_context
+from benchmarks.machine.roofline import Probe, Traffic, compute_bytes_per_step, compute_mean_context
 
 
-class Figures(TypedDict):
+class ModelSize(TypedDict):
     """What an estimate needs to know of a model. `worker.figures` finds it out."""
 
     parameters: int  # tied ones once
@@ -16,7 +16,7 @@ class Figures(TypedDict):
     traffic: Traffic
 
 
-class Positions(TypedDict):
+class RequestSize(TypedDict):
     """What one request is to a model's processor, in positions, of one sequence."""
 
     prompt_tokens: int  # text and image positions together
@@ -35,8 +35,8 @@ class Work:
         batch: sequences.
     """
 
-    model: Figures
-    request: Positions
+    model: ModelSize
+    request: RequestSize
     new_tokens: int
     batch: int = 1
 
@@ -76,8 +76,8 @@ def estimate(work: Work, gemm_flops: float, bytes_per_s: float) -> Estimate:
     vision_s = 2 * model["vision_parameters"] * request["vision_positions"] * batch / gemm_flops
     compute_s = 2 * (body * request["prompt_tokens"] + model["head_parameters"]) * batch / gemm_flops
     prefill_s = max(compute_s, model["traffic"]["weight_bytes"] / bytes_per_s)
-    context = mean_context(request["prompt_tokens"], work.new_tokens)
-    read_s = bytes_per_step(model["traffic"], batch, context) / bytes_per_s
+    context = compute_mean_context(request["prompt_tokens"], work.new_tokens)
+    read_s = compute_bytes_per_step(model["traffic"], batch, context) / bytes_per_s
     step_s = max(read_s, 2 * model["decoder_parameters"] * batch / gemm_flops) if batch > 1 else read_s
     decode_s = (work.new_tokens - 1) * step_s
     return {
@@ -88,7 +88,7 @@ def estimate(work: Work, gemm_flops: float, bytes_per_s: float) -> Estimate:
     }
 
 
-def rates(probe: Probe, precision: str) -> tuple[float, float] | None:
+def find_rates(probe: Probe, precision: str) -> tuple[float, float] | None:
     """Return (flop/s, bytes/s) of a probe for a precision; None where the probe lacks one.
 
     Bytes are those of a matrix x vector product, because that is what a decode step does: on a CPU

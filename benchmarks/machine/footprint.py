@@ -11,7 +11,7 @@ STORED_BYTES = {"BOOL": 1, "I8": 1, "U8": 1, "I16": 2, "U16": 2, "I32": 4, "U32"
 """Size of what is not cast to the precision that is asked for, by safetensors' names."""
 
 
-def predicted_bytes(weight_files: list[Path]) -> int | None:
+def predict_bytes(weight_files: list[Path]) -> int | None:
     """Return the least that a model of these safetensors files takes in RAM, bytes; None where they cannot be read.
 
     Formula: weights in two bytes each + PROCESS_BYTES. Activations and KV cache come on top: what
@@ -36,6 +36,6 @@ def _bytes(tensor: object) -> int:
     return size
 
 
-def least_bytes(parameters: int) -> int:
+def compute_least_bytes(parameters: int) -> int:
     """Return the least that a model of so many weights takes, bytes, as `predicted_bytes` counts."""
     return parameters * HALF_PRECISION_BYTES + PROCESS_BYTES

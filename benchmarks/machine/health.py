@@ -19,7 +19,7 @@ NOT_TAKEN = "no reading was taken"
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class HealthSnapshot:
     """One look; what is None is not to be had, as `reason` says."""
 
     temperature_c: float | None = None
@@ -27,12 +27,12 @@ class Snapshot:
     reason: str = NOT_TAKEN
 
 
-def snapshot(torch_device: str, gpu_uuid: str | None, root: Path = Path("/")) -> Snapshot:
+def take_snapshot(torch_device: str, gpu_uuid: str | None, root: Path = Path("/")) -> HealthSnapshot:
     """Look at what computes: the GPU through NVML, the CPU through sysfs."""
     return _gpu(gpu_uuid) if torch_device.startswith("cuda") else _cpu(root)
 
 
-class Watch:
+class ThrottleWatch:
     """Looks at a GPU's throttling while it works: when it is idle again the reasons are gone.
 
     Attributes:
@@ -45,8 +45,8 @@ class Watch:
         self.reason = NOT_TAKEN
         self._library: Any = None
         try:
-            self._library, device = nvml.opened(gpu_uuid)
-            self._device = nvml.board(self._library, device)
+            self._library, device = nvml.open_device(gpu_uuid)
+            self._device = nvml.find_board(self._library, device)
         except nvml.NoGpu as error:
             self.reason = str(error)
 
@@ -66,9 +66,9 @@ class Watch:
             self._library = None
 
 
-def section(
-    before: Snapshot,
-    after: Snapshot,
+def build_section(
+    before: HealthSnapshot,
+    after: HealthSnapshot,
     throttled: list[str] | None,
     throttle_reason: str,
     *,
@@ -90,14 +90,14 @@ def section(
     return cast("Health", {**values, "finite_logits": finite_logits, "reasons": reasons})
 
 
-def _gpu(uuid: str | None) -> Snapshot:
+def _gpu(uuid: str | None) -> HealthSnapshot:
     try:
-        library, device = nvml.opened(uuid)
+        library, device = nvml.open_device(uuid)
     except nvml.NoGpu as error:
-        return Snapshot(reason=str(error))
+        return HealthSnapshot(reason=str(error))
     try:
-        of_board = nvml.board(library, device)
-        return Snapshot(_temperature(library, of_board), _clock(library, of_board), "NVML does not say")
+        of_board = nvml.find_board(library, device)
+        return HealthSnapshot(_temperature(library, of_board), _clock(library, of_board), "NVML does not say")
     finally:
         nvml.close(library)
 
@@ -106,29 +106,31 @@ def _temperature(library: Any, device: Any) -> float | None:
     kind = library.NVML_TEMPERATURE_GPU
     for name in ("nvmlDeviceGetTemperatureV", "nvmlDeviceGetTemperature"):  # the second goes with CUDA 14
         call = getattr(library, name, None)
-        value = None if call is None else nvml.optional(library, call, device, kind)
+        value = None if call is None else nvml.try_call(library, call, device, kind)
         if value is not None:
             return float(value)
     return None
 
 
 def _clock(library: Any, device: Any) -> float | None:
-    megahertz = nvml.optional(library, library.nvmlDeviceGetClockInfo, device, library.NVML_CLOCK_SM)
+    megahertz = nvml.try_call(library, library.nvmlDeviceGetClockInfo, device, library.NVML_CLOCK_SM)
     return None if megahertz is None else megahertz * 1e6
 
 
 def _throttles(library: Any, device: Any) -> list[str] | None:
     for name in ("nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetCurrentClocksThrottleReasons"):
         call = getattr(library, name, None)
-        bits = None if call is None else nvml.optional(library, call, device)
+        bits = None if call is None else nvml.try_call(library, call, device)
         if bits is not None:
             return [word for bit, word in THROTTLES.items() if bits & bit]
     return None
 
 
-def _cpu(root: Path) -> Snapshot:
-    hottest = [sysfs.number(file) for file in sorted(root.glob("sys/class/thermal/thermal_zone*/temp"))]
-    clocks = [sysfs.number(f) for f in sorted(root.glob("sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq"))]
+def _cpu(root: Path) -> HealthSnapshot:
+    hottest = [sysfs.read_number(file) for file in sorted(root.glob("sys/class/thermal/thermal_zone*/temp"))]
+    clocks = [
+        sysfs.read_number(f) for f in sorted(root.glob("sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq"))
+    ]
     degrees = [value / 1e3 for value in hottest if value is not None]
     hertz = [value * 1e3 for value in clocks if value is not None]
-    return Snapshot(max(degrees, default=None), max(hertz, default=None), "the kernel shows none for this CPU")
+    return HealthSnapshot(max(degrees, default=None), max(hertz, default=None), "the kernel shows none for this CPU")

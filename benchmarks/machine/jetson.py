@@ -77,19 +77,19 @@ class PowerMode:
 
 def is_jetson(root: Path) -> bool:
     """Return whether this is a Jetson; a container may hide L4T's release, and a carrier board the model's name."""
-    return l4t(root) is not None or "Jetson" in model(root) or module(root, None) is not None
+    return read_l4t(root) is not None or "Jetson" in read_model(root) or find_module(root, None) is not None
 
 
 def identify(root: Path, ram_bytes: int | None) -> tuple[JetsonInfo, dict[str, str]]:
     """Return (what the board says, why what is None is None)."""
-    mode, release = power_mode(root), l4t(root)
+    mode, release = read_power_mode(root), read_l4t(root)
     info: JetsonInfo = {
         "power_mode": None if mode is None else str(mode),
         "power_mode_id": None if mode is None else mode.number,
         "jetson_clocks": None if mode is None else mode.locked,
-        "module": module(root, ram_bytes),
+        "module": find_module(root, ram_bytes),
         "l4t": release,
-        "jetpack": jetpack(release),
+        "jetpack": find_jetpack(release),
     }
     reasons = {
         "power_mode": NO_MODE,
@@ -103,26 +103,26 @@ def identify(root: Path, ram_bytes: int | None) -> tuple[JetsonInfo, dict[str, s
     return info, {key: why if here else "no Jetson" for key, why in reasons.items() if dict(info)[key] is None}
 
 
-def l4t(root: Path) -> str | None:
+def read_l4t(root: Path) -> str | None:
     """Return L4T's release, e.g. "38.4.0"; None where there is none."""
-    found = re.search(r"R(\d+).*?REVISION:\s*([\d.]+)", sysfs.text(root / "etc/nv_tegra_release"))
+    found = re.search(r"R(\d+).*?REVISION:\s*([\d.]+)", sysfs.read_text(root / "etc/nv_tegra_release"))
     return f"{found[1]}.{found[2]}" if found else None
 
 
-def jetpack(release: str | None) -> str | None:
+def find_jetpack(release: str | None) -> str | None:
     """Return the JetPack that an L4T release belongs to; None where that is not known."""
     parts = (release or "").split(".")
     return next((JETPACKS[key] for n in (3, 2) if (key := ".".join(parts[:n])) in JETPACKS), None)
 
 
-def model(root: Path) -> str:
+def read_model(root: Path) -> str:
     """Return the device tree's name of the board, "" where there is none."""
-    return sysfs.text(root / "proc/device-tree/model")
+    return sysfs.read_text(root / "proc/device-tree/model")
 
 
-def module(root: Path, ram_bytes: int | None) -> str | None:
+def find_module(root: Path, ram_bytes: int | None) -> str | None:
     """Return the module on the carrier board, by its part number; None where it is none of MODULES."""
-    numbers = re.findall(r"p\d{4}-\d{4}", sysfs.text(root / "proc/device-tree/compatible"))
+    numbers = re.findall(r"p\d{4}-\d{4}", sysfs.read_text(root / "proc/device-tree/compatible"))
     number = next((number for number in numbers if number in MODULES), None)
     if number is None:
         return None
@@ -130,32 +130,32 @@ def module(root: Path, ram_bytes: int | None) -> str | None:
     return MODULES[number] + size
 
 
-def power_mode(root: Path) -> PowerMode | None:
+def read_power_mode(root: Path) -> PowerMode | None:
     """Return the mode that nvpmodel has set; None where that cannot be read.
 
     Its id is in the file in which nvpmodel keeps it across boots, the names in its configuration: neither
     takes root, a process or a service, as `nvpmodel -q` does.
     """
-    found = re.search(r"pmode:\s*(\d{1,6})", sysfs.text(root / "var/lib/nvpmodel/status"), re.ASCII)
+    found = re.search(r"pmode:\s*(\d{1,6})", sysfs.read_text(root / "var/lib/nvpmodel/status"), re.ASCII)
     if found is None:
         return None
     number = int(found[1])
     modes = re.findall(
         r"^\s*<\s*POWER_MODEL\s+ID=(\d{1,6})\s+NAME=(\S+)\s*>",
-        sysfs.text(root / "etc/nvpmodel.conf"),
+        sysfs.read_text(root / "etc/nvpmodel.conf"),
         re.MULTILINE | re.ASCII,
     )
     name = next((name for id_, name in modes if int(id_) == number), f"nvpmodel {number}")
-    return PowerMode(name, number, clocks_locked(root))
+    return PowerMode(name, number, are_clocks_locked(root))
 
 
-def clocks_locked(root: Path) -> bool | None:
+def are_clocks_locked(root: Path) -> bool | None:
     """Return whether CPU and GPU have one clock each to choose from, as after jetson_clocks; None is not known."""
     policies = list(root.glob("sys/devices/system/cpu/cpufreq/policy*"))
     gpus = [folder for folder in root.glob("sys/class/devfreq/*") if re.search(r"gpu|ga10b|gv11b", folder.name)]
     limits = [(folder / "scaling_min_freq", folder / "scaling_max_freq") for folder in policies]
     limits += [(folder / "min_freq", folder / "max_freq") for folder in gpus]
-    clocks = [(sysfs.number(low), sysfs.number(high)) for low, high in limits]
+    clocks = [(sysfs.read_number(low), sysfs.read_number(high)) for low, high in limits]
     if not policies or not gpus or any(None in pair for pair in clocks):
         return None
     return all(low == high for low, high in clocks)

@@ -48,7 +48,7 @@ class MemoryReader:
         self.vram_reason = NO_GPU
         if kind == "discrete":
             try:
-                self._nvml, self._gpu = nvml.opened(gpu_uuid)
+                self._nvml, self._gpu = nvml.open_device(gpu_uuid)
             except nvml.NoGpu as error:
                 self.vram_reason = str(error)
 
@@ -59,7 +59,7 @@ class MemoryReader:
     def read(self) -> list[MemorySample]:
         """Return one sample, for a Sampler."""
         if self.kind == "unified":
-            return [MemorySample(time.monotonic_ns(), used_bytes(self._root))]
+            return [MemorySample(time.monotonic_ns(), read_used_bytes(self._root))]
         status = _fields(self._root / f"proc/{self._pid}/status")
         anonymous, shared = status.get("RssAnon"), status.get("RssShmem")
         ram = None if anonymous is None or shared is None else anonymous + shared
@@ -75,7 +75,7 @@ class MemoryReader:
         """Return the child's memory on the GPU, as the driver accounts for it (context included)."""
         if self._nvml is None:
             return None
-        processes = nvml.optional(self._nvml, self._nvml.nvmlDeviceGetComputeRunningProcesses, self._gpu)
+        processes = nvml.try_call(self._nvml, self._nvml.nvmlDeviceGetComputeRunningProcesses, self._gpu)
         used = [p.usedGpuMemory for p in processes or [] if p.pid == self._pid]
         if not used or used[0] is None:
             self.vram_reason = "the driver does not account for this process (in a container, for example)"
@@ -83,17 +83,17 @@ class MemoryReader:
         return int(used[0])
 
 
-def available_bytes(root: Path = Path("/")) -> int | None:
+def read_available_bytes(root: Path = Path("/")) -> int | None:
     """Return MemAvailable of /proc/meminfo, bytes; None where there is none."""
     return _fields(root / "proc/meminfo").get("MemAvailable")
 
 
-def peak_bytes(process: int | str, root: Path = Path("/")) -> int | None:
+def read_peak_bytes(process: int | str, root: Path = Path("/")) -> int | None:
     """Return the peak of a process's resident memory (VmHWM), bytes; "self" is this one."""
     return _fields(root / f"proc/{process}/status").get("VmHWM")
 
 
-def used_bytes(root: Path = Path("/")) -> int | None:
+def read_used_bytes(root: Path = Path("/")) -> int | None:
     """Return MemTotal - MemAvailable of /proc/meminfo, bytes."""
     found = _fields(root / "proc/meminfo")
     total, available = found.get("MemTotal"), found.get("MemAvailable")
@@ -139,7 +139,7 @@ def summarise(
     return cast("Memory", facts | values)
 
 
-def of_sensor(
+def summarise_sensor_ram(
     ram_source: str, samples: Sequence[MemorySample], windows: Sequence[tuple[int, int]], reason: str
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Return (the Record's memory as a power sensor saw it, why what is None is so).
@@ -157,7 +157,7 @@ def of_sensor(
     return dict(zip(SENSOR_RAM, (_mean([*sizes]), max(sizes), ram_source), strict=True)), {}
 
 
-def not_measured(kind: str, reason: str) -> Memory:
+def explain_unmeasured(kind: str, reason: str) -> Memory:
     """Return the memory of a pair that never ran: nothing, and why."""
     names = ("method", *RAM, "ram_file_bytes", "vram_avg_bytes", "vram_peak_bytes", "torch_peak_bytes", "sample_count")
     return cast("Memory", {"kind": kind, **dict.fromkeys(names), "reasons": dict.fromkeys(names, reason)})

@@ -15,7 +15,7 @@ class NoGpu(Exception):
     """NVML is not there, or does not show the GPU that was asked for; says why."""
 
 
-def library() -> Any:
+def load_library() -> Any:
     """Return NVIDIA's own pynvml, initialised; shut it down with `pynvml.nvmlShutdown()`.
 
     Raises:
@@ -36,7 +36,7 @@ def library() -> Any:
     return pynvml
 
 
-def handle(nvml: Any, uuid: str | None) -> Any:
+def find_device(nvml: Any, uuid: str | None) -> Any:
     """Return the device handle of the GPU, or of the slice of one (MIG), with `uuid`; CUDA's numbering is not NVML's.
 
     Without a UUID the machine must have exactly one GPU. A GPU with MIG on is never what computes: its slices are.
@@ -51,7 +51,7 @@ def handle(nvml: Any, uuid: str | None) -> Any:
     if uuid is None and count != 1:
         raise NoGpu(f"NVML shows {count} GPUs and torch did not say which it computes on")
     # one that has failed, or that this user may not see, hides none of the others
-    found = (optional(nvml, nvml.nvmlDeviceGetHandleByIndex, index) for index in range(count))
+    found = (try_call(nvml, nvml.nvmlDeviceGetHandleByIndex, index) for index in range(count))
     gpus = [gpu for gpu in found if gpu is not None]
     named = gpus if uuid is None else [device for device in _with_slices(nvml, gpus) if _is(nvml, device, uuid)]
     if not named:
@@ -64,25 +64,25 @@ def handle(nvml: Any, uuid: str | None) -> Any:
 def _with_slices(nvml: Any, gpus: list[Any]) -> Iterator[Any]:
     yield from gpus
     for gpu in gpus:
-        for index in range(optional(nvml, nvml.nvmlDeviceGetMaxMigDeviceCount, gpu) or 0):
-            found = optional(nvml, nvml.nvmlDeviceGetMigDeviceHandleByIndex, gpu, index)
+        for index in range(try_call(nvml, nvml.nvmlDeviceGetMaxMigDeviceCount, gpu) or 0):
+            found = try_call(nvml, nvml.nvmlDeviceGetMigDeviceHandleByIndex, gpu, index)
             if found is not None:
                 yield found
 
 
 def is_divided(nvml: Any, device: Any) -> bool:
     """Return whether a handle is a GPU's that is divided into slices (MIG)."""
-    mode = optional(nvml, nvml.nvmlDeviceGetMigMode, device)
+    mode = try_call(nvml, nvml.nvmlDeviceGetMigMode, device)
     return bool(mode and mode[0])
 
 
 def is_slice(nvml: Any, device: Any) -> bool:
     """Return whether a handle is a slice's of a GPU (MIG)."""
-    found = optional(nvml, nvml.nvmlDeviceGetUUID, device)
+    found = try_call(nvml, nvml.nvmlDeviceGetUUID, device)
     return found is not None and _text(found).startswith("MIG-")
 
 
-def board(nvml: Any, device: Any) -> Any:
+def find_board(nvml: Any, device: Any) -> Any:
     """Return the handle of the GPU that a slice (MIG) is of; any other handle as it is.
 
     A board has one temperature and one clock, which NVML may refuse to tell of a slice.
@@ -90,19 +90,19 @@ def board(nvml: Any, device: Any) -> Any:
     if not is_slice(nvml, device):
         return device
     call = getattr(nvml, "nvmlDeviceGetDeviceHandleFromMigDeviceHandle", None)
-    found = None if call is None else optional(nvml, call, device)
+    found = None if call is None else try_call(nvml, call, device)
     return device if found is None else found
 
 
-def opened(uuid: str | None) -> tuple[Any, Any]:
+def open_device(uuid: str | None) -> tuple[Any, Any]:
     """Return (library, handle of the GPU with `uuid`); the library is shut down again where there is no such GPU.
 
     Raises:
         NoGpu: as `library` and `handle`.
     """
-    nvml = library()
+    nvml = load_library()
     try:
-        return nvml, handle(nvml, uuid)
+        return nvml, find_device(nvml, uuid)
     except NoGpu:
         close(nvml)
         raise
@@ -113,10 +113,10 @@ def opened(uuid: str | None) -> tuple[Any, Any]:
 
 def close(nvml: Any) -> None:
     """Let go of the library; a driver that has gone does not mind."""
-    optional(nvml, nvml.nvmlShutdown)
+    try_call(nvml, nvml.nvmlShutdown)
 
 
-def optional(nvml: Any, call: Callable[..., Any], *arguments: Any) -> Any | None:
+def try_call(nvml: Any, call: Callable[..., Any], *arguments: Any) -> Any | None:
     """Return what `call` returns, or None where this device does not support it (any call may be missing)."""
     try:
         return call(*arguments)
@@ -124,37 +124,37 @@ def optional(nvml: Any, call: Callable[..., Any], *arguments: Any) -> Any | None
         return None
 
 
-def shows_a_gpu() -> bool:
+def has_gpu() -> bool:
     """Return whether NVML is there and has a GPU, whichever it is."""
     try:
-        nvml = library()
+        nvml = load_library()
     except NoGpu:
         return False
     try:
-        return bool(optional(nvml, nvml.nvmlDeviceGetCount))
+        return bool(try_call(nvml, nvml.nvmlDeviceGetCount))
     finally:
         close(nvml)
 
 
-def name(nvml: Any, device: Any) -> str | None:
+def read_name(nvml: Any, device: Any) -> str | None:
     """Return the GPU's product name, with the profile of a slice."""
-    found = optional(nvml, nvml.nvmlDeviceGetName, device)
+    found = try_call(nvml, nvml.nvmlDeviceGetName, device)
     return None if found is None else _text(found)
 
 
-def driver(nvml: Any) -> str | None:
+def read_driver(nvml: Any) -> str | None:
     """Return the driver's version."""
-    found = optional(nvml, nvml.nvmlSystemGetDriverVersion)
+    found = try_call(nvml, nvml.nvmlSystemGetDriverVersion)
     return None if found is None else _text(found)
 
 
-def memory_bytes(uuid: str | None) -> int | None:
+def read_memory_bytes(uuid: str | None) -> int | None:
     """Return the size of a GPU's own memory, bytes; None where there is no such GPU or it does not say (GB10)."""
     found = _memory(uuid)
     return None if found is None else int(found.total)
 
 
-def free_bytes(uuid: str | None) -> int | None:
+def read_free_bytes(uuid: str | None) -> int | None:
     """Return how much of a GPU's own memory is free, bytes; None as `memory_bytes`."""
     found = _memory(uuid)
     return None if found is None else int(found.free)
@@ -162,17 +162,17 @@ def free_bytes(uuid: str | None) -> int | None:
 
 def _memory(uuid: str | None) -> Any | None:
     try:
-        nvml, device = opened(uuid)
+        nvml, device = open_device(uuid)
     except NoGpu:
         return None
     try:
-        return optional(nvml, nvml.nvmlDeviceGetMemoryInfo, device)
+        return try_call(nvml, nvml.nvmlDeviceGetMemoryInfo, device)
     finally:
         close(nvml)
 
 
 def _is(nvml: Any, device: Any, uuid: str) -> bool:
-    found = optional(nvml, nvml.nvmlDeviceGetUUID, device)
+    found = try_call(nvml, nvml.nvmlDeviceGetUUID, device)
     return found is not None and _bare(_text(found)) == _bare(uuid)
 
 

@@ -44,7 +44,7 @@ class Probe(TypedDict):
     reasons: dict[str, str]
 
 
-def bytes_per_step(traffic: Traffic, batch: int, context_tokens: float) -> float:
+def compute_bytes_per_step(traffic: Traffic, batch: int, context_tokens: float) -> float:
     """Return the bytes that one decode step reads.
 
     Formula: weights + batch * (rows + KV * context + window KV * min(context, window)).
@@ -54,16 +54,16 @@ def bytes_per_step(traffic: Traffic, batch: int, context_tokens: float) -> float
     What is written, activations, and what an implementation reads twice (transformers' dynamic
     cache copies itself in each step) are not in it: it is what the step cannot do without.
     """
-    return traffic["weight_bytes"] + batch * (traffic["row_bytes"] + cached_bytes(traffic, context_tokens))
+    return traffic["weight_bytes"] + batch * (traffic["row_bytes"] + compute_cached_bytes(traffic, context_tokens))
 
 
-def cached_bytes(traffic: Traffic, context_tokens: float) -> float:
+def compute_cached_bytes(traffic: Traffic, context_tokens: float) -> float:
     """Return the bytes of K and V that one sequence attends to: KV * context + window KV * min(context, window)."""
     windowed = min(context_tokens, traffic["kv_window_tokens"])
     return traffic["kv_bytes_per_token"] * context_tokens + traffic["kv_window_bytes_per_token"] * windowed
 
 
-def mean_context(prompt_tokens: float, new_tokens: int) -> float:
+def compute_mean_context(prompt_tokens: float, new_tokens: int) -> float:
     """Return the mean context of the decode steps of a run, tokens.
 
     The first token comes from the prefill; step k of the new_tokens - 1 that follow attends to
@@ -72,7 +72,7 @@ def mean_context(prompt_tokens: float, new_tokens: int) -> float:
     return prompt_tokens + new_tokens / 2
 
 
-def fp16_is_hopeless(gemm_flops: Mapping[str, float]) -> bool:
+def is_fp16_too_slow(gemm_flops: Mapping[str, float]) -> bool:
     """Whether fp16 runs below SLOW_FP16 of the fp32 rate, as on CPUs without instructions for it.
 
     Such a CPU computes fp16 some 100 times slower than fp32, so that a prefill takes minutes. False

@@ -10,7 +10,7 @@ ROOT = "EDGE_VLM_BENCH_ROOT"
 AROUND = "\0 \t\r\n"  # strings of the device tree end in a NUL
 
 
-def root() -> Path:
+def find_root() -> Path:
     """Return the folder below which the machine's identity and sensors are read: $EDGE_VLM_BENCH_ROOT, else /.
 
     A container may have its host's files elsewhere, and a board's files can be tried on another machine.
@@ -25,7 +25,7 @@ def root() -> Path:
     return folder
 
 
-def text(file: Path) -> str:
+def read_text(file: Path) -> str:
     """Return a file's text without white space around it, "" where it cannot be read."""
     try:
         return file.read_text(encoding="utf-8", errors="replace").strip(AROUND)
@@ -33,10 +33,10 @@ def text(file: Path) -> str:
         return ""
 
 
-def number(file: Path) -> float | None:
+def read_number(file: Path) -> float | None:
     """Return a file's number, exact below 2^53; None where it cannot be read, or holds none that is finite."""
     try:
-        value = float(text(file))
+        value = float(read_text(file))
     except ValueError:
         return None
     return value if math.isfinite(value) else None

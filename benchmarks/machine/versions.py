@@ -18,7 +18,7 @@ DISTRIBUTIONS = (
 )
 
 
-def versions() -> dict[str, str]:
+def read_versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that shape the result."""
     found = {"python": platform.python_version()}
     for name in DISTRIBUTIONS:

@@ -22,17 +22,17 @@ PRECISIONS = {"fp16": "float16", "bf16": "bfloat16"}
 """Precision -> torch's name of it."""
 
 
-def matrix(models: str | None, precisions: str | None) -> list[tuple[str, str]]:
+def list_pairs(models: str | None, precisions: str | None) -> list[tuple[str, str]]:
     """Return the (model, precision) pairs to measure, in plain strings.
 
     Raises:
         BenchmarkError: an unknown name, with the nearest known ones.
     """
     chosen = select_precisions(precisions)
-    return [(spec.id, precision) for spec in select(models) for precision in chosen]
+    return [(spec.id, precision) for spec in select_models(models) for precision in chosen]
 
 
-def select(names: str | None) -> list[ModelSpec]:
+def select_models(names: str | None) -> list[ModelSpec]:
     """Return the models that --models names, by id or alias; None means the six of the study."""
     if names is None:
         return [spec for spec in MODELS.values() if spec.default]
@@ -48,7 +48,7 @@ def select_precisions(names: str | None) -> list[str]:
     return _chosen("--precisions", names, PRECISIONS, f"there are {', '.join(PRECISIONS)}")
 
 
-def help_text() -> str:
+def format_help() -> str:
     """Return the table that --models=help shows."""
     rows = [("id", "checkpoint", "Hub repository", "licence", "")]
     rows += [(s.id, s.checkpoint, s.repo, s.licence, _mark(s)) for s in MODELS.values()]

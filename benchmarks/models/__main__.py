@@ -5,10 +5,10 @@ import textwrap
 from collections.abc import Iterator, Mapping
 
 from benchmarks import workload
-from benchmarks.machine.estimate import Figures, Positions
+from benchmarks.machine.estimate import ModelSize, RequestSize
 from benchmarks.models import MODELS
 from benchmarks.models.base import RANDOM_WEIGHTS, ModelSpec
-from benchmarks.processes import helper
+from benchmarks.processes.helper import run_in_process
 from benchmarks.worker.architecture import survey
 
 COMMAND = "python -m benchmarks.models > docs/models.md"
@@ -57,7 +57,7 @@ attached through `peft` where that is installed; the Record says in `checkpoint.
 SECTIONS = {"moondream2": ("Moondream2: a module of our own", MOONDREAM), "phi": ("Phi-4: native weights", PHI)}
 
 
-def page(known: Mapping[str, tuple[Figures, Positions]]) -> str:
+def page(known: Mapping[str, tuple[ModelSize, RequestSize]]) -> str:
     """Return the page; `known` are figures and positions of "<model>-bf16"."""
     rows = [HEADER, *(row(spec, *known[f"{spec.id}-bf16"]) for spec in MODELS.values())]
     lines = [f"| {' | '.join(cells)} |" for cells in rows]
@@ -70,7 +70,7 @@ def page(known: Mapping[str, tuple[Figures, Positions]]) -> str:
     return re.sub(r"\n{3,}", "\n\n", "\n\n".join(texts)).rstrip() + "\n"
 
 
-def row(spec: ModelSpec, figures: Figures, positions: Positions) -> tuple[str, ...]:
+def row(spec: ModelSpec, figures: ModelSize, positions: RequestSize) -> tuple[str, ...]:
     """Return one line of the table."""
     licence = f"{spec.licence} (gated)" if spec.gated else spec.licence
     return (
@@ -103,9 +103,9 @@ def _items(spec: ModelSpec) -> Iterator[str]:
 
 def make(start_method: str) -> str:
     """Return the page; a helper process builds each model without its weights."""
-    photograph = workload.encode(workload.photographs(None)[0])
+    photograph = workload.encode(workload.read_photographs(None)[0])
     pairs = [(model, "bf16") for model in MODELS]
-    return page(helper.call(start_method, survey, pairs, photograph, workload.PROMPTS[0]))
+    return page(run_in_process(start_method, survey, pairs, photograph, workload.PROMPTS[0]))
 
 
 if __name__ == "__main__":

@@ -113,7 +113,7 @@ MINI_VISION: Dims = {
 """Vision encoder of a miniature; image size and patch size stay as published, so token counts are real."""
 
 
-def packed(specials: Mapping[str, int], vocabulary: int) -> dict[str, int]:
+def pack_tokens(specials: Mapping[str, int], vocabulary: int) -> dict[str, int]:
     """Return the same special tokens at the top of a smaller vocabulary, in the same order."""
     tokens = sorted(specials, key=lambda token: specials[token])
     return {token: vocabulary - len(tokens) + place for place, token in enumerate(tokens)}

@@ -7,7 +7,16 @@ OpenGVLab/InternVL3-{1B,2B}-hf; transformers' conversion script gives processor 
 from typing import Any
 
 from benchmarks.models import tokenizer
-from benchmarks.models.base import MINI_TEXT, MINI_VISION, MINI_VOCABULARY, Blueprint, Dims, ModelSpec, Size, packed
+from benchmarks.models.base import (
+    MINI_TEXT,
+    MINI_VISION,
+    MINI_VOCABULARY,
+    Blueprint,
+    Dims,
+    ModelSpec,
+    Size,
+    pack_tokens,
+)
 
 VISION: Dims = {
     "hidden_size": 1024,
@@ -94,7 +103,7 @@ def blueprint(spec: ModelSpec, size: Size) -> Blueprint:
     if size == "mini":
         text |= MINI_TEXT
         vision |= MINI_VISION
-        vocabulary, ids = MINI_VOCABULARY, packed(specials, MINI_VOCABULARY)
+        vocabulary, ids = MINI_VOCABULARY, pack_tokens(specials, MINI_VOCABULARY)
     bos, pad = ("<s>", "</s>") if llama else ("<|endoftext|>", "<|endoftext|>")
     config = InternVLConfig(
         text_config=(LlamaConfig if llama else Qwen2Config)(

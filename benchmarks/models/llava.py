@@ -6,7 +6,16 @@ Dimensions: config.json of llava-hf/llava-1.5-{7b,13b}-hf.
 from typing import Any
 
 from benchmarks.models import tokenizer
-from benchmarks.models.base import MINI_TEXT, MINI_VISION, MINI_VOCABULARY, Blueprint, Dims, ModelSpec, Size, packed
+from benchmarks.models.base import (
+    MINI_TEXT,
+    MINI_VISION,
+    MINI_VOCABULARY,
+    Blueprint,
+    Dims,
+    ModelSpec,
+    Size,
+    pack_tokens,
+)
 
 VOCABULARY = 32064
 SPECIALS = {"<unk>": 0, "<s>": 1, "</s>": 2, "<image>": 32000, "<pad>": 32001}
@@ -54,7 +63,7 @@ def blueprint(spec: ModelSpec, size: Size) -> Blueprint:
     if size == "mini":
         text |= MINI_TEXT | {"num_key_value_heads": 4}
         vision |= MINI_VISION | {"num_hidden_layers": 3, "projection_dim": 32}  # the last but one layer is read
-        vocabulary, ids = MINI_VOCABULARY, packed(SPECIALS, MINI_VOCABULARY)
+        vocabulary, ids = MINI_VOCABULARY, pack_tokens(SPECIALS, MINI_VOCABULARY)
     ends = {"bos_token_id": ids["<s>"], "eos_token_id": ids["</s>"], "pad_token_id": ids["<pad>"]}
     config = LlavaConfig(
         text_config=LlamaConfig(

@@ -24,7 +24,7 @@ SEED = 20260117
 LIBRARIES = ("transformers", "torch", "tokenizers", "timm")
 
 
-def cache_root() -> Path:
+def find_cache_root() -> Path:
     """Return where miniatures are kept: $EDGE_VLM_BENCH_CACHE, else below the user's cache folder."""
     chosen = os.environ.get("EDGE_VLM_BENCH_CACHE")
     if chosen:
@@ -33,7 +33,7 @@ def cache_root() -> Path:
     return Path(home) / "edge-vlm-bench" / "miniatures"
 
 
-def identity(spec: ModelSpec) -> str:
+def compute_identity(spec: ModelSpec) -> str:
     """Return 16 hex digits that change with the builders' source and with the libraries' versions."""
     builders = [sys.modules[spec.blueprint.__module__], base, tokenizer, sys.modules[__name__]]
     sources = [inspect.getsource(module) for module in builders] + _own_sources(spec)
@@ -48,9 +48,9 @@ def _own_sources(spec: ModelSpec) -> list[str]:
     return [file.read_text(encoding="utf-8") for folder in folders for file in sorted(Path(folder).glob("*.py"))]
 
 
-def directory(spec: ModelSpec, cache: Path, size: Size = "mini") -> Path:
+def locate(spec: ModelSpec, cache: Path, size: Size = "mini") -> Path:
     """Return where the checkpoint of `spec` that is made here is, or would be."""
-    return cache / f"{spec.id}-{'' if size == 'mini' else 'full-'}{identity(spec)}"
+    return cache / f"{spec.id}-{'' if size == 'mini' else 'full-'}{compute_identity(spec)}"
 
 
 def build(spec: ModelSpec, cache: Path, size: Size = "mini") -> Path:
@@ -59,7 +59,7 @@ def build(spec: ModelSpec, cache: Path, size: Size = "mini") -> Path:
     It appears whole or not at all: it is built beside its place and renamed into it; of two
     builders at once, the second finds it there. Imports torch: call it in a process of its own.
     """
-    target = directory(spec, cache, size)
+    target = locate(spec, cache, size)
     if target.is_dir():
         return target
     cache.mkdir(parents=True, exist_ok=True)

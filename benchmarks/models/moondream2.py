@@ -8,7 +8,7 @@ import importlib
 from typing import Any
 
 from benchmarks.models import tokenizer
-from benchmarks.models.base import MINI_VOCABULARY, Blueprint, Dims, ModelSpec, Size, packed
+from benchmarks.models.base import MINI_VOCABULARY, Blueprint, Dims, ModelSpec, Size, pack_tokens
 
 OWN = "benchmarks.worker.moondream"
 VOCABULARY = 51200
@@ -41,7 +41,7 @@ def blueprint(spec: ModelSpec, size: Size) -> Blueprint:  # noqa: ARG001 - there
     own: Any = importlib.import_module(OWN)
     dims, vocabulary, ids = {}, VOCABULARY, SPECIALS
     if size == "mini":
-        dims, vocabulary, ids = MINI, MINI_VOCABULARY, packed(SPECIALS, MINI_VOCABULARY)
+        dims, vocabulary, ids = MINI, MINI_VOCABULARY, pack_tokens(SPECIALS, MINI_VOCABULARY)
     ends = dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"), ids[END])
     config = own.MoondreamConfig(config=dims, **ends)
 

@@ -7,7 +7,16 @@ the published length but not the published values: below 4096 tokens they change
 from typing import Any
 
 from benchmarks.models import tokenizer
-from benchmarks.models.base import MINI_TEXT, MINI_VISION, MINI_VOCABULARY, Blueprint, Dims, ModelSpec, Size, packed
+from benchmarks.models.base import (
+    MINI_TEXT,
+    MINI_VISION,
+    MINI_VOCABULARY,
+    Blueprint,
+    Dims,
+    ModelSpec,
+    Size,
+    pack_tokens,
+)
 
 VOCABULARY = 200064
 SPECIALS = {
@@ -68,7 +77,7 @@ def blueprint(spec: ModelSpec, size: Size) -> Blueprint:  # noqa: ARG001 - there
     vocabulary, ids = VOCABULARY, SPECIALS
     if size == "mini":
         text, vision, audio = MINI_TEXT, MINI_VISION, MINI_AUDIO
-        vocabulary, ids = MINI_VOCABULARY, packed(SPECIALS, MINI_VOCABULARY)
+        vocabulary, ids = MINI_VOCABULARY, pack_tokens(SPECIALS, MINI_VOCABULARY)
     ends = {
         "bos_token_id": ids["<|endoftext|>"],
         "eos_token_id": [ids["<|endoftext|>"], ids["<|end|>"]],

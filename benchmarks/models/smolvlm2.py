@@ -7,7 +7,16 @@ parameter counts that follow from them are the published ones.
 from typing import Any
 
 from benchmarks.models import tokenizer
-from benchmarks.models.base import MINI_TEXT, MINI_VISION, MINI_VOCABULARY, Blueprint, Dims, ModelSpec, Size, packed
+from benchmarks.models.base import (
+    MINI_TEXT,
+    MINI_VISION,
+    MINI_VOCABULARY,
+    Blueprint,
+    Dims,
+    ModelSpec,
+    Size,
+    pack_tokens,
+)
 
 VOCABULARY = 49280
 TILES = 6  # a photograph is split into at most 6 x 6 tiles
@@ -71,7 +80,7 @@ def blueprint(spec: ModelSpec, size: Size) -> Blueprint:
     if size == "mini":
         text |= MINI_TEXT | {"head_dim": 16}
         vision |= MINI_VISION
-        vocabulary, ids = MINI_VOCABULARY, packed(SPECIALS, MINI_VOCABULARY)
+        vocabulary, ids = MINI_VOCABULARY, pack_tokens(SPECIALS, MINI_VOCABULARY)
     ends = {
         "bos_token_id": ids["<|im_start|>"],
         "eos_token_id": ids["<end_of_utterance>"],

@@ -85,7 +85,7 @@ def compose(session: PairSession, status: str, finished: str) -> Record:
         "interruptions": session.interruptions,
         "reasons": reasons,
     }
-    return cast("Record", redact.everywhere(record))
+    return cast("Record", redact.hide_secrets_everywhere(record))
 
 
 def _memory(session: PairSession, measured: Memory) -> Memory:
@@ -116,7 +116,7 @@ def _checkpoint(session: PairSession) -> Checkpoint:
         "repo": spec.repo,
         "revision": revision,
         "weights": weights,
-        "weights_id": None if published else miniature.identity(spec),
+        "weights_id": None if published else miniature.compute_identity(spec),
         "adapter": adapter,
         "licence": spec.licence,
         "model_class": loaded["model_class"] if loaded else None,

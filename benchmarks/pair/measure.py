@@ -23,7 +23,7 @@ from benchmarks.pair.meters import Meters
 from benchmarks.pair.process import Runner
 from benchmarks.pair.run_log import AT_RESTART, Tally
 from benchmarks.planning.plan import Plan
-from benchmarks.processes.protocol import Loaded, Numerics, WorkerFailed, trouble
+from benchmarks.processes.protocol import Loaded, Numerics, WorkerFailed, describe_error
 from benchmarks.record import DID_NOT_FIT, FAILED, INTERRUPTED, MEASURED, SKIPPED, Record
 from benchmarks.record.sections import Interruption
 from benchmarks.storage import segments
@@ -142,7 +142,7 @@ class PairSession:
         self.started = found[0].resumed
         for run in (o for segment in earlier for o in segment.outcomes):
             self.tally.again(run.stage, run.request, run.marks, run.reason, run.message)
-        self.interruptions = segments.interruptions(found, (device.boot_id(), _now()))
+        self.interruptions = segments.interruptions(found, (device.read_boot_id(), _now()))
 
     def _prepare(self) -> None:
         """Have the model loaded and warm, and the meters running; where no run is left, nothing."""
@@ -158,7 +158,7 @@ class PairSession:
             self._failed("load", WorkerFailed("Hub", str(error)))
             return
         except Exception as error:  # noqa: BLE001 - a full disk under the miniature, say: the next pair must go on
-            self._failed("load", WorkerFailed(**trouble(error)))
+            self._failed("load", WorkerFailed(**describe_error(error)))
             return
         if self.loaded is not None and (odd := changed(self.loaded, loaded)):
             self.stuck = f"{odd}: its runs cannot be joined; begin anew without --resume"
@@ -197,7 +197,7 @@ class PairSession:
     def _segment(self, loaded: Loaded) -> Line:
         """Return the journal's line for the part of the pair that begins now."""
         found = {"loaded": loaded, "finite_logits": self.tally.finite_logits, "numerics": self.numerics}
-        return {"do": "segment", "boot": device.boot_id(), "at": _now(), **found, **self.meters.describe()}
+        return {"do": "segment", "boot": device.read_boot_id(), "at": _now(), **found, **self.meters.describe()}
 
     def _failed(self, stage: str, failure: WorkerFailed) -> None:
         """Count a failure; one that keeps an interrupted pair from going on says nothing of its runs."""
@@ -248,7 +248,7 @@ class PairSession:
         except WorkerFailed as failure:
             self._not_restarted(failure)
         except Exception as error:  # noqa: BLE001 - as above
-            self._not_restarted(WorkerFailed(**trouble(error)))
+            self._not_restarted(WorkerFailed(**describe_error(error)))
 
     def _not_restarted(self, failure: WorkerFailed) -> None:
         self._runner.end()

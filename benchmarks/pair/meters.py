@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from benchmarks import power
 from benchmarks.machine import health, memory, sysfs
-from benchmarks.machine.health import Snapshot
+from benchmarks.machine.health import HealthSnapshot
 from benchmarks.pair.handle import Handle
 from benchmarks.planning.plan import Plan
 from benchmarks.power.analysis import attribution, warnings
@@ -62,8 +62,8 @@ class Meters:
         self._memory: Sampler[memory.MemorySample] | None = None
         self._reader: memory.MemoryReader | None = None
         self._idle: list[tuple[str, tuple[int, int]]] = []
-        self._before = self._after = Snapshot()
-        self._watch: health.Watch | None = None
+        self._before = self._after = HealthSnapshot()
+        self._watch: health.ThrottleWatch | None = None
         self._watcher: Sampler[None] | None = None
         self._gpu_uuid: str | None = None
         self._told = [0, 0, 0]  # power samples, memory samples and idle windows that `news` has given
@@ -79,7 +79,7 @@ class Meters:
     def note_baseline(self) -> None:
         """Note the machine's memory before anything is loaded."""
         if not self._earlier:
-            self.baseline = memory.used_bytes()
+            self.baseline = memory.read_used_bytes()
 
     def start(self, worker: Handle, loaded: Loaded) -> None:
         """Begin to sample; with a power sensor, stay idle for `idle_s` first."""
@@ -92,7 +92,7 @@ class Meters:
             self._before = self._look()
         self._stay_idle("before")
         if self._plan.torch_device.startswith("cuda"):
-            self._watch = health.Watch(self._gpu_uuid)
+            self._watch = health.ThrottleWatch(self._gpu_uuid)
             self._watcher = Sampler(self._watch.read, WATCH_PERIOD_S)
             self._watcher.start()
 
@@ -169,7 +169,7 @@ class Meters:
     def health(self, *, finite_logits: bool | None) -> Health:
         """Return the Record's health."""
         why = self._watch.reason if self._watch is not None else "the kernel shows none for what computes"
-        return health.section(self._before, self._after, self._throttled, why, finite_logits=finite_logits)
+        return health.build_section(self._before, self._after, self._throttled, why, finite_logits=finite_logits)
 
     @property
     def _throttled(self) -> list[str] | None:
@@ -207,8 +207,8 @@ class Meters:
             self._power = Sampler(chosen.monitor.read, chosen.monitor.period_s)
             self._power.start()
 
-    def _look(self) -> Snapshot:
-        return health.snapshot(self._plan.torch_device, self._gpu_uuid, self._plan.root)
+    def _look(self) -> HealthSnapshot:
+        return health.take_snapshot(self._plan.torch_device, self._gpu_uuid, self._plan.root)
 
     def _stay_idle(self, when: str) -> None:
         if self._power is not None:
@@ -245,7 +245,7 @@ class Meters:
         kind = self._plan.machine["memory_kind"]
         samples = [sample for segment in self._earlier for sample in segment.memory] + _after(self._memory)
         if self._reader is None and not self._earlier:
-            return memory.not_measured(kind, NEVER_BEGAN)
+            return memory.explain_unmeasured(kind, NEVER_BEGAN)
         vram_reason = memory.NO_GPU if self._reader is None else self._reader.vram_reason
         return memory.summarise(kind, vram_reason, samples, windows, self.baseline, torch_peak)
 
@@ -256,7 +256,7 @@ class Meters:
         taken = [sample for segment in alike for sample in segment.power] + _after(self._power)
         samples = [memory.MemorySample(s.time_ns, s.ram_bytes) for s in taken] if source else []
         reason = "the power sensor shows no memory" if not source else "the power sensor showed none in the runs"
-        return memory.of_sensor(source, samples, windows, reason)
+        return memory.summarise_sensor_ram(source, samples, windows, reason)
 
 
 def idle_s(weights: str) -> float:

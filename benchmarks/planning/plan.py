@@ -13,7 +13,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.machine import device, footprint, memory, sysfs
 from benchmarks.models.base import ModelSpec
 from benchmarks.planning import capability
-from benchmarks.processes import helper
+from benchmarks.processes.helper import run_in_process
 from benchmarks.worker.devices import check_torch_device
 
 
@@ -62,16 +62,16 @@ def make(config: pytest.Config) -> Plan:
     """
     get = config.getoption
     weights = get("weights")
-    chosen = models.select(get("models"))
+    chosen = models.select_models(get("models"))
     revisions = _revisions(get("revision"), weights, chosen)
     _check_remote_code(weights, chosen, revisions, trusted=get("trust_remote_code"))
-    root = sysfs.root()
+    root = sysfs.find_root()
     only_downloads = get("prefetch") and not get("plan")  # perhaps for another machine: this one is not looked at
     torch_device = "cpu" if only_downloads else device.choose_torch_device(get("torch_device"), root)
     power.check_option(get("power_monitor"))
     start_method = _start_method(get("isolation"), get("start_method"), weights)
     work = _workload(config)
-    name, uuid = (None, None) if torch_device == "cpu" else helper.call("spawn", check_torch_device, torch_device)
+    name, uuid = (None, None) if torch_device == "cpu" else run_in_process("spawn", check_torch_device, torch_device)
     machine = device.identify(torch_device, root, gpu_uuid=uuid, torch_name=name)
     board = machine["label"]
     if get("device_label"):
@@ -109,7 +109,7 @@ def _revisions(asked: list[tuple[str, str]], weights: str, chosen: list[ModelSpe
     found: dict[str, str] = {}
     for name, revision in asked:
         try:
-            (spec,) = models.select(name)
+            (spec,) = models.select_models(name)
         except BenchmarkError as error:
             raise BenchmarkError(str(error).replace("--models=", "--revision=", 1)) from None
         if spec not in chosen:
@@ -142,7 +142,7 @@ def _ram_floor(asked: float | None, machine: device.DeviceInfo, isolation: str) 
         return None
     if isolation == "none":
         raise BenchmarkError(f"--ram-floor={asked:g}: needs a process to kill; leave --isolation=none out.")
-    if memory.available_bytes() is None:
+    if memory.read_available_bytes() is None:
         raise BenchmarkError(f"--ram-floor={asked:g}: this system has no /proc/meminfo to watch; leave it out.")
     total = machine["ram_bytes"]
     if total is not None and asked * 1e9 >= total:
@@ -151,11 +151,11 @@ def _ram_floor(asked: float | None, machine: device.DeviceInfo, isolation: str) 
 
 
 def _workload(config: pytest.Config) -> workload.Workload:
-    photographs = workload.photographs(config.getoption("images"))
-    prompts = workload.prompts(config.getoption("prompts"))
+    photographs = workload.read_photographs(config.getoption("images"))
+    prompts = workload.read_prompts(config.getoption("prompts"))
     return workload.Workload(
         photographs=photographs,
-        encoded=helper.call("spawn", encode_all, photographs),
+        encoded=run_in_process("spawn", encode_all, photographs),
         prompts=prompts,
         new_tokens=config.getoption("new_tokens"),
         batch_size=config.getoption("batch_size"),

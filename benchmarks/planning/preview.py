@@ -9,12 +9,12 @@ from benchmarks.hub import client
 from benchmarks.hub.checkpoint import Listing
 from benchmarks.hub.errors import HubTrouble
 from benchmarks.machine import memory, nvml
-from benchmarks.machine.estimate import Figures, Positions, Work, estimate, rates
-from benchmarks.machine.footprint import least_bytes
-from benchmarks.machine.roofline import Probe, cached_bytes
+from benchmarks.machine.estimate import ModelSize, RequestSize, Work, estimate, find_rates
+from benchmarks.machine.footprint import compute_least_bytes
+from benchmarks.machine.roofline import Probe, compute_cached_bytes
 from benchmarks.models import MODELS
 from benchmarks.planning.plan import Plan
-from benchmarks.processes import helper
+from benchmarks.processes.helper import run_in_process
 from benchmarks.worker.architecture import survey
 from benchmarks.worker.probe import probe
 
@@ -44,8 +44,8 @@ def lines(plan: Plan, pairs: Sequence[tuple[str, str]]) -> list[str]:
     """
     models = list(dict.fromkeys(model for model, _ in pairs))
     image, prompt = plan.work.element(0)
-    known = helper.call("spawn", survey, list(pairs), plan.work.encoded[image], plan.work.prompts[prompt])
-    found = plan.ability.probe or helper.call("spawn", probe, plan.torch_device)
+    known = run_in_process("spawn", survey, list(pairs), plan.work.encoded[image], plan.work.prompts[prompt])
+    found = plan.ability.probe or run_in_process("spawn", probe, plan.torch_device)
     sizes, disk, free = downloads(plan, models)
     room = replace(room_of(plan), disk=free)
     rows = [row(plan, pair, sizes[pair[0]], known["-".join(pair)], found, room) for pair in pairs]
@@ -63,12 +63,17 @@ def reasons(plan: Plan, pairs: Sequence[tuple[str, str]], sizes: dict[str, Downl
 
 
 def row(
-    plan: Plan, pair: tuple[str, str], download: Download, known: tuple[Figures, Positions], ability: Probe, room: Room
+    plan: Plan,
+    pair: tuple[str, str],
+    download: Download,
+    known: tuple[ModelSize, RequestSize],
+    ability: Probe,
+    room: Room,
 ) -> tuple[tuple[str, ...], str]:
     """Return (cells, verdict) of one line of the table."""
     work = Work(*known, plan.work.new_tokens, plan.work.batch_size)
     needed = footprint(work)
-    found = rates(ability, pair[1])
+    found = find_rates(ability, pair[1])
     seconds = estimate(work, *found)["run_s"] if found else None
     runs = plan.runs + plan.warmup_runs
     cells = (
@@ -84,8 +89,8 @@ def row(
 
 def footprint(work: Work) -> int:
     """Return the least memory of a model at the end of a run, bytes: weights, KV cache and the process."""
-    cached = cached_bytes(work.model["traffic"], work.request["prompt_tokens"] + work.new_tokens)
-    return least_bytes(work.model["parameters"]) + work.batch * round(cached)
+    cached = compute_cached_bytes(work.model["traffic"], work.request["prompt_tokens"] + work.new_tokens)
+    return compute_least_bytes(work.model["parameters"]) + work.batch * round(cached)
 
 
 def verdict(plan: Plan, precision: str, download: Download, needed: int, room: Room) -> str:
@@ -105,8 +110,8 @@ def verdict(plan: Plan, precision: str, download: Download, needed: int, room: R
 def room_of(plan: Plan) -> Room:
     """Return the memory that a model must fit into: the GPU's own, else the machine's."""
     if plan.machine["memory_kind"] == "discrete":
-        return Room("VRAM", nvml.free_bytes(plan.gpu_uuid), 0)
-    return Room("RAM", memory.available_bytes(), plan.ram_floor_bytes or 0)
+        return Room("VRAM", nvml.read_free_bytes(plan.gpu_uuid), 0)
+    return Room("RAM", memory.read_available_bytes(), plan.ram_floor_bytes or 0)
 
 
 def downloads(plan: Plan, models: Sequence[str]) -> tuple[dict[str, Download], list[str], int | None]:
@@ -114,7 +119,7 @@ def downloads(plan: Plan, models: Sequence[str]) -> tuple[dict[str, Download], l
     if plan.weights != "hub":
         return dict.fromkeys(models, 0), [], None
     wanted = [plan.checkpoint(MODELS[model]) for model in models]
-    found = helper.call("spawn", client.survey, wanted)
+    found = run_in_process("spawn", client.survey, wanted)
     sizes = {model: _missing(listing) for model, listing in zip(models, found, strict=True)}
     known = [listing for listing in found if not isinstance(listing, HubTrouble)]
     return sizes, hub.against_disk(known), hub.free_bytes(known[0].found.cache) if known else None

@@ -78,17 +78,17 @@ class Numerics(TypedDict):
     modules: int  # whose outputs were looked at
 
 
-class Trouble(TypedDict):
+class ErrorReport(TypedDict):
     """The child's answer instead, when something raised."""
 
     reason: str  # the error's class
     message: str
 
 
-def trouble(error: Exception) -> Trouble:
+def describe_error(error: Exception) -> ErrorReport:
     """Return the class of an error and its text's first line: printable, without secrets, at most 500 characters."""
     lines = str(error).strip().splitlines()
-    message = redact.printable(redact.text(lines[0]))[:500] if lines else ""
+    message = redact.make_printable(redact.hide_secrets(lines[0]))[:500] if lines else ""
     return {"reason": type(error).__name__, "message": message or type(error).__name__}
 
 

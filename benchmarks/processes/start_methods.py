@@ -15,7 +15,7 @@ FOLDER = "EDGE_VLM_BENCH_FORKSERVER"
 """Environment variable in which a forkserver is told the folder of its socket."""
 
 
-def context(start_method: str) -> SpawnContext | ForkServerContext:
+def get_context(start_method: str) -> SpawnContext | ForkServerContext:
     """Return multiprocessing's context of "spawn" or "forkserver".
 
     There is one forkserver for this process, and what it preloads is settled when its first child

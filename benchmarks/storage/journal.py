@@ -198,7 +198,7 @@ class PairLog:
 
 
 def _encoded(line: Line) -> bytes:
-    return json.dumps(redact.everywhere(line), separators=(",", ":"), allow_nan=False).encode() + b"\n"
+    return json.dumps(redact.hide_secrets_everywhere(line), separators=(",", ":"), allow_nan=False).encode() + b"\n"
 
 
 def begin(folder: Path, head: Line, complain: Callable[[str], None]) -> Journal:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import device
-from benchmarks.machine.versions import versions
+from benchmarks.machine.versions import read_versions
 from benchmarks.models import MODELS, miniature
 from benchmarks.planning.plan import Plan
 from benchmarks.storage import journal, resume, segments
@@ -22,7 +22,7 @@ def open_journal(
     head = {
         "save": save,
         "pairs": list(pairs),
-        "boot": device.boot_id(),
+        "boot": device.read_boot_id(),
         "fingerprint": fingerprint(plan, pairs),
     }
     for path in resume.journals(folder, held=True):
@@ -61,13 +61,13 @@ def fingerprint(plan: Plan, pairs: Sequence[str]) -> dict[str, Any]:
         "power mode": plan.machine["power_mode"],
         "workload": plan.work.hash,
         **{f"weights of {name}": _weights(plan, name) for name in models},
-        **versions(),
+        **read_versions(),
     }
 
 
 def _weights(plan: Plan, name: str) -> str:
     spec = MODELS[name]
-    return (plan.revision(spec) or "main") if plan.weights == "hub" else miniature.identity(spec)
+    return (plan.revision(spec) or "main") if plan.weights == "hub" else miniature.compute_identity(spec)
 
 
 def folder_of(storage_folder: Any, root: Path) -> Path:

@@ -101,7 +101,7 @@ def _save_of(path: Path) -> object:
 
 def beside(path: Path) -> str:
     """Return a line that says of a running session's journal that the new session measures beside it."""
-    return redact.printable(
+    return redact.make_printable(
         f"Running: another session, {_save_of(path)}, measures here at the moment, and each slows the other; both are "
         "saved, under a number each: stop one, unless they compute on two devices."
     )
@@ -115,7 +115,7 @@ def describe(path: Path) -> str:
         return f"Unfinished: {damage}"
     save, pairs = shlex.quote(contents.head["save"]), contents.head["pairs"]
     done = sum(contents.record(pair) is not None for pair in pairs)
-    return redact.printable(
+    return redact.make_printable(
         f"Unfinished: {save} of {contents.head.get('created')}, {done} of {len(pairs)} pairs done; "
         f"--benchmark-save={save} --resume goes on with it, deleting {path} forgets it."
     )

@@ -4,11 +4,11 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.machine.estimate import Figures, Positions
+from benchmarks.machine.estimate import ModelSize, RequestSize
 from benchmarks.models import MODELS, PRECISIONS
 from benchmarks.models.base import Blueprint, ModelSpec
-from benchmarks.worker.libraries import quieten
-from benchmarks.worker.traffic import PREFILL_ONLY, modules, read_whole, traffic
+from benchmarks.worker.libraries import silence_libraries
+from benchmarks.worker.traffic import PREFILL_ONLY, count_traffic, list_read_whole, split_path
 
 UNSEEING = frozenset({"audio_tower", "audio_embed", "embed_audio", "region"})
 """Modules of, or below, PREFILL_ONLY that no photograph goes through."""
@@ -16,7 +16,7 @@ CONVOLUTION_STRIDE = 16
 """Pixels to a position of an encoder without patches: of the stages that hold most of MobileNetV5's weights."""
 
 
-def figures(spec: ModelSpec, precision: str) -> Figures:
+def compute_model_size(spec: ModelSpec, precision: str) -> ModelSize:
     """Return the figures of a published model in `precision`. Nothing is loaded."""
     import torch
 
@@ -25,16 +25,16 @@ def figures(spec: ModelSpec, precision: str) -> Figures:
         model = plan.model_class(plan.config).to(getattr(torch, PRECISIONS[precision]))
     return {
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "decoder_parameters": sum(found.parameter.numel() for found in read_whole(model)),
+        "decoder_parameters": sum(found.parameter.numel() for found in list_read_whole(model)),
         "head_parameters": _head(model),
         "vision_parameters": sum(
-            parameter.numel() for name, parameter in model.named_parameters() if _sees(modules(name))
+            parameter.numel() for name, parameter in model.named_parameters() if _sees(split_path(name))
         ),
-        "traffic": traffic(model),
+        "traffic": count_traffic(model),
     }
 
 
-def positions(spec: ModelSpec, image: bytes, prompt: str) -> Positions:
+def compute_request_size(spec: ModelSpec, image: bytes, prompt: str) -> RequestSize:
     """Return the positions of one request at full size, from the model's real processor.
 
     Text tokens are those of the offline tokenizer, which splits differently from the published one.
@@ -47,7 +47,7 @@ def positions(spec: ModelSpec, image: bytes, prompt: str) -> Positions:
     from benchmarks.worker.generation import image_token_id
 
     plan = spec.blueprint(spec, "full")
-    inputs = request(plan, image, prompt)
+    inputs = prepare_request(plan, image, prompt)
     pixels = next(found for name, found in inputs.items() if name.endswith("pixel_values"))
     return {
         "prompt_tokens": inputs["input_ids"].shape[1],
@@ -56,17 +56,20 @@ def positions(spec: ModelSpec, image: bytes, prompt: str) -> Positions:
     }
 
 
-def survey(pairs: Sequence[tuple[str, str]], image: bytes, prompt: str) -> dict[str, tuple[Figures, Positions]]:
+def survey(pairs: Sequence[tuple[str, str]], image: bytes, prompt: str) -> dict[str, tuple[ModelSize, RequestSize]]:
     """Return {"<model>-<precision>": (figures, positions of a request)} of each pair. For a helper process."""
-    quieten(offline=True)
-    seen: dict[str, Positions] = {}
+    silence_libraries(offline=True)
+    seen: dict[str, RequestSize] = {}
     for model, _ in pairs:
         if model not in seen:
-            seen[model] = positions(MODELS[model], image, prompt)
-    return {f"{model}-{precision}": (figures(MODELS[model], precision), seen[model]) for model, precision in pairs}
+            seen[model] = compute_request_size(MODELS[model], image, prompt)
+    return {
+        f"{model}-{precision}": (compute_model_size(MODELS[model], precision), seen[model])
+        for model, precision in pairs
+    }
 
 
-def request(plan: Blueprint, image: bytes, prompt: str) -> Any:
+def prepare_request(plan: Blueprint, image: bytes, prompt: str) -> Any:
     """Return what the processor of `plan` makes of one photograph and prompt: the tensors that a model takes."""
     from PIL import Image
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.formatting import format_gb
 from benchmarks.machine import memory
-from benchmarks.machine.roofline import cached_bytes
-from benchmarks.worker.traffic import traffic
+from benchmarks.machine.roofline import compute_cached_bytes
+from benchmarks.worker.traffic import count_traffic
 
 if TYPE_CHECKING:
     import torch
@@ -24,7 +24,7 @@ class BatchTooLarge(RuntimeError):
         )
 
 
-def check(model: Any, inputs: Any, new_tokens: int, batch: int) -> None:
+def check_batch(model: Any, inputs: Any, new_tokens: int, batch: int) -> None:
     """Check that `batch` sequences like the one of `inputs` fit beside `model`.
 
     Of each there are at least its K and V and the tensors that the model takes; activations come on top.
@@ -38,14 +38,14 @@ def check(model: Any, inputs: Any, new_tokens: int, batch: int) -> None:
     Raises:
         BatchTooLarge: they do not.
     """
-    each = cached_bytes(traffic(model), inputs["input_ids"].shape[1] + new_tokens)
+    each = compute_cached_bytes(count_traffic(model), inputs["input_ids"].shape[1] + new_tokens)
     each += sum(getattr(value, "nbytes", 0) for value in inputs.values())
-    left = left_bytes(model.device)
+    left = read_left_bytes(model.device)
     if left is not None and batch * each > left:
         raise BatchTooLarge(batch, each, left)
 
 
-def left_bytes(device: torch.device) -> int | None:
+def read_left_bytes(device: torch.device) -> int | None:
     """Return the memory that `device` has left for tensors, bytes; None where nothing says.
 
     Where a GPU shares the CPU's memory, CUDA calls taken what the page cache would give back: the kernel is asked.
@@ -53,6 +53,6 @@ def left_bytes(device: torch.device) -> int | None:
     import torch
 
     if device.type != "cuda" or getattr(torch.cuda.get_device_properties(device), "is_integrated", False):
-        return memory.available_bytes()
+        return memory.read_available_bytes()
     kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     return int(torch.cuda.mem_get_info(device)[0] + kept)

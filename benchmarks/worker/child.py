@@ -11,11 +11,11 @@ import signal
 from multiprocessing.connection import Connection
 from typing import Any
 
-from benchmarks.machine.versions import versions
+from benchmarks.machine.versions import read_versions
 from benchmarks.processes.lifetime import die_with_parent, offer_to_the_oom_killer
-from benchmarks.processes.protocol import Job, Loaded, trouble
-from benchmarks.worker.devices import device_identity
-from benchmarks.worker.libraries import quieten
+from benchmarks.processes.protocol import Job, Loaded, describe_error
+from benchmarks.worker.devices import identify_device
+from benchmarks.worker.libraries import silence_libraries
 
 
 class Worker:
@@ -35,7 +35,7 @@ class Worker:
         return dict(self._generator.run(elements, check_logits=request["check"], keep_text=request["text"]))
 
     def _load(self) -> Loaded:
-        quieten(offline=multiprocessing.parent_process() is not None)
+        silence_libraries(offline=multiprocessing.parent_process() is not None)
         from benchmarks.models import MODELS
         from benchmarks.worker import loading
 
@@ -54,10 +54,10 @@ def describe(loaded: Any, job: Job) -> Loaded:
     import torch
 
     from benchmarks.worker.generation import mark_method
-    from benchmarks.worker.probe import cache_bytes
-    from benchmarks.worker.traffic import traffic
+    from benchmarks.worker.probe import read_cache_bytes
+    from benchmarks.worker.traffic import count_traffic
 
-    name, uuid = device_identity(loaded.device)
+    name, uuid = identify_device(loaded.device)
     return {
         "pid": os.getpid(),
         "gpu_uuid": uuid,
@@ -68,9 +68,9 @@ def describe(loaded: Any, job: Job) -> Loaded:
         "attention": getattr(loaded.model.config, "_attn_implementation", None),
         "threads": torch.get_num_threads(),
         "mark_method": mark_method(loaded.device),
-        "versions": versions(),
-        "traffic": traffic(loaded.model),
-        "cache_bytes": cache_bytes(loaded.device),
+        "versions": read_versions(),
+        "traffic": count_traffic(loaded.model),
+        "cache_bytes": read_cache_bytes(loaded.device),
         "load_time_s": loaded.load_time_s,
         "load_method": loaded.how,
         "load_peak_ram_bytes": loaded.peak_ram,
@@ -106,4 +106,4 @@ def attempt(worker: Worker, request: dict[str, Any]) -> dict[str, Any]:
     try:
         return worker.answer(request)
     except Exception as error:  # noqa: BLE001 - every failure is data: counted by reason, never fatal here
-        return dict(trouble(error))
+        return dict(describe_error(error))

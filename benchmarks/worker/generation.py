@@ -104,12 +104,12 @@ class Generator:
         Raises:
             BatchTooLarge: they do not.
         """
-        batches.check(self._loaded.model, self._preprocess([(0, 0)]), self._new_tokens, batch)
+        batches.check_batch(self._loaded.model, self._preprocess([(0, 0)]), self._new_tokens, batch)
 
     def verify(self, request: Sequence[tuple[int, int]]) -> Numerics:
         """Look at what every module makes of one request: prefill and one decode step, untimed."""
         inputs = self._preprocess(request)
-        with numerics.Watch(self._loaded.model) as watch, torch.inference_mode():
+        with numerics.NonFiniteWatch(self._loaded.model) as watch, torch.inference_mode():
             self._loaded.model.generate(**inputs, **GREEDY, max_new_tokens=2)
         return watch.result()
 

@@ -4,7 +4,7 @@ import os
 import sys
 
 
-def quieten(*, offline: bool) -> None:
+def silence_libraries(*, offline: bool) -> None:
     """Keep libraries from chatter and progress bars, and from the network if `offline`.
 
     A checkpoint is a local directory by now. The meter itself, with --isolation=none, is not taken

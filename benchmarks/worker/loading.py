@@ -51,7 +51,7 @@ def load(job: Job) -> LoadedModel:
     import torch
     from transformers import AutoProcessor
 
-    import_own()
+    import_own_models()
     import_classes(job)
     import_s = None if imported_before else time.monotonic() - began
     device = torch.device(job.torch_device)
@@ -62,16 +62,20 @@ def load(job: Job) -> LoadedModel:
     )
     if processor.chat_template is None:  # Phi4MultimodalProcessor loses its own, the tokenizer keeps it
         processor.chat_template = processor.tokenizer.chat_template
-    files = weight_files(job.source)
-    pagecache.drop(files)
-    cached = pagecache.share(files)
-    peak = weights.Peak(device)
+    files = list_weight_files(job.source)
+    pagecache.drop_cached(files)
+    cached = pagecache.measure_cached_share(files)
+    peak = weights.MemoryPeak(device)
 
     def load_model() -> tuple[Any, str, adapter.Adapter]:
         if job.weights == "random":
-            model, how, attached = weights.made(job, device, dtype), weights.MADE, adapter.Adapter(None, adapter.MADE)
+            model, how, attached = (
+                weights.make_weights(job, device, dtype),
+                weights.MADE,
+                adapter.Adapter(None, adapter.MADE),
+            )
         else:
-            model, how = weights.loaded(job, device, dtype)
+            model, how = weights.load_weights(job, device, dtype)
             attached = adapter.attach(model, job.source, MODELS[job.model].adapter)
         synchronise(device)
         return model, how, attached
@@ -95,7 +99,7 @@ def load(job: Job) -> LoadedModel:
     )
 
 
-def import_own() -> None:
+def import_own_models() -> None:
     """Import the models that transformers lacks, which teaches them to its Auto classes."""
     for name in sorted({spec.own for spec in MODELS.values() if spec.own}):
         importlib.import_module(name)
@@ -116,7 +120,7 @@ def import_classes(job: Job) -> None:
         importlib.import_module("timm")
 
 
-def weight_files(source: Path) -> list[Path]:
+def list_weight_files(source: Path) -> list[Path]:
     """Return the safetensors files that a checkpoint is loaded from: its index's, or the one, never a duplicate."""
     index, single = source / "model.safetensors.index.json", source / "model.safetensors"
     if index.is_file():

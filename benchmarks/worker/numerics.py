@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
 
 
-class Watch:
+class NonFiniteWatch:
     """Looks at the outputs of every innermost module of a model while it is open.
 
     In fp16 an overflow becomes inf in one module and NaN in those after it, so the first one is the
@@ -46,13 +46,13 @@ class Watch:
         def look(_module: object, _inputs: object, output: object) -> None:
             self._seen.add(name)
             if self._first is None:
-                kinds = [kind for tensor in tensors(output) if (kind := kind_of(tensor))]
+                kinds = [kind for tensor in list_tensors(output) if (kind := classify(tensor))]
                 self._first = (name, kinds[0]) if kinds else None
 
         return look
 
 
-def kind_of(tensor: torch.Tensor) -> str | None:
+def classify(tensor: torch.Tensor) -> str | None:
     """Return "inf" or "nan" of a tensor that holds one ("nan" of both), None of a finite one or one of whole numbers.
 
     Its least and greatest say it, in one pass and without a copy of the tensor.
@@ -66,7 +66,7 @@ def kind_of(tensor: torch.Tensor) -> str | None:
     return "inf" if math.isinf(least) or math.isinf(greatest) else None
 
 
-def tensors(output: object) -> Iterator[torch.Tensor]:
+def list_tensors(output: object) -> Iterator[torch.Tensor]:
     """Yield the tensors in a module's output."""
     import torch
 
@@ -74,6 +74,6 @@ def tensors(output: object) -> Iterator[torch.Tensor]:
         yield output
     elif isinstance(output, (tuple, list)):
         for item in output:
-            yield from tensors(item)
+            yield from list_tensors(item)
     elif isinstance(output, dict):
-        yield from tensors(list(output.values()))
+        yield from list_tensors(list(output.values()))

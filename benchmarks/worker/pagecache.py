@@ -10,7 +10,7 @@ _PROT_READ, _MAP_SHARED = 1, 1
 _MAP_FAILED = ctypes.c_void_p(-1).value
 
 
-def drop(files: Iterable[Path]) -> None:
+def drop_cached(files: Iterable[Path]) -> None:
     """Ask the kernel to forget `files` (POSIX_FADV_DONTNEED); it may keep pages that others map."""
     if not hasattr(os, "posix_fadvise"):
         return
@@ -23,7 +23,7 @@ def drop(files: Iterable[Path]) -> None:
             os.close(descriptor)
 
 
-def share(files: Iterable[Path]) -> float | None:
+def measure_cached_share(files: Iterable[Path]) -> float | None:
     """Return the share of `files` that is in the page cache, 0 to 1; None where mincore(2) is missing."""
     libc = ctypes.CDLL(None, use_errno=True)
     if not hasattr(libc, "mincore"):

@@ -1,6 +1,6 @@
 """What the device can do: the rate of a large copy, of matrix products and of matrix x vector products.
 
-Run in a helper process: `aside.call("spawn", probe, "cuda:0")`. It takes some two seconds, and
+Run in a helper process: `run_in_process("spawn", probe, "cuda:0")`. It takes some two seconds, and
 bounds itself by time where a device is slow: a CPU without fp16 instructions is 300 times slower
 in fp16 than in bf16.
 """
@@ -13,11 +13,11 @@ from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.machine.cpu import last_level_cache_bytes
-from benchmarks.machine.memory import available_bytes
+from benchmarks.machine.cpu import read_cpu_cache_bytes
+from benchmarks.machine.memory import read_available_bytes
 from benchmarks.machine.roofline import Copy, Probe
 from benchmarks.models import PRECISIONS
-from benchmarks.processes.protocol import trouble
+from benchmarks.processes.protocol import describe_error
 from benchmarks.record import CACHE_FACTOR
 from benchmarks.worker.loading import synchronise
 
@@ -43,9 +43,9 @@ def probe(torch_device: str) -> Probe:
     import torch
 
     device = torch.device(torch_device)
-    cache, threads = cache_bytes(device), torch.get_num_threads() if device.type == "cpu" else None
-    gemm, no_gemm = rates(device, gemm_rate)
-    gemv, no_gemv = rates(device, gemv_rate)
+    cache, threads = read_cache_bytes(device), torch.get_num_threads() if device.type == "cpu" else None
+    gemm, no_gemm = measure_rates(device, measure_gemm)
+    gemv, no_gemv = measure_rates(device, measure_gemv)
     reasons = {
         "cache_bytes": "" if cache else "neither the kernel nor torch says",
         "threads": "" if threads else "it is not the CPU that computes",
@@ -56,14 +56,16 @@ def probe(torch_device: str) -> Probe:
         "torch_device": torch_device,
         "threads": threads,
         "cache_bytes": cache,
-        "copy": copy_bandwidth(device),
+        "copy": measure_copy(device),
         "gemm_flops": gemm,
         "gemv_bytes_per_s": gemv,
         "reasons": {field: why for field, why in reasons.items() if why},
     }
 
 
-def rates(device: torch.device, measure: Callable[[torch.device, torch.dtype], float]) -> tuple[dict[str, float], str]:
+def measure_rates(
+    device: torch.device, measure: Callable[[torch.device, torch.dtype], float]
+) -> tuple[dict[str, float], str]:
     """Return ({precision: rate}, why some are missing): a device may lack a dtype, or the memory."""
     import torch
 
@@ -73,11 +75,11 @@ def rates(device: torch.device, measure: Callable[[torch.device, torch.dtype], f
         try:
             found[precision] = measure(device, getattr(torch, name))
         except (RuntimeError, TypeError) as error:
-            missing.append(f"{precision}: {trouble(error)['message']}")
+            missing.append(f"{precision}: {describe_error(error)['message']}")
     return found, "; ".join(missing)
 
 
-def copy_bandwidth(device: torch.device, size_bytes: int = SIZE_BYTES, repeats: int = 10) -> Copy:
+def measure_copy(device: torch.device, size_bytes: int = SIZE_BYTES, repeats: int = 10) -> Copy:
     """Return the rate of a copy within the device's memory: (read + written bytes) / time.
 
     The best of the repeats is the figure, because it stands for a peak: whatever else happens on the
@@ -91,17 +93,17 @@ def copy_bandwidth(device: torch.device, size_bytes: int = SIZE_BYTES, repeats: 
             where memory is short. Where that leaves a size that the cache could hold, there is no figure.
         repeats: after one that does not count.
     """
-    size, least = copy_size(size_bytes, cache_bytes(device), room_bytes(device))
+    size, least = choose_copy_size(size_bytes, read_cache_bytes(device), read_room_bytes(device))
     if size < least:
         reason = f"{size / 1e6:.0f} MB could be copied, and {least / 1e6:.0f} MB are needed to see memory, not cache"
         reasons = dict.fromkeys(("bytes_per_s", "median_bytes_per_s"), reason)
         return _copied(None, None, 0, size, reasons)
     source, target = _buffer(device, size), _buffer(device, size)
-    seconds = timed(device, lambda: target.copy_(source), repeats, BUDGET_S)
+    seconds = time_calls(device, lambda: target.copy_(source), repeats, BUDGET_S)
     return _copied(2 * size / min(seconds), 2 * size / median(seconds), len(seconds), size, {})
 
 
-def copy_size(asked: int, cache: int | None, room: int | None) -> tuple[int, int]:
+def choose_copy_size(asked: int, cache: int | None, room: int | None) -> tuple[int, int]:
     """Return (bytes to copy, the least that says something), in whole rows of every dtype.
 
     At least CACHE_FACTOR times the cache, and at most 1/SHARE_OF_MEMORY of the room for source and target.
@@ -113,7 +115,7 @@ def copy_size(asked: int, cache: int | None, room: int | None) -> tuple[int, int
     return max(size - size % (4 * ROWS), 4 * ROWS), least
 
 
-def gemm_rate(device: torch.device, dtype: torch.dtype) -> float:
+def measure_gemm(device: torch.device, dtype: torch.dtype) -> float:
     """Return the rate of a square matrix product, flop/s (2 n^3 a product): the best of the sizes tried.
 
     The side doubles from SMALLEST until PATIENCE_S were spent on one size, so that a slow device is
@@ -125,14 +127,14 @@ def gemm_rate(device: torch.device, dtype: torch.dtype) -> float:
     while True:
         left = torch.full((side, side), 0.01, device=device, dtype=dtype)
         right = torch.full((side, side), 0.01, device=device, dtype=dtype)
-        seconds = timed(device, partial(torch.mm, left, right), 3, PATIENCE_S)
+        seconds = time_calls(device, partial(torch.mm, left, right), 3, PATIENCE_S)
         best = max(best, 2 * side**3 / min(seconds))
         if side >= LARGEST or sum(seconds) >= PATIENCE_S:
             return best
         side *= 2
 
 
-def gemv_rate(device: torch.device, dtype: torch.dtype) -> float:
+def measure_gemv(device: torch.device, dtype: torch.dtype) -> float:
     """Return the rate at which a matrix x vector product reads its matrix, bytes/s: what decoding does.
 
     Raises:
@@ -140,16 +142,16 @@ def gemv_rate(device: torch.device, dtype: torch.dtype) -> float:
     """
     import torch
 
-    size, least = copy_size(SIZE_BYTES // 2, cache_bytes(device), room_bytes(device))
+    size, least = choose_copy_size(SIZE_BYTES // 2, read_cache_bytes(device), read_room_bytes(device))
     if size < least:
         raise RuntimeError("no memory for a matrix that the cache could not hold")
     matrix = _buffer(device, size).view(dtype).view(-1, ROWS)
     vector = torch.full((1, ROWS), 0.01, device=device, dtype=dtype)
-    seconds = timed(device, lambda: torch.nn.functional.linear(vector, matrix), 4, PATIENCE_S)
+    seconds = time_calls(device, lambda: torch.nn.functional.linear(vector, matrix), 4, PATIENCE_S)
     return size / min(seconds)
 
 
-def timed(device: torch.device, work: Callable[[], object], repeats: int, budget_s: float) -> list[float]:
+def time_calls(device: torch.device, work: Callable[[], object], repeats: int, budget_s: float) -> list[float]:
     """Return the seconds of each of `repeats` calls after one that does not count; fewer where they take long.
 
     A slow first call is all that there is: repeats end, and the first counts, when the budget is gone.
@@ -163,24 +165,24 @@ def timed(device: torch.device, work: Callable[[], object], repeats: int, budget
     return found
 
 
-def cache_bytes(device: torch.device) -> int | None:
+def read_cache_bytes(device: torch.device) -> int | None:
     """Return the last-level cache of `device`, bytes: a GPU's L2, else the CPU's; None where nothing says."""
     import torch
 
     if device.type != "cuda":
-        return last_level_cache_bytes()
+        return read_cpu_cache_bytes()
     size = int(getattr(torch.cuda.get_device_properties(device), "L2_cache_size", 0))
     return size or None
 
 
-def room_bytes(device: torch.device) -> int | None:
+def read_room_bytes(device: torch.device) -> int | None:
     """Return the memory that is available on `device`, bytes; None where nothing says.
 
     Of a GPU that shares the CPU's memory, what the machine has left bounds it too.
     """
     import torch
 
-    available = available_bytes()
+    available = read_available_bytes()
     if device.type == "cuda":
         free = int(torch.cuda.mem_get_info(device)[0])
         return free if available is None else min(free, available)

@@ -38,25 +38,25 @@ class Counted(NamedTuple):
     size: int
 
 
-def traffic(model: Any) -> Traffic:
+def count_traffic(model: Any) -> Traffic:
     """Return what one decode step of `model` reads, bytes.
 
     Args:
         model: a transformers model, or one of ours with `config.get_text_config()`, on any device
             (meta will do).
     """
-    whole = list(read_whole(model))
+    whole = list(list_read_whole(model))
     full, window, windowed = _cache(model, whole[0].parameter.element_size())
     return {
         "weight_bytes": sum(found.size for found in whole),
-        "row_bytes": sum(found.size for found in looked_up(model)),
+        "row_bytes": sum(found.size for found in list_looked_up(model)),
         "kv_bytes_per_token": full,
         "kv_window_tokens": window,
         "kv_window_bytes_per_token": windowed,
     }
 
 
-def read_whole(model: Any) -> Iterator[Counted]:
+def list_read_whole(model: Any) -> Iterator[Counted]:
     """Yield the parameters that a decode step reads from end to end, each once: tied ones are one parameter."""
     seen = set()
     for name, module, parameter in _in_step(model):
@@ -65,7 +65,7 @@ def read_whole(model: Any) -> Iterator[Counted]:
             yield Counted(name, parameter, parameter.numel() * parameter.element_size())
 
 
-def looked_up(model: Any) -> Iterator[Counted]:
+def list_looked_up(model: Any) -> Iterator[Counted]:
     """Yield the tables that a decode step takes one row of for each sequence; a tied head counts here too."""
     for name, module, parameter in _in_step(model):
         if _is_table(name, module):
@@ -76,7 +76,7 @@ def _in_step(model: Any) -> Iterator[tuple[str, Any, Any]]:
     """Yield (name, module that holds it, parameter) of all that a decode step touches; tied ones more than once."""
     idle = tuple(_idle_adapters(model))
     for path, module in model.named_modules():
-        if PREFILL_ONLY.intersection(modules(path)) or f"{path}.".startswith(idle):
+        if PREFILL_ONLY.intersection(split_path(path)) or f"{path}.".startswith(idle):
             continue
         for name, parameter in module.named_parameters(recurse=False):
             yield f"{path}.{name}".lstrip("."), module, parameter
@@ -120,6 +120,6 @@ def _cache(model: Any, element_bytes: int) -> tuple[int, int, int]:
     return (layers - sliding) * layer, window if sliding else 0, sliding * layer
 
 
-def modules(path: str) -> list[str]:
+def split_path(path: str) -> list[str]:
     """Return the names of the modules on a path, without those of adapters: Phi-4 has one that is called vision."""
     return path.partition(".lora_")[0].split(".")

@@ -24,7 +24,7 @@ AT_ONCE = 1 << 24
 """Weights that are looked at in one step: what that takes beside the model stays under 0.1 GB."""
 
 
-def loaded(job: Job, device: torch.device, dtype: torch.dtype) -> tuple[Any, str]:
+def load_weights(job: Job, device: torch.device, dtype: torch.dtype) -> tuple[Any, str]:
     """Return (model, how) from the files of `job.source`; every weight is in memory or on the device.
 
     Without accelerate transformers cannot load straight to a device, and a copy is on the CPU meanwhile.
@@ -57,7 +57,7 @@ class IncompleteCheckpoint(RuntimeError):
         )
 
 
-def made(job: Job, device: torch.device, dtype: torch.dtype) -> Any:
+def make_weights(job: Job, device: torch.device, dtype: torch.dtype) -> Any:
     """Return a model of `job.source`'s configuration with random weights, made on `device` in `dtype`.
 
     They are transformers' own initial weights, so that no output overflows. The model is laid out on
@@ -129,7 +129,7 @@ def touch(model: Any) -> None:
             weight.detach().flatten()[:: max(1, PAGE_BYTES // weight.element_size())].float().sum()
 
 
-class Peak:
+class MemoryPeak:
     """The highest memory of this process from now on, in RAM and on the device."""
 
     def __init__(self, device: torch.device) -> None:
@@ -143,7 +143,7 @@ class Peak:
 
     def ram(self) -> int | None:
         """Return the peak of resident memory, file-mapped weights included, bytes (VmHWM)."""
-        return memory.peak_bytes("self")
+        return memory.read_peak_bytes("self")
 
     def vram(self) -> int | None:
         """Return the allocator's peak on the device, bytes; None off CUDA."""

@@ -14,7 +14,7 @@ from benchmarks.hub import files as hub_files
 from benchmarks.hub.checkpoint import Checkpoint, Found
 from benchmarks.models import MODELS, miniature
 from benchmarks.pair import handle
-from benchmarks.processes import helper
+from benchmarks.processes.helper import run_in_process
 from benchmarks.processes.protocol import Job
 from benchmarks.storage.locks import take
 from tests.models.test_miniatures import IMAGE_TOKENS, job
@@ -85,7 +85,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Found]:
         lay_out(home, "org/index", SHARDED | {"model.safetensors.index.json": INDEX[:20]}, refs=("main",))
         asked["index"] = Checkpoint("llava", "org/index")
         remember(home, "org/remembered")
-        return dict(zip(asked, helper.call("spawn", finds, list(asked.values())), strict=True))
+        return dict(zip(asked, run_in_process("spawn", finds, list(asked.values())), strict=True))
 
 
 def remember(home: Path, repo: str) -> None:
@@ -157,7 +157,7 @@ def test_only_lost_halves_are_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         (blobs / half).touch()
     with (locks / "busy.lock").open("w") as busy:
         assert take(busy.fileno())
-        helper.call("spawn", swept, home)
+        run_in_process("spawn", swept, home)
 
     assert {path.name for path in blobs.iterdir()} == {"busy.0a1b2c3d.incomplete", "kept.incomplete"}
 
@@ -172,7 +172,7 @@ def located(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, hub.
             files = files_of(job(spec.id).source)
             files |= {f"{extra}/adapter_model.safetensors": weights() for extra in filter(None, [spec.adapter])}
             lay_out(home, spec.repo, files)
-        found = helper.call("spawn", finds, [hub.checkpoint(spec, revision=COMMIT) for spec in specs])
+        found = run_in_process("spawn", finds, [hub.checkpoint(spec, revision=COMMIT) for spec in specs])
         yield {spec.id: one.complete for spec, one in zip(specs, found, strict=True) if one.complete is not None}
 
 
@@ -209,7 +209,7 @@ def test_every_default_model_loads_from_the_cache(
 
 def miniature_size(model: str) -> int:
     """Return the bytes of a miniature's weights."""
-    folder = miniature.directory(MODELS[model], miniature.cache_root())
+    folder = miniature.locate(MODELS[model], miniature.find_cache_root())
     return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
 
 

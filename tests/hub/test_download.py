@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks import hub
 from benchmarks.hub import Checkpoint, HubTrouble, Snapshot, client
-from benchmarks.processes import helper
+from benchmarks.processes.helper import run_in_process
 from tests.support import product
 from tests.support.hub_handler import Fault
 from tests.support.hub_server import BIG, TOKEN, HubServer, stocked, use
@@ -113,7 +113,7 @@ def test_the_token_goes_to_the_hub_only(server: HubServer, home: Path) -> None:
 
 def test_a_listing(server: HubServer, home: Path) -> None:
     """A listing gives the wanted files, their bytes and the commit, and downloads nothing."""
-    found = helper.call("spawn", client.listing, WANTED)
+    found = run_in_process("spawn", client.listing, WANTED)
 
     assert found.commit == server.commit
     assert found.files == {"config.json": 11, "tokenizer.json": 14, "model.safetensors": len(BIG)}
@@ -217,7 +217,7 @@ def test_a_damaged_file_is_downloaded_anew(server: HubServer, home: Path) -> Non
     assert snapshot.path.is_relative_to(home)
     weight = snapshot.path / "model.safetensors"
     os.truncate(weight.resolve(), 1000)
-    assert helper.call("spawn", client.find, WANTED).complete is None
+    assert run_in_process("spawn", client.find, WANTED).complete is None
 
     assert hub.obtain(WANTED, print) == snapshot
     assert weight.read_bytes() == BIG

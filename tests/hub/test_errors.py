@@ -14,7 +14,7 @@ from benchmarks import hub
 from benchmarks.hub import HubTrouble, client
 from benchmarks.hub import errors as hub_trouble
 from benchmarks.hub.checkpoint import Checkpoint, Found, Listing, Snapshot
-from benchmarks.processes import helper
+from benchmarks.processes.helper import run_in_process
 from tests.support.hub_handler import Fault
 from tests.support.hub_server import BIG, TOKEN, HubServer, stocked, use
 
@@ -131,7 +131,7 @@ def refused(server: HubServer, tmp_path_factory: pytest.TempPathFactory) -> dict
     with pytest.MonkeyPatch.context() as patch:
         use(patch, tmp_path_factory.mktemp("refused"), server.url)
         asked = [Checkpoint("llava", f"org/{name}", **MORE.get(name, {})) for name in REFUSED]
-        return dict(zip(REFUSED, map(worded, helper.call("spawn", client.survey, asked)), strict=True))
+        return dict(zip(REFUSED, map(worded, run_in_process("spawn", client.survey, asked)), strict=True))
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -166,7 +166,7 @@ def broken(server: HubServer, tmp_path_factory: pytest.TempPathFactory) -> tuple
     with pytest.MonkeyPatch.context() as patch:
         use(patch, home, server.url)
         asked = [Checkpoint("llava", f"hurt/{name}") for name in BROKEN]
-        return home / "hub", dict(zip(BROKEN, map(worded, helper.call("spawn", attempts, asked)), strict=True))
+        return home / "hub", dict(zip(BROKEN, map(worded, run_in_process("spawn", attempts, asked)), strict=True))
 
 
 @pytest.mark.parametrize("name", BROKEN)

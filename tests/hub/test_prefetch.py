@@ -11,7 +11,7 @@ import pytest
 from benchmarks import hub
 from benchmarks.hub import HubTrouble, client, prefetch
 from benchmarks.hub.checkpoint import Checkpoint, Found, Listing
-from benchmarks.processes import helper
+from benchmarks.processes.helper import run_in_process
 from tests.support.hub_handler import Fault
 from tests.support.hub_server import HubServer, stocked, use
 
@@ -67,7 +67,7 @@ def test_prefetch(server: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert said[-3].startswith("0.0 MB to download into ")
 
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    plans = helper.call("spawn", client.survey, WANTED)
+    plans = run_in_process("spawn", client.survey, WANTED)
     assert [isinstance(plan, Listing) for plan in plans] == [True, True, False, False, True]
 
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from benchmarks.machine.bandwidth import MEMORIES, peak
+from benchmarks.machine.bandwidth import MEMORIES, find_peak
 
 GIB = 2**30
 NAMES = {
@@ -59,7 +59,7 @@ NAMES = {
 @pytest.mark.parametrize(("kind", "name"), NAMES)
 def test_each_device_by_its_name(kind: str, name: str) -> None:
     """The name that a driver says has the vendor's figure, in bytes per second, and a source."""
-    found = peak(kind, name)
+    found = find_peak(kind, name)
 
     assert found is not None
     assert found[0] == pytest.approx(NAMES[kind, name] * 1e9)
@@ -87,13 +87,13 @@ def test_each_device_by_its_name(kind: str, name: str) -> None:
 )
 def test_what_is_not_known_for_sure_has_no_figure(kind: str, name: str | None) -> None:
     """A laptop's GPU, a slice, another variant and a CPU have no figure, even where a known name is part of theirs."""
-    assert peak(kind, name) is None
+    assert find_peak(kind, name) is None
 
 
 @pytest.mark.parametrize(("gib", "figure"), [(12, 360e9), (8, 240e9), (6, None), (None, None)])
 def test_one_name_for_two_cards(gib: float | None, figure: float | None) -> None:
     """Where NVML says one name for two cards, the size of the memory tells them apart, and nothing else does."""
-    found = peak("gpu", "NVIDIA GeForce RTX 3060", memory_bytes=None if gib is None else int((gib - 0.1) * GIB))
+    found = find_peak("gpu", "NVIDIA GeForce RTX 3060", memory_bytes=None if gib is None else int((gib - 0.1) * GIB))
 
     assert (found and found[0]) == figure
 
@@ -102,9 +102,9 @@ def test_a_board_is_told_by_its_device_tree() -> None:
     """Of a Jetson whose GPU just says "Orin" the board's name counts; of a GPU no label that somebody typed does."""
     orin_nx = "Jetson Orin NX Engineering Reference Developer Kit"
 
-    assert peak("jetson", "Orin (nvgpu)", board=orin_nx) == peak("jetson", orin_nx)
-    assert peak("jetson", "Orin (nvgpu)") is None
-    assert peak("gpu", "NVIDIA GeForce RTX 4090 Laptop GPU", board="RTX 4090") is None
+    assert find_peak("jetson", "Orin (nvgpu)", board=orin_nx) == find_peak("jetson", orin_nx)
+    assert find_peak("jetson", "Orin (nvgpu)") is None
+    assert find_peak("gpu", "NVIDIA GeForce RTX 4090 Laptop GPU", board="RTX 4090") is None
 
 
 def test_every_entry_is_tried() -> None:

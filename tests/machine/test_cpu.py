@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks.machine.cpu import last_level_cache_bytes
+from benchmarks.machine.cpu import read_cpu_cache_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,22 +33,22 @@ def test_a_shared_cache_counts_once(tmp_path: Path) -> None:
         (2, "Unified", "1024K", "0"),
         (3, "Unified", "32768K", "0-1"),
     ]
-    assert last_level_cache_bytes(machine(tmp_path, {0: caches, 1: caches})) == 32 * 2**20
+    assert read_cpu_cache_bytes(machine(tmp_path, {0: caches, 1: caches})) == 32 * 2**20
 
 
 def test_slices_add_up(tmp_path: Path) -> None:
     """Two clusters with an L3 of 16 MiB each have 32 MiB, as on a GB10."""
     clusters = {0: (3, "Unified", "16M", "0-9"), 10: (3, "Unified", "16384K", "10-19")}
 
-    assert last_level_cache_bytes(machine(tmp_path, {n: [cache] for n, cache in clusters.items()})) == 32 * 2**20
+    assert read_cpu_cache_bytes(machine(tmp_path, {n: [cache] for n, cache in clusters.items()})) == 32 * 2**20
 
 
 def test_instructions_are_no_weights(tmp_path: Path) -> None:
     """Of a last level that is split in two only the half for data counts."""
     halves: list[Cache] = [(1, "Data", "32K", "0"), (1, "Instruction", "64K", "0")]
 
-    assert last_level_cache_bytes(machine(tmp_path / "one", {0: halves})) == 32 * 2**10
-    assert last_level_cache_bytes(machine(tmp_path / "other", {0: halves[::-1]})) == 32 * 2**10
+    assert read_cpu_cache_bytes(machine(tmp_path / "one", {0: halves})) == 32 * 2**10
+    assert read_cpu_cache_bytes(machine(tmp_path / "other", {0: halves[::-1]})) == 32 * 2**10
 
 
 @pytest.mark.parametrize("size", ["", "unknown", None])
@@ -57,4 +57,4 @@ def test_what_the_kernel_does_not_say(tmp_path: Path, size: str | None) -> None:
     if size is not None:
         machine(tmp_path, {0: [(3, "Unified", size, "0")]})
 
-    assert last_level_cache_bytes(tmp_path) is None
+    assert read_cpu_cache_bytes(tmp_path) is None

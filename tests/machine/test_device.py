@@ -157,7 +157,7 @@ def test_30_w_and_maxn_are_two_series(tmp_path: Path) -> None:
 )
 def test_jetpack_of_l4t(release: str | None, jetpack: str | None) -> None:
     """JetPack's version is known by L4T's, where it is known, and is never guessed."""
-    assert jetson.jetpack(release) == jetpack
+    assert jetson.find_jetpack(release) == jetpack
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
@@ -251,14 +251,14 @@ def test_only_samples_inside_the_runs_count() -> None:
 def test_ram_as_a_sensor_saw_it() -> None:
     """A power sensor's RAM is the mean and the peak of its readings in the runs, beside how it counts it."""
     samples = [MemorySample(t, ram=None if t == 4 else t * 100) for t in range(1, 10)]
-    found, reasons = memory.of_sensor("tegrastats", samples, [(2, 4), (7, 7)], "none")
+    found, reasons = memory.summarise_sensor_ram("tegrastats", samples, [(2, 4), (7, 7)], "none")
 
     assert (found, reasons) == (
         {"sensor_ram_avg_bytes": 400, "sensor_ram_peak_bytes": 700, "sensor_ram_source": "tegrastats"},
         {},
     )
     for windows, readings in (([(2, 4)], []), ([], samples), ([(4, 4)], samples)):
-        nothing, reasons = memory.of_sensor("tegrastats", readings, windows, "it is blind")
+        nothing, reasons = memory.summarise_sensor_ram("tegrastats", readings, windows, "it is blind")
         assert set(nothing.values()) == {None}
         assert reasons == dict.fromkeys(nothing, "it is blind")
 
@@ -273,7 +273,7 @@ def test_a_machine_that_shows_nothing(tmp_path: Path) -> None:
     """Where /proc and /sys show nothing, memory and health are null with a reason, never 0."""
     reader = MemoryReader("host", 1, root=tmp_path)
     found = memory.summarise(reader.kind, reader.vram_reason, reader.read(), [(0, time.monotonic_ns())], None, None)
-    look = health.snapshot("cpu", None, root=tmp_path)
+    look = health.take_snapshot("cpu", None, root=tmp_path)
 
     assert found["ram_avg_bytes"] is None
     assert found["reasons"]["ram_avg_bytes"]
@@ -289,6 +289,6 @@ def test_health_of_a_cpu(tmp_path: Path) -> None:
         sys__class__thermal__thermal_zone1__temp="67500\n",
         sys__devices__system__cpu__cpu0__cpufreq__scaling_cur_freq="2100000\n",
     )
-    look = health.snapshot("cpu", None, root=root)
+    look = health.take_snapshot("cpu", None, root=root)
 
     assert (look.temperature_c, look.clock_hz) == (67.5, 2.1e9)

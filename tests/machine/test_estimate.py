@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks.machine.estimate import estimate, rates
+from benchmarks.machine.estimate import estimate, find_rates
 from tests.support import product
 from tests.support.works import probe, traffic, work
 from tests.test_imports import imports
 
 if TYPE_CHECKING:
-    from benchmarks.machine.estimate import Positions
+    from benchmarks.machine.estimate import RequestSize
 
 WORK = work((2_000, 1_100, 100, 500), traffic(2_200, 0, 2), (40, 30, 20), new_tokens=11)
 FLOPS, READING = 1e6, 1e5
@@ -42,7 +42,7 @@ def test_a_batch_shares_the_weights() -> None:
 def test_whichever_takes_longer() -> None:
     """A batch with more to compute than to read takes the time to compute; a short prefill reads the weights."""
     slow = estimate(replace(WORK, batch=4), 1e3, READING)
-    one: Positions = {"prompt_tokens": 1, "image_tokens": 0, "vision_positions": 0}
+    one: RequestSize = {"prompt_tokens": 1, "image_tokens": 0, "vision_positions": 0}
     short = estimate(replace(WORK, request=one), FLOPS, READING)
 
     assert slow["decode_s"] == pytest.approx(10 * 2 * 1_100 * 4 / 1e3)
@@ -75,9 +75,9 @@ def test_against_a_measured_run() -> None:
 
 def test_rates_of_a_probe() -> None:
     """Decoding goes by the matrix x vector rate, by the copy where that is missing; no rate is made up."""
-    assert rates(PROBE, "bf16") == (3e11, 1.6e10)
-    assert rates(PROBE, "fp32") == (1e11, 3e10)
-    assert rates(PROBE, "fp16") is None
+    assert find_rates(PROBE, "bf16") == (3e11, 1.6e10)
+    assert find_rates(PROBE, "fp32") == (1e11, 3e10)
+    assert find_rates(PROBE, "fp16") is None
 
 
 def test_it_is_light() -> None:

@@ -9,7 +9,7 @@ import pytest
 from benchmarks import workload
 from benchmarks.models import MODELS, miniature
 from benchmarks.pair import handle
-from benchmarks.processes import helper
+from benchmarks.processes.helper import run_in_process
 from benchmarks.processes.protocol import Job
 
 if TYPE_CHECKING:
@@ -31,10 +31,10 @@ def job(model: str, precision: str = "bf16") -> Job:
     """Return what a worker needs for one pair, on two photographs, which may be a batch."""
     method = "forkserver"
     spec = MODELS[model]
-    source = miniature.directory(spec, miniature.cache_root())
+    source = miniature.locate(spec, miniature.find_cache_root())
     if not source.is_dir():
-        helper.call(method, miniature.build, spec, miniature.cache_root())
-    images = tuple(workload.encode(photograph) for photograph in workload.photographs(None)[:2])
+        run_in_process(method, miniature.build, spec, miniature.find_cache_root())
+    images = tuple(workload.encode(photograph) for photograph in workload.read_photographs(None)[:2])
     return Job(model, precision, "mini", source, "cpu", images, workload.PROMPTS[:2], NEW_TOKENS, batch_size=2)
 
 

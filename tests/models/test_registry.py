@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def test_the_studys_six_in_both_precisions() -> None:
     """Without a choice the six models of the study are measured in fp16 and bf16: twelve pairs of plain strings."""
-    pairs = models.matrix(None, None)
+    pairs = models.list_pairs(None, None)
 
     assert [model for model, _ in pairs[::2]] == ["gemma3n", "internvl2-2b", "llava", "moondream2", "phi", "smolvlm2"]
     assert {precision for _, precision in pairs} == {"fp16", "bf16"}
@@ -27,7 +27,7 @@ def test_the_studys_six_in_both_precisions() -> None:
 
 def test_names_and_aliases() -> None:
     """Models are named by id or alias, in any case, each once; the old name of InternVL2-2B is an alias."""
-    assert models.matrix("SmolVLM2, internvl,smolvlm2", "bf16") == [("smolvlm2", "bf16"), ("internvl2-2b", "bf16")]
+    assert models.list_pairs("SmolVLM2, internvl,smolvlm2", "bf16") == [("smolvlm2", "bf16"), ("internvl2-2b", "bf16")]
 
 
 @pytest.mark.parametrize(
@@ -43,12 +43,12 @@ def test_names_and_aliases() -> None:
 def test_unknown_names_are_refused(names: str | None, precisions: str | None, complaint: str) -> None:
     """An unknown model or precision is refused with the nearest names."""
     with pytest.raises(BenchmarkError, match=re.escape(complaint)):
-        models.matrix(names, precisions)
+        models.list_pairs(names, precisions)
 
 
 def test_help_lists_every_model() -> None:
     """--models=help names each model with its checkpoint and licence."""
-    text = models.help_text()
+    text = models.format_help()
 
     for spec in MODELS.values():
         assert spec.id in text
@@ -59,7 +59,7 @@ def test_help_lists_every_model() -> None:
 def test_gated_models_are_named() -> None:
     """The two that ask for a licence first are known, and --models=help marks them."""
     gated = {spec.id for spec in MODELS.values() if spec.gated}
-    marked = {line.split()[0] for line in models.help_text().splitlines() if line.endswith("gated")}
+    marked = {line.split()[0] for line in models.format_help().splitlines() if line.endswith("gated")}
 
     assert gated == marked == {"gemma3n", "gemma3n-e4b"}
 
@@ -100,7 +100,7 @@ def test_each_architecture_is_what_config_json_says(spec: ModelSpec) -> None:
 
 def test_miniatures_are_named_by_what_they_are_made_from() -> None:
     """Each model's miniature has a hash of its own, the same each time."""
-    found = [miniature.identity(spec) for spec in MODELS.values()]
+    found = [miniature.compute_identity(spec) for spec in MODELS.values()]
 
     assert len(set(found)) == len(MODELS)
-    assert found == [miniature.identity(spec) for spec in MODELS.values()]
+    assert found == [miniature.compute_identity(spec) for spec in MODELS.values()]

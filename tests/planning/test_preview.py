@@ -15,7 +15,7 @@ from benchmarks.machine import roofline
 from benchmarks.machine.device import identify
 from benchmarks.planning import capability, preview
 from benchmarks.planning.plan import Plan
-from benchmarks.processes import helper
+from benchmarks.processes.helper import run_in_process
 from benchmarks.worker.probe import probe
 from tests.models.test_miniatures import job
 from tests.support import product, works
@@ -39,7 +39,7 @@ WORK = replace(
 
 def plan(**chosen: Any) -> Plan:
     """Return the plan of a session on a CPU with random weights."""
-    photographs = workload.photographs(None)
+    photographs = workload.read_photographs(None)
     base = Plan(
         weights="random",
         runs=97,
@@ -145,7 +145,7 @@ def test_a_plan_of_what_the_hub_has(tmp_path: Path) -> None:
 
 def test_a_session_skips_slow_fp16(tmp_path: Path) -> None:
     """On a CPU without fp16 arithmetic an fp16 pair is skipped: nothing is loaded, and the save says why."""
-    if not roofline.fp16_is_hopeless(helper.call("forkserver", probe, "cpu")["gemm_flops"]):
+    if not roofline.is_fp16_too_slow(run_in_process("forkserver", probe, "cpu")["gemm_flops"]):
         pytest.skip("this processor has arithmetic for fp16")
     options = ("--weights=random", "--models=smolvlm2-256m", "--precisions=fp16", "--runs=1")
     done = product.measure(tmp_path, *options)

@@ -79,9 +79,9 @@ def test_a_killed_session_leaves_no_folder(tmp_path: Path) -> None:
 
 HELPED = """
 import time
-from benchmarks import aside
+from benchmarks.processes.helper import run_in_process
 if __name__ == "__main__":
-    aside.call("spawn", time.sleep, 600)
+    run_in_process("spawn", time.sleep, 600)
 """
 
 

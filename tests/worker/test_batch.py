@@ -27,7 +27,7 @@ PIXEL_BYTES = 3 * 336 * 336 * 2
 
 def test_a_batch_that_cannot_fit_is_not_begun() -> None:
     """A batch is refused at the load where K and V and the tensors of its sequences exceed the memory that is left."""
-    if memory.available_bytes() is None:
+    if memory.read_available_bytes() is None:
         pytest.skip("this system does not say what is available")
     small, huge = (
         handle.start(asked, isolation="process", start_method="forkserver")

@@ -67,7 +67,7 @@ class Branches(torch.nn.Module):  # type: ignore[misc]
 def test_inf_and_nan_are_told_apart(number: float, found: tuple[str | None, str | None]) -> None:
     """The first module with a NaN or an infinity is named with which of the two it was; the hooks are gone after it."""
     model = Branches()
-    with numerics.Watch(model) as watch:
+    with numerics.NonFiniteWatch(model) as watch:
         model(torch.tensor([1.0, number]))
     seen = watch.result()
 
@@ -80,7 +80,9 @@ def test_outputs_of_any_shape_are_looked_into() -> None:
     """Tensors are found in tuples, lists and dicts; whole numbers and other things are finite."""
     bad = torch.tensor([float("nan")])
 
-    assert [numerics.kind_of(tensor) for tensor in numerics.tensors(({"a": [bad]}, None, "x", torch.tensor([1])))] == [
+    assert [
+        numerics.classify(tensor) for tensor in numerics.list_tensors(({"a": [bad]}, None, "x", torch.tensor([1])))
+    ] == [
         "nan",
         None,
     ]

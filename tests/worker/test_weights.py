@@ -13,7 +13,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from benchmarks.machine import memory
 from benchmarks.models import MODELS
 from benchmarks.pair import handle
-from benchmarks.processes import helper
+from benchmarks.processes.helper import run_in_process
 from benchmarks.processes.protocol import WorkerFailed
 from benchmarks.worker import loading, weights
 from tests.models.test_miniatures import IMAGE_TOKENS, NEW_TOKENS, job
@@ -86,11 +86,11 @@ def test_only_what_is_loaded_counts_as_weights(tmp_path: Path) -> None:
     """A duplicate of the weights beside them is no weight file; of shards those that the index names are."""
     for name in ("model.safetensors", "consolidated.safetensors"):
         (tmp_path / name).touch()
-    assert [file.name for file in loading.weight_files(tmp_path)] == ["model.safetensors"]
+    assert [file.name for file in loading.list_weight_files(tmp_path)] == ["model.safetensors"]
 
     (tmp_path / "model-1.safetensors").touch()
     (tmp_path / "model.safetensors.index.json").write_text('{"weight_map": {"a": "model-1.safetensors"}}')
-    assert [file.name for file in loading.weight_files(tmp_path)] == ["model-1.safetensors"]
+    assert [file.name for file in loading.list_weight_files(tmp_path)] == ["model-1.safetensors"]
 
 
 def test_loading_says_how_much_memory_it_took() -> None:
@@ -113,16 +113,16 @@ def made_within() -> tuple[int, int]:
     )  # fmt: skip
     with torch.device("meta"):
         model = LlamaForCausalLM(config).to(torch.bfloat16)
-    before = memory.peak_bytes("self") or 0
+    before = memory.read_peak_bytes("self") or 0
     weights.materialise(model, torch.device("cpu"))
     weights.lift_denormals(model)
-    return sum(weight.nbytes for weight in model.parameters()), (memory.peak_bytes("self") or 0) - before
+    return sum(weight.nbytes for weight in model.parameters()), (memory.read_peak_bytes("self") or 0) - before
 
 
-@pytest.mark.skipif(memory.peak_bytes("self") is None, reason="this system does not say a process's peak")
+@pytest.mark.skipif(memory.read_peak_bytes("self") is None, reason="this system does not say a process's peak")
 def test_random_weights_are_one_copy() -> None:
     """Making a model's random weights takes the memory of the weights once, and a part of it beside them."""
-    size, taken = helper.call("spawn", made_within)
+    size, taken = run_in_process("spawn", made_within)
 
     assert size > 300_000_000
     assert 0.9 * size < taken < 1.5 * size
