@@ -52,9 +52,9 @@ def test_a_busy_child_never_outlives_its_parent(tmp_path: Path, start_method: st
 
 SERVED = """
 import time
-from benchmarks.worker.context import context
+from benchmarks.processes.start_methods import get_context
 if __name__ == "__main__":
-    context("forkserver").Process(target=str).start()
+    get_context("forkserver").Process(target=str).start()
     print("started", flush=True)
     time.sleep(600)
 """
