@@ -16,14 +16,13 @@ from benchmarks.record import INTERRUPTED, Record, faults
 from benchmarks.record.typecheck import fits
 from benchmarks.storage.journal import PairLog
 from benchmarks.worker.adapter import NO_PEFT
-from tests.models.test_miniatures import job
 from tests.planning.test_preview import plan
 from tests.storage.test_segments import loaded
 from tests.support import product
 from tests.support.hub_handler import Fault
 from tests.support.hub_layout import COMMIT, files_of, lay_out
 from tests.support.hub_server import HubServer
-from tests.worker.test_numerics import CONVOLUTION, overflowing
+from tests.support.jobs import CONVOLUTION, make_job, make_overflowing_job
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +34,7 @@ QUICK = ("--weights=hub", "--start-method=forkserver", "--runs=2", "--warmup-run
 
 def published(home: Path, model: str, source: Path | None = None) -> str:
     """Put the miniature of a model into the cache as its published checkpoint, and return the option that names it."""
-    lay_out(home, MODELS[model].repo, files_of(source or job(model).source))
+    lay_out(home, MODELS[model].repo, files_of(source or make_job(model).source))
     return f"--revision={model}={COMMIT}"
 
 
@@ -54,7 +53,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
     """Measure a sound checkpoint, one that overflows in fp16, and one that is not there, without a network."""
     folder = tmp_path_factory.mktemp("published")
     home = folder / "home"
-    revisions = [published(home, "llava"), published(home, "gemma3n", overflowing(folder, "fp16").source)]
+    revisions = [published(home, "llava"), published(home, "gemma3n", make_overflowing_job(folder, "fp16").source)]
     models = "--models=llava,gemma3n,phi"
     chosen = ("-k", "llava-bf16 or gemma3n or phi-bf16", "--allow-slow-fp16", *revisions)
     done = product.measure(folder / "results", *QUICK, models, *chosen, HF_HOME=str(home), HF_HUB_OFFLINE="1")
@@ -127,7 +126,7 @@ def test_the_report_shows_what_was_said(session: Session, tmp_path: Path) -> Non
 
 def test_an_overflow_may_be_measured(tmp_path: Path) -> None:
     """--allow-nonfinite measures a pair that overflows, and marks it: not ranked, and said."""
-    revision = published(tmp_path / "home", "gemma3n", overflowing(tmp_path, "fp16").source)
+    revision = published(tmp_path / "home", "gemma3n", make_overflowing_job(tmp_path, "fp16").source)
     options = (revision, "--models=gemma3n", "--precisions=fp16", "--allow-slow-fp16", "--allow-nonfinite")
     done = product.measure(tmp_path / "results", *QUICK, *options, HF_HOME=str(tmp_path / "home"))
     (path,) = (tmp_path / "results").rglob("0001_*.json")
@@ -174,7 +173,7 @@ def test_a_missing_adapter_is_remarked(pytestconfig: pytest.Config) -> None:
 def test_a_first_session_downloads(tmp_path: Path) -> None:
     """A session fetches what it lacks from the Hub before it loads it; a gated repository costs its pair alone."""
     server = HubServer()
-    server.add_folder(job("llava").source)
+    server.add_folder(make_job("llava").source)
     server.faults[MODELS["gemma3n"].repo] = Fault(status=403, code="GatedRepo")
     with server:
         settings = {"HF_HOME": str(tmp_path / "home"), "HF_ENDPOINT": server.url}
@@ -191,7 +190,7 @@ def test_a_first_session_downloads(tmp_path: Path) -> None:
 def test_files_of_another_architecture_are_named(tmp_path: Path, holds: str | None) -> None:
     """A repository with the files of another model, or of none that is known, is refused before a load, in a line."""
     server = HubServer()
-    server.add_folder(job(holds or "llava").source)
+    server.add_folder(make_job(holds or "llava").source)
     if holds is None:
         config = json.loads(server.files["config.json"].content) | {"model_type": "nobody-knows"}
         server.add("config.json", json.dumps(config).encode())
@@ -214,7 +213,7 @@ def test_files_of_another_architecture_are_named(tmp_path: Path, holds: str | No
 def test_a_board_s_checkpoints_may_be_fetched_elsewhere(tmp_path: Path) -> None:
     """--prefetch asks nothing of the device, measures nothing and saves nothing."""
     server = HubServer()
-    server.add_folder(job("llava").source)
+    server.add_folder(make_job("llava").source)
     with server:
         settings = {"HF_HOME": str(tmp_path / "home"), "HF_ENDPOINT": server.url}
         options = ("--prefetch", "--torch-device=cuda:7", "--benchmark-save=x", f"--benchmark-json={tmp_path}/x.json")

@@ -1,8 +1,6 @@
 """Secrets, and what a terminal would obey, never reach a Record, a journal, a terminal or an error text."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -13,9 +11,6 @@ from benchmarks.storage import journal
 from tests.storage.test_journal import HEAD, complain
 from tests.support import product
 from tests.test_failures import refuse
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 TOKEN = "hf_" + "Ab1" * 11
 OWN = "a-token-of-some-mirror"

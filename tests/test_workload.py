@@ -1,7 +1,5 @@
 """The work of every run: the same on every device, hashed, and refused where it cannot be done."""
 
-from __future__ import annotations
-
 import io
 import struct
 import zlib

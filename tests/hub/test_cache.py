@@ -17,9 +17,9 @@ from benchmarks.pair import handle
 from benchmarks.processes.helper import run_in_process
 from benchmarks.processes.protocol import Job
 from benchmarks.storage.locks import take
-from tests.models.test_miniatures import IMAGE_TOKENS, job
 from tests.support.hub_layout import COMMIT, files_of, lay_out, weights
 from tests.support.hub_server import HubServer
+from tests.support.jobs import IMAGE_TOKENS, make_job
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -169,7 +169,7 @@ def located(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, hub.
         home = offline_home(tmp_path_factory.mktemp("minis"), patch)
         specs = [MODELS[model] for model in IMAGE_TOKENS]
         for spec in specs:
-            files = files_of(job(spec.id).source)
+            files = files_of(make_job(spec.id).source)
             files |= {f"{extra}/adapter_model.safetensors": weights() for extra in filter(None, [spec.adapter])}
             lay_out(home, spec.repo, files)
         found = run_in_process("spawn", finds, [hub.checkpoint(spec, revision=COMMIT) for spec in specs])
@@ -191,7 +191,7 @@ def test_every_default_model_loads_from_the_cache(
 
     The product spawns its worker, which takes seconds: one does here. A forkserver keeps its first environment.
     """
-    small = job(model)
+    small = make_job(model)
     asked = Job(model, "bf16", "hub", located[model].path, "cpu", small.images[:1], small.prompts[:1], 2)
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     monkeypatch.setenv("HF_ENDPOINT", server.url)

@@ -1,7 +1,5 @@
 """Peak bandwidths: each device by the name that its driver or device tree says, and no other."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,15 +1,10 @@
 """The CPU's last-level cache, from files such as the kernel writes."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from benchmarks.machine.cpu import read_cpu_cache_bytes
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Cache = tuple[int, str, str, str]  # level, type, size, processors that share it
 

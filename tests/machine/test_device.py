@@ -1,10 +1,8 @@
 """Which machine this is, its memory and its health, from files as the boards have them. Never run on a board."""
 
-from __future__ import annotations
-
 import os
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,28 +14,7 @@ from benchmarks.machine.memory import MemoryReader, MemorySample
 from benchmarks.options import WEIGHTS
 from benchmarks.pair.meters import idle_s
 from tests.support import factory, made
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-L4T = "# R38 (release), REVISION: 4.0, GCID: 1, BOARD: generic, EABI: aarch64\n"
-MODES = {
-    # of an AGX Orin 64GB (L4T 36) and a Thor T5000 (L4T 38); each mode's limits stand below its name
-    "orin": "< PM_CONFIG DEFAULT=2 >\n< POWER_MODEL ID=0 NAME=MAXN >\nGPU MAX_FREQ -1\n"
-    "< POWER_MODEL ID=1 NAME=MODE_15W >\n"
-    "< POWER_MODEL ID=2 NAME=MODE_30W >\nCPU_ONLINE CORE_0 1\n< POWER_MODEL ID=3 NAME=MODE_50W >\n",
-    "thor": "< POWER_MODEL ID=0 NAME=MAXN >\n< POWER_MODEL ID=1 NAME=120W >\n< POWER_MODEL ID=2 NAME=90W >\n",
-}
-MEMINFO = "MemTotal:       128000000 kB\nMemFree: 1000 kB\nMemAvailable:   100000000 kB\n"
-
-
-def board(root: Path, **files: str) -> Path:
-    """Write files, named with `__` for `/`, below `root`."""
-    for name, text in files.items():
-        path = root / name.replace("__", "/")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return root
+from tests.support.machines import L4T, MEMINFO, MODES, write_board, write_jetson
 
 
 @pytest.mark.parametrize(
@@ -50,7 +27,7 @@ def board(root: Path, **files: str) -> Path:
 )
 def test_jetsons_by_their_device_tree(tmp_path: Path, model: str, label: str, kind: str) -> None:
     """The study's boards get the study's names, other Jetsons their own, and all share one memory."""
-    root = board(tmp_path, proc__device_tree__model="", etc__nv_tegra_release=L4T, proc__meminfo=MEMINFO)
+    root = write_board(tmp_path, proc__device_tree__model="", etc__nv_tegra_release=L4T, proc__meminfo=MEMINFO)
     (root / "proc/device-tree").mkdir()
     (root / "proc/device-tree/model").write_text(model)
     found = device.identify("cuda:0", root)
@@ -60,25 +37,15 @@ def test_jetsons_by_their_device_tree(tmp_path: Path, model: str, label: str, ki
     assert found["ram_bytes"] == 128_000_000 * 1024
 
 
-def tree(root: Path, model: str, compatible: str, mode: str, modes: str, l4t: str = L4T) -> Path:
-    """Build a Jetson: strings of its device tree end in a NUL each."""
-    board(root, etc__nv_tegra_release=l4t, proc__meminfo=MEMINFO, var__lib__nvpmodel__status=mode)
-    (root / "proc/device-tree").mkdir(exist_ok=True)
-    for name, text in (("proc/device-tree/model", model), ("proc/device-tree/compatible", compatible)):
-        (root / name).write_text(text)
-    (root / "etc/nvpmodel.conf").write_text(modes)
-    return root
-
-
 def clocks(root: Path, *, locked: bool) -> None:
     """Give CPU and GPU the limits of their clocks, as they are after jetson_clocks or without it."""
     low = 1_300_500_000 if locked else 306_000_000
-    board(root, sys__class__devfreq__17000000_gpu__min_freq=f"{low}\n")
-    board(root, sys__class__devfreq__17000000_gpu__max_freq="1300500000\n")
+    write_board(root, sys__class__devfreq__17000000_gpu__min_freq=f"{low}\n")
+    write_board(root, sys__class__devfreq__17000000_gpu__max_freq="1300500000\n")
     for policy in ("policy0", "policy4"):
         folder = f"sys__devices__system__cpu__cpufreq__{policy}"
-        board(root, **{f"{folder}__scaling_min_freq": "2201600\n" if locked else "729600\n"})
-        board(root, **{f"{folder}__scaling_max_freq": "2201600\n"})
+        write_board(root, **{f"{folder}__scaling_min_freq": "2201600\n" if locked else "729600\n"})
+        write_board(root, **{f"{folder}__scaling_max_freq": "2201600\n"})
 
 
 @pytest.mark.parametrize(
@@ -97,7 +64,7 @@ def test_modules_by_their_part_numbers(
     tmp_path: Path, model: str, compatible: str, module: str | None, kind: str
 ) -> None:
     """The module is known by its part number, also on another maker's carrier board; what is unknown is null."""
-    root = tree(tmp_path, model, f"nvidia,{compatible}\0nvidia,tegra\0", "pmode:0000\n", MODES["orin"])
+    root = write_jetson(tmp_path, model, f"nvidia,{compatible}\0nvidia,tegra\0", "pmode:0000\n", MODES["orin"])
     found = device.identify("cuda:0", root)
 
     assert (found["module"], found["kind"], found["memory_kind"]) == (module, kind, "unified")
@@ -115,7 +82,7 @@ def test_modules_by_their_part_numbers(
 )
 def test_power_modes_by_name_and_id(tmp_path: Path, board_name: str, status: str, mode: str, number: int) -> None:
     """The power mode is the one that nvpmodel keeps, by the name that its configuration has for it."""
-    found = device.identify("cuda:0", tree(tmp_path, "NVIDIA Jetson\0", "", status, MODES[board_name]))
+    found = device.identify("cuda:0", write_jetson(tmp_path, "NVIDIA Jetson\0", "", status, MODES[board_name]))
 
     assert (found["power_mode"], found["power_mode_id"]) == (mode, number)
     assert found["jetson_clocks"] is None
@@ -124,7 +91,7 @@ def test_power_modes_by_name_and_id(tmp_path: Path, board_name: str, status: str
 
 def test_a_power_mode_that_is_hidden(tmp_path: Path) -> None:
     """Where a container hides nvpmodel's file, the mode is null with what to do, and elsewhere there is none."""
-    found = device.identify("cuda:0", board(tmp_path / "board", etc__nv_tegra_release=L4T))
+    found = device.identify("cuda:0", write_board(tmp_path / "board", etc__nv_tegra_release=L4T))
     other = device.identify("cpu", tmp_path)
 
     assert (found["power_mode"], found["jetpack"]) == (None, "7.1")
@@ -139,7 +106,9 @@ def test_a_power_mode_that_is_hidden(tmp_path: Path) -> None:
 def test_30_w_and_maxn_are_two_series(tmp_path: Path) -> None:
     """One board in two power modes, and with its clocks locked, is three series, told apart by these words."""
     for number, (status, locked) in enumerate([("pmode:0000", False), ("pmode:0002", False), ("pmode:0002", True)]):
-        root = tree(tmp_path / f"board{number}", "NVIDIA Jetson AGX Orin Developer Kit\0", "", status, MODES["orin"])
+        root = write_jetson(
+            tmp_path / f"board{number}", "NVIDIA Jetson AGX Orin Developer Kit\0", "", status, MODES["orin"]
+        )
         clocks(root, locked=locked)
         found = device.identify("cuda:0", root)
         factory.save(tmp_path / f"saves/000{number + 1}_orin.json", [factory.record()], **found)
@@ -164,7 +133,7 @@ def test_jetpack_of_l4t(release: str | None, jetpack: str | None) -> None:
 @given(st.binary(max_size=60), st.binary(max_size=60), st.binary(max_size=60))
 def test_any_bytes_are_a_machine(tmp_path: Path, first: bytes, second: bytes, third: bytes) -> None:
     """Whatever stands in a board's files, it is identified, with a reason for what is null."""
-    root = tree(tmp_path, "", "", "", "")
+    root = write_jetson(tmp_path, "", "", "", "")
     files = ("proc/device-tree/model", "proc/device-tree/compatible", "etc/nv_tegra_release", "etc/nvpmodel.conf")
     for name in (*files, "var/lib/nvpmodel/status", "proc/meminfo"):
         (root / name).write_bytes(b"pmode:" + first if "status" in name else second + first + third)
@@ -175,13 +144,13 @@ def test_any_bytes_are_a_machine(tmp_path: Path, first: bytes, second: bytes, th
 
 def test_a_jetson_computes_on_cuda(tmp_path: Path) -> None:
     """On a Jetson `auto` means CUDA, whether or not this torch has it: never a silent run on the CPU."""
-    assert device.choose_torch_device("auto", board(tmp_path, etc__nv_tegra_release=L4T)) == "cuda:0"
+    assert device.choose_torch_device("auto", write_board(tmp_path, etc__nv_tegra_release=L4T)) == "cuda:0"
     assert device.choose_torch_device("cuda", tmp_path) == "cuda:0"
 
 
 def test_a_jetson_in_a_container_computes_on_cuda(tmp_path: Path) -> None:
     """Where a container hides L4T's release, the device tree still says Jetson, and `auto` means CUDA."""
-    root = board(tmp_path, proc__meminfo=MEMINFO)
+    root = write_board(tmp_path, proc__meminfo=MEMINFO)
     (root / "proc/device-tree").mkdir()
     (root / "proc/device-tree/model").write_text("NVIDIA Jetson AGX Orin Developer Kit\0")
 
@@ -190,7 +159,7 @@ def test_a_jetson_in_a_container_computes_on_cuda(tmp_path: Path) -> None:
 
 def test_torch_names_what_nvml_does_not(tmp_path: Path) -> None:
     """A GPU that NVML does not show, or not alone, has torch's name, and a GB10 its unified memory."""
-    found = device.identify("cuda:1", board(tmp_path, proc__meminfo=MEMINFO), torch_name="NVIDIA GB10")
+    found = device.identify("cuda:1", write_board(tmp_path, proc__meminfo=MEMINFO), torch_name="NVIDIA GB10")
 
     assert (found["label"], found["kind"], found["memory_kind"]) == ("GB10", "gb10", "unified")
     assert device.identify("cuda:1", tmp_path, torch_name="NVIDIA H200")["label"] == "NVIDIA H200"
@@ -198,7 +167,7 @@ def test_torch_names_what_nvml_does_not(tmp_path: Path) -> None:
 
 def test_a_cpu_is_named_with_its_cores(tmp_path: Path) -> None:
     """A machine without a GPU is named by its CPU, and its memory is the process's."""
-    found = device.identify("cpu", board(tmp_path, proc__cpuinfo="model name\t: Cortex-X925  v1\n"))
+    found = device.identify("cpu", write_board(tmp_path, proc__cpuinfo="model name\t: Cortex-X925  v1\n"))
 
     assert found["label"].startswith("Cortex-X925 v1 (")
     assert (found["kind"], found["memory_kind"]) == ("cpu", "host")
@@ -213,7 +182,7 @@ def test_unknown_torch_devices_are_refused() -> None:
 
 def test_unified_memory_is_the_machines(tmp_path: Path) -> None:
     """On unified memory RAM is MemTotal - MemAvailable, and the delta is above the baseline before loading."""
-    root = board(tmp_path, proc__meminfo=MEMINFO)
+    root = write_board(tmp_path, proc__meminfo=MEMINFO)
     reader = MemoryReader("unified", os.getpid(), root=root)
     found = memory.summarise(
         reader.kind, reader.vram_reason, reader.read(), [(0, time.monotonic_ns())], 20_000_000_000, None
@@ -226,7 +195,7 @@ def test_unified_memory_is_the_machines(tmp_path: Path) -> None:
 def test_host_memory_is_the_childs(tmp_path: Path) -> None:
     """Elsewhere RAM is the child's RssAnon + RssShmem, its peak VmHWM, and file-mapped weights stand apart."""
     status = "VmHWM:  900 kB\nRssAnon:  500 kB\nRssFile:  300 kB\nRssShmem:  40 kB\n"
-    root = board(tmp_path, proc__77__status=status)
+    root = write_board(tmp_path, proc__77__status=status)
     reader = MemoryReader("host", 77, root=root)
     found = memory.summarise(reader.kind, reader.vram_reason, reader.read(), [(0, time.monotonic_ns())], None, None)
 
@@ -283,7 +252,7 @@ def test_a_machine_that_shows_nothing(tmp_path: Path) -> None:
 
 def test_health_of_a_cpu(tmp_path: Path) -> None:
     """A CPU's temperature is its hottest zone in Celsius, its clock the fastest core's in Hz."""
-    root = board(
+    root = write_board(
         tmp_path,
         sys__class__thermal__thermal_zone0__temp="41000\n",
         sys__class__thermal__thermal_zone1__temp="67500\n",

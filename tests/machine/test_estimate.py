@@ -1,23 +1,14 @@
 """The expected time of a run: the formula on round numbers, and against a run that was measured."""
 
-from __future__ import annotations
-
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks.machine.estimate import estimate, find_rates
-from tests.support import product
-from tests.support.works import probe, traffic, work
-from tests.test_imports import imports
-
-if TYPE_CHECKING:
-    from benchmarks.machine.estimate import RequestSize
+from benchmarks.machine.estimate import RequestSize, estimate, find_rates
+from tests.support.works import PROBE, traffic, work
 
 WORK = work((2_000, 1_100, 100, 500), traffic(2_200, 0, 2), (40, 30, 20), new_tokens=11)
 FLOPS, READING = 1e6, 1e5
-PROBE = probe({"bf16": 3e11, "fp32": 1e11}, {"bf16": 1.6e10})
 
 
 def test_round_numbers() -> None:
@@ -78,10 +69,3 @@ def test_rates_of_a_probe() -> None:
     assert find_rates(PROBE, "bf16") == (3e11, 1.6e10)
     assert find_rates(PROBE, "fp32") == (1e11, 3e10)
     assert find_rates(PROBE, "fp16") is None
-
-
-def test_it_is_light() -> None:
-    """estimate.py takes nothing of ours but the arithmetic of bytes, so that the meter can use it."""
-    found = imports(product.ROOT / "benchmarks/machine/estimate.py")
-
-    assert all(m.startswith("benchmarks.machine.roofline.") for m in found if m.startswith(("benchmarks", "plotting")))

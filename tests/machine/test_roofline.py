@@ -1,14 +1,10 @@
 """The arithmetic of bytes per step, and of its ratio to what the memory can do."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
 from benchmarks.machine import roofline
 from plotting.metrics import bandwidth
-from tests.support import product
-from tests.test_imports import imports
 
 TRAFFIC: roofline.Traffic = {
     "weight_bytes": 1_000_000,
@@ -67,10 +63,3 @@ def test_the_reader_counts_the_same_bytes() -> None:
 def test_hopeless_fp16(rates: dict[str, float], hopeless: bool) -> None:
     """fp16 below a quarter of the fp32 rate is hopeless; where a rate is unknown nothing is refused."""
     assert roofline.is_fp16_too_slow(rates) is hopeless
-
-
-def test_it_stands_alone() -> None:
-    """roofline.py imports nothing of ours, so that the meter, the child and the reader can all use it."""
-    found = imports(product.ROOT / "benchmarks/machine/roofline.py")
-
-    assert not [module for module in found if module.startswith(("benchmarks", "plotting"))]

@@ -1,7 +1,5 @@
 """Every model at full size, on the meta device: the published architecture has the published size."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 

@@ -1,47 +1,18 @@
 """Each miniature: loaded as a Hub checkpoint is, real token counts, exact new tokens, ordered marks."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
-from benchmarks import workload
-from benchmarks.models import MODELS, miniature
+from benchmarks.models import MODELS
 from benchmarks.pair import handle
-from benchmarks.processes.helper import run_in_process
-from benchmarks.processes.protocol import Job
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-IMAGE_TOKENS = {
-    "gemma3n": 256,
-    "internvl2-2b": 13 * 256,
-    "llava": 576,
-    "moondream2": 729,
-    "phi": 1065,
-    "smolvlm2": 13 * 81,
-}
-"""Of a 640x480 photograph, for the published checkpoints (their processors' rules)."""
-NEW_TOKENS = 5
-
-
-def job(model: str, precision: str = "bf16") -> Job:
-    """Return what a worker needs for one pair, on two photographs, which may be a batch."""
-    method = "forkserver"
-    spec = MODELS[model]
-    source = miniature.locate(spec, miniature.find_cache_root())
-    if not source.is_dir():
-        run_in_process(method, miniature.build, spec, miniature.find_cache_root())
-    images = tuple(workload.encode(photograph) for photograph in workload.read_photographs(None)[:2])
-    return Job(model, precision, "mini", source, "cpu", images, workload.PROMPTS[:2], NEW_TOKENS, batch_size=2)
+from tests.support.jobs import IMAGE_TOKENS, NEW_TOKENS, make_job
 
 
 @pytest.fixture(scope="module", params=IMAGE_TOKENS)
 def worker(request: pytest.FixtureRequest) -> Iterator[tuple[str, handle.Handle]]:
     """A loaded worker of each default model, in a process of its own."""
-    found = handle.start(job(request.param), isolation="process", start_method="forkserver")
+    found = handle.start(make_job(request.param), isolation="process", start_method="forkserver")
     found.load()
     yield request.param, found
     found.close()

@@ -1,19 +1,14 @@
 """MODELS and the choice among them."""
 
-from __future__ import annotations
-
 import importlib.util
 import re
-from typing import TYPE_CHECKING
 
 import pytest
 
 from benchmarks import models
 from benchmarks.errors import BenchmarkError
 from benchmarks.models import MODELS, miniature
-
-if TYPE_CHECKING:
-    from benchmarks.models.base import ModelSpec
+from benchmarks.models.base import ModelSpec
 
 
 def test_the_studys_six_in_both_precisions() -> None:

@@ -1,10 +1,9 @@
 """Phi's vision adapter: attached where it and peft are there, and said to be missing where not."""
 
-from __future__ import annotations
-
 import shutil
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,14 +11,9 @@ from safetensors.torch import load_file, save_file
 
 from benchmarks.models import MODELS
 from benchmarks.pair import handle
-from benchmarks.processes.protocol import WorkerFailed
+from benchmarks.processes.protocol import Job, WorkerFailed
 from benchmarks.worker import adapter
-from tests.models.test_miniatures import job
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from benchmarks.processes.protocol import Job
+from tests.support.jobs import make_job
 
 FOLDER = MODELS["phi"].adapter or ""
 TARGETS = r".*layers.*((self_attn\.(qkv_proj|o_proj))|(mlp\.(gate_up_proj|down_proj)))"
@@ -31,7 +25,7 @@ def with_adapter(folder: Path, scale: float) -> Job:
     peft: Any = pytest.importorskip("peft", reason="peft is not installed: pip install peft")
     from transformers import AutoModelForMultimodalLM
 
-    made = job("phi")
+    made = make_job("phi")
     source = shutil.copytree(made.source, folder / "phi")
     base = AutoModelForMultimodalLM.from_pretrained(source, dtype=torch.float32)
     torch.manual_seed(1)
@@ -56,7 +50,7 @@ def spoken(work: Job) -> tuple[str | None, str | None, int]:
 @pytest.mark.filterwarnings("ignore:.*gradient_checkpointing.*:FutureWarning")  # peft asks by an old name
 def test_the_adapter_is_active(tmp_path: Path) -> None:
     """An adapter beside the weights is loaded and changes what the model says; one of zeros changes nothing."""
-    bare = spoken(type(work)(**vars(work) | {"weights": "hub"})) if (work := job("phi")) else None
+    bare = spoken(type(work)(**vars(work) | {"weights": "hub"})) if (work := make_job("phi")) else None
     zero = spoken(with_adapter(tmp_path / "zero", 0.0))
     real = spoken(with_adapter(tmp_path / "real", 3.0))
 
@@ -94,7 +88,7 @@ def test_a_missing_adapter_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """A checkpoint without its adapter's files says so, one that never had any that, and both without peft as well."""
     model = torch.nn.Linear(1, 1)
 
-    assert adapter.attach(model, job("phi").source, FOLDER) == adapter.Adapter(None, adapter.NOT_THERE)
-    assert adapter.attach(model, job("llava").source, None) == adapter.Adapter(None, adapter.NONE_PUBLISHED)
+    assert adapter.attach(model, make_job("phi").source, FOLDER) == adapter.Adapter(None, adapter.NOT_THERE)
+    assert adapter.attach(model, make_job("llava").source, None) == adapter.Adapter(None, adapter.NONE_PUBLISHED)
     monkeypatch.setitem(sys.modules, "peft", None)  # as if it were not installed
-    assert adapter.attach(model, job("phi").source, FOLDER) == adapter.Adapter(None, adapter.NO_PEFT)
+    assert adapter.attach(model, make_job("phi").source, FOLDER) == adapter.Adapter(None, adapter.NO_PEFT)

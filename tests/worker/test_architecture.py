@@ -1,7 +1,5 @@
 """Figures of the published models: by hand, by what is known of them, and by their real processors."""
 
-from __future__ import annotations
-
 import pytest
 
 from benchmarks import workload
@@ -10,7 +8,7 @@ from benchmarks.models import MODELS
 from benchmarks.processes.helper import run_in_process
 from benchmarks.record import typecheck
 from benchmarks.worker.architecture import compute_model_size, compute_request_size
-from tests.models.test_miniatures import IMAGE_TOKENS
+from tests.support.jobs import IMAGE_TOKENS
 
 GB_A_TOKEN = {
     "internvl2-2b": 3.4,

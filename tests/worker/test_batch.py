@@ -1,11 +1,9 @@
 """Batches: what fits is measured, and what cannot fit is refused before its photographs are looked at."""
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -13,11 +11,8 @@ from benchmarks.machine import memory
 from benchmarks.pair import handle
 from benchmarks.processes.protocol import WorkerFailed
 from benchmarks.worker.batch import BatchTooLarge
-from tests.models.test_miniatures import IMAGE_TOKENS, NEW_TOKENS, job
 from tests.support import product
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.support.jobs import IMAGE_TOKENS, NEW_TOKENS, make_job
 
 HUGE = 10**9
 KV_BYTES = 2 * 2 * (4 * 16) * 2
@@ -31,7 +26,7 @@ def test_a_batch_that_cannot_fit_is_not_begun() -> None:
         pytest.skip("this system does not say what is available")
     small, huge = (
         handle.start(asked, isolation="process", start_method="forkserver")
-        for asked in (job("llava"), replace(job("llava"), batch_size=HUGE))
+        for asked in (make_job("llava"), replace(make_job("llava"), batch_size=HUGE))
     )
     small.load()
     positions = small.run([(0, 0)])["prompt_tokens"] + IMAGE_TOKENS["llava"]

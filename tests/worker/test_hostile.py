@@ -1,7 +1,5 @@
 """What a checkpoint or a machine does to a child: no code of a checkpoint runs, and the OOM killer takes it first."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import sys
@@ -12,7 +10,7 @@ import pytest
 
 from benchmarks.pair import handle
 from benchmarks.processes.protocol import WorkerFailed
-from tests.models.test_miniatures import job
+from tests.support.jobs import make_job
 
 CODE = "from pathlib import Path\nPath({mark!r}).touch()\nclass Made: pass\n"
 CLASSES = {"AutoConfig": "theirs.Made", "AutoModelForMultimodalLM": "theirs.Made", "AutoProcessor": "theirs.Made"}
@@ -21,7 +19,7 @@ CLASSES = {"AutoConfig": "theirs.Made", "AutoModelForMultimodalLM": "theirs.Made
 @pytest.mark.parametrize("kind", ["llava", "nobody-knows"])
 def test_a_checkpoints_code_is_not_run(tmp_path: Path, kind: str) -> None:
     """Code that a checkpoint brings along is never run: a known architecture is ours, an unknown one does not load."""
-    plain = job("llava")
+    plain = make_job("llava")
     source, mark = shutil.copytree(plain.source, tmp_path / "checkpoint"), tmp_path / "ran"
     (source / "theirs.py").write_text(CODE.format(mark=str(mark)))
     for name in ("config.json", "processor_config.json", "tokenizer_config.json"):
@@ -43,7 +41,7 @@ def test_a_checkpoints_code_is_not_run(tmp_path: Path, kind: str) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's out-of-memory killer is Linux's")
 def test_the_kernels_killer_takes_the_child_first() -> None:
     """Where memory runs out, the kernel is told to end the child rather than the meter or anything else."""
-    worker = handle.start(job("llava"), isolation="process", start_method="forkserver")
+    worker = handle.start(make_job("llava"), isolation="process", start_method="forkserver")
     worker.load()
     score = Path(f"/proc/{worker.pid}/oom_score_adj").read_text()
     worker.close()

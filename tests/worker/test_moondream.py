@@ -1,11 +1,10 @@
 """The suite's own Moondream2 against what the reference implementation computes, and as `generate` runs it."""
 
-from __future__ import annotations
-
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,9 +19,6 @@ from benchmarks.worker.moondream import MoondreamConfig, MoondreamForConditional
 from benchmarks.worker.moondream.configuration import TextDims, VisionDims
 from benchmarks.worker.moondream.crops import cut, select_tiling
 from tests.support import formula
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 REFERENCE: dict[str, Any] = json.loads((Path(__file__).parent.parent / "data" / "moondream.json").read_text())
 PUBLISHED_CONFIG = {

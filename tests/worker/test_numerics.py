@@ -1,38 +1,13 @@
 """Which module's output first stops being finite, found on a real overflow."""
 
-from __future__ import annotations
-
-import shutil
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 
 from benchmarks.pair import handle
 from benchmarks.worker import numerics
-from tests.models.test_miniatures import job
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from benchmarks.processes.protocol import Job
-
-CONVOLUTION = "model.vision_tower.timm_model.conv_stem.conv"
-
-
-def overflowing(folder: Path, precision: str) -> Job:
-    """Return a job on Gemma 3n's miniature with huge weights in one convolution, as the published ones are said to be.
-
-    https://unsloth.ai/blog/gemma-3n
-    """
-    made = job("gemma3n", precision)
-    source = shutil.copytree(made.source, folder / "gemma3n")
-    tensors = load_file(source / "model.safetensors")
-    torch.manual_seed(1)
-    tensors[f"{CONVOLUTION}.weight"].normal_().mul_(3e5).clamp_(-6e4, 6e4)
-    save_file(tensors, source / "model.safetensors", metadata={"format": "pt"})
-    return type(made)(**vars(made) | {"source": source, "weights": "hub"})
+from tests.support.jobs import CONVOLUTION, make_overflowing_job
 
 
 @pytest.mark.parametrize(("precision", "found"), [("fp16", (CONVOLUTION, "inf")), ("bf16", (None, None))])
@@ -40,7 +15,7 @@ def test_the_module_that_overflows_is_named(
     tmp_path: Path, precision: str, found: tuple[str | None, str | None]
 ) -> None:
     """A convolution that exceeds 65504 is named in fp16, before all the modules that it spoils; bf16 is sound."""
-    worker = handle.start(overflowing(tmp_path, precision), isolation="process", start_method="forkserver")
+    worker = handle.start(make_overflowing_job(tmp_path, precision), isolation="process", start_method="forkserver")
     worker.load()
     seen = worker.verify([(0, 0)])
     worker.close()

@@ -1,16 +1,11 @@
 """How much of the weights' files the page cache holds when a load begins: dropped first, and the rest is said."""
 
-from __future__ import annotations
-
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from benchmarks.worker import pagecache
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SIZE = 8 * 2**20
 

@@ -1,7 +1,5 @@
 """The probe: what it measures, how it bounds itself, and that its answer can be stored."""
 
-from __future__ import annotations
-
 import json
 import time
 

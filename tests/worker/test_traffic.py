@@ -1,8 +1,7 @@
 """What a decode step reads: counted from the parameters, and seen in the operands of a real step."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -16,9 +15,6 @@ from benchmarks.machine.roofline import compute_bytes_per_step
 from benchmarks.models import MODELS
 from benchmarks.worker import traffic as counted
 from benchmarks.worker.architecture import prepare_request
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 FAMILIES = [spec for spec in MODELS.values() if spec.default]
 STEPS = 2

@@ -1,9 +1,7 @@
 """Random weights at their real classes: made on the device, finite, normal numbers, and no load time."""
 
-from __future__ import annotations
-
 import shutil
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,19 +12,14 @@ from benchmarks.machine import memory
 from benchmarks.models import MODELS
 from benchmarks.pair import handle
 from benchmarks.processes.helper import run_in_process
-from benchmarks.processes.protocol import WorkerFailed
+from benchmarks.processes.protocol import Job, WorkerFailed
 from benchmarks.worker import loading, weights
-from tests.models.test_miniatures import IMAGE_TOKENS, NEW_TOKENS, job
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from benchmarks.processes.protocol import Job
+from tests.support.jobs import IMAGE_TOKENS, NEW_TOKENS, make_job
 
 
 def shell(folder: Path, model: str, precision: str) -> Job:
     """Return a job on the miniature of a model without its weights, as a full-size model is kept on disk."""
-    made = job(model, precision)
+    made = make_job(model, precision)
     source = shutil.copytree(made.source, folder / model, ignore=shutil.ignore_patterns("*.safetensors"))
     return type(made)(**vars(made) | {"source": source, "weights": "random"})
 
@@ -54,7 +47,7 @@ def test_random_weights_run(tmp_path: Path, family: str, precision: str) -> None
 
 def test_a_checkpoint_without_some_of_its_weights_is_refused(tmp_path: Path) -> None:
     """Files that lack weights of their model are refused with the first one's name: transformers would make them up."""
-    made = job("llava")
+    made = make_job("llava")
     source = shutil.copytree(made.source, tmp_path / "llava")
     tensors = load_file(source / "model.safetensors")
     kept = {name: value for name, value in tensors.items() if not ("language_model" in name and "layers.1." in name)}
@@ -69,7 +62,7 @@ def test_a_checkpoint_without_some_of_its_weights_is_refused(tmp_path: Path) -> 
 
 def test_a_run_beyond_the_context_is_refused() -> None:
     """A run that asks for more positions than the model has fails with both numbers, and is not measured."""
-    made = job("moondream2")
+    made = make_job("moondream2")
     asked = type(made)(**vars(made) | {"new_tokens": 2000})
     worker = handle.start(asked, isolation="process", start_method="forkserver")
     worker.load()
@@ -95,7 +88,7 @@ def test_only_what_is_loaded_counts_as_weights(tmp_path: Path) -> None:
 
 def test_loading_says_how_much_memory_it_took() -> None:
     """A load tells the peak of its process: more than the weights, and with these small ones under a gigabyte."""
-    worker = handle.start(job("llava"), isolation="process", start_method="forkserver")
+    worker = handle.start(make_job("llava"), isolation="process", start_method="forkserver")
     loaded = worker.load()
     worker.close()
 
@@ -177,7 +170,7 @@ def test_straight_to_a_device_leaves_nothing_on_the_model() -> None:
     pytest.importorskip("accelerate", reason="accelerate is not installed: pip install accelerate")
     from transformers import AutoModelForMultimodalLM
 
-    model = AutoModelForMultimodalLM.from_pretrained(job("llava").source, device_map={"": torch.device("cpu")})
+    model = AutoModelForMultimodalLM.from_pretrained(make_job("llava").source, device_map={"": torch.device("cpu")})
 
     assert not any(hasattr(module, "_hf_hook") for module in model.modules())
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
