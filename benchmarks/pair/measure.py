@@ -216,7 +216,7 @@ class PairSession:
             marks = self._runner.ask(request, text=self.plan.weights == "hub" and not self.tally.marks)
         except WorkerFailed as failure:
             self._failed("run", failure)
-            if failure.died or failure.poisons:
+            if failure.died or failure.is_fatal:
                 self._runner.end()
             return
         self.tally.good(request, marks)

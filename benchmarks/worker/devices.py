@@ -1,4 +1,4 @@
-"""What torch computes on."""
+"""The device that torch computes on."""
 
 from typing import Any
 
@@ -16,10 +16,10 @@ def identify_device(device: Any) -> tuple[str | None, str | None]:
 
 
 def check_torch_device(name: str) -> tuple[str | None, str | None]:
-    """Return (name, UUID) of what torch computes on. Imports torch.
+    """Return (name, UUID) of the device that torch calls `name`; (None, None) if it is not CUDA's.
 
     Raises:
-        BenchmarkError: this environment's torch cannot compute on `name`.
+        BenchmarkError: torch as installed here cannot compute on it.
     """
     import torch
 

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from benchmarks.models import MODELS
 from benchmarks.pair import handle
 from benchmarks.processes.protocol import Job, WorkerFailed
+from benchmarks.record.not_measured import NotMeasured
 from benchmarks.worker import adapter
 from tests.support.jobs import make_job
 
@@ -84,11 +85,16 @@ def test_a_broken_adapter_is_no_adapter(tmp_path: Path, fault: str) -> None:
     assert "delete that folder and type --prefetch" in str(caught.value)
 
 
-def test_a_missing_adapter_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A checkpoint without its adapter's files says so, one that never had any that, and both without peft as well."""
+def test_a_missing_adapter_has_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reason says whether the files are missing, the checkpoint never had an adapter, or peft is not installed."""
     model = torch.nn.Linear(1, 1)
 
-    assert adapter.attach(model, make_job("phi").source, FOLDER) == adapter.Adapter(None, adapter.NOT_THERE)
-    assert adapter.attach(model, make_job("llava").source, None) == adapter.Adapter(None, adapter.NONE_PUBLISHED)
+    def explain(name: str, folder: str | None) -> str:
+        with pytest.raises(NotMeasured) as caught:
+            adapter.attach(model, make_job(name).source, folder)
+        return str(caught.value)
+
+    assert explain("phi", FOLDER) == adapter.NOT_DOWNLOADED
+    assert explain("llava", None) == adapter.NONE_PUBLISHED
     monkeypatch.setitem(sys.modules, "peft", None)  # as if it were not installed
-    assert adapter.attach(model, make_job("phi").source, FOLDER) == adapter.Adapter(None, adapter.NO_PEFT)
+    assert explain("phi", FOLDER) == adapter.NO_PEFT

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from transformers import AutoConfig, AutoModelForMultimodalLM, AutoProcessor
 
 from benchmarks.models import MODELS, tokenizer
-from benchmarks.worker.generation import image_token_id
+from benchmarks.worker.generation import count_image_tokens
 from benchmarks.worker.moondream import MoondreamConfig, MoondreamForConditionalGeneration, MoondreamProcessor
 from benchmarks.worker.moondream.configuration import TextDims, VisionDims
 from benchmarks.worker.moondream.crops import cut, select_tiling
@@ -217,7 +217,8 @@ def test_the_published_config_means_the_published_dimensions(tmp_path: Path) -> 
 
     assert type(config) is MoondreamConfig
     assert (config.text, config.vision) == (TextDims(), VisionDims())
-    assert (config.bos_token_id, config.eos_token_id, image_token_id(config)) == (50256, 50256, 51199)
+    assert (config.bos_token_id, config.eos_token_id, config.image_token_id) == (50256, 50256, 51199)
+    assert count_image_tokens(config, torch.tensor([[50256, 51199, 51199, 198]])) == 2
 
 
 def test_a_model_that_was_loaded_answers_as_one_that_was_built(tmp_path: Path, model: Any) -> None:
