@@ -1,4 +1,4 @@
-"""What a model is to the suite: its published checkpoint, and how to build one like it."""
+"""The description of a model: its published checkpoint, and how to build a checkpoint like it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ Dims = dict[str, Any]
 
 @dataclass(frozen=True)
 class Blueprint:
-    """What a checkpoint directory is made from, in transformers' own objects.
+    """The parts of a checkpoint directory, as transformers' objects.
 
     Attributes:
         config: the model's configuration.
         model_class: the class that `AutoModelForMultimodalLM` chooses for it.
-        processor: makes the processor, tokenizer included.
-        generation: what generation_config.json holds.
+        processor: returns the processor, with its tokenizer.
+        generation: the content of generation_config.json.
     """
 
     config: Any
@@ -29,30 +29,29 @@ class Blueprint:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """One model of the suite. Plain data; `blueprint` alone imports transformers, when it is called.
+    """One model of the suite, as plain data. Only a call of `blueprint` imports transformers.
 
     Attributes:
-        id: what the command line and the tests' ids say.
+        id: the name on the command line and in the tests' ids.
         label: the name in figures.
-        published_label: the name in figures with published weights, where those are not what `label` says.
-        checkpoint: the published checkpoint's name.
+        checkpoint: the name of the published checkpoint.
         repo: its repository on the Hub.
-        architecture: what config.json calls it (`model_type`).
-        blueprint: (spec, size) -> Blueprint. "full" has the published dimensions exactly.
-        vision_end: path, from the loaded model, of the vision path's last module: when it has run,
-            the images are encoded.
-        dims: the published dimensions of this variant, as the family's file reads them.
-        parameters: of the model at its published dimensions, as its class here builds it.
-        revision: pinned commit of `repo`, whole or its beginning, or a ref of it; None is its main branch.
-            Which commit was loaded is recorded either way.
-        adapter: folder in `repo` of a LoRA adapter that belongs to the model's vision path.
-        limits: what is known not to work, in sentences.
-        remarks: in what the checkpoint differs from the model that it is named after, in sentences.
-        mini_remarks, random_remarks: in what the miniature, and the full-size model with random
-            weights, differ from the checkpoint besides, and which metrics that touches.
-        default: whether it is measured when --models is not given.
-        own: the package that teaches transformers' Auto classes this model when it is imported; None
-            where transformers has the classes itself.
+        architecture: `model_type` in its config.json.
+        blueprint: (spec, size) -> Blueprint. "full" has exactly the published dimensions.
+        vision_end: path of the last module of the vision path in the loaded model.
+        parameters: of the model that `blueprint` builds at full size.
+        dims: the published dimensions of this variant; the family's file reads them.
+        published_label: the name in figures with published weights, where `label` does not fit them.
+        revision: pinned commit of `repo`, whole or its first digits, or a ref; None is the main branch.
+            The Record holds the commit that was loaded.
+        adapter: folder in `repo` of a LoRA adapter for the vision path.
+        default: whether it is measured without --models.
+        limits: what does not work, in sentences.
+        remarks: how the checkpoint differs from the model of its name, in sentences.
+        own: the package that registers this model with transformers' Auto classes; None if
+            transformers has the model.
+        mini_remarks, random_remarks: how the miniature, and the full-size model with random weights,
+            differ from the checkpoint, and which metrics that changes.
     """
 
     id: str
@@ -77,43 +76,44 @@ class ModelSpec:
     mini_remarks: tuple[str, ...] = ()
     random_remarks: tuple[str, ...] = ()
 
-    def label_of(self, weights: str) -> str:
+    def get_label(self, weights: str) -> str:
         """Return the name in figures."""
         return self.published_label or self.label if weights == "hub" else self.label
 
-    def differences(self, weights: str) -> list[str]:
-        """Return in what `weights` of this model differ from what its name says, in sentences."""
+    def list_differences(self, weights: str) -> list[str]:
+        """Return how the model with these weights differs from the model of its name, in sentences."""
         if weights == "mini":
             return [*self.remarks, *self.mini_remarks]
         return [*self.remarks, *([RANDOM_WEIGHTS, *self.random_remarks] if weights == "random" else [])]
 
 
 RANDOM_WEIGHTS = (
-    "Random weights at the published dimensions: they are made in memory, so there is no load time, and what the model "
-    "says means nothing; the tokenizer is made here too, so prompts take other numbers of text tokens than the "
-    "published one's, which touches prefill and TTFT by a few tokens."
+    "Random weights at the published dimensions are made in memory: there is no load time, and the generated text is "
+    "meaningless. The tokenizer is our own, so the number of text tokens in a prompt differs by a few, and with it "
+    "prefill and TTFT."
 )
 
 
+def make_dims(hidden: int, inner: int, layers: int, heads: int, kv_heads: int | None = None, **others: Any) -> Dims:
+    """Return the dimensions of a stack of layers, by the names of transformers' configurations."""
+    dims = {"hidden_size": hidden, "intermediate_size": inner}
+    dims |= {"num_hidden_layers": layers, "num_attention_heads": heads}
+    return dims | ({} if kv_heads is None else {"num_key_value_heads": kv_heads}) | others
+
+
 MINI_VOCABULARY = 1024
-MINI_TEXT: Dims = {
-    "hidden_size": 64,
-    "intermediate_size": 128,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-}
-"""Decoder of a miniature: the published one's class with a few hundred thousand weights."""
-MINI_VISION: Dims = {
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-}
-"""Vision encoder of a miniature; image size and patch size stay as published, so token counts are real."""
+MINI_TEXT = make_dims(64, 128, 2, 4, 2)
+"""Decoder of a miniature, in the published class."""
+MINI_VISION = make_dims(32, 64, 2, 2)
+"""Vision encoder of a miniature. Image size and patch size stay as published, and so do the token counts."""
+
+
+def number_tokens(starts: Mapping[int, str]) -> dict[str, int]:
+    """Return {token: id}; each start is the id of the first of several tokens with consecutive ids."""
+    return {token: start + place for start, tokens in starts.items() for place, token in enumerate(tokens.split())}
 
 
 def pack_tokens(specials: Mapping[str, int], vocabulary: int) -> dict[str, int]:
-    """Return the same special tokens at the top of a smaller vocabulary, in the same order."""
+    """Return the same special tokens, in the same order, with the last ids of a smaller vocabulary."""
     tokens = sorted(specials, key=lambda token: specials[token])
     return {token: vocabulary - len(tokens) + place for place, token in enumerate(tokens)}

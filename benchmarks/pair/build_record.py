@@ -63,7 +63,7 @@ def compose(session: PairSession, status: str, finished: str) -> Record:
         "pair": {
             "id": session.id,
             "model": session.spec.id,
-            "label": session.spec.label_of(session.plan.weights),
+            "label": session.spec.get_label(session.plan.weights),
             "precision": session.precision,
         },
         "checkpoint": _checkpoint(session),
@@ -122,7 +122,7 @@ def _checkpoint(session: PairSession) -> Checkpoint:
         "model_class": loaded["model_class"] if loaded else None,
         "parameters": loaded["parameters"] if loaded else None,
         "remote_code": published and session.plan.trust_remote_code,
-        "remarks": [*spec.differences(weights), *_doubts(session)],
+        "remarks": [*spec.list_differences(weights), *_doubts(session)],
         "reasons": reasons,
     }
 

@@ -30,7 +30,7 @@ def test_names_and_aliases() -> None:
     [
         ("smolvlm", None, "there is no 'smolvlm'; did you mean smolvlm2"),
         ("llavva", None, "did you mean llava"),
-        (",", None, "names nothing"),
+        (",", None, "no name given"),
         (None, "fp8", "there is no 'fp8'; did you mean fp16"),
         (None, "int4", "there are fp16, bf16"),
     ],
@@ -70,7 +70,7 @@ def test_revisions_are_commits_or_resolved() -> None:
 @pytest.mark.parametrize("weights", ["hub", "random", "mini"])
 def test_every_label_says_which_weights_it_is(weights: str) -> None:
     """InternVL2-2B names the checkpoint that stands for it where that is loaded; no two models share a label."""
-    labels = {spec.id: spec.label_of(weights) for spec in MODELS.values()}
+    labels = {spec.id: spec.get_label(weights) for spec in MODELS.values()}
 
     assert labels["internvl2-2b"] == ("InternVL2-2B (2.5-MPO)" if weights == "hub" else "InternVL2-2B")
     assert len(set(labels.values())) == len(MODELS)

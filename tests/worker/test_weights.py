@@ -160,9 +160,9 @@ def test_each_model_says_what_its_stand_ins_lack(model: str) -> None:
     """Random weights say that there is no load time and that prompts differ; published ones say neither."""
     spec = MODELS[model]
 
-    assert any("no load time" in sentence for sentence in spec.differences("random"))
-    assert set(spec.differences("hub")) == set(spec.remarks)
-    assert set(spec.remarks) <= set(spec.differences("mini"))
+    assert any("no load time" in sentence for sentence in spec.list_differences("random"))
+    assert set(spec.list_differences("hub")) == set(spec.remarks)
+    assert set(spec.remarks) <= set(spec.list_differences("mini"))
 
 
 def test_straight_to_a_device_leaves_nothing_on_the_model() -> None:

@@ -185,7 +185,7 @@ def test_without_a_driver(tmp_path: Path) -> None:
 
     refused = probe(tmp_path, tmp_path)["refused"]
     assert "nvml: NVML did not start" in refused
-    assert "without an NVIDIA GPU that is as it should be; with one, install its driver" in refused
+    assert "expected if there is no NVIDIA GPU; otherwise install its driver" in refused
     assert "a container with --gpus all or --runtime nvidia" in refused
 
 

@@ -114,7 +114,7 @@ print(json.dumps({
     "nvml": next(found for found in verdicts if found["name"] == "nvml"),
 }))
 """
-UNKNOWN = "NVML does not say"
+UNKNOWN = "NVML does not report it"
 
 
 def test_a_gb10_shows_no_memory(library: Path) -> None:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("uuid", "complaint"),
     [
-        ("", "MIG is on, and torch did not say on which slice"),
-        (UUID.format(1), "MIG is on, and torch did not say on which slice"),
+        ("", "MIG is on, and torch did not name its slice of the GPU"),
+        (UUID.format(1), "MIG is on, and torch did not name its slice of the GPU"),
         (SLICE, "MIG is on, and board power cannot be shared out among its slices"),
     ],
     ids=["no UUID", "the board's", "a slice's"],
