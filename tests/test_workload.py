@@ -93,9 +93,9 @@ def test_the_hash_is_not_of_names_or_pixels() -> None:
 def test_requests_see_all_photographs_first() -> None:
     """Run i takes request i mod n; the first ones take each photograph once, then the next prompt."""
     assert WORK.requests == 6
-    assert [WORK.request(index) for index in range(3)] == [[(0, 0)], [(1, 0)], [(0, 1)]]
-    assert replace(WORK, batch_size=3).request(5) == [(1, 2), (0, 0), (1, 0)]
-    assert replace(WORK, batch_size=10**12).element(5) == (1, 2)
+    assert [WORK.select_request(index) for index in range(3)] == [[(0, 0)], [(1, 0)], [(0, 1)]]
+    assert replace(WORK, batch_size=3).select_request(5) == [(1, 2), (0, 0), (1, 0)]
+    assert replace(WORK, batch_size=10**12).select_element(5) == (1, 2)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_pixels_of_32_bits_are_refused() -> None:
     buffer = io.BytesIO()
     Image.fromarray(np.zeros((480, 640), np.float32)).save(buffer, "TIFF")
 
-    with pytest.raises(BenchmarkError, match="pixels of 32 bits, whose white is anywhere; convert it to 8 bits"):
+    with pytest.raises(BenchmarkError, match="32-bit pixels, whose range is not defined; convert it to 8 bits"):
         workload.encode(Photograph("depth.tif", buffer.getvalue()))
 
 

@@ -31,20 +31,12 @@ RTX_5060_TI = (
 
 @dataclass(frozen=True)
 class Memory:
-    """One device's memory.
+    """One device's memory."""
 
-    Attributes:
-        name: regular expression for the whole name in any case, without "NVIDIA" and "GeForce": the GPU's
-            in NVML or torch, or the board's in the device tree.
-        gb_per_s: peak, 1e9 bytes per second.
-        source: of `gb_per_s`.
-        gb: size of the memory, GiB, if several cards have this name.
-    """
-
-    name: str
-    gb_per_s: float
+    name: str  # regular expression for the whole name in any case, without "NVIDIA" and "GeForce"
+    gb_per_s: float  # peak, 1e9 bytes per second
     source: str = UNCHECKED
-    gb: int | None = None
+    gb: int | None = None  # size, GiB, if several cards have this name
 
 
 MEMORIES = (
@@ -114,11 +106,8 @@ def find_peak(
 ) -> tuple[float, str] | None:
     """Return (peak memory bandwidth in bytes/s, its source); None if unknown, as for every CPU.
 
-    Args:
-        device_kind: `kind` of `device.DeviceInfo`.
-        gpu_name: the name in NVML or torch.
-        board: the model in the device tree, for the kind "jetson".
-        memory_bytes: size of the GPU's memory, for cards that share a name.
+    `gpu_name` is the name in NVML or torch. `board`, the model in the device tree, replaces it for the
+    kind "jetson". `memory_bytes` of the GPU distinguishes cards that share a name.
     """
     if device_kind == "cpu":
         return None

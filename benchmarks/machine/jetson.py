@@ -60,17 +60,11 @@ class JetsonInfo(TypedDict):
 
 @dataclass(frozen=True)
 class PowerMode:
-    """nvpmodel's mode.
+    """nvpmodel's mode."""
 
-    Attributes:
-        name: from /etc/nvpmodel.conf, such as "MAXN" or "MODE_30W".
-        number: nvpmodel's id.
-        locked: whether jetson_clocks has locked the clocks at their highest; None if unknown.
-    """
-
-    name: str
-    number: int
-    locked: bool | None
+    name: str  # from /etc/nvpmodel.conf, such as "MAXN" or "MODE_30W"
+    number: int  # nvpmodel's id
+    locked: bool | None  # whether jetson_clocks has locked the clocks at their highest; None if unknown
 
     def __str__(self) -> str:
         return f"{self.name}, jetson_clocks" if self.locked else self.name

@@ -109,16 +109,10 @@ def summarise(
     baseline: int | None,
     torch_peak: int | None,
 ) -> Memory:
-    """Return the Record's memory over the runs' windows.
+    """Return the Record's memory over `windows`, the (start, end) of each good run in ns.
 
-    Args:
-        kind: "unified", "discrete" or "host".
-        vram_reason: why samples have no VRAM.
-        samples: in order of time.
-        windows: (start, end) of each good run, ns. If they hold too few samples, those of the whole
-            span count, and `method` says so.
-        baseline: unified memory in use before the model was loaded, bytes.
-        torch_peak: peak of torch's allocator, bytes.
+    If they hold too few samples, those of the whole span count, and `method` says so. `baseline` is the
+    unified memory in use before the model was loaded, `torch_peak` that of torch's allocator, both in bytes.
     """
     picked, where = _select_samples(samples, windows)
     unified = kind == "unified"
@@ -145,11 +139,7 @@ def summarise_sensor_ram(
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Return (the Record's memory by a power sensor, the reasons for nulls).
 
-    Args:
-        ram_source: how the sensor counts memory.
-        samples: its readings, in order of time.
-        windows: as for `summarise`.
-        reason: why there are no readings.
+    `ram_source` is how the sensor counts memory, `reason` why it has no readings; see `summarise`.
     """
     sizes = [s.ram for s in _select_samples(samples, windows)[0] if s.ram is not None]
     if not sizes:

@@ -38,9 +38,7 @@ class Probe(TypedDict):
     threads: int | None  # of torch; null unless the model runs on the CPU
     cache_bytes: int | None  # last-level cache: L3 of a CPU, L2 of a GPU
     copy: Copy
-    gemm_flops: dict[
-        str, float
-    ]  # precision -> flop/s of a square matrix product; a precision that the device lacks is left out
+    gemm_flops: dict[str, float]  # precision -> flop/s of a square matrix product, if the device has it
     gemv_bytes_per_s: dict[str, float]  # precision -> rate at which a matrix x vector product reads the matrix
     reasons: dict[str, str]
 

@@ -12,67 +12,42 @@ Dims = dict[str, Any]
 
 @dataclass(frozen=True)
 class Blueprint:
-    """The parts of a checkpoint directory, as transformers' objects.
-
-    Attributes:
-        config: the model's configuration.
-        model_class: the class that `AutoModelForMultimodalLM` chooses for it.
-        processor: returns the processor, with its tokenizer.
-        generation: the content of generation_config.json.
-    """
+    """The parts of a checkpoint directory, as transformers' objects."""
 
     config: Any
-    model_class: type
-    processor: Callable[[], Any]
-    generation: Mapping[str, Any]
+    model_class: type  # the class that `AutoModelForMultimodalLM` chooses for `config`
+    processor: Callable[[], Any]  # returns the processor with its tokenizer
+    generation: Mapping[str, Any]  # the content of generation_config.json
 
 
 @dataclass(frozen=True)
 class ModelSpec:
     """One model of the suite, as plain data. Only a call of `blueprint` imports transformers.
 
-    Attributes:
-        id: the name on the command line and in the tests' ids.
-        label: the name in figures.
-        checkpoint: the name of the published checkpoint.
-        repo: its repository on the Hub.
-        architecture: `model_type` in its config.json.
-        blueprint: (spec, size) -> Blueprint. "full" has exactly the published dimensions.
-        vision_end: path of the last module of the vision path in the loaded model.
-        parameters: of the model that `blueprint` builds at full size.
-        dims: the published dimensions of this variant; the family's file reads them.
-        published_label: the name in figures with published weights, where `label` does not fit them.
-        revision: pinned commit of `repo`, whole or its first digits, or a ref; None is the main branch.
-            The Record holds the commit that was loaded.
-        adapter: folder in `repo` of a LoRA adapter for the vision path.
-        default: whether it is measured without --models.
-        limits: what does not work, in sentences.
-        remarks: how the checkpoint differs from the model of its name, in sentences.
-        own: the package that registers this model with transformers' Auto classes; None if
-            transformers has the model.
-        mini_remarks, random_remarks: how the miniature, and the full-size model with random weights,
-            differ from the checkpoint, and which metrics that changes.
+    `limits` say what does not work, and `remarks` how the checkpoint differs from the model of its name.
+    `mini_remarks` and `random_remarks` say how the miniature, and the full-size model with random weights,
+    differ from the checkpoint, and which metrics that changes. All of them are sentences.
     """
 
-    id: str
-    label: str
-    checkpoint: str
-    repo: str
+    id: str  # on the command line and in the tests' ids
+    label: str  # in figures
+    checkpoint: str  # name of the published checkpoint
+    repo: str  # its repository on the Hub
     licence: str
-    architecture: str
-    blueprint: Callable[[ModelSpec, Size], Blueprint]
-    vision_end: str
-    parameters: int
-    dims: Dims = field(default_factory=dict)
-    published_label: str | None = None
-    revision: str | None = None
-    adapter: str | None = None
+    architecture: str  # `model_type` in config.json
+    blueprint: Callable[[ModelSpec, Size], Blueprint]  # "full" has exactly the published dimensions
+    vision_end: str  # path of the last module of the vision path in the loaded model
+    parameters: int  # of the full-size model from `blueprint`
+    dims: Dims = field(default_factory=dict)  # published dimensions of this variant, for `blueprint`
+    published_label: str | None = None  # with published weights, where `label` does not fit them
+    revision: str | None = None  # pinned commit, whole or its first digits, or a ref; None is the main branch
+    adapter: str | None = None  # folder in `repo` of a LoRA adapter for the vision path
     gated: bool = False
-    default: bool = False
+    default: bool = False  # whether it is measured without --models
     aliases: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
-    own: str | None = None
+    own: str | None = None  # package that registers a model that transformers lacks with its Auto classes
     mini_remarks: tuple[str, ...] = ()
     random_remarks: tuple[str, ...] = ()
 

@@ -24,12 +24,7 @@ CHAT_TEMPLATE = (
 
 def blueprint(spec: ModelSpec, size: Size) -> Blueprint:
     """Return LLaVA-1.5 in the variant of `spec`."""
-    from transformers import (
-        CLIPVisionConfig,
-        LlamaConfig,
-        LlavaConfig,
-        LlavaForConditionalGeneration,
-    )
+    from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration
 
     text, vision = dict(spec.dims["text"]), dict(VISION)
     vocabulary, ids = VOCABULARY, SPECIALS

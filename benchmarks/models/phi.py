@@ -89,11 +89,7 @@ def _rope(head: int) -> Dims:
 
 
 def _processor(vocabulary: int, ids: dict[str, int]) -> Any:
-    from transformers import (
-        Phi4MultimodalFeatureExtractor,
-        Phi4MultimodalImageProcessor,
-        Phi4MultimodalProcessor,
-    )
+    from transformers import Phi4MultimodalFeatureExtractor, Phi4MultimodalImageProcessor, Phi4MultimodalProcessor
 
     texts = tokenizer.build(
         vocabulary,

@@ -31,18 +31,10 @@ def build(  # noqa: PLR0913 - a tokenizer has many names
     add_bos: bool = False,
     max_length: int = 8192,
 ) -> Any:
-    """Return a PreTrainedTokenizerFast of exactly `vocabulary` tokens.
+    """Return a PreTrainedTokenizerFast of exactly `vocabulary` tokens, with `specials` at their ids.
 
-    Args:
-        vocabulary: number of tokens, with special tokens and fillers.
-        specials: {token: id}.
-        attributes: {name: token}; the processor classes read `tokenizer.<name>`.
-        eos: end token.
-        pad: padding token; batches are padded on the left, for generation.
-        bos: begin token.
-        unk: unknown token, if the published tokenizer has one.
-        add_bos: whether a text is encoded with a begin token, as in Llama's tokenizer.
-        max_length: the model's context.
+    The processor classes read `attributes` as `tokenizer.<name>`. With `add_bos` a text is encoded with
+    a begin token, as in Llama's tokenizer. Batches are padded on the left, for generation.
     """
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast

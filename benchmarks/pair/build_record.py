@@ -67,7 +67,7 @@ def compose(session: PairSession, status: str, finished: str) -> Record:
             "precision": session.precision,
         },
         "checkpoint": _checkpoint(session),
-        "workload": session.plan.work.info(),
+        "workload": session.plan.work.describe(),
         "engine": _engine(session),
         "load": _load(session),
         "counts": tally.counts(),
@@ -224,7 +224,7 @@ def _sample(session: PairSession) -> Sample | None:
     tally, work = session.tally, session.plan.work
     for request, marks in zip(tally.requests, tally.marks, strict=True):
         if marks["text"] is not None:
-            image, prompt = work.element(request)
+            image, prompt = work.select_element(request)
             text = marks["text"][:SAMPLE_CHARACTERS]
             return {"image": work.photographs[image].name, "prompt": work.prompts[prompt], "text": text}
     return None

@@ -52,7 +52,7 @@ class Runner:
         if self.worker is None or self._plan.weights == "mini":
             return None
         with self._explained():
-            return self.worker.verify(self._plan.work.request(0), self._plan.run_timeout_s)
+            return self.worker.verify(self._plan.work.select_request(0), self._plan.run_timeout_s)
 
     def warm_up(self) -> bool | None:
         """Run the warm-ups; the first also looks whether the logits are finite, which is returned."""
@@ -72,7 +72,7 @@ class Runner:
             raise WorkerFailed("NoWorker", "the worker could not be started again", died=True)
         work = self._plan.work
         with self._explained():
-            request = work.request(index % work.requests)
+            request = work.select_request(index % work.requests)
             return self.worker.run(request, self._plan.run_timeout_s, check=check, text=text)
 
     def end(self, *, at_once: bool = False) -> None:

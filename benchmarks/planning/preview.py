@@ -43,7 +43,7 @@ def lines(plan: Plan, pairs: Sequence[tuple[str, str]]) -> list[str]:
         BenchmarkError: a helper process died.
     """
     models = list(dict.fromkeys(model for model, _ in pairs))
-    image, prompt = plan.work.element(0)
+    image, prompt = plan.work.select_element(0)
     known = run_in_process("spawn", survey, list(pairs), plan.work.encoded[image], plan.work.prompts[prompt])
     found = plan.ability.probe or run_in_process("spawn", probe, plan.torch_device)
     sizes, disk, free = downloads(plan, models)

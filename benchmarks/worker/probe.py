@@ -85,12 +85,8 @@ def measure_copy(device: torch.device, size_bytes: int = SIZE_BYTES, repeats: in
     The best repeat stands for the peak, because other work on the machine only slows a copy down.
     A copy reaches 80 to 90% of the vendor's figure. A CPU that reads a line before it overwrites it
     moves half as much again, which is not counted. A kernel that only reads can be a few percent faster.
-
-    Args:
-        device: timed by events on CUDA, by the clock on others.
-        size_bytes: of the source; more for a large last-level cache, less where memory is short.
-            There is no rate if the cache could hold that size.
-        repeats: after one that does not count.
+    `size_bytes` of the source grows with the last-level cache and shrinks where memory is short; there is
+    no rate if the cache could hold it.
     """
     size, least = choose_copy_size(size_bytes, read_cache_bytes(device), read_room_bytes(device))
     copy: Copy = {

@@ -146,7 +146,7 @@ class MemoryPeak:
         return memory.read_peak_bytes("self")
 
     def vram(self) -> int | None:
-        """Return the peak of torch's allocator, bytes; None for other devices than CUDA."""
+        """Return the peak of torch's allocator on CUDA, bytes; None elsewhere."""
         import torch
 
         return torch.cuda.max_memory_allocated(self._device) if self._device.type == "cuda" else None

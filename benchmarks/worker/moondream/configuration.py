@@ -79,17 +79,14 @@ class MoondreamConfig(PreTrainedConfig):  # type: ignore[misc]
 
     @property
     def text(self) -> TextDims:
-        """The decoder's dimensions."""
         return TextDims(**self._section("text"))
 
     @property
     def vision(self) -> VisionDims:
-        """The encoder's dimensions."""
         return VisionDims(**self._section("vision"))
 
     @property
     def region(self) -> RegionDims:
-        """The region head's dimensions."""
         return RegionDims(**self._section("region"))
 
     @property
@@ -98,31 +95,11 @@ class MoondreamConfig(PreTrainedConfig):  # type: ignore[misc]
         return self.text.vocab_size - 1
 
     # Read by `generate` and its caches.
-
-    @property
-    def vocab_size(self) -> int:
-        """Number of tokens."""
-        return self.text.vocab_size
-
-    @property
-    def hidden_size(self) -> int:
-        """Width of the decoder."""
-        return self.text.dim
-
-    @property
-    def num_hidden_layers(self) -> int:
-        """Blocks of the decoder."""
-        return self.text.n_layers
-
-    @property
-    def num_attention_heads(self) -> int:
-        """Heads of the decoder, for queries, keys and values."""
-        return self.text.n_heads
-
-    @property
-    def max_position_embeddings(self) -> int:
-        """Context of the decoder, image positions included."""
-        return self.text.max_context
+    vocab_size = property(lambda self: self.text.vocab_size)
+    hidden_size = property(lambda self: self.text.dim)
+    num_hidden_layers = property(lambda self: self.text.n_layers)
+    num_attention_heads = property(lambda self: self.text.n_heads)
+    max_position_embeddings = property(lambda self: self.text.max_context)
 
     def _section(self, name: str) -> dict[str, Any]:
         return dict((self.config or {}).get(name, {}))

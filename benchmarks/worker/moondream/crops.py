@@ -25,11 +25,8 @@ BORDER = 3
 def select_tiling(height: int, width: int, window: int, max_crops: int) -> tuple[int, int]:
     """Return the (rows, columns) of crops for a photograph, as published.
 
-    Args:
-        height: of the photograph without both margins, pixels.
-        width: as `height`.
-        window: side of a crop without its margins, pixels.
-        max_crops: without the crop of the whole.
+    `height`, `width` and `window`, the side of a crop, are in pixels without both margins. `max_crops`
+    does not count the crop of the whole.
     """
     if min(height, width) <= window:
         return 1, 1

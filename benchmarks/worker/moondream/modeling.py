@@ -59,28 +59,17 @@ class MoondreamForConditionalGeneration(PreTrainedModel, GenerationMixin):  # ty
 
     def forward(  # noqa: PLR0913, PLR0917 - `generate` passes these names
         self,
-        input_ids: torch.Tensor,
-        attention_mask: torch.Tensor | None = None,
-        position_ids: torch.Tensor | None = None,
-        past_key_values: Any = None,
-        pixel_values: torch.Tensor | None = None,
-        tilings: torch.Tensor | None = None,
-        use_cache: bool | None = None,
-        logits_to_keep: int = 0,
+        input_ids: torch.Tensor,  # (batch, tokens), with `image_token_id` at image positions
+        attention_mask: torch.Tensor | None = None,  # (batch, tokens so far), 0 at padding, which is on the left
+        position_ids: torch.Tensor | None = None,  # (batch, tokens); None counts them from the mask
+        past_key_values: Any = None,  # transformers' Cache
+        pixel_values: torch.Tensor | None = None,  # (crops of all images, 3, side, side), -1 to 1; prefill only
+        tilings: torch.Tensor | None = None,  # (batch, 2), rows and columns of each image's crops
+        use_cache: bool | None = None,  # whether to create a missing cache
+        logits_to_keep: int = 0,  # number of last tokens that get logits; 0 means all
         **_: Any,
     ) -> Any:
-        """Return the logits, (batch, tokens kept, vocabulary), and the cache.
-
-        Args:
-            input_ids: (batch, tokens), with `image_token_id` at image positions.
-            attention_mask: (batch, tokens so far), 0 at padding, which is on the left.
-            position_ids: (batch, tokens); None counts them from the mask.
-            past_key_values: transformers' Cache, or None.
-            pixel_values: (crops of all images, 3, side, side), -1 to 1; None once the images are in the cache.
-            tilings: (batch, 2), rows and columns of each image's crops.
-            use_cache: whether to create a missing cache.
-            logits_to_keep: number of last tokens that get logits; 0 means all.
-        """
+        """Return the logits, (batch, tokens kept, vocabulary), and the cache."""
         if use_cache and past_key_values is None:
             past_key_values = DynamicCache(config=self.config)
         embeddings, blocks = functional.embedding(input_ids, self.model.text.wte), None

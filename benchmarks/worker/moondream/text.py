@@ -27,11 +27,7 @@ class TextBlock(nn.Module):  # type: ignore[misc]
     def forward(self, x: torch.Tensor, rotation: Rotation, mask: torch.Tensor | None, cache: Any) -> torch.Tensor:
         """Return `x` after the block, both (batch, tokens, width).
 
-        Args:
-            x: the hidden states.
-            rotation: of each position.
-            mask: (batch, 1, tokens, all tokens); None means causal.
-            cache: transformers' Cache, or None.
+        `mask` is (batch, 1, tokens, all tokens); None means causal. `cache` is transformers' Cache or None.
         """
         normed = self.ln(x)
         queries, keys, values = self.attn.split(normed)

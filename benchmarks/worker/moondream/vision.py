@@ -39,9 +39,8 @@ class VisionEncoder(nn.Module):  # type: ignore[misc]
     def forward(self, crops: torch.Tensor, tilings: torch.Tensor) -> torch.Tensor:
         """Return (images, 729, decoder's width).
 
-        Args:
-            crops: (crops of all images, 3, side, side), each image's whole crop first, -1 to 1.
-            tilings: (images, 2), rows and columns of each image's other crops.
+        `crops` is (crops of all images, 3, side, side), -1 to 1, with each image's whole crop first;
+        `tilings` is (images, 2), the rows and columns of each image's other crops.
         """
         grids: list[list[int]] = tilings.tolist()
         encoded = self.encode(crops).split([1 + rows * columns for rows, columns in grids])
@@ -73,13 +72,9 @@ class VisionEncoder(nn.Module):  # type: ignore[misc]
 
 
 def join_crops(crops: torch.Tensor, rows: int, columns: int, margin: int) -> torch.Tensor:
-    """Return (height, width, channels): the crops joined, with margins only at the outer edge.
+    """Return (height, width, channels): `rows` x `columns` crops joined, with margins only at the outer edge.
 
-    Args:
-        crops: (rows x columns, side, side, channels), in patches.
-        rows: of crops.
-        columns: of crops.
-        margin: patches of overlap on each side.
+    `crops` is (rows x columns, side, side, channels); side and margin are in patches.
     """
     side = crops.shape[1]
 
