@@ -82,8 +82,7 @@ def is_divided(nvml: Any, device: Any) -> bool:
 
 def is_slice(nvml: Any, device: Any) -> bool:
     """Return whether a handle is that of a slice of a GPU (MIG)."""
-    found = try_call(nvml, nvml.nvmlDeviceGetUUID, device)
-    return found is not None and _text(found).startswith("MIG-")
+    return (try_call(nvml, nvml.nvmlDeviceGetUUID, device) or "").startswith("MIG-")
 
 
 def find_board(nvml: Any, device: Any) -> Any:
@@ -91,10 +90,8 @@ def find_board(nvml: Any, device: Any) -> Any:
 
     NVML may not report the board's temperature and clock for a slice.
     """
-    if not is_slice(nvml, device):
-        return device
     call = getattr(nvml, "nvmlDeviceGetDeviceHandleFromMigDeviceHandle", None)
-    found = None if call is None else try_call(nvml, call, device)
+    found = try_call(nvml, call, device) if call and is_slice(nvml, device) else None
     return device if found is None else found
 
 
@@ -151,15 +148,15 @@ def has_gpu() -> bool:
 
 
 def read_name(nvml: Any, device: Any) -> str | None:
-    """Return the product name, with the profile of a slice."""
-    found = try_call(nvml, nvml.nvmlDeviceGetName, device)
-    return None if found is None else _text(found)
+    """Return the product name, with the profile of a slice; None if unknown."""
+    found: str | None = try_call(nvml, nvml.nvmlDeviceGetName, device)
+    return found
 
 
 def read_driver(nvml: Any) -> str | None:
-    """Return the driver's version."""
-    found = try_call(nvml, nvml.nvmlSystemGetDriverVersion)
-    return None if found is None else _text(found)
+    """Return the driver's version; None if unknown."""
+    found: str | None = try_call(nvml, nvml.nvmlSystemGetDriverVersion)
+    return found
 
 
 def read_memory_bytes(uuid: str | None) -> int | None:
@@ -183,12 +180,7 @@ def _read_memory(uuid: str | None) -> Any | None:
 
 
 def _has_uuid(nvml: Any, device: Any, uuid: str) -> bool:
-    found = try_call(nvml, nvml.nvmlDeviceGetUUID, device)
-    return found is not None and _normalise(_text(found)) == _normalise(uuid)
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else value
+    return _normalise(try_call(nvml, nvml.nvmlDeviceGetUUID, device) or "") == _normalise(uuid)
 
 
 def _normalise(uuid: str) -> str:

@@ -68,37 +68,22 @@ CHAT_TEMPLATE = (
 
 
 def _decoder(layers: int, inner: int, shared: int) -> Dims:
-    return base.make_dims(
-        2048,
-        inner,
-        layers,
-        8,
-        2,
-        num_kv_shared_layers=shared,
-        head_dim=256,
-        hidden_size_per_layer_input=256,
-        laurel_rank=64,
-        activation_sparsity_pattern=[0.95] * SPARSE_LAYERS + [0.0] * (layers - SPARSE_LAYERS),
-    )
+    sparsity = [0.95] * SPARSE_LAYERS + [0.0] * (layers - SPARSE_LAYERS)
+    others = {"num_kv_shared_layers": shared, "head_dim": 256, "hidden_size_per_layer_input": 256, "laurel_rank": 64}
+    return base.make_dims(2048, inner, layers, 8, 2, activation_sparsity_pattern=sparsity, **others)
 
 
 def blueprint(spec: ModelSpec, size: Size) -> Blueprint:
     """Return Gemma 3n in the variant of `spec`."""
-    from transformers import (
-        Gemma3nAudioConfig,
-        Gemma3nConfig,
-        Gemma3nForConditionalGeneration,
-        Gemma3nTextConfig,
-        Gemma3nVisionConfig,
-    )
+    import transformers
 
     mini = size == "mini"
     text: Dims = MINI_DECODER if mini else spec.dims["text"]
     vocabulary = MINI_VOCABULARY if mini else VOCABULARY
     text_vocabulary = MINI_TEXT_VOCABULARY if mini else TEXT_VOCABULARY
     ids = MINI_SPECIALS if mini else SPECIALS
-    config = Gemma3nConfig(
-        text_config=Gemma3nTextConfig(
+    config = transformers.Gemma3nConfig(
+        text_config=transformers.Gemma3nTextConfig(
             **text,
             vocab_size=vocabulary,
             vocab_size_per_layer_input=text_vocabulary,
@@ -109,8 +94,8 @@ def blueprint(spec: ModelSpec, size: Size) -> Blueprint:
             eos_token_id=1,
             bos_token_id=2,
         ),
-        vision_config=Gemma3nVisionConfig(**_encoder(mini=mini), vocab_offset=text_vocabulary),
-        audio_config=Gemma3nAudioConfig(
+        vision_config=transformers.Gemma3nVisionConfig(**_encoder(mini=mini), vocab_offset=text_vocabulary),
+        audio_config=transformers.Gemma3nAudioConfig(
             **(MINI_AUDIO if mini else {}), vocab_offset=MINI_AUDIO_OFFSET if mini else AUDIO_OFFSET
         ),
         boi_token_id=ids["<start_of_image>"],
@@ -122,7 +107,8 @@ def blueprint(spec: ModelSpec, size: Size) -> Blueprint:
     )
     ends = {"bos_token_id": 2, "eos_token_id": [1, ids["<end_of_turn>"]], "pad_token_id": 0}
     pixels = MINI_PIXELS if mini else PIXELS
-    return Blueprint(config, Gemma3nForConditionalGeneration, lambda: _processor(vocabulary, ids, pixels), ends)
+    model_class = transformers.Gemma3nForConditionalGeneration
+    return Blueprint(config, model_class, lambda: _processor(vocabulary, ids, pixels), ends)
 
 
 def _encoder(*, mini: bool) -> Dims:

@@ -9,18 +9,8 @@ from typing import Any
 from benchmarks.models import base, tokenizer
 from benchmarks.models.base import Blueprint, Dims, ModelSpec, Size
 
-VISION: Dims = base.make_dims(
-    1024,
-    4096,
-    24,
-    16,
-    attention_bias=True,
-    use_qk_norm=False,
-    norm_type="layer_norm",
-    image_size=448,
-    patch_size=14,
-    layer_scale_init_value=0.1,
-)
+VISION = base.make_dims(1024, 4096, 24, 16, attention_bias=True, use_qk_norm=False, norm_type="layer_norm")
+VISION |= {"image_size": 448, "patch_size": 14, "layer_scale_init_value": 0.1}
 TILE_TOKENS = 256  # (448 / 14)^2 patches, four per token
 MAX_TILES = 12
 
@@ -47,13 +37,7 @@ CHAT_TEMPLATE = (
 
 def blueprint(spec: ModelSpec, size: Size) -> Blueprint:
     """Return InternVL in the variant of `spec`."""
-    from transformers import (
-        InternVLConfig,
-        InternVLForConditionalGeneration,
-        InternVLVisionConfig,
-        LlamaConfig,
-        Qwen2Config,
-    )
+    import transformers
 
     llama = spec.dims["decoder"] == "llama"
     specials = INTERNLM2_SPECIALS if llama else QWEN2_SPECIALS
@@ -64,8 +48,8 @@ def blueprint(spec: ModelSpec, size: Size) -> Blueprint:
         vision |= base.MINI_VISION
         vocabulary, ids = base.MINI_VOCABULARY, base.pack_tokens(specials, base.MINI_VOCABULARY)
     bos, pad = ("<s>", "</s>") if llama else ("<|endoftext|>", "<|endoftext|>")
-    config = InternVLConfig(
-        text_config=(LlamaConfig if llama else Qwen2Config)(
+    config = transformers.InternVLConfig(
+        text_config=(transformers.LlamaConfig if llama else transformers.Qwen2Config)(
             **text,
             vocab_size=vocabulary,
             max_position_embeddings=32768,
@@ -74,16 +58,15 @@ def blueprint(spec: ModelSpec, size: Size) -> Blueprint:
             eos_token_id=ids["<|im_end|>"],
             pad_token_id=ids[pad],
         ),
-        vision_config=InternVLVisionConfig(**vision),
+        vision_config=transformers.InternVLVisionConfig(**vision),
         image_token_id=ids["<IMG_CONTEXT>"],
         image_seq_length=TILE_TOKENS,
         downsample_ratio=0.5,
         tie_word_embeddings=False,
     )
     ends = {"bos_token_id": ids[bos], "eos_token_id": ids["<|im_end|>"], "pad_token_id": ids[pad]}
-    return Blueprint(
-        config, InternVLForConditionalGeneration, lambda: _processor(vocabulary, ids, bos=bos, pad=pad), ends
-    )
+    model_class = transformers.InternVLForConditionalGeneration
+    return Blueprint(config, model_class, lambda: _processor(vocabulary, ids, bos=bos, pad=pad), ends)
 
 
 def _processor(vocabulary: int, ids: dict[str, int], *, bos: str, pad: str) -> Any:

@@ -145,6 +145,6 @@ def test_an_orin_that_answers_nothing_is_refused(library: Path) -> None:
     assert seen["why"] == [
         UNKNOWN,
         UNKNOWN,
-        "the driver does not account for this process (in a container, for example)",
+        "the driver does not report this process (in a container, for example)",
     ]
     assert seen["machine"]["gpu"] == "Orin (nvgpu)"
