@@ -1,4 +1,4 @@
-"""Secrets, and what a terminal would obey, never reach a Record, a journal, a terminal or an error text."""
+"""Secrets and terminal codes never reach a Record, a journal, a terminal or an error text."""
 
 from pathlib import Path
 
@@ -35,12 +35,12 @@ OWN = "a-token-of-some-mirror"
     ],
 )
 def test_known_shapes_are_hidden(said: str, kept: str) -> None:
-    """Tokens of the Hub, bearer tokens and passwords in URLs are hidden; what only looks like one is not."""
+    """Tokens of the Hub, bearer tokens and passwords in URLs are hidden; similar words are not."""
     assert redact.hide_secrets(said) == kept
 
 
 def test_tokens_of_this_user_are_hidden(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """What the environment or the token file holds is hidden, whatever its shape; an empty one hides nothing."""
+    """Tokens from the environment or the token file are hidden in any shape; an empty one hides nothing."""
     (tmp_path / "token").write_text("kept-by-the-login\n")
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     monkeypatch.delenv("HF_TOKEN_PATH", raising=False)
@@ -52,7 +52,7 @@ def test_tokens_of_this_user_are_hidden(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 
 def test_an_error_is_cleaned_before_it_is_cut() -> None:
-    """A token across the place where a long message is cut leaves no half of itself."""
+    """A long message is cut after its tokens are hidden, so no half of a token stays."""
     message = describe_error(ValueError("x" * 490 + TOKEN))["message"]
 
     assert message == "x" * 490 + "[secret]"
@@ -65,7 +65,7 @@ def test_an_error_says_nothing_to_the_terminal() -> None:
 
 
 def test_a_journal_holds_no_secret(tmp_path: Path) -> None:
-    """Whatever line is written, no token in it reaches the disk."""
+    """No token in a journal line reaches the disk."""
     written = journal.begin(tmp_path, HEAD, complain)
     written.append("llava-bf16", [{"do": "failed", "message": TOKEN, "deep": [{"in": TOKEN}, [1, TOKEN]]}])
     written.close()
@@ -76,7 +76,7 @@ def test_a_journal_holds_no_secret(tmp_path: Path) -> None:
 
 
 def test_a_session_keeps_no_secret(tmp_path: Path) -> None:
-    """A model whose error quotes tokens fails, and neither terminal, save nor journal holds one of them."""
+    """A model's error that quotes tokens leaves none in terminal, save or journal."""
     cache = tmp_path / "cache"
     refuse("llava", cache, f"{{{{ raise_exception('401: {TOKEN} and {OWN}') }}}}")
     photograph = tmp_path / "grey.png"

@@ -1,4 +1,4 @@
-"""The work of every run: the same on every device, hashed, and refused where it cannot be done."""
+"""The work of every run: equal on every device, hashed, and refused if it is invalid."""
 
 import io
 import struct
@@ -54,7 +54,7 @@ def test_built_in_photographs_are_encoded(photograph: Photograph) -> None:
 
 
 def test_exif_orientation_is_applied() -> None:
-    """A photograph that a camera stored sideways is turned upright before it is cropped."""
+    """A photograph with an EXIF orientation is turned upright before it is cropped."""
     image = Image.new("RGB", (800, 600), "black")
     image.paste("white", (0, 0, 800, 300))  # stored: the upper half is white
     exif = Image.Exif()
@@ -84,7 +84,7 @@ def test_the_hash_is_of_the_work(changed: dict[str, object]) -> None:
 
 
 def test_the_hash_is_not_of_names_or_pixels() -> None:
-    """A renamed file and another decoder's pixels leave the hash as it is: devices must agree on it."""
+    """A renamed file and another decoder's pixels keep the hash, because devices must agree on it."""
     renamed = (Photograph("x", b"aa"), Photograph("y", b"bb"))
 
     assert replace(WORK, photographs=renamed, encoded=(b"other", b"pixels")).hash == WORK.hash
@@ -110,7 +110,7 @@ def test_requests_see_all_photographs_first() -> None:
     ids=["text", "empty", "truncated", "1x1", "20000x20000"],
 )
 def test_bad_images_are_refused(data: bytes, complaint: str) -> None:
-    """What is no image, is cut off, too small or a decompression bomb is refused in one sentence with its name."""
+    """A file that is no image, cut off, too small or a decompression bomb is refused with its name."""
     with pytest.raises(BenchmarkError, match=complaint) as refusal:
         workload.encode(Photograph("holiday.jpg", data))
     assert "holiday.jpg" in str(refusal.value)
@@ -118,7 +118,7 @@ def test_bad_images_are_refused(data: bytes, complaint: str) -> None:
 
 
 def test_folders_of_images(tmp_path: Path) -> None:
-    """A folder gives its images in order of their names, and leaves other files alone."""
+    """A folder gives its images in the order of their names, without other files."""
     for name in ("b.png", "a.JPG", "conftest.py", "notes.txt"):
         (tmp_path / name).write_bytes(name.encode())
 
@@ -127,7 +127,7 @@ def test_folders_of_images(tmp_path: Path) -> None:
 
 
 def test_no_images_are_refused(tmp_path: Path) -> None:
-    """A missing and an empty folder are each refused with what to do."""
+    """A missing and an empty folder are refused with a remedy."""
     with pytest.raises(BenchmarkError, match="no such file or folder; name a folder"):
         workload.read_photographs(tmp_path / "none")
     with pytest.raises(BenchmarkError, match="holds no image"):
@@ -145,7 +145,7 @@ def test_no_images_are_refused(tmp_path: Path) -> None:
     ],
 )
 def test_bad_prompts_are_refused(tmp_path: Path, data: bytes, complaint: str) -> None:
-    """An empty file, no text, control characters and an endless prompt are each refused in one sentence."""
+    """An empty file, no text, control characters and a very long prompt are refused."""
     path = tmp_path / "prompts.txt"
     path.write_bytes(data)
 
@@ -154,7 +154,7 @@ def test_bad_prompts_are_refused(tmp_path: Path, data: bytes, complaint: str) ->
 
 
 def test_own_prompts(tmp_path: Path) -> None:
-    """Prompts are read one a line, blank lines skipped."""
+    """Prompts are read one per line, without blank lines."""
     path = tmp_path / "prompts.txt"
     path.write_text("What is it?\n\n  Où ?\n", encoding="utf-8")
 
@@ -175,7 +175,7 @@ def test_sixteen_bits_are_scaled(suffix: str) -> None:
 
 
 def test_pixels_of_32_bits_are_refused() -> None:
-    """A photograph whose white is anywhere is refused, where it would silently become black."""
+    """A photograph with 32-bit pixels is refused, because it would become black silently."""
     buffer = io.BytesIO()
     Image.fromarray(np.zeros((480, 640), np.float32)).save(buffer, "TIFF")
 
@@ -184,7 +184,7 @@ def test_pixels_of_32_bits_are_refused() -> None:
 
 
 def test_prompts_of_every_language(tmp_path: Path) -> None:
-    """A byte order mark, Windows line ends, no-break spaces and joiners are part of text files, and are taken."""
+    """A byte order mark, Windows line ends, no-break spaces and joiners are accepted."""
     path = tmp_path / "prompts.txt"
     path.write_bytes("\ufeffQue voyez-vous\u00a0?\r\nक्\u200dष\r\n".encode())
 
@@ -201,7 +201,7 @@ def test_placeholders_in_prompts_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_name_too_long_for_a_file_is_refused() -> None:
-    """--images with a name that no file system takes is refused in one sentence."""
+    """--images with a name that is too long is refused in one sentence."""
     with pytest.raises(BenchmarkError, match=r"cannot be read \(File name too long\); name another"):
         workload.read_photographs(Path("x" * 300))
 

@@ -1,4 +1,4 @@
-"""The CPU's last-level cache, from files such as the kernel writes."""
+"""The CPU's last-level cache, from files in the kernel's layout."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def machine(root: Path, processors: dict[int, list[Cache]]) -> Path:
 
 
 def test_a_shared_cache_counts_once(tmp_path: Path) -> None:
-    """Two processors that share an L3 have one; smaller levels and instruction caches do not count."""
+    """A shared L3 counts once; smaller levels and instruction caches do not count."""
     caches: list[Cache] = [
         (1, "Data", "32K", "0"),
         (1, "Instruction", "64M", "0"),
@@ -39,7 +39,7 @@ def test_slices_add_up(tmp_path: Path) -> None:
 
 
 def test_instructions_are_no_weights(tmp_path: Path) -> None:
-    """Of a last level that is split in two only the half for data counts."""
+    """If the last level is split in two, only the data half counts."""
     halves: list[Cache] = [(1, "Data", "32K", "0"), (1, "Instruction", "64K", "0")]
 
     assert read_cpu_cache_bytes(machine(tmp_path / "one", {0: halves})) == 32 * 2**10
@@ -48,7 +48,7 @@ def test_instructions_are_no_weights(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", ["", "unknown", None])
 def test_what_the_kernel_does_not_say(tmp_path: Path, size: str | None) -> None:
-    """Where there is no size to be read there is no figure."""
+    """Without a readable size the result is None."""
     if size is not None:
         machine(tmp_path, {0: [(3, "Unified", size, "0")]})
 

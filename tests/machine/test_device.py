@@ -1,4 +1,4 @@
-"""Which machine this is, its memory and its health, from files as the boards have them. Never run on a board."""
+"""The machine's identity, memory and health, from files in the layout of the boards. Never run on a board."""
 
 import os
 import time
@@ -26,7 +26,7 @@ from tests.support.machines import L4T, MEMINFO, MODES, write_board, write_jetso
     ],
 )
 def test_jetsons_by_their_device_tree(tmp_path: Path, model: str, label: str, kind: str) -> None:
-    """The study's boards get the study's names, other Jetsons their own, and all share one memory."""
+    """The study's boards get the study's names, other Jetsons their own, and all have unified memory."""
     root = write_board(tmp_path, proc__device_tree__model="", etc__nv_tegra_release=L4T, proc__meminfo=MEMINFO)
     (root / "proc/device-tree").mkdir()
     (root / "proc/device-tree/model").write_text(model)
@@ -38,7 +38,7 @@ def test_jetsons_by_their_device_tree(tmp_path: Path, model: str, label: str, ki
 
 
 def clocks(root: Path, *, locked: bool) -> None:
-    """Give CPU and GPU the limits of their clocks, as they are after jetson_clocks or without it."""
+    """Write the clock limits of CPU and GPU, as with jetson_clocks or without it."""
     low = 1_300_500_000 if locked else 306_000_000
     write_board(root, sys__class__devfreq__17000000_gpu__min_freq=f"{low}\n")
     write_board(root, sys__class__devfreq__17000000_gpu__max_freq="1300500000\n")
@@ -63,7 +63,7 @@ def clocks(root: Path, *, locked: bool) -> None:
 def test_modules_by_their_part_numbers(
     tmp_path: Path, model: str, compatible: str, module: str | None, kind: str
 ) -> None:
-    """The module is known by its part number, also on another maker's carrier board; what is unknown is null."""
+    """The part number names the module, also on a third party's carrier board; an unknown module is null."""
     root = write_jetson(tmp_path, model, f"nvidia,{compatible}\0nvidia,tegra\0", "pmode:0000\n", MODES["orin"])
     found = device.identify("cuda:0", root)
 
@@ -81,7 +81,7 @@ def test_modules_by_their_part_numbers(
     ],
 )
 def test_power_modes_by_name_and_id(tmp_path: Path, board_name: str, status: str, mode: str, number: int) -> None:
-    """The power mode is the one that nvpmodel keeps, by the name that its configuration has for it."""
+    """The power mode has nvpmodel's id, and its name from nvpmodel's configuration."""
     found = device.identify("cuda:0", write_jetson(tmp_path, "NVIDIA Jetson\0", "", status, MODES[board_name]))
 
     assert (found["power_mode"], found["power_mode_id"]) == (mode, number)
@@ -90,7 +90,7 @@ def test_power_modes_by_name_and_id(tmp_path: Path, board_name: str, status: str
 
 
 def test_a_power_mode_that_is_hidden(tmp_path: Path) -> None:
-    """Where a container hides nvpmodel's file, the mode is null with what to do, and elsewhere there is none."""
+    """If a container hides nvpmodel's file, the mode is null with a remedy; other machines have none."""
     found = device.identify("cuda:0", write_board(tmp_path / "board", etc__nv_tegra_release=L4T))
     other = device.identify("cpu", tmp_path)
 
@@ -104,7 +104,7 @@ def test_a_power_mode_that_is_hidden(tmp_path: Path) -> None:
 
 
 def test_30_w_and_maxn_are_two_series(tmp_path: Path) -> None:
-    """One board in two power modes, and with its clocks locked, is three series, told apart by these words."""
+    """A board in two power modes, and with its clocks locked, is three series with three names."""
     for number, (status, locked) in enumerate([("pmode:0000", False), ("pmode:0002", False), ("pmode:0002", True)]):
         root = write_jetson(
             tmp_path / f"board{number}", "NVIDIA Jetson AGX Orin Developer Kit\0", "", status, MODES["orin"]
@@ -125,14 +125,14 @@ def test_30_w_and_maxn_are_two_series(tmp_path: Path) -> None:
     [("35.4.1", "5.1.2"), ("36.4.4", "6.2.1"), ("36.4.9", None), ("38.2.1", "7.0"), ("39.2.0", "7.2"), (None, None)],
 )
 def test_jetpack_of_l4t(release: str | None, jetpack: str | None) -> None:
-    """JetPack's version is known by L4T's, where it is known, and is never guessed."""
+    """JetPack's version follows from the L4T release, and is never guessed."""
     assert jetson.find_jetpack(release) == jetpack
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(st.binary(max_size=60), st.binary(max_size=60), st.binary(max_size=60))
 def test_any_bytes_are_a_machine(tmp_path: Path, first: bytes, second: bytes, third: bytes) -> None:
-    """Whatever stands in a board's files, it is identified, with a reason for what is null."""
+    """A board is identified for any bytes in its files, with a reason for each null."""
     root = write_jetson(tmp_path, "", "", "", "")
     files = ("proc/device-tree/model", "proc/device-tree/compatible", "etc/nv_tegra_release", "etc/nvpmodel.conf")
     for name in (*files, "var/lib/nvpmodel/status", "proc/meminfo"):
@@ -143,13 +143,13 @@ def test_any_bytes_are_a_machine(tmp_path: Path, first: bytes, second: bytes, th
 
 
 def test_a_jetson_computes_on_cuda(tmp_path: Path) -> None:
-    """On a Jetson `auto` means CUDA, whether or not this torch has it: never a silent run on the CPU."""
+    """On a Jetson `auto` means CUDA, even if torch has no CUDA, so it never falls back to the CPU silently."""
     assert device.choose_torch_device("auto", write_board(tmp_path, etc__nv_tegra_release=L4T)) == "cuda:0"
     assert device.choose_torch_device("cuda", tmp_path) == "cuda:0"
 
 
 def test_a_jetson_in_a_container_computes_on_cuda(tmp_path: Path) -> None:
-    """Where a container hides L4T's release, the device tree still says Jetson, and `auto` means CUDA."""
+    """If a container hides the L4T release, the device tree identifies the Jetson, and `auto` means CUDA."""
     root = write_board(tmp_path, proc__meminfo=MEMINFO)
     (root / "proc/device-tree").mkdir()
     (root / "proc/device-tree/model").write_text("NVIDIA Jetson AGX Orin Developer Kit\0")
@@ -158,7 +158,7 @@ def test_a_jetson_in_a_container_computes_on_cuda(tmp_path: Path) -> None:
 
 
 def test_torch_names_what_nvml_does_not(tmp_path: Path) -> None:
-    """A GPU that NVML does not show, or not alone, has torch's name, and a GB10 its unified memory."""
+    """A GPU that NVML does not show has torch's name, and a GB10 has unified memory."""
     found = device.identify("cuda:1", write_board(tmp_path, proc__meminfo=MEMINFO), torch_name="NVIDIA GB10")
 
     assert (found["label"], found["kind"], found["memory_kind"]) == ("GB10", "gb10", "unified")
@@ -175,7 +175,7 @@ def test_a_cpu_is_named_with_its_cores(tmp_path: Path) -> None:
 
 
 def test_unknown_torch_devices_are_refused() -> None:
-    """An unknown --torch-device is refused with what to type."""
+    """An unknown --torch-device is refused with the known ones."""
     with pytest.raises(BenchmarkError, match="type auto, cuda, cuda:N, mps or cpu"):
         device.choose_torch_device("tpu")
 
@@ -193,7 +193,7 @@ def test_unified_memory_is_the_machines(tmp_path: Path) -> None:
 
 
 def test_host_memory_is_the_childs(tmp_path: Path) -> None:
-    """Elsewhere RAM is the child's RssAnon + RssShmem, its peak VmHWM, and file-mapped weights stand apart."""
+    """Elsewhere RAM is the child's RssAnon + RssShmem, its peak is VmHWM, and mapped weights are separate."""
     status = "VmHWM:  900 kB\nRssAnon:  500 kB\nRssFile:  300 kB\nRssShmem:  40 kB\n"
     root = write_board(tmp_path, proc__77__status=status)
     reader = MemoryReader("host", 77, root=root)
@@ -206,7 +206,7 @@ def test_host_memory_is_the_childs(tmp_path: Path) -> None:
 
 
 def test_only_samples_inside_the_runs_count() -> None:
-    """Memory is averaged over the runs' windows; where none holds a sample, over their span, and that is said."""
+    """Memory is averaged over the samples in the runs' windows; without a good run it is null."""
     samples = [MemorySample(t, ram=t * 100) for t in range(1, 10)]
     reader = MemoryReader("unified", 1)
 
@@ -218,7 +218,7 @@ def test_only_samples_inside_the_runs_count() -> None:
 
 
 def test_ram_as_a_sensor_saw_it() -> None:
-    """A power sensor's RAM is the mean and the peak of its readings in the runs, beside how it counts it."""
+    """A power sensor's RAM is the mean and the peak of its readings in the runs, with its source."""
     samples = [MemorySample(t, ram=None if t == 4 else t * 100) for t in range(1, 10)]
     found, reasons = memory.summarise_sensor_ram("tegrastats", samples, [(2, 4), (7, 7)], "none")
 
@@ -234,12 +234,12 @@ def test_ram_as_a_sensor_saw_it() -> None:
 
 @pytest.mark.parametrize("weights", WEIGHTS)
 def test_how_long_the_machine_is_left_idle(weights: str) -> None:
-    """Idle power is measured over 10 s, and over less with miniatures alone, whose figures nobody quotes."""
+    """Idle power is measured over at least 10 s, except with miniatures."""
     assert (idle_s(weights) >= 10) == (weights != "mini")
 
 
 def test_a_machine_that_shows_nothing(tmp_path: Path) -> None:
-    """Where /proc and /sys show nothing, memory and health are null with a reason, never 0."""
+    """Without /proc and /sys, memory and health are null with a reason, never 0."""
     reader = MemoryReader("host", 1, root=tmp_path)
     found = memory.summarise(reader.kind, reader.vram_reason, reader.read(), [(0, time.monotonic_ns())], None, None)
     look = health.take_snapshot("cpu", None, root=tmp_path)

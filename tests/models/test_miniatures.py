@@ -1,4 +1,4 @@
-"""Each miniature: loaded as a Hub checkpoint is, real token counts, exact new tokens, ordered marks."""
+"""Each miniature loads like a Hub checkpoint, with real token counts, exact new tokens and ordered marks."""
 
 from collections.abc import Iterator
 
@@ -19,7 +19,7 @@ def worker(request: pytest.FixtureRequest) -> Iterator[tuple[str, handle.Handle]
 
 
 def test_every_default_model_is_here() -> None:
-    """The six of the study are all tried below."""
+    """The tests below use all six models of the study."""
     assert set(IMAGE_TOKENS) == {spec.id for spec in MODELS.values() if spec.default}
 
 
@@ -39,7 +39,7 @@ def test_a_run(worker: tuple[str, handle.Handle]) -> None:
 
 
 def test_a_batch(worker: tuple[str, handle.Handle]) -> None:
-    """A batch of two unlike requests makes N tokens for each and counts the tokens of both."""
+    """A batch of two different requests makes N tokens for each and counts the tokens of both."""
     model, child = worker
     marks = child.run([(0, 0), (1, 1)])
 

@@ -52,7 +52,7 @@ def test_help_lists_every_model() -> None:
 
 
 def test_gated_models_are_named() -> None:
-    """The two that ask for a licence first are known, and --models=help marks them."""
+    """--models=help marks the two models that need a licence."""
     gated = {spec.id for spec in MODELS.values() if spec.gated}
     marked = {line.split()[0] for line in models.format_help().splitlines() if line.endswith("gated")}
 
@@ -60,7 +60,7 @@ def test_gated_models_are_named() -> None:
 
 
 def test_revisions_are_commits_or_resolved() -> None:
-    """Every checkpoint is pinned to a commit, one by its first digits; one alone to a ref, that of native weights."""
+    """Every checkpoint is pinned to a commit, except one to its first digits and one to a ref."""
     pinned = re.compile(r"[0-9a-f]{40}")
     others = {spec.id: spec.revision for spec in MODELS.values() if not pinned.fullmatch(spec.revision or "")}
 
@@ -69,7 +69,7 @@ def test_revisions_are_commits_or_resolved() -> None:
 
 @pytest.mark.parametrize("weights", ["hub", "random", "mini"])
 def test_every_label_says_which_weights_it_is(weights: str) -> None:
-    """InternVL2-2B names the checkpoint that stands for it where that is loaded; no two models share a label."""
+    """The label of InternVL2-2B names the checkpoint with its published weights; no two models share a label."""
     labels = {spec.id: spec.get_label(weights) for spec in MODELS.values()}
 
     assert labels["internvl2-2b"] == ("InternVL2-2B (2.5-MPO)" if weights == "hub" else "InternVL2-2B")
@@ -78,7 +78,7 @@ def test_every_label_says_which_weights_it_is(weights: str) -> None:
 
 @pytest.mark.parametrize("spec", MODELS.values(), ids=MODELS)
 def test_each_spec_is_complete(spec: ModelSpec) -> None:
-    """Each spec has a name for figures, a repository with its owner, a licence, and an id that is safe as a name."""
+    """Each spec has a label, a repository with its owner, a licence, and an id that is safe in file names."""
     assert re.fullmatch(r"[a-z0-9][a-z0-9.-]*", spec.id)
     assert spec.label
     assert re.fullmatch(r"[\w.-]+/[\w.-]+", spec.repo)
@@ -89,12 +89,12 @@ def test_each_spec_is_complete(spec: ModelSpec) -> None:
 
 @pytest.mark.parametrize("spec", MODELS.values(), ids=MODELS)
 def test_each_architecture_is_what_config_json_says(spec: ModelSpec) -> None:
-    """A spec names its architecture as the config.json of a checkpoint does, which is checked before a load."""
+    """A spec's architecture is the `model_type` of its config.json, which is checked before a load."""
     assert spec.architecture == spec.blueprint(spec, "mini").config.model_type
 
 
 def test_miniatures_are_named_by_what_they_are_made_from() -> None:
-    """Each model's miniature has a hash of its own, the same each time."""
+    """Each model's miniature has a different identity, the same each time."""
     found = [miniature.compute_identity(spec) for spec in MODELS.values()]
 
     assert len(set(found)) == len(MODELS)

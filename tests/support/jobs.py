@@ -27,7 +27,7 @@ CONVOLUTION = "model.vision_tower.timm_model.conv_stem.conv"
 
 
 def make_job(model: str, precision: str = "bf16") -> Job:
-    """Return what a worker needs for one pair, on two photographs, which may be a batch."""
+    """Return a job for one pair, with two photographs, which can be a batch."""
     spec = MODELS[model]
     source = miniature.locate(spec, miniature.find_cache_root())
     if not source.is_dir():
@@ -37,7 +37,7 @@ def make_job(model: str, precision: str = "bf16") -> Job:
 
 
 def make_overflowing_job(folder: Path, precision: str) -> Job:
-    """Return a job on Gemma 3n's miniature with huge weights in one convolution, as the published ones are said to be.
+    """Return a job on Gemma 3n's miniature with huge weights in one convolution, as reported of the published ones.
 
     https://unsloth.ai/blog/gemma-3n
     """

@@ -1,4 +1,4 @@
-"""Phi's vision adapter: attached where it and peft are there, and said to be missing where not."""
+"""Phi's vision adapter: attached if it and peft are present, and otherwise missing with a reason."""
 
 import shutil
 import sys
@@ -18,7 +18,7 @@ from tests.support.jobs import make_job
 
 FOLDER = MODELS["phi"].adapter or ""
 TARGETS = r".*layers.*((self_attn\.(qkv_proj|o_proj))|(mlp\.(gate_up_proj|down_proj)))"
-"""As the published adapter_config.json names them: the decoder's four matrices a layer."""
+"""The four matrices of each decoder layer, as in the published adapter_config.json."""
 
 
 def with_adapter(folder: Path, scale: float) -> Job:
@@ -40,7 +40,7 @@ def with_adapter(folder: Path, scale: float) -> Job:
 
 
 def spoken(work: Job) -> tuple[str | None, str | None, int]:
-    """Return (adapter, what the first run says, parameters)."""
+    """Return (adapter, text of the first run, parameters)."""
     worker = handle.start(work, isolation="process", start_method="forkserver")
     loaded = worker.load()
     said = worker.run([(0, 0)], text=True)["text"]
@@ -50,7 +50,7 @@ def spoken(work: Job) -> tuple[str | None, str | None, int]:
 
 @pytest.mark.filterwarnings("ignore:.*gradient_checkpointing.*:FutureWarning")  # peft asks by an old name
 def test_the_adapter_is_active(tmp_path: Path) -> None:
-    """An adapter beside the weights is loaded and changes what the model says; one of zeros changes nothing."""
+    """An adapter beside the weights is loaded and changes the generated text; one of zeros changes nothing."""
     bare = spoken(type(work)(**vars(work) | {"weights": "hub"})) if (work := make_job("phi")) else None
     zero = spoken(with_adapter(tmp_path / "zero", 0.0))
     real = spoken(with_adapter(tmp_path / "real", 3.0))
@@ -66,7 +66,7 @@ def test_the_adapter_is_active(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore:.*gradient_checkpointing.*:FutureWarning")
 @pytest.mark.parametrize("fault", ["other names", "cut config", "empty config"])
 def test_a_broken_adapter_is_no_adapter(tmp_path: Path, fault: str) -> None:
-    """An adapter that cannot be read, or whose weights are not this model's, fails the load with its folder's name."""
+    """An adapter that is damaged or of another model fails the load, and the error names its folder."""
     work = with_adapter(tmp_path, 1.0)
     folder = work.source / FOLDER
     if fault == "other names":

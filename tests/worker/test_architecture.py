@@ -1,4 +1,4 @@
-"""Figures of the published models: by hand, by what is known of them, and by their real processors."""
+"""The sizes of the published models: by hand, by known values, and by their real processors."""
 
 import pytest
 
@@ -21,12 +21,12 @@ GB_A_TOKEN = {
     "phi": 2 * (3.221 + 0.615),  # 7.4 is Phi-3.5's; Phi-4's vocabulary is six times as large
     "smolvlm2-256m": 0.269,
 }
-"""2 bytes x decoder weights, GB: the ceilings of decoding in bf16 that are in use for these models."""
+"""2 bytes x decoder weights, GB: the known upper bounds for decoding these models in bf16."""
 
 
 @pytest.mark.parametrize("model_id", GB_A_TOKEN)
 def test_published_sizes(model_id: str) -> None:
-    """At full size the weights that a step reads are those of the known ceilings, to 2%."""
+    """At full size the weights that a step reads are the known ones, to 2%."""
     found = compute_model_size(MODELS[model_id], "bf16")
 
     assert found["traffic"]["weight_bytes"] / 1e9 == pytest.approx(GB_A_TOKEN[model_id], rel=0.02)
@@ -76,7 +76,7 @@ VISION_POSITIONS = {
 
 @pytest.mark.parametrize("model_id", IMAGE_TOKENS)
 def test_positions_of_a_request(model_id: str) -> None:
-    """The real processor makes the published number of image tokens of a photograph, and so many passes of patches."""
+    """The real processor makes the published number of image tokens and vision positions of a photograph."""
     image = workload.encode(workload.read_photographs(None)[0])
     found = compute_request_size(MODELS[model_id], image, workload.PROMPTS[0])
 
@@ -87,7 +87,7 @@ def test_positions_of_a_request(model_id: str) -> None:
 
 
 def test_a_helper_process_answers_in_the_declared_form() -> None:
-    """Figures come out of a helper process as declared, in plain data."""
+    """A helper process returns the size in the declared form."""
     found = run_in_process("forkserver", compute_model_size, MODELS["smolvlm2-256m"], "fp16")
 
     assert typecheck.fits(found, ModelSize)

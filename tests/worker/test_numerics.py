@@ -1,4 +1,4 @@
-"""Which module's output first stops being finite, found on a real overflow."""
+"""The first module with a non-finite output is found in a real overflow."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from tests.support.jobs import CONVOLUTION, make_overflowing_job
 def test_the_module_that_overflows_is_named(
     tmp_path: Path, precision: str, found: tuple[str | None, str | None]
 ) -> None:
-    """A convolution that exceeds 65504 is named in fp16, before all the modules that it spoils; bf16 is sound."""
+    """A convolution that exceeds 65504 is named in fp16, not the modules after it; bf16 has no overflow."""
     worker = handle.start(make_overflowing_job(tmp_path, precision), isolation="process", start_method="forkserver")
     worker.load()
     seen = worker.verify([(0, 0)])
@@ -40,7 +40,7 @@ class Branches(torch.nn.Module):  # type: ignore[misc]
     ("number", "found"), [(4.0, (None, None)), (-1.0, ("loud", "nan")), (float("inf"), ("quiet", "inf"))]
 )
 def test_inf_and_nan_are_told_apart(number: float, found: tuple[str | None, str | None]) -> None:
-    """The first module with a NaN or an infinity is named with which of the two it was; the hooks are gone after it."""
+    """The first module with a NaN or an infinity is named with its kind; the hooks are removed afterwards."""
     model = Branches()
     with numerics.NonFiniteWatch(model) as watch:
         model(torch.tensor([1.0, number]))

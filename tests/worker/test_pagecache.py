@@ -1,4 +1,4 @@
-"""How much of the weights' files the page cache holds when a load begins: dropped first, and the rest is said."""
+"""The share of the weight files in the page cache: dropped before a load, and measured."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ SIZE = 8 * 2**20
 
 
 def written(path: Path) -> Path:
-    """Write a file that is on the disk and in the page cache."""
+    """Write a file to the disk and into the page cache."""
     path.write_bytes(b"x" * SIZE)
     with path.open("rb") as file:
         os.fsync(file.fileno())
@@ -20,7 +20,7 @@ def written(path: Path) -> Path:
 
 
 def test_what_was_read_is_in_the_cache_until_it_is_dropped(tmp_path: Path) -> None:
-    """A file that was just read is wholly in the page cache, and after it was dropped hardly a page of it is."""
+    """A file that was just read is in the page cache, and almost no page of it after a drop."""
     file = written(tmp_path / "model.safetensors")
     if pagecache.measure_cached_share([file]) is None:
         pytest.skip("this system has no mincore(2)")
@@ -35,7 +35,7 @@ def test_what_was_read_is_in_the_cache_until_it_is_dropped(tmp_path: Path) -> No
 
 
 def test_the_share_is_that_of_all_files(tmp_path: Path) -> None:
-    """Of two files of one size, one of them dropped, half is in the cache; without files there is no share."""
+    """Half of two equal files is cached if one was dropped; without files the share is None."""
     kept, dropped = written(tmp_path / "a"), written(tmp_path / "b")
     pagecache.drop_cached([dropped])
     if pagecache.measure_cached_share([dropped]) != 0.0:

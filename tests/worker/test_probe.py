@@ -1,4 +1,4 @@
-"""The probe: what it measures, how it bounds itself, and that its answer can be stored."""
+"""The probe: its rates, its time limits, and the form of its answer."""
 
 import json
 import time
@@ -32,7 +32,7 @@ def test_size_of_a_copy(asked: int, cache: int | None, room: int | None, copied:
 
 
 def test_a_copy_that_the_cache_could_hold_has_no_figure() -> None:
-    """Where memory is too short for a copy beyond the cache, the size stays below the least that says something."""
+    """If memory is too short for a copy beyond the cache, the size stays below the least useful one."""
     size, least = probing.choose_copy_size(512 * MIB, 100 * MIB, 4 * GIB)
 
     assert size == 4 * GIB // 16
@@ -40,7 +40,7 @@ def test_a_copy_that_the_cache_could_hold_has_no_figure() -> None:
 
 
 def test_repeats() -> None:
-    """The first call does not count, unless it took so long that there is no time for another."""
+    """The first call counts only if it took too long for another."""
     calls: list[float] = []
 
     def work() -> None:
@@ -56,7 +56,7 @@ def test_repeats() -> None:
 
 
 class Products(TorchDispatchMode):  # type: ignore[misc]
-    """Records the side of each matrix product, and makes those from `slow_from` on take a while."""
+    """Records the side of each matrix product, and slows down those from `slow_from` on."""
 
     def __init__(self, slow_from: int) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ class Products(TorchDispatchMode):  # type: ignore[misc]
 
 
 def test_a_slow_device_is_asked_for_little() -> None:
-    """The sides of the products double from the smallest until one takes its time: no larger one is tried."""
+    """The sides of the products double from the smallest until one is slow; no larger one is tried."""
     with Products(slow_from=128) as products:
         probing.measure_gemm(CPU, torch.float32)
 
@@ -80,7 +80,7 @@ def test_a_slow_device_is_asked_for_little() -> None:
 
 
 def test_a_dtype_that_the_device_lacks() -> None:
-    """A precision that cannot be measured is left out, with the reason; the others are there."""
+    """A precision that cannot be measured is left out with the reason; the others are measured."""
 
     def measure(device: torch.device, dtype: torch.dtype) -> float:
         if dtype is torch.bfloat16:
@@ -94,7 +94,7 @@ def test_a_dtype_that_the_device_lacks() -> None:
 
 
 def test_the_probe_of_this_cpu() -> None:
-    """The probe runs in a helper process and answers in the declared form, storable, every precision measured."""
+    """The probe runs in a helper process, measures every precision, and answers in the declared form."""
     found = run_in_process("forkserver", probing.probe, "cpu")
 
     assert typecheck.fits(found, Probe)
@@ -117,7 +117,7 @@ def test_the_probe_of_a_gpu() -> None:
 
 
 def check_copy(copy: Copy, cache: int | None) -> None:
-    """Check that there is a rate, of a copy beyond the cache, or the reason why not."""
+    """Check that there is a rate of a copy beyond the cache, or a reason."""
     if copy["bytes_per_s"] is None:
         assert "are needed" in copy["reasons"]["bytes_per_s"]
         return

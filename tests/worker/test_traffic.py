@@ -1,4 +1,4 @@
-"""What a decode step reads: counted from the parameters, and seen in the operands of a real step."""
+"""The bytes that a decode step reads: counted from the parameters, and seen in a real step's operands."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -56,7 +56,7 @@ class Reads(TorchDispatchMode):  # type: ignore[misc]
 
 
 class Switch(BaseStreamer):  # type: ignore[misc]
-    """Turns the recording on when the first new token is out: all that follows is decode steps."""
+    """Turns the recording on after the first new token, when only decode steps follow."""
 
     def __init__(self, reads: Reads) -> None:
         self._reads = reads
@@ -87,7 +87,7 @@ def canonical(model: Any, found: Iterator[counted.Counted]) -> dict[str, int]:
 
 @pytest.mark.parametrize("model_id", [spec.id for spec in FAMILIES])
 def test_what_is_counted_is_what_a_step_reads(model_id: str) -> None:
-    """Decode steps read each weight that is counted, no other, and just the rows that are counted of each table."""
+    """Decode steps read exactly the counted weights, and the counted rows of each table."""
     model, plan = miniature(model_id)
     model.generation_config.eos_token_id = None
     inputs = prepare_request(plan, workload.encode(workload.read_photographs(None)[0]), workload.PROMPTS[0])
@@ -129,7 +129,7 @@ class Attended(TorchFunctionMode):  # type: ignore[misc]
 )
 @pytest.mark.parametrize("context", [5, 21])
 def test_the_cache_that_is_counted_is_what_attention_reads(model_id: str, text: dict[str, int], context: int) -> None:
-    """Beside weights and rows, a step reads the K and V that each layer's attention is given, and so many bytes."""
+    """The counted bytes of K and V are those that the attention of all layers gets."""
     model, _ = miniature(model_id, **text)
     batch = 2
     prompt = torch.randint(10, 100, (batch, context - 1), generator=torch.Generator().manual_seed(0))
@@ -145,7 +145,7 @@ def test_the_cache_that_is_counted_is_what_attention_reads(model_id: str, text: 
 
 
 def test_a_tied_head_is_read_once() -> None:
-    """Phi's head is its embedding: the matrix counts whole, once, and its row as well."""
+    """Phi's tied head counts whole once, and its row as well."""
     model, _ = miniature("phi")
     table = model.get_input_embeddings().weight
     whole = canonical(model, counted.list_read_whole(model))
@@ -157,7 +157,7 @@ def test_a_tied_head_is_read_once() -> None:
 
 
 def test_real_dtypes_count() -> None:
-    """Bytes follow each parameter's own dtype: one decoder norm kept in fp32 takes two bytes more a weight."""
+    """Bytes follow each parameter's own dtype: a norm in fp32 takes two bytes more per weight."""
     model, _ = miniature("llava")
     half = counted.count_traffic(model.to(torch.bfloat16))
     norm = model.model.language_model.norm
@@ -168,7 +168,7 @@ def test_real_dtypes_count() -> None:
 
 @pytest.mark.filterwarnings("ignore:Already found a `peft_config` attribute:UserWarning")  # two adapters are meant
 def test_active_adapters_count() -> None:
-    """LoRA weights count while their adapter is active, and neither when another is, nor when they are merged."""
+    """LoRA weights count while their adapter is active, but not while another is, nor once they are merged."""
     peft = pytest.importorskip("peft")
     model, _ = miniature("llava")
     bare = counted.count_traffic(model)["weight_bytes"]
