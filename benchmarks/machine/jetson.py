@@ -43,7 +43,6 @@ JETPACKS = {
 }
 """L4T, whole or its first two numbers -> JetPack: https://developer.nvidia.com/embedded/jetpack-archive."""
 
-
 NO_MODE = "/var/lib/nvpmodel/status does not name it; mount it into the container, or type sudo nvpmodel -m N"
 
 

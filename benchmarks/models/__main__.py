@@ -35,7 +35,8 @@ DENORMALS = """
 None of the random weights is a denormal number. A published checkpoint in bf16 has few, but may have many when it is
 cast to fp16, where denormals are below 6.1e-5. Some processors (not GPUs) are slower on denormals.
 """
-MOONDREAM = """
+MOONDREAM = """## Moondream2: our own module
+
 transformers has no class for it. Three ways were tried, in this order:
 
 1. Its own code at the pinned revision (`--trust-remote-code`) does not load in transformers 5 (`'HfMoondream' object
@@ -49,12 +50,12 @@ transformers has no class for it. Three ways were tried, in this order:
    `tests/worker/test_moondream.py` shows that tilings, crops, features, logits and tokens agree with the reference
    implementation.
 """
-PHI = """
+PHI = """## Phi-4: native weights
+
 The native weights are in a pull request on the Hub (`refs/pr/70`), which transformers' own tests read. The remote code
 of the main revision fails since transformers 4.52. The vision LoRA adapter is attached where `peft` is installed;
 `checkpoint.adapter` in the Record names it.
 """
-SECTIONS = {"moondream2": ("Moondream2: our own module", MOONDREAM), "phi": ("Phi-4: native weights", PHI)}
 
 
 def write_page(sizes: Mapping[str, tuple[ModelSize, RequestSize]]) -> str:
@@ -65,8 +66,7 @@ def write_page(sizes: Mapping[str, tuple[ModelSize, RequestSize]]) -> str:
     texts = ["# The models", INTRODUCTION, "\n".join(lines), WEIGHTS, "## Differences from the published models"]
     texts += [textwrap.fill(RANDOM_WEIGHTS, WIDTH, break_on_hyphens=False), DENORMALS]
     texts += [block for spec in MODELS.values() if (block := describe_differences(spec))]
-    texts += [f"## {title}\n{text}" for title, text in SECTIONS.values()]
-    return re.sub(r"\n{3,}", "\n\n", "\n\n".join(texts)).rstrip() + "\n"
+    return re.sub(r"\n{3,}", "\n\n", "\n\n".join([*texts, MOONDREAM, PHI])).rstrip() + "\n"
 
 
 def make_row(spec: ModelSpec, model: ModelSize, request: RequestSize) -> tuple[str, ...]:

@@ -58,20 +58,13 @@ def blueprint(spec: ModelSpec, size: Size) -> Blueprint:
 def _processor(vocabulary: int, ids: dict[str, int]) -> Any:
     from transformers import CLIPImageProcessor, LlavaProcessor
 
-    side = VISION["image_size"]
+    side, attributes = VISION["image_size"], {"image_token": "<image>"}
+    texts = tokenizer.build(
+        vocabulary, ids, attributes, bos="<s>", eos="</s>", pad="<pad>", unk="<unk>", add_bos=True, max_length=4096
+    )
     return LlavaProcessor(
         CLIPImageProcessor(size={"shortest_edge": side}, crop_size={"height": side, "width": side}),
-        tokenizer.build(
-            vocabulary,
-            ids,
-            {"image_token": "<image>"},
-            bos="<s>",
-            eos="</s>",
-            pad="<pad>",
-            unk="<unk>",
-            add_bos=True,
-            max_length=4096,
-        ),
+        texts,
         patch_size=VISION["patch_size"],
         vision_feature_select_strategy="default",
         num_additional_image_tokens=1,  # CLIP's class token, which the "default" strategy drops

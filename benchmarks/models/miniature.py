@@ -75,13 +75,9 @@ def _list_own_files(spec: ModelSpec) -> list[Path]:
     return [file for folder in folders for file in sorted(Path(folder).glob("*.py"))]
 
 
-def locate(spec: ModelSpec, cache: Path, size: Size = "mini") -> Path:
-    """Return the directory of the checkpoint of `spec`; it need not exist yet."""
-    return _locate(spec, compute_identity(spec), cache, size)
-
-
-def _locate(spec: ModelSpec, identity: str, cache: Path, size: Size) -> Path:
-    return cache / f"{spec.id}-{'' if size == 'mini' else 'full-'}{identity}"
+def locate(spec: ModelSpec, cache: Path, size: Size = "mini", identity: str | None = None) -> Path:
+    """Return the directory of the checkpoint of `spec`, today's or that of `identity`; it need not exist."""
+    return cache / f"{spec.id}-{'' if size == 'mini' else 'full-'}{identity or compute_identity(spec)}"
 
 
 def is_same_checkpoint(spec: ModelSpec, identity: str, cache: Path, size: Size) -> bool:
@@ -89,7 +85,7 @@ def is_same_checkpoint(spec: ModelSpec, identity: str, cache: Path, size: Size) 
 
     Builds today's where it is missing, which imports torch: call it in a helper process.
     """
-    old = _locate(spec, identity, cache, size)
+    old = locate(spec, cache, size, identity)
     return old.is_dir() and _read_files(old) == _read_files(build(spec, cache, size))
 
 

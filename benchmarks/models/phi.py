@@ -91,14 +91,9 @@ def _rope(head: int) -> Dims:
 def _processor(vocabulary: int, ids: dict[str, int]) -> Any:
     from transformers import Phi4MultimodalFeatureExtractor, Phi4MultimodalImageProcessor, Phi4MultimodalProcessor
 
+    attributes = {"image_token": "<|image|>", "audio_token": "<|audio|>"}
     texts = tokenizer.build(
-        vocabulary,
-        ids,
-        {"image_token": "<|image|>", "audio_token": "<|audio|>"},
-        bos="<|endoftext|>",
-        eos="<|end|>",
-        pad="<|endoftext|>",
-        max_length=CONTEXT,
+        vocabulary, ids, attributes, bos="<|endoftext|>", eos="<|end|>", pad="<|endoftext|>", max_length=CONTEXT
     )
     texts.chat_template = CHAT_TEMPLATE  # the processor loses its own when it is loaded
     images = Phi4MultimodalImageProcessor(

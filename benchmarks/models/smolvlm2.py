@@ -89,17 +89,11 @@ def _processor(spec: ModelSpec, vision: Dims, vocabulary: int, ids: dict[str, in
         "image_std": [0.5] * 3,
     }
     tokens = (vision["image_size"] // vision["patch_size"] // spec.dims["scale_factor"]) ** 2
+    bos, pad, unk = "<|im_start|>", "<|im_end|>", "<|endoftext|>"
+    texts = tokenizer.build(vocabulary, ids, ATTRIBUTES, bos=bos, eos="<end_of_utterance>", pad=pad, unk=unk)
     return SmolVLMProcessor(
         SmolVLMImageProcessor(**frame, do_image_splitting=True, do_convert_rgb=True, do_pad=True, resample=1),
-        tokenizer.build(
-            vocabulary,
-            ids,
-            ATTRIBUTES,
-            bos="<|im_start|>",
-            eos="<end_of_utterance>",
-            pad="<|im_end|>",
-            unk="<|endoftext|>",
-        ),
+        texts,
         SmolVLMVideoProcessor(**frame, num_frames=8, fps=1),
         image_seq_len=tokens,
         chat_template=DEFAULT_CHAT_TEMPLATE,

@@ -90,5 +90,4 @@ def _count_head(model: Any) -> int:
 
 
 def _is_vision(path: list[str]) -> bool:
-    """Return whether the module at `path` processes photographs."""
     return bool(PREFILL_ONLY.intersection(path)) and not NOT_VISION.intersection(path)

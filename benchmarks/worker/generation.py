@@ -119,7 +119,7 @@ class Generator:
             WrongTokenCount: a sequence did not get exactly `new_tokens` tokens.
         """
         device, model = self._loaded.device, self._loaded.model
-        clock, options, check = self._observers(check_logits=check_logits)
+        clock, options, check = self._make_observers(check_logits=check_logits)
         self._vision_ns = None
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
@@ -158,7 +158,7 @@ class Generator:
         if limit is not None and prompt + self._new_tokens > limit:
             raise ContextExceeded(prompt, self._new_tokens, limit)
 
-    def _observers(
+    def _make_observers(
         self, *, check_logits: bool
     ) -> tuple[TokenStreamer | TokenProcessor, dict[str, Any], FiniteLogits | None]:
         """Return the token clock, the options of `generate`, and the check of the logits, if any."""

@@ -35,7 +35,6 @@ PATIENCE_S = 0.05
 """Time for one size of matrix; the next size takes eight times as long."""
 BUDGET_S = 0.5
 """Time for the repeats of a copy."""
-METHOD = "copy within the device's memory, read + written bytes, best of the repeats"
 
 
 def probe(torch_device: str) -> Probe:
@@ -89,23 +88,22 @@ def measure_copy(device: torch.device, size_bytes: int = SIZE_BYTES, repeats: in
     no rate if the cache could hold it.
     """
     size, least = choose_copy_size(size_bytes, read_cache_bytes(device), read_room_bytes(device))
-    copy: Copy = {
-        "bytes_per_s": None,
-        "median_bytes_per_s": None,
-        "method": METHOD,
-        "repeats": 0,
-        "size_bytes": size,
-        "reasons": {},
-    }
+    seconds: list[float] = []
+    reasons: dict[str, str] = {}
     if size < least:
         reason = f"{size / 1e6:.0f} MB could be copied, and {least / 1e6:.0f} MB are needed to see memory, not cache"
-        copy["reasons"] = dict.fromkeys(("bytes_per_s", "median_bytes_per_s"), reason)
-        return copy
-    source, target = _fill_bytes(device, size), _fill_bytes(device, size)
-    seconds = time_calls(device, lambda: target.copy_(source), repeats, BUDGET_S)
-    copy["bytes_per_s"], copy["median_bytes_per_s"] = 2 * size / min(seconds), 2 * size / median(seconds)
-    copy["repeats"] = len(seconds)
-    return copy
+        reasons = dict.fromkeys(("bytes_per_s", "median_bytes_per_s"), reason)
+    else:
+        source, target = _fill_bytes(device, size), _fill_bytes(device, size)
+        seconds = time_calls(device, lambda: target.copy_(source), repeats, BUDGET_S)
+    return {
+        "bytes_per_s": 2 * size / min(seconds) if seconds else None,
+        "median_bytes_per_s": 2 * size / median(seconds) if seconds else None,
+        "method": "copy within the device's memory, read + written bytes, best of the repeats",
+        "repeats": len(seconds),
+        "size_bytes": size,
+        "reasons": reasons,
+    }
 
 
 def choose_copy_size(asked: int, cache: int | None, room: int | None) -> tuple[int, int]:

@@ -39,7 +39,7 @@ class Counted(NamedTuple):
 def count_traffic(model: Any) -> Traffic:
     """Return what one decode step of a transformers model reads, bytes; the model may be on the meta device."""
     whole = list(list_read_whole(model))
-    full, window, windowed = _cache(model, whole[0].parameter.element_size())
+    full, window, windowed = _count_cache(model, whole[0].parameter.element_size())
     return {
         "weight_bytes": sum(found.size for found in whole),
         "row_bytes": sum(found.size for found in list_looked_up(model)),
@@ -52,7 +52,7 @@ def count_traffic(model: Any) -> Traffic:
 def list_read_whole(model: Any) -> Iterator[Counted]:
     """Yield the parameters that a decode step reads whole, tied ones once."""
     seen = set()
-    for name, module, parameter in _in_step(model):
+    for name, module, parameter in _list_in_step(model):
         if not _is_table(name, module) and id(parameter) not in seen:
             seen.add(id(parameter))
             yield Counted(name, parameter, parameter.numel() * parameter.element_size())
@@ -60,14 +60,14 @@ def list_read_whole(model: Any) -> Iterator[Counted]:
 
 def list_looked_up(model: Any) -> Iterator[Counted]:
     """Yield the tables of which a decode step reads one row per sequence, a table with a tied head included."""
-    for name, module, parameter in _in_step(model):
+    for name, module, parameter in _list_in_step(model):
         if _is_table(name, module):
             yield Counted(name, parameter, parameter.shape[-1] * parameter.element_size())
 
 
-def _in_step(model: Any) -> Iterator[tuple[str, Any, Any]]:
+def _list_in_step(model: Any) -> Iterator[tuple[str, Any, Any]]:
     """Yield (name, its module, parameter) for each parameter that a decode step reads; tied ones repeat."""
-    idle = tuple(_idle_adapters(model))
+    idle = tuple(_list_idle_adapters(model))
     for path, module in model.named_modules():
         if PREFILL_ONLY.intersection(split_path(path)) or f"{path}.".startswith(idle):
             continue
@@ -81,7 +81,7 @@ def _is_table(name: str, module: Any) -> bool:
     return isinstance(module, torch.nn.Embedding) or name.rpartition(".")[2] in LOOKED_UP
 
 
-def _idle_adapters(model: Any) -> Iterator[str]:
+def _list_idle_adapters(model: Any) -> Iterator[str]:
     """Yield the paths, with a final dot, of the LoRA weights that no step reads: adapters that are off or merged.
 
     peft's layers are recognised by their attributes, because peft may be missing.
@@ -94,7 +94,7 @@ def _idle_adapters(model: Any) -> Iterator[str]:
                     yield f"{path}.{kind}.{adapter}."
 
 
-def _cache(model: Any, element_bytes: int) -> tuple[int, int, int]:
+def _count_cache(model: Any, element_bytes: int) -> tuple[int, int, int]:
     """Return (bytes per token of full-context layers, window in tokens, bytes per token of windowed layers).
 
     A layer that shares another's cache counts too, because it reads it (Gemma 3n). A window as long

@@ -42,7 +42,7 @@ def test_marks(loaded: loading.LoadedModel, benchmark: BenchmarkFixture, size: S
             loaded.model.generate(**inputs, **GREEDY, max_new_tokens=TOKENS)
 
     def marked() -> None:
-        clock, options, _ = generator._observers(check_logits=False)
+        clock, options, _ = generator._make_observers(check_logits=False)
         with torch.inference_mode():
             loaded.model.generate(**inputs, **options)
         assert len(clock.stamps) == TOKENS

@@ -104,7 +104,6 @@ class MoondreamProcessor:
 
 
 def _question(conversation: Conversation) -> tuple[Image.Image, str]:
-    """Return the photograph and the question of a conversation."""
     parts = [part for message in conversation for part in message["content"]]
     photographs = [part["image"] for part in parts if part["type"] == "image"]
     questions = [part["text"] for part in parts if part["type"] == "text"]
