@@ -2,8 +2,7 @@
 
     start -> preprocessed -> vision encoded -> first token -> end
 
-Each mark is taken after the device is synchronised, in ns of CLOCK_MONOTONIC, the clock of the
-parent's samples.
+Each mark is taken after the device is synchronised, in ns of CLOCK_MONOTONIC, like the parent's samples.
 """
 
 import io
