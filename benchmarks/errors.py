@@ -1,5 +1,5 @@
-"""The one error that users meet."""
+"""The error for users."""
 
 
 class BenchmarkError(Exception):
-    """A sentence for the user: what was asked, what was found, what to type next."""
+    """An error whose text tells the user what was asked, what was found and what to type next."""

@@ -1,8 +1,8 @@
-"""How numbers, sizes, times and tables are written for a person."""
+"""Format numbers, sizes, times and tables for people."""
 
 
 def format_number(value: float) -> str:
-    """Return a value in three significant digits, so that a small one is not shown as nothing: 0.0428, 12.3, 796."""
+    """Return a value with three significant digits: 0.0428, 12.3, 796."""
     return f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
 
 
@@ -25,7 +25,7 @@ def format_gb(size: float) -> str:
 
 
 def align_columns(rows: list[tuple[str, ...]]) -> list[str]:
-    """Return rows as lines: the first column to the left, the others to the right."""
+    """Return rows as lines, with the first column aligned left and the others right."""
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     return [
         "  ".join(

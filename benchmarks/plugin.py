@@ -34,7 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
     """Answer --models=help without collecting anything."""
     if config.getoption("models") == "help":
-        print(models.help_text())  # noqa: T201 - the user asked for it
+        print(models.format_help())  # noqa: T201 - the user asked for it
         return 0
     return None
 
@@ -50,7 +50,7 @@ def pytest_collection(session: pytest.Session) -> None:
     """Refuse unknown models and precisions here: later, pytest would report a collection error instead."""
     config = session.config
     with _as_usage_error():
-        models.matrix(config.getoption("models"), config.getoption("precisions"))
+        models.list_pairs(config.getoption("models"), config.getoption("precisions"))
         if config.getoption("dist", "no") != "no" and any("benchmarks" in Path(arg).parts for arg in config.args):
             raise BenchmarkError(
                 "--numprocesses: pytest-xdist would measure several pairs at the same time; leave it out."
@@ -61,7 +61,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Make one test for each pair. The parameters are strings: pytest-benchmark writes params to the save."""
     if {"model", "precision"} <= set(metafunc.fixturenames):
         get = metafunc.config.getoption
-        cases = models.matrix(get("models"), get("precisions"))
+        cases = models.list_pairs(get("models"), get("precisions"))
         metafunc.parametrize(("model", "precision"), cases, ids=["-".join(case) for case in cases])
 
 

@@ -1,6 +1,6 @@
-"""Secrets and terminal commands out of texts: error messages quote what strangers wrote, and Records travel far.
+"""Remove secrets and terminal codes from texts that leave the program: errors, Records and journal lines.
 
-Used where texts leave: an error before it is cut (half a token is a secret too), a Record, a line of a journal.
+Errors quote foreign texts. They are cleaned before they are cut, because half a token is a secret too.
 """
 
 import os
@@ -11,43 +11,47 @@ from typing import Any
 
 HIDDEN = "[secret]"
 SHORTEST = 8
-"""A secret of fewer characters would take ordinary words with it."""
+"""Hiding a shorter secret would hide ordinary words."""
 NAMES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_TOKEN", "HF_HUB_TOKEN")
 PATTERNS = re.compile(
     r"hf_[a-z0-9]{20,}"  # a token of the Hub, https://huggingface.co/docs/hub/security-tokens
     r"|(?<=bearer )[\w.~+/=-]{8,}|(?<=basic )[\w+/=-]{12,}"
-    r"|(?<=://)[^\s/@]*:\S*(?=@)|(?<=://)[^\s/@:]+(?=@)"  # user:password of a URL, whatever is in it
+    r"|(?<=://)[^\s/@]*:\S*(?=@)|(?<=://)[^\s/@:]+(?=@)"  # user:password of a URL
     r"|(?<=[?&]token=)[^\s&]+|(?<=signature=)[^\s&]+",  # of a URL's query
     re.IGNORECASE,
 )
 
 
-def text(value: str) -> str:
+def hide_secrets(value: str) -> str:
     """Return `value` with tokens of the Hub, bearer tokens and passwords in URLs hidden."""
-    for secret in _known(tuple(os.environ.get(name, "") for name in NAMES), _token_file()):
+    for secret in _list_secrets(tuple(os.environ.get(name, "") for name in NAMES), _find_token_file()):
         value = value.replace(secret, HIDDEN)
     return PATTERNS.sub(HIDDEN, value)
 
 
-def printable(value: str) -> str:
-    """Return `value` with a space for each character that a terminal would obey instead of showing it."""
+def make_printable(value: str) -> str:
+    """Return `value` with a space for each character that a terminal does not show, such as escape codes."""
     return "".join(character if character.isprintable() else " " for character in value)
 
 
-def everywhere(value: Any) -> Any:
-    """Return a copy of JSON data with every text in it cleaned; columns of numbers are handed on as they are."""
+def hide_secrets_everywhere(value: Any) -> Any:
+    """Return JSON data with secrets hidden in every text; lists of numbers are not copied."""
     if isinstance(value, str):
-        return text(value)
+        return hide_secrets(value)
     if isinstance(value, dict):
-        return {key: everywhere(item) for key, item in value.items()}
+        return {key: hide_secrets_everywhere(item) for key, item in value.items()}
     if isinstance(value, list):
-        return value if all(type(item) in (int, float) for item in value) else [everywhere(item) for item in value]
+        return (
+            value
+            if all(type(item) in (int, float) for item in value)
+            else [hide_secrets_everywhere(item) for item in value]
+        )
     return value
 
 
 @lru_cache
-def _known(values: tuple[str, ...], file: Path) -> tuple[str, ...]:
-    """Return the secrets of this user: those of the environment, and the one that `hf auth login` keeps."""
+def _list_secrets(values: tuple[str, ...], file: Path) -> tuple[str, ...]:
+    """Return this user's secrets: those in the environment, and the token that `hf auth login` stored."""
     try:
         kept = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
@@ -55,8 +59,8 @@ def _known(values: tuple[str, ...], file: Path) -> tuple[str, ...]:
     return tuple(secret for value in (*values, kept) if len(secret := value.strip()) >= SHORTEST)
 
 
-def _token_file() -> Path:
-    """Return where huggingface_hub keeps the token: its own HF_TOKEN_PATH, HF_HOME, XDG_CACHE_HOME."""
+def _find_token_file() -> Path:
+    """Return huggingface_hub's token file, by HF_TOKEN_PATH, HF_HOME or XDG_CACHE_HOME."""
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     home = os.environ.get("HF_HOME") or f"{cache}/huggingface"
     return Path(os.environ.get("HF_TOKEN_PATH") or f"{home}/token").expanduser()

@@ -1,11 +1,10 @@
 """The work of every run: photographs x prompts x new tokens x batch, fixed and hashed.
 
-A run starts from encoded image bytes in memory, the same on every device. A source photograph
-becomes such an image once, before anything is measured, by `encode`; it is decoded in a process
-of its own, because images come from strangers.
+A run starts from encoded image bytes in memory. `encode` makes them once per photograph, before the
+measurement, in a helper process, because images are untrusted input.
 
-The hash covers source bytes, recipe, prompts, new tokens and batch size, never decoded pixels:
-decoders differ across platforms.
+The hash covers source bytes, recipe, prompts, new tokens and batch size, but no decoded pixels,
+because decoders differ across platforms.
 """
 
 import hashlib
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.errors import BenchmarkError
-from benchmarks.record.sections import WorkloadImage, WorkloadInfo
+from benchmarks.record.sections import WorkloadInfo
 
 WIDTH, HEIGHT = 640, 480
 JPEG_QUALITY = 95
@@ -28,19 +27,19 @@ RECIPE = (
 )
 
 MIN_SIDE = 32
-"""Smallest side of a source photograph, pixels: below it, 640x480 would be invented, not resized."""
+"""Smallest side of a source photograph, pixels."""
 MAX_PIXELS = 100_000_000
-"""Largest source photograph, pixels: decoded, it takes 0.3 GB."""
+"""Largest source photograph, pixels, which take 0.3 GB decoded."""
 MAX_FILE_BYTES, MAX_FOLDER_BYTES = 200_000_000, 2_000_000_000
-"""Largest file of a photograph, and of all together: they are held in memory."""
+"""Largest photograph file, and largest sum of all: they are held in memory."""
 MAX_PROMPT_CHARACTERS = 4_000
 MAX_PROMPTS_BYTES = 10_000_000
 IMAGE_PLACEHOLDERS = ("<image>", "<|image|>", "<IMG_CONTEXT>", "<image_soft_token>")
-FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")  # Pillow would also start Ghostscript for some
+FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")  # for some others Pillow starts Ghostscript
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
-# Photographs that the scikit-image wheel ships: nothing is downloaded.
-# https://scikit-image.org/docs/stable/api/skimage.data.html names source and licence of each.
+# Photographs in the scikit-image wheel; sources and licences:
+# https://scikit-image.org/docs/stable/api/skimage.data.html
 BUILT_IN = {
     "astronaut.png": "public domain (NASA)",
     "chelsea.png": "CC0 (Stefan van der Walt)",
@@ -57,7 +56,7 @@ PROMPTS = (
 
 @dataclass(frozen=True)
 class Photograph:
-    """A source photograph as it lies on disk."""
+    """The file of a source photograph."""
 
     name: str
     data: bytes
@@ -71,7 +70,7 @@ class Photograph:
 
 @dataclass(frozen=True)
 class Workload:
-    """What each run does. `encoded[i]` is `photographs[i]` after the recipe."""
+    """The work of each run; `encoded[i]` is `photographs[i]` after the recipe."""
 
     photographs: tuple[Photograph, ...]
     encoded: tuple[bytes, ...]
@@ -81,34 +80,34 @@ class Workload:
 
     @property
     def requests(self) -> int:
-        """Number of distinct requests: each photograph with each prompt."""
+        """Number of different requests: each photograph with each prompt."""
         return len(self.photographs) * len(self.prompts)
 
-    def request(self, index: int) -> list[tuple[int, int]]:
-        """Return the (image, prompt) indices of request `index`, one for each sequence.
+    def select_request(self, index: int) -> list[tuple[int, int]]:
+        """Return the (image, prompt) indices of request `index`, one pair per sequence.
 
-        Neighbouring requests differ in the photograph first, so that even a few runs see all of
-        them; a batch holds as many neighbours as it has sequences.
+        The photograph changes first from one request to the next, so a few runs use all photographs.
+        A batch consists of consecutive requests.
         """
-        return [self.element(index + k) for k in range(self.batch_size)]
+        return [self.select_element(index + k) for k in range(self.batch_size)]
 
-    def element(self, index: int) -> tuple[int, int]:
+    def select_element(self, index: int) -> tuple[int, int]:
         """Return the (image, prompt) indices of the first sequence of request `index`."""
         prompt, image = divmod(index % self.requests, len(self.photographs))
         return image, prompt
 
     @property
     def hash(self) -> str:
-        """First 16 hex digits of the SHA-256 of all that defines the work."""
+        """First 16 hex digits of the SHA-256 of the work."""
         parts = [RECIPE, [p.sha256 for p in self.photographs], list(self.prompts), self.new_tokens, self.batch_size]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
-    def info(self) -> WorkloadInfo:
-        """Return what the Record says of the workload."""
+    def describe(self) -> WorkloadInfo:
+        """Return the Record's workload."""
         return {
             "hash": self.hash,
             "recipe": RECIPE,
-            "images": [_image_info(photograph) for photograph in self.photographs],
+            "images": [{"name": p.name, "sha256": p.sha256, "licence": p.licence} for p in self.photographs],
             "prompts": list(self.prompts),
             "new_tokens": self.new_tokens,
             "batch_size": self.batch_size,
@@ -116,15 +115,11 @@ class Workload:
         }
 
 
-def _image_info(photograph: Photograph) -> WorkloadImage:
-    return {"name": photograph.name, "sha256": photograph.sha256, "licence": photograph.licence}
-
-
-def photographs(path: Path | None) -> tuple[Photograph, ...]:
+def read_photographs(path: Path | None) -> tuple[Photograph, ...]:
     """Read the photographs of `--images`: a folder, one file, or None for the built-in ones.
 
     Raises:
-        BenchmarkError: nothing there, or no image among the files.
+        BenchmarkError: there is no image, or they are too large.
     """
     if path is None:
         return _built_in()
@@ -160,11 +155,13 @@ def _read(path: Path) -> bytes:
             )
         return path.read_bytes()
     except OSError as error:
-        raise BenchmarkError(f"--images: {path} cannot be read ({error.strerror}); mend it or leave it out.") from error
+        raise BenchmarkError(
+            f"--images: {path} cannot be read ({error.strerror}); repair it or leave it out."
+        ) from error
 
 
 def _built_in() -> tuple[Photograph, ...]:
-    found = importlib.util.find_spec("skimage")  # found, not imported: the files are all we need
+    found = importlib.util.find_spec("skimage")  # only its files are needed, so it is not imported
     if found is None or not found.submodule_search_locations:
         raise BenchmarkError(
             "The built-in photographs come with scikit-image, which is not installed; "
@@ -174,11 +171,11 @@ def _built_in() -> tuple[Photograph, ...]:
     return tuple(Photograph(name, _read(folder / name), licence) for name, licence in BUILT_IN.items())
 
 
-def prompts(path: Path | None) -> tuple[str, ...]:
-    """Read the prompts of `--prompts`: one a line, blank lines skipped; None for the built-in ones.
+def read_prompts(path: Path | None) -> tuple[str, ...]:
+    """Read the prompts of `--prompts`: one per line, without blank lines; None for the built-in ones.
 
     Raises:
-        BenchmarkError: no such file, not text, no prompt in it, or an unusable one.
+        BenchmarkError: the file cannot be read, or holds no prompt, or an invalid one.
     """
     if path is None:
         return PROMPTS
@@ -196,33 +193,32 @@ def prompts(path: Path | None) -> tuple[str, ...]:
     if not found:
         raise BenchmarkError(f"--prompts={path}: the file holds no prompt; write one a line.")
     for number, prompt in enumerate(found, 1):
-        fault = _prompt_fault(prompt)
-        if fault:
-            raise BenchmarkError(f"--prompts={path}: prompt {number} {fault}.")
+        if problem := _find_problem(prompt):
+            raise BenchmarkError(f"--prompts={path}: prompt {number} {problem}.")
     return found
 
 
-def _prompt_fault(prompt: str) -> str:
-    """Return what keeps a prompt from being used, and the remedy; empty where nothing does."""
+def _find_problem(prompt: str) -> str:
+    """Return what is wrong with a prompt, and the remedy; "" if nothing is."""
     if len(prompt) > MAX_PROMPT_CHARACTERS:
         return f"is longer than {MAX_PROMPT_CHARACTERS} characters; shorten it"
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in prompt):
         return "holds control characters; clean it"
     special = next((token for token in IMAGE_PLACEHOLDERS if token in prompt), None)
-    return f"holds {special}, which stands for the photograph in some models; take it out" if special else ""
+    return f"holds {special}, which stands for the photograph in some models; remove it" if special else ""
 
 
 def encode(photograph: Photograph) -> bytes:
     """Apply the recipe to one photograph and return JPEG bytes of a WIDTH x HEIGHT image.
 
-    Decodes data from strangers: call it in a process of its own.
+    Call it in a helper process, because it decodes untrusted data.
 
     Raises:
-        BenchmarkError: no image, damaged, too small or too large.
+        BenchmarkError: the photograph is no image, damaged, too small or too large.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
-    Image.MAX_IMAGE_PIXELS = None  # our own limit below answers in one sentence
+    Image.MAX_IMAGE_PIXELS = None  # `_check_size` has a limit of its own
     name = f"--images: {photograph.name}"
     try:
         with Image.open(io.BytesIO(photograph.data), formats=FORMATS) as image:
@@ -235,7 +231,7 @@ def encode(photograph: Photograph) -> bytes:
         raise BenchmarkError(
             f"{name} is not an image that Pillow reads; leave it out or convert it to JPEG."
         ) from error
-    except Exception as error:  # decoders of strangers' bytes raise whatever they like
+    except Exception as error:  # decoders raise any error on damaged data
         raise BenchmarkError(f"{name} is damaged ({error}); replace it or leave it out.") from error
     fitted = ImageOps.fit(upright, (WIDTH, HEIGHT), method=Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
@@ -245,11 +241,11 @@ def encode(photograph: Photograph) -> bytes:
 
 def _check_mode(name: str, mode: str) -> None:
     if mode in ("I", "F"):
-        raise BenchmarkError(f"{name} has pixels of 32 bits, whose white is anywhere; convert it to 8 bits a channel.")
+        raise BenchmarkError(f"{name} has 32-bit pixels, whose range is not defined; convert it to 8 bits per channel.")
 
 
 def _eight_bits(image: Any) -> Any:
-    """Return an image of 16-bit grey scaled to 8 bits; Pillow's own conversion would cut it off at white."""
+    """Return an image, with 16-bit grey scaled to 8 bits; Pillow's own conversion would clip it to white."""
     import numpy as np
     from PIL import Image
 

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.models import MODELS, miniature
-from benchmarks.processes import helper
+from benchmarks.processes.helper import run_in_process
 from benchmarks.record import faults
 from tests.support import product
 
@@ -31,11 +31,11 @@ GOOD, SOMETIMES, NEVER, BROKEN = "moondream2", "phi", "llava-13b", "llava"
 def checkpoint(model: str, cache: Path) -> Path:
     """Put the miniature of `model` into another cache, and return its directory there."""
     spec = MODELS[model]
-    suite = miniature.cache_root()
-    source = miniature.directory(spec, suite)
+    suite = miniature.find_cache_root()
+    source = miniature.locate(spec, suite)
     if not source.is_dir():
-        helper.call("forkserver", miniature.build, spec, suite)
-    return shutil.copytree(source, miniature.directory(spec, cache))
+        run_in_process("forkserver", miniature.build, spec, suite)
+    return shutil.copytree(source, miniature.locate(spec, cache))
 
 
 def refuse(model: str, cache: Path, when: str) -> None:

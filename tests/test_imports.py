@@ -95,3 +95,13 @@ def test_energy_maths_stands_alone() -> None:
     found = imports(product.ROOT / "benchmarks/power/analysis/energy.py")
 
     assert not [module for module in found if module.startswith(("benchmarks", "plotting"))]
+
+
+def test_byte_maths_stands_alone() -> None:
+    """roofline.py imports none of our modules, and estimate.py only roofline.py."""
+    machine = product.ROOT / "benchmarks/machine"
+    ours = ("benchmarks", "plotting")
+
+    assert not [module for module in imports(machine / "roofline.py") if module.startswith(ours)]
+    found = [module for module in imports(machine / "estimate.py") if module.startswith(ours)]
+    assert all(module.startswith("benchmarks.machine.roofline.") for module in found)

@@ -41,7 +41,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         terminal.wait_for("smolvlm2-bf16  run ")
         terminal.process.send_signal(signal.SIGINT)
         assert terminal.finish() == 2
-    total = device.ram_bytes()
+    total = device.read_ram_bytes()
     if total is None:
         pytest.skip("needs /proc/meminfo, to have a model that does not fit")
     floor = f"--ram-floor={total / 1e9 - 0.3}"  # no running system leaves so much available

@@ -16,21 +16,20 @@ from benchmarks.record import INTERRUPTED, Record, faults
 from benchmarks.record.typecheck import fits
 from benchmarks.storage.journal import PairJournal
 from benchmarks.worker.adapter import NO_PEFT
-from tests.models.test_miniatures import job
 from tests.planning.test_preview import plan
 from tests.storage.test_segments import loaded
 from tests.support import product
 from tests.support.hub_handler import Fault
 from tests.support.hub_layout import COMMIT, files_of, lay_out
 from tests.support.hub_server import HubServer
-from tests.worker.test_numerics import CONVOLUTION, overflowing
+from tests.support.jobs import CONVOLUTION, make_job, make_overflowing_job
 
 QUICK = ("--weights=hub", "--start-method=forkserver", "--runs=2", "--warmup-runs=1")
 
 
 def publish(home: Path, model: str, source: Path | None = None) -> str:
     """Put a model's miniature into the cache as its published checkpoint, and return the option that names it."""
-    lay_out(home, MODELS[model].repo, files_of(source or job(model).source))
+    lay_out(home, MODELS[model].repo, files_of(source or make_job(model).source))
     return f"--revision={model}={COMMIT}"
 
 
@@ -49,7 +48,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
     """Measure a sound checkpoint, one that overflows in fp16, and a missing one, without the network."""
     folder = tmp_path_factory.mktemp("published")
     home = folder / "home"
-    revisions = [publish(home, "llava"), publish(home, "gemma3n", overflowing(folder, "fp16").source)]
+    revisions = [publish(home, "llava"), publish(home, "gemma3n", make_overflowing_job(folder, "fp16").source)]
     models = "--models=llava,gemma3n,phi"
     chosen = ("-k", "llava-bf16 or gemma3n or phi-bf16", "--allow-slow-fp16", *revisions)
     done = product.measure(folder / "results", *QUICK, models, *chosen, HF_HOME=str(home), HF_HUB_OFFLINE="1")
@@ -122,7 +121,7 @@ def test_the_report_shows_the_answers(session: Session, tmp_path: Path) -> None:
 
 def test_an_overflow_may_be_measured(tmp_path: Path) -> None:
     """--allow-nonfinite measures a pair that overflows, and marks it."""
-    revision = publish(tmp_path / "home", "gemma3n", overflowing(tmp_path, "fp16").source)
+    revision = publish(tmp_path / "home", "gemma3n", make_overflowing_job(tmp_path, "fp16").source)
     options = (revision, "--models=gemma3n", "--precisions=fp16", "--allow-slow-fp16", "--allow-nonfinite")
     done = product.measure(tmp_path / "results", *QUICK, *options, HF_HOME=str(tmp_path / "home"))
     (path,) = (tmp_path / "results").rglob("0001_*.json")
@@ -170,7 +169,7 @@ def test_a_missing_adapter_is_recorded(pytestconfig: pytest.Config) -> None:
 def test_a_first_session_downloads(tmp_path: Path) -> None:
     """A session downloads what is missing before it loads it; a gated repository fails only its own pair."""
     server = HubServer()
-    server.add_folder(job("llava").source)
+    server.add_folder(make_job("llava").source)
     server.faults[MODELS["gemma3n"].repo] = Fault(status=403, code="GatedRepo")
     with server:
         settings = {"HF_HOME": str(tmp_path / "home"), "HF_ENDPOINT": server.url}
@@ -187,7 +186,7 @@ def test_a_first_session_downloads(tmp_path: Path) -> None:
 def test_files_of_another_architecture_are_named(tmp_path: Path, holds: str | None) -> None:
     """A repository with the files of another or an unknown model is refused before it is loaded."""
     server = HubServer()
-    server.add_folder(job(holds or "llava").source)
+    server.add_folder(make_job(holds or "llava").source)
     if holds is None:
         config = json.loads(server.files["config.json"].content) | {"model_type": "nobody-knows"}
         server.add("config.json", json.dumps(config).encode())
@@ -210,7 +209,7 @@ def test_files_of_another_architecture_are_named(tmp_path: Path, holds: str | No
 def test_another_machine_can_prefetch(tmp_path: Path) -> None:
     """--prefetch needs no device, measures nothing and saves nothing."""
     server = HubServer()
-    server.add_folder(job("llava").source)
+    server.add_folder(make_job("llava").source)
     with server:
         settings = {"HF_HOME": str(tmp_path / "home"), "HF_ENDPOINT": server.url}
         options = ("--prefetch", "--torch-device=cuda:7", "--benchmark-save=x", f"--benchmark-json={tmp_path}/x.json")

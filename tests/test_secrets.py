@@ -1,21 +1,16 @@
-"""Secrets, and what a terminal would obey, never reach a Record, a journal, a terminal or an error text."""
+"""Secrets and terminal codes never reach a Record, a journal, a terminal or an error text."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from benchmarks import redact
-from benchmarks.processes.protocol import trouble
+from benchmarks.processes.protocol import describe_error
 from benchmarks.storage import journal
 from tests.storage.test_journal import HEAD, complain
 from tests.support import product
 from tests.test_failures import refuse
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 TOKEN = "hf_" + "Ab1" * 11
 OWN = "a-token-of-some-mirror"
@@ -40,37 +35,37 @@ OWN = "a-token-of-some-mirror"
     ],
 )
 def test_known_shapes_are_hidden(said: str, kept: str) -> None:
-    """Tokens of the Hub, bearer tokens and passwords in URLs are hidden; what only looks like one is not."""
-    assert redact.text(said) == kept
+    """Tokens of the Hub, bearer tokens and passwords in URLs are hidden; similar words are not."""
+    assert redact.hide_secrets(said) == kept
 
 
 def test_tokens_of_this_user_are_hidden(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """What the environment or the token file holds is hidden, whatever its shape; an empty one hides nothing."""
+    """Tokens from the environment or the token file are hidden in any shape; an empty one hides nothing."""
     (tmp_path / "token").write_text("kept-by-the-login\n")
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     monkeypatch.delenv("HF_TOKEN_PATH", raising=False)
     monkeypatch.setenv("HF_TOKEN", OWN)
-    assert redact.text(f"{OWN} and kept-by-the-login") == "[secret] and [secret]"
+    assert redact.hide_secrets(f"{OWN} and kept-by-the-login") == "[secret] and [secret]"
 
     monkeypatch.setenv("HF_TOKEN", "")
-    assert redact.text(f"{OWN} stays") == f"{OWN} stays"
+    assert redact.hide_secrets(f"{OWN} stays") == f"{OWN} stays"
 
 
 def test_an_error_is_cleaned_before_it_is_cut() -> None:
-    """A token across the place where a long message is cut leaves no half of itself."""
-    message = trouble(ValueError("x" * 490 + TOKEN))["message"]
+    """A long message is cut after its tokens are hidden, so no half of a token stays."""
+    message = describe_error(ValueError("x" * 490 + TOKEN))["message"]
 
     assert message == "x" * 490 + "[secret]"
 
 
 def test_an_error_says_nothing_to_the_terminal() -> None:
     """Escape codes in an error's text are shown as spaces, and an error without words is named by its class."""
-    assert trouble(ValueError("\x1b[31mred\x07\u202e!"))["message"] == " [31mred  !"
-    assert trouble(ValueError(""))["message"] == "ValueError"
+    assert describe_error(ValueError("\x1b[31mred\x07\u202e!"))["message"] == " [31mred  !"
+    assert describe_error(ValueError(""))["message"] == "ValueError"
 
 
 def test_a_journal_holds_no_secret(tmp_path: Path) -> None:
-    """Whatever line is written, no token in it reaches the disk."""
+    """No token in a journal line reaches the disk."""
     written = journal.create_journal(tmp_path, HEAD, complain)
     written.append("llava-bf16", [{"do": "failed", "message": TOKEN, "deep": [{"in": TOKEN}, [1, TOKEN]]}])
     written.close()
@@ -81,7 +76,7 @@ def test_a_journal_holds_no_secret(tmp_path: Path) -> None:
 
 
 def test_a_session_keeps_no_secret(tmp_path: Path) -> None:
-    """A model whose error quotes tokens fails, and neither terminal, save nor journal holds one of them."""
+    """A model's error that quotes tokens leaves none in terminal, save or journal."""
     cache = tmp_path / "cache"
     refuse("llava", cache, f"{{{{ raise_exception('401: {TOKEN} and {OWN}') }}}}")
     photograph = tmp_path / "grey.png"

@@ -1,6 +1,4 @@
-"""The work of every run: the same on every device, hashed, and refused where it cannot be done."""
-
-from __future__ import annotations
+"""The work of every run: equal on every device, hashed, and refused if it is invalid."""
 
 import io
 import struct
@@ -44,7 +42,7 @@ def huge_png(width: int, height: int) -> bytes:
     )
 
 
-@pytest.mark.parametrize("photograph", workload.photographs(None), ids=lambda photograph: photograph.name)
+@pytest.mark.parametrize("photograph", workload.read_photographs(None), ids=lambda photograph: photograph.name)
 def test_built_in_photographs_are_encoded(photograph: Photograph) -> None:
     """Each built-in photograph has a licence and becomes a real 640x480 JPEG, the same bytes each time."""
     encoded = workload.encode(photograph)
@@ -56,7 +54,7 @@ def test_built_in_photographs_are_encoded(photograph: Photograph) -> None:
 
 
 def test_exif_orientation_is_applied() -> None:
-    """A photograph that a camera stored sideways is turned upright before it is cropped."""
+    """A photograph with an EXIF orientation is turned upright before it is cropped."""
     image = Image.new("RGB", (800, 600), "black")
     image.paste("white", (0, 0, 800, 300))  # stored: the upper half is white
     exif = Image.Exif()
@@ -86,7 +84,7 @@ def test_the_hash_is_of_the_work(changed: dict[str, object]) -> None:
 
 
 def test_the_hash_is_not_of_names_or_pixels() -> None:
-    """A renamed file and another decoder's pixels leave the hash as it is: devices must agree on it."""
+    """A renamed file and another decoder's pixels keep the hash, because devices must agree on it."""
     renamed = (Photograph("x", b"aa"), Photograph("y", b"bb"))
 
     assert replace(WORK, photographs=renamed, encoded=(b"other", b"pixels")).hash == WORK.hash
@@ -95,9 +93,9 @@ def test_the_hash_is_not_of_names_or_pixels() -> None:
 def test_requests_see_all_photographs_first() -> None:
     """Run i takes request i mod n; the first ones take each photograph once, then the next prompt."""
     assert WORK.requests == 6
-    assert [WORK.request(index) for index in range(3)] == [[(0, 0)], [(1, 0)], [(0, 1)]]
-    assert replace(WORK, batch_size=3).request(5) == [(1, 2), (0, 0), (1, 0)]
-    assert replace(WORK, batch_size=10**12).element(5) == (1, 2)
+    assert [WORK.select_request(index) for index in range(3)] == [[(0, 0)], [(1, 0)], [(0, 1)]]
+    assert replace(WORK, batch_size=3).select_request(5) == [(1, 2), (0, 0), (1, 0)]
+    assert replace(WORK, batch_size=10**12).select_element(5) == (1, 2)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +110,7 @@ def test_requests_see_all_photographs_first() -> None:
     ids=["text", "empty", "truncated", "1x1", "20000x20000"],
 )
 def test_bad_images_are_refused(data: bytes, complaint: str) -> None:
-    """What is no image, is cut off, too small or a decompression bomb is refused in one sentence with its name."""
+    """A file that is no image, cut off, too small or a decompression bomb is refused with its name."""
     with pytest.raises(BenchmarkError, match=complaint) as refusal:
         workload.encode(Photograph("holiday.jpg", data))
     assert "holiday.jpg" in str(refusal.value)
@@ -120,20 +118,20 @@ def test_bad_images_are_refused(data: bytes, complaint: str) -> None:
 
 
 def test_folders_of_images(tmp_path: Path) -> None:
-    """A folder gives its images in order of their names, and leaves other files alone."""
+    """A folder gives its images in the order of their names, without other files."""
     for name in ("b.png", "a.JPG", "conftest.py", "notes.txt"):
         (tmp_path / name).write_bytes(name.encode())
 
-    assert [photograph.name for photograph in workload.photographs(tmp_path)] == ["a.JPG", "b.png"]
-    assert [photograph.name for photograph in workload.photographs(tmp_path / "b.png")] == ["b.png"]
+    assert [photograph.name for photograph in workload.read_photographs(tmp_path)] == ["a.JPG", "b.png"]
+    assert [photograph.name for photograph in workload.read_photographs(tmp_path / "b.png")] == ["b.png"]
 
 
 def test_no_images_are_refused(tmp_path: Path) -> None:
-    """A missing and an empty folder are each refused with what to do."""
+    """A missing and an empty folder are refused with a remedy."""
     with pytest.raises(BenchmarkError, match="no such file or folder; name a folder"):
-        workload.photographs(tmp_path / "none")
+        workload.read_photographs(tmp_path / "none")
     with pytest.raises(BenchmarkError, match="holds no image"):
-        workload.photographs(tmp_path)
+        workload.read_photographs(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -147,20 +145,20 @@ def test_no_images_are_refused(tmp_path: Path) -> None:
     ],
 )
 def test_bad_prompts_are_refused(tmp_path: Path, data: bytes, complaint: str) -> None:
-    """An empty file, no text, control characters and an endless prompt are each refused in one sentence."""
+    """An empty file, no text, control characters and a very long prompt are refused."""
     path = tmp_path / "prompts.txt"
     path.write_bytes(data)
 
     with pytest.raises(BenchmarkError, match=complaint):
-        workload.prompts(path)
+        workload.read_prompts(path)
 
 
 def test_own_prompts(tmp_path: Path) -> None:
-    """Prompts are read one a line, blank lines skipped."""
+    """Prompts are read one per line, without blank lines."""
     path = tmp_path / "prompts.txt"
     path.write_text("What is it?\n\n  Où ?\n", encoding="utf-8")
 
-    assert workload.prompts(path) == ("What is it?", "Où ?")
+    assert workload.read_prompts(path) == ("What is it?", "Où ?")
 
 
 @pytest.mark.parametrize("suffix", ["PNG", "TIFF"])
@@ -177,20 +175,20 @@ def test_sixteen_bits_are_scaled(suffix: str) -> None:
 
 
 def test_pixels_of_32_bits_are_refused() -> None:
-    """A photograph whose white is anywhere is refused, where it would silently become black."""
+    """A photograph with 32-bit pixels is refused, because it would become black silently."""
     buffer = io.BytesIO()
     Image.fromarray(np.zeros((480, 640), np.float32)).save(buffer, "TIFF")
 
-    with pytest.raises(BenchmarkError, match="pixels of 32 bits, whose white is anywhere; convert it to 8 bits"):
+    with pytest.raises(BenchmarkError, match="32-bit pixels, whose range is not defined; convert it to 8 bits"):
         workload.encode(Photograph("depth.tif", buffer.getvalue()))
 
 
 def test_prompts_of_every_language(tmp_path: Path) -> None:
-    """A byte order mark, Windows line ends, no-break spaces and joiners are part of text files, and are taken."""
+    """A byte order mark, Windows line ends, no-break spaces and joiners are accepted."""
     path = tmp_path / "prompts.txt"
     path.write_bytes("\ufeffQue voyez-vous\u00a0?\r\nक्\u200dष\r\n".encode())
 
-    assert workload.prompts(path) == ("Que voyez-vous\u00a0?", "क्\u200dष")
+    assert workload.read_prompts(path) == ("Que voyez-vous\u00a0?", "क्\u200dष")
 
 
 def test_placeholders_in_prompts_are_refused(tmp_path: Path) -> None:
@@ -199,13 +197,13 @@ def test_placeholders_in_prompts_are_refused(tmp_path: Path) -> None:
     path.write_text("Describe <image> now\n")
 
     with pytest.raises(BenchmarkError, match="prompt 1 holds <image>, which stands for the photograph"):
-        workload.prompts(path)
+        workload.read_prompts(path)
 
 
 def test_a_name_too_long_for_a_file_is_refused() -> None:
-    """--images with a name that no file system takes is refused in one sentence."""
+    """--images with a name that is too long is refused in one sentence."""
     with pytest.raises(BenchmarkError, match=r"cannot be read \(File name too long\); name another"):
-        workload.photographs(Path("x" * 300))
+        workload.read_photographs(Path("x" * 300))
 
 
 def test_files_too_large_to_hold_are_refused(tmp_path: Path) -> None:
@@ -214,11 +212,11 @@ def test_files_too_large_to_hold_are_refused(tmp_path: Path) -> None:
         with (tmp_path / f"{number:02}.jpg").open("wb") as file:
             file.truncate(190_000_000)  # sparse: it takes no room
     with pytest.raises(BenchmarkError) as refusal:
-        workload.photographs(tmp_path)
+        workload.read_photographs(tmp_path)
     assert "11 photographs of 2.1 GB, more than the 2 GB that are read" in str(refusal.value)
     with (tmp_path / "00.jpg").open("wb") as file:
         file.truncate(300_000_000)
     with pytest.raises(BenchmarkError, match="has 300 MB, more than the 200 MB that are read"):
-        workload.photographs(tmp_path / "00.jpg")
+        workload.read_photographs(tmp_path / "00.jpg")
     with pytest.raises(BenchmarkError, match="more than 10 MB; shorten it"):
-        workload.prompts(tmp_path / "00.jpg")
+        workload.read_prompts(tmp_path / "00.jpg")

@@ -9,7 +9,7 @@ from benchmarks.hub.checkpoint import Checkpoint, DownloadPlan, Snapshot
 from benchmarks.hub.errors import HubError, build_error
 from benchmarks.hub.files import read_json
 from benchmarks.hub.progress import DISK_MARGIN, get_free_bytes, make_meter
-from benchmarks.processes import helper
+from benchmarks.processes.helper import run_in_process
 
 __all__ = ["Checkpoint", "HubError", "Snapshot", "get_snapshot", "obtain"]
 
@@ -24,7 +24,7 @@ def obtain(checkpoint: Checkpoint, show: Callable[[str], None]) -> Snapshot:
     Raises:
         HubError: as `get_snapshot`, or the Hub refuses or cannot be reached.
     """
-    (plan,) = helper.call("spawn", client.plan_downloads, [checkpoint])
+    (plan,) = run_in_process("spawn", client.plan_downloads, [checkpoint])
     return get_snapshot(checkpoint, plan, show)
 
 
@@ -53,4 +53,4 @@ def _download(checkpoint: Checkpoint, plan: DownloadPlan, show: Callable[[str], 
         sizes = f"{format_size(needed)} in {plan.state.cache}, but only {format_size(free)}"
         raise build_error("no room", checkpoint, sizes)
     look = make_meter(checkpoint.model, plan, show)
-    return helper.watched("spawn", partial(client.fetch, checkpoint, plan), look=look, every_s=0.5)
+    return run_in_process("spawn", partial(client.fetch, checkpoint, plan), on_tick=look, tick_s=0.5)

@@ -55,7 +55,7 @@ class HubError(BenchmarkError):
     """Why a checkpoint cannot be loaded; `reason` is a key of MESSAGES."""
 
     def __init__(self, reason: str, message: str) -> None:
-        super().__init__(reason, redact.printable(redact.text(message)))
+        super().__init__(reason, redact.make_printable(redact.hide_secrets(message)))
         self.reason = reason
 
     def __str__(self) -> str:

@@ -10,7 +10,7 @@ from benchmarks.hub import client
 from benchmarks.hub.checkpoint import Checkpoint, DownloadPlan, Snapshot
 from benchmarks.hub.errors import HubError
 from benchmarks.hub.progress import compare_with_disk
-from benchmarks.processes import helper
+from benchmarks.processes.helper import run_in_process
 
 COMMIT_DIGITS = 12
 
@@ -37,7 +37,7 @@ def prefetch(
     `say` receives lines that stay, `show` the progress, about twice a second.
     """
     chosen = list(dict.fromkeys(checkpoints))
-    plans = helper.call("spawn", client.plan_downloads, chosen)
+    plans = run_in_process("spawn", client.plan_downloads, chosen)
     for line in build_table(chosen, plans):
         say(line)
     results = []

@@ -1,1 +1,1 @@
-"""What this machine is and what it can do: device, memory, health, bandwidth, roofline. No model, no pair."""
+"""This machine: device, memory, health, bandwidth, roofline. Nothing here knows a model or a pair."""

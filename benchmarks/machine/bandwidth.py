@@ -1,20 +1,19 @@
-"""MEMORIES: peak memory bandwidths as their vendors state them.
+"""MEMORIES: peak memory bandwidths from vendors. A new device is one line.
 
-A name is matched whole, never in part: a laptop's GPU, a slice of one (MIG) or a variant that
-nobody has entered has no figure, because a wrong one would be worse. A new device is one line.
+A name must match as a whole: a laptop's GPU, a slice (MIG) or an unknown variant has no bandwidth here,
+because a wrong one would be worse.
 """
 
 import re
 from dataclasses import dataclass
 
-GIGABYTE = 1e9
 UNCHECKED = "vendor datasheet, not re-checked"
 THIRD = "third party, "
 ORIN_NANO = (
     f"{THIRD}https://www.brojogopalsapui.com/ai-foundations/sub_contents/AI_hardware/jetson_orin_nano_light.html"
 )
 A100_40 = "https://developer.nvidia.com/blog/nvidia-ampere-architecture-in-depth/"
-H100_PCIE = "NVIDIA PB-11133-001 (H100 PCIe product brief), which says more than 2,000; the digits not re-checked"
+H100_PCIE = "NVIDIA PB-11133-001 (H100 PCIe product brief), which states more than 2,000; the digits not re-checked"
 HOPPER = f"{THIRD}https://lzwjava.github.io/nvidia-h200-gpu-specs-en"
 RTX_6000 = f"{THIRD}https://www.yottalabs.ai/post/which-nvidia-rtx-6000-gpu-is-right-for-you-in-2026"
 ADA = f"{THIRD}https://guru3d.com/story/rumored-nvidia-rtx-5090-specs-cores-gddr7-memory-and-bandwidth"
@@ -32,25 +31,17 @@ RTX_5060_TI = (
 
 @dataclass(frozen=True)
 class Memory:
-    """One device's memory.
+    """One device's memory."""
 
-    Attributes:
-        name: regular expression for the whole name, without "NVIDIA" and "GeForce", in any case: the GPU's
-            as NVML or torch say it, or a board's as the device tree does.
-        gb_per_s: peak, 1e9 bytes a second.
-        source: where the figure is from.
-        gb: size of the memory, GiB, where one name stands for several cards; else None.
-    """
-
-    name: str
-    gb_per_s: float
+    name: str  # regular expression for the whole name in any case, without "NVIDIA" and "GeForce"
+    gb_per_s: float  # peak, 1e9 bytes per second
     source: str = UNCHECKED
-    gb: int | None = None
+    gb: int | None = None  # size, GiB, if several cards have this name
 
 
 MEMORIES = (
-    # Boards: the device tree's model, or the GPU that is nowhere else
-    # GB10: LPDDR5X-9400 would make 301, as its architects have shown it; the product is sold with 273.
+    # Boards: the model in the device tree, or a GPU that only this board has
+    # GB10: LPDDR5X-9400 would give 301, which its architects presented; the product is sold with 273.
     Memory(r"GB10", 273, "https://github.com/NVIDIA/dgx-spark-playbooks/pull/91"),
     Memory(
         r"(Jetson )?(AGX )?Thor( T5000)?( Developer Kit)?", 273, "https://github.com/NVIDIA/TensorRT-Edge-LLM/issues/24"
@@ -77,9 +68,9 @@ MEMORIES = (
     # Workstation
     Memory(r"RTX A6000", 768),
     Memory(r"RTX 6000 Ada Generation", 960, RTX_6000),
-    # Not the Max-Q and Server Editions: what is written about them says 1597 of either and 1792 of both.
+    # Not the Max-Q and Server Editions: sources disagree, 1597 or 1792.
     Memory(r"RTX PRO 6000 Blackwell Workstation Edition", 1792, RTX_6000),
-    # GeForce, desktop. NVML says the same name for cards of 3060 and 3080 that are not the same.
+    # GeForce, desktop. In NVML, different cards of 3060 and of 3080 have the same name.
     Memory(r"RTX 3060", 360, RTX_3060_4070, gb=12),
     Memory(r"RTX 3060", 240, gb=8),
     Memory(r"RTX 3070", 448),
@@ -107,30 +98,27 @@ MEMORIES = (
 )
 
 BOARDS = {"gb10": "GB10", "jetson-thor": "Jetson Thor", "jetson-agx-orin": "Jetson AGX Orin"}
-"""Kinds of device (`device.DeviceInfo`) that are one board, whatever its GPU is called."""
+"""Kinds in `device.DeviceInfo` with one board each -> a name in MEMORIES."""
 
 
-def peak(
+def find_peak(
     device_kind: str, gpu_name: str | None, *, board: str | None = None, memory_bytes: int | None = None
 ) -> tuple[float, str] | None:
-    """Return (peak memory bandwidth in bytes/s, its source), or None where none is known for sure.
+    """Return (peak memory bandwidth in bytes/s, its source); None if unknown, as for every CPU.
 
-    Args:
-        device_kind: `kind` of `device.DeviceInfo`; "cpu" has no table: measure it.
-        gpu_name: as NVML or torch say it.
-        board: the device tree's model, which tells apart what is simply "jetson".
-        memory_bytes: of the GPU, where it is known; some names stand for two cards that differ in it.
+    `gpu_name` is the name in NVML or torch. `board`, the model in the device tree, replaces it for the
+    kind "jetson". `memory_bytes` of the GPU distinguishes cards that share a name.
     """
     if device_kind == "cpu":
         return None
-    known = _plain(BOARDS.get(device_kind) or (device_kind == "jetson" and board) or gpu_name or "")
+    known = _shorten(BOARDS.get(device_kind) or (device_kind == "jetson" and board) or gpu_name or "")
     size = None if memory_bytes is None else round(memory_bytes / 2**30)
     for memory in MEMORIES:
         if re.fullmatch(memory.name, known, re.IGNORECASE) and memory.gb in (None, size):
-            return memory.gb_per_s * GIGABYTE, memory.source
+            return memory.gb_per_s * 1e9, memory.source
     return None
 
 
-def _plain(name: str) -> str:
-    """Return a name without the words that say nothing: "NVIDIA GeForce RTX 4090" is "RTX 4090"."""
+def _shorten(name: str) -> str:
+    """Return a name without the maker: "RTX 4090" for "NVIDIA GeForce RTX 4090"."""
     return " ".join(word for word in name.split() if word not in ("NVIDIA", "GeForce"))

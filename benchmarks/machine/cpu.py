@@ -9,24 +9,24 @@ from benchmarks.machine import sysfs
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 
 
-def last_level_cache_bytes(root: Path = Path("/")) -> int | None:
-    """Return the size of the CPU's last-level cache, bytes; None where the kernel does not say.
+def read_cpu_cache_bytes(root: Path = Path("/")) -> int | None:
+    """Return the size of the CPU's last-level cache, bytes; None if unknown.
 
-    Processors that share a cache count it once; the slices of a chip with several (one for each
-    cluster or chiplet) are added up, because the weights spread over all of them.
+    A shared cache counts once. The caches of several clusters or chiplets are added up, because the
+    weights spread over all of them.
     """
     found: dict[tuple[int, str], int] = {}
     for index in root.glob("sys/devices/system/cpu/cpu[0-9]*/cache/index[0-9]*"):
-        size = re.fullmatch(r"(\d+)([KMG]?)", sysfs.text(index / "size"))
-        if size and sysfs.text(index / "type") != "Instruction":
-            level = int(sysfs.text(index / "level") or 0)
-            sharers = sysfs.text(index / "shared_cpu_list") or index.parts[-3]
+        size = re.fullmatch(r"(\d+)([KMG]?)", sysfs.read_text(index / "size"))
+        if size and sysfs.read_text(index / "type") != "Instruction":
+            level = int(sysfs.read_text(index / "level") or 0)
+            sharers = sysfs.read_text(index / "shared_cpu_list") or index.parts[-3]
             found[level, sharers] = int(size[1]) * UNITS[size[2]]
     last = max((level for level, _ in found), default=0)
     return sum(size for (level, _), size in found.items() if level == last) or None
 
 
-def cpu_name(root: Path = Path("/")) -> str | None:
-    """Return the CPU's name from /proc/cpuinfo, else what Python knows of it; None where neither says."""
-    found = re.search(r"^model name\s*:\s*(.+)$", sysfs.text(root / "proc/cpuinfo"), re.MULTILINE)
+def read_cpu_name(root: Path = Path("/")) -> str | None:
+    """Return the CPU's name from /proc/cpuinfo, else from Python; None if unknown."""
+    found = re.search(r"^model name\s*:\s*(.+)$", sysfs.read_text(root / "proc/cpuinfo"), re.MULTILINE)
     return " ".join(found[1].split()) if found else (platform.processor() or None)

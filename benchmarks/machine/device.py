@@ -1,18 +1,19 @@
-"""What machine this is: the device's name in figures, its memory, its driver. Read from files and NVML."""
+"""Identify the machine: its name in figures, its memory and its driver, from files and NVML."""
 
 import os
 import platform
 import re
 import sys
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, cast
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.machine import jetson, nvml, sysfs
-from benchmarks.machine.cpu import cpu_name
+from benchmarks.machine.cpu import read_cpu_name
+from benchmarks.record.not_measured import explain_nulls
 
 UNIFIED = frozenset({"gb10", "jetson-thor", "jetson-agx-orin", "jetson"})
-"""Kinds whose CPU and GPU share one memory."""
+"""Kinds of devices whose CPU and GPU share one memory."""
 
 
 class DeviceInfo(jetson.JetsonInfo):
@@ -28,22 +29,15 @@ class DeviceInfo(jetson.JetsonInfo):
     driver: str | None
     os: str
     kernel: str
-    own_root: bool  # whether its files are this system's own, and not below $EDGE_VLM_BENCH_ROOT
+    own_root: bool  # false if its files are those below $EDGE_VLM_BENCH_ROOT
     reasons: dict[str, str]
 
 
-@dataclass(frozen=True)
-class _Gpu:
-    name: str | None = None
-    driver: str | None = None
-    reason: str = ""
-
-
 def choose_torch_device(option: str, root: Path = Path("/")) -> str:
-    """Return where torch is to compute, without asking torch: "cuda:0", "cuda:1", "mps" or "cpu".
+    """Return torch's device for --torch-device, without importing torch: "cuda:0", "cuda:1", "mps" or "cpu".
 
     Raises:
-        BenchmarkError: no such choice.
+        BenchmarkError: the option names no device.
     """
     if option == "cuda":
         return "cuda:0"
@@ -59,61 +53,54 @@ def choose_torch_device(option: str, root: Path = Path("/")) -> str:
 
 
 def _has_nvidia_gpu(root: Path) -> bool:
-    return any(root.glob("dev/nvidia[0-9]*")) or jetson.is_jetson(root) or nvml.shows_a_gpu()
+    return any(root.glob("dev/nvidia[0-9]*")) or jetson.is_jetson(root) or nvml.has_gpu()
 
 
 def identify(
     torch_device: str, root: Path = Path("/"), gpu_uuid: str | None = None, torch_name: str | None = None
 ) -> DeviceInfo:
-    """Return what machine this is; `label` names what computes, or the board where it is one.
+    """Return the facts on this machine; `label` is the name of the board, or of the device that runs the models.
 
-    `gpu_uuid` and `torch_name` are the GPU's, where torch computes on one and says. Of a GPU that MIG divides
-    it is the slice that is named, never the whole board.
+    `gpu_uuid` and `torch_name` are those of torch's GPU, or of its slice (MIG), if torch names one.
     """
     on_gpu = torch_device.startswith("cuda")
-    gpu = _ask_gpu(gpu_uuid)
-    if gpu.name is None and torch_name is not None:
-        gpu = replace(gpu, name=torch_name)
-    cpu, cores = cpu_name(root), os.cpu_count() or 1
-    ram = ram_bytes(root)
-    board, reasons = jetson.identify(root, ram)
-    kind = _kind(root, gpu.name, board["module"], on_gpu=on_gpu)
-    facts = (
-        ("gpu", gpu.name, gpu.reason),
-        ("driver", gpu.driver, gpu.reason),
-        ("cpu", cpu, "/proc/cpuinfo names none"),
-        ("ram_bytes", ram, "/proc/meminfo is not to be read"),
-    )
-    return {
+    gpu, driver, gpu_reason = _read_gpu(gpu_uuid)
+    cpu, cores, ram = read_cpu_name(root), os.cpu_count() or 1, read_ram_bytes(root)
+    facts: dict[str, Any] = {"gpu": gpu or torch_name, "driver": driver, "cpu": cpu, "ram_bytes": ram}
+    reasons = {"gpu": gpu_reason, "driver": gpu_reason}
+    reasons |= {"cpu": "/proc/cpuinfo does not name it", "ram_bytes": "/proc/meminfo cannot be read"}
+    board, board_reasons = jetson.identify(root, ram)
+    kind = _choose_kind(root, facts["gpu"], board["module"], on_gpu=on_gpu)
+    whole = {
         **board,
-        "label": _label(root, kind, gpu.name if on_gpu else None, cpu, cores),
+        **facts,
+        "label": _choose_label(root, kind, facts["gpu"] if on_gpu else None, cpu, cores),
         "kind": kind,
         "memory_kind": "unified" if kind in UNIFIED else "discrete" if on_gpu else "host",
-        "gpu": gpu.name,
-        "cpu": cpu,
         "cores": cores,
-        "ram_bytes": ram,
-        "driver": gpu.driver,
         "os": platform.system(),
         "kernel": platform.release(),
         "own_root": root == Path("/"),
-        "reasons": {key: why for key, value, why in facts if value is None} | reasons,
+        "reasons": explain_nulls(facts, reasons) | board_reasons,
     }
+    return cast("DeviceInfo", whole)
 
 
-def boot_id(root: Path = Path("/")) -> str:
-    """Return what names this boot, "" where nothing does: CLOCK_MONOTONIC means nothing beyond it."""
-    return sysfs.text(root / "proc/sys/kernel/random/boot_id")
+def read_boot_id(root: Path = Path("/")) -> str:
+    """Return the id of this boot, which CLOCK_MONOTONIC counts from; "" if unknown."""
+    return sysfs.read_text(root / "proc/sys/kernel/random/boot_id")
 
 
-def ram_bytes(root: Path = Path("/")) -> int | None:
+def read_ram_bytes(root: Path = Path("/")) -> int | None:
     """Return MemTotal of /proc/meminfo, bytes."""
-    found = re.search(r"^MemTotal:\s+(\d+) kB", sysfs.text(root / "proc/meminfo"), re.MULTILINE)
+    found = re.search(r"^MemTotal:\s+(\d+) kB", sysfs.read_text(root / "proc/meminfo"), re.MULTILINE)
     return int(found[1]) * 1024 if found else None
 
 
-def _kind(root: Path, gpu: str | None, module: str | None, *, on_gpu: bool) -> str:
-    model = " ".join((jetson.model(root), _product(root), module or ""))  # another's carrier board names itself
+def _choose_kind(root: Path, gpu: str | None, module: str | None, *, on_gpu: bool) -> str:
+    model = " ".join(
+        (jetson.read_model(root), _read_product(root), module or "")
+    )  # a third party's carrier board has its own name
     if "Thor" in model:
         return "jetson-thor"
     if "AGX Orin" in model:
@@ -125,34 +112,31 @@ def _kind(root: Path, gpu: str | None, module: str | None, *, on_gpu: bool) -> s
     return "gpu" if on_gpu else "cpu"
 
 
-def _label(root: Path, kind: str, gpu: str | None, cpu: str | None, cores: int) -> str:
-    """Return the study's name for its boards, else the name of what computes."""
-    product = _product(root)
+def _choose_label(root: Path, kind: str, gpu: str | None, cpu: str | None, cores: int) -> str:
+    """Return the study's name for its boards, else the name of the GPU or the CPU."""
+    product = _read_product(root)
     if kind == "gb10":
         return "Dell Pro Max GB10" if "Dell" in product else product or "GB10"
     if kind in ("jetson-thor", "jetson-agx-orin"):
         return {"jetson-thor": "Jetson Thor", "jetson-agx-orin": "Jetson AGX Orin"}[kind]
     if kind == "jetson":
-        return jetson.model(root).removeprefix("NVIDIA ").strip() or "Jetson"
-    cpu = cpu or jetson.model(root) or platform.machine()
+        return jetson.read_model(root).removeprefix("NVIDIA ").strip() or "Jetson"
+    cpu = cpu or jetson.read_model(root) or platform.machine()
     return gpu or f"{cpu} ({cores} core{'s' if cores > 1 else ''})"
 
 
-def _product(root: Path) -> str:
-    """Return vendor and product of the firmware's tables, "" where there are none."""
+def _read_product(root: Path) -> str:
+    """Return vendor and product from the firmware's tables; "" if unknown."""
     folder = root / "sys/class/dmi/id"
-    vendor, product = sysfs.text(folder / "sys_vendor"), sysfs.text(folder / "product_name")
+    vendor, product = sysfs.read_text(folder / "sys_vendor"), sysfs.read_text(folder / "product_name")
     vendor = "Dell" if vendor.startswith("Dell") else vendor
     return product if product.startswith(vendor) else f"{vendor} {product}".strip()
 
 
-def _ask_gpu(uuid: str | None) -> _Gpu:
-    """Return name and driver of the GPU; of the only one where no UUID is given."""
+def _read_gpu(uuid: str | None) -> tuple[str | None, str | None, str]:
+    """Return (name, driver, why one of them is None) of the GPU, or of the only one without a UUID."""
     try:
-        library, device = nvml.opened(uuid)
+        with nvml.use_device(uuid) as (library, device):
+            return nvml.read_name(library, device), nvml.read_driver(library), nvml.NOT_REPORTED
     except nvml.NoGpu as error:
-        return _Gpu(reason=str(error))
-    try:
-        return _Gpu(nvml.name(library, device), nvml.driver(library), "NVML does not say")
-    finally:
-        nvml.close(library)
+        return None, None, str(error)

@@ -1,23 +1,23 @@
-"""How long a run will take, from what the model must do and what the device can do. Pure arithmetic."""
+"""Estimate the time of a run from the size of the model and the rates of the device."""
 
 from dataclasses import dataclass
 from typing import TypedDict
 
-from benchmarks.machine.roofline import Probe, Traffic, bytes_per_step, mean_context
+from benchmarks.machine.roofline import Probe, Traffic, compute_bytes_per_step, compute_mean_context
 
 
-class Figures(TypedDict):
-    """What an estimate needs to know of a model. `worker.figures` finds it out."""
+class ModelSize(TypedDict):
+    """The size of a model, from `worker.architecture`."""
 
     parameters: int  # tied ones once
     decoder_parameters: int  # read whole in a decode step, the head included
-    head_parameters: int  # of them, the matrix to the vocabulary: a prefill needs it for one position only
-    vision_parameters: int  # of the encoder and projector that a photograph goes through
+    head_parameters: int  # of the matrix to the vocabulary, which a prefill needs for one position only
+    vision_parameters: int  # of the encoder and projector for photographs
     traffic: Traffic
 
 
-class Positions(TypedDict):
-    """What one request is to a model's processor, in positions, of one sequence."""
+class RequestSize(TypedDict):
+    """The size of one sequence's request in a model's processor, in positions."""
 
     prompt_tokens: int  # text and image positions together
     image_tokens: int
@@ -26,23 +26,16 @@ class Positions(TypedDict):
 
 @dataclass(frozen=True)
 class Work:
-    """One run of a model.
+    """One run of a model; `request` and `new_tokens` are those of one sequence, `batch` is their number."""
 
-    Attributes:
-        model: its figures.
-        request: what one sequence begins with.
-        new_tokens: of one sequence.
-        batch: sequences.
-    """
-
-    model: Figures
-    request: Positions
+    model: ModelSize
+    request: RequestSize
     new_tokens: int
     batch: int = 1
 
 
 class Estimate(TypedDict):
-    """Seconds of one run, at least."""
+    """The least seconds of one run."""
 
     vision_s: float
     prefill_s: float
@@ -53,31 +46,31 @@ class Estimate(TypedDict):
 def estimate(work: Work, gemm_flops: float, bytes_per_s: float) -> Estimate:
     """Return the time of one run on a device that computes and reads at the given rates.
 
-    Formula, with 2 flop a weight and position:
+    Formula, with 2 flop per weight and position:
         vision  = 2 * vision parameters * positions * batch / gemm_flops
         prefill = max(2 * (body * prompt tokens + head) * batch / gemm_flops, weight bytes / bytes_per_s)
         decode  = (new tokens - 1) * max(bytes per step / bytes_per_s, 2 * decoder parameters * batch / gemm_flops)
     where body = decoder - head parameters, and bytes per step are at the mean context. A step of one
-    sequence has no matrix product, and is not held up by the rate of one (fp16 on a CPU).
+    sequence has no matrix product, so the rate of products (slow for fp16 on a CPU) does not limit it.
 
-    It is a lower bound of the right order, for telling minutes from days: it leaves out attention
-    between positions, activations, preprocessing, what Python and kernel launches cost a step, and
-    that no kernel reaches the rate of a large product throughout. Against a measured run of
-    SmolVLM2-256M on two cores (bf16, 13 tiles): 6.9 s for a first token after 13.6 s, 18 ms for a step of 63 ms.
-    A convolutional encoder reuses its weights more often than once a position: its time comes out too low.
+    This is a lower bound of the right order of magnitude. It leaves out attention between positions,
+    activations, preprocessing, Python, kernel launches, and that kernels rarely reach the rate of a
+    large product. A convolutional encoder reuses its weights more than once per position, so its time
+    is too low. For SmolVLM2-256M on two cores (bf16, 13 tiles) it gives 6.9 s to the first token, where
+    13.6 s were measured, and 18 ms per decode step, where 63 ms were measured.
 
     Args:
         work: the run.
         gemm_flops: rate of a matrix product in the run's precision, flop/s.
-        bytes_per_s: rate at which a decode step reads (`rates`).
+        bytes_per_s: rate at which a decode step reads (`find_rates`).
     """
     model, request, batch = work.model, work.request, work.batch
     body = model["decoder_parameters"] - model["head_parameters"]
     vision_s = 2 * model["vision_parameters"] * request["vision_positions"] * batch / gemm_flops
     compute_s = 2 * (body * request["prompt_tokens"] + model["head_parameters"]) * batch / gemm_flops
     prefill_s = max(compute_s, model["traffic"]["weight_bytes"] / bytes_per_s)
-    context = mean_context(request["prompt_tokens"], work.new_tokens)
-    read_s = bytes_per_step(model["traffic"], batch, context) / bytes_per_s
+    context = compute_mean_context(request["prompt_tokens"], work.new_tokens)
+    read_s = compute_bytes_per_step(model["traffic"], batch, context) / bytes_per_s
     step_s = max(read_s, 2 * model["decoder_parameters"] * batch / gemm_flops) if batch > 1 else read_s
     decode_s = (work.new_tokens - 1) * step_s
     return {
@@ -88,11 +81,11 @@ def estimate(work: Work, gemm_flops: float, bytes_per_s: float) -> Estimate:
     }
 
 
-def rates(probe: Probe, precision: str) -> tuple[float, float] | None:
-    """Return (flop/s, bytes/s) of a probe for a precision; None where the probe lacks one.
+def find_rates(probe: Probe, precision: str) -> tuple[float, float] | None:
+    """Return (flop/s, bytes/s) of a probe for a precision; None if the probe lacks one.
 
-    Bytes are those of a matrix x vector product, because that is what a decode step does: on a CPU
-    it reads at half the rate of a copy. The copy stands in where there is none.
+    A decode step reads at the rate of a matrix x vector product, on a CPU half that of a copy. The
+    rate of the copy replaces a missing one.
     """
     flops = probe["gemm_flops"].get(precision)
     reading = probe["gemv_bytes_per_s"].get(precision) or probe["copy"]["bytes_per_s"]

@@ -1,21 +1,20 @@
-"""The least memory that a model takes, known before it is loaded."""
+"""The least memory that a model takes, computed before it is loaded."""
 
 from pathlib import Path
 
 UNIFIED_FLOOR_BYTES = 1_000_000_000
-"""What must stay available on unified memory where --ram-floor does not say."""
+"""Default of --ram-floor on unified memory."""
 PROCESS_BYTES = 400_000_000
-"""What a child takes beside its weights, at least: the `ram_gb` of a miniature in results/."""
+"""The least memory of a child without weights: the `ram_gb` of a miniature in results/."""
 HALF_PRECISION_BYTES = 2
 STORED_BYTES = {"BOOL": 1, "I8": 1, "U8": 1, "I16": 2, "U16": 2, "I32": 4, "U32": 4, "I64": 8, "U64": 8}
-"""Size of what is not cast to the precision that is asked for, by safetensors' names."""
+"""Sizes of the dtypes that a load keeps, by safetensors' names."""
 
 
-def predicted_bytes(weight_files: list[Path]) -> int | None:
-    """Return the least that a model of these safetensors files takes in RAM, bytes; None where they cannot be read.
+def predict_bytes(weight_files: list[Path]) -> int | None:
+    """Return the least RAM that a model of these safetensors files takes, bytes; None if they cannot be read.
 
-    Formula: weights in two bytes each + PROCESS_BYTES. Activations and KV cache come on top: what
-    exceeds this cannot fit, what does not may still be stopped by the floor.
+    Formula: weights in two bytes each + PROCESS_BYTES. Activations and KV cache come on top.
     """
     from safetensors import SafetensorError, safe_open  # not needed to collect tests
 
@@ -36,6 +35,6 @@ def _bytes(tensor: object) -> int:
     return size
 
 
-def least_bytes(parameters: int) -> int:
-    """Return the least that a model of so many weights takes, bytes, as `predicted_bytes` counts."""
+def compute_least_bytes(parameters: int) -> int:
+    """Return the least RAM of a model with so many weights, bytes, by the formula of `predict_bytes`."""
     return parameters * HALF_PRECISION_BYTES + PROCESS_BYTES

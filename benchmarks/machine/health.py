@@ -1,13 +1,14 @@
-"""Whether the machine was itself: temperature and clock before and after the runs, throttling during them."""
+"""The machine's health: temperature and clock before and after the runs, throttling during them."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from benchmarks.machine import nvml, sysfs
+from benchmarks.record.not_measured import explain_nulls
 from benchmarks.record.sections import Health
 
-# Bits of nvmlDeviceGetCurrentClocksEventReasons that mean slower than could be (nvml.h).
+# Bits of nvmlDeviceGetCurrentClocksEventReasons that mean a reduced clock (nvml.h).
 THROTTLES = {
     0x4: "software power cap",
     0x8: "hardware slowdown",
@@ -15,120 +16,119 @@ THROTTLES = {
     0x40: "hardware thermal slowdown",
     0x80: "hardware power brake",
 }
-NOT_TAKEN = "no reading was taken"
+NOT_READ = "no reading was taken"
 
 
 @dataclass(frozen=True)
-class Snapshot:
-    """One look; what is None is not to be had, as `reason` says."""
+class HealthSnapshot:
+    """One reading; `reason` explains what is None."""
 
     temperature_c: float | None = None
     clock_hz: float | None = None
-    reason: str = NOT_TAKEN
+    reason: str = NOT_READ
 
 
-def snapshot(torch_device: str, gpu_uuid: str | None, root: Path = Path("/")) -> Snapshot:
-    """Look at what computes: the GPU through NVML, the CPU through sysfs."""
-    return _gpu(gpu_uuid) if torch_device.startswith("cuda") else _cpu(root)
+def take_snapshot(torch_device: str, gpu_uuid: str | None, root: Path = Path("/")) -> HealthSnapshot:
+    """Read the GPU's health from NVML, or the CPU's from sysfs."""
+    return _read_gpu(gpu_uuid) if torch_device.startswith("cuda") else _read_cpu(root)
 
 
-class Watch:
-    """Looks at a GPU's throttling while it works: when it is idle again the reasons are gone.
+class ThrottleWatch:
+    """Reads a GPU's throttling while it works, because the reasons are gone once it is idle.
 
     Attributes:
-        seen: the reasons seen so far, in words; None while no reading has been taken.
-        reason: why there may be none.
+        seen: the reasons so far, in words; None before the first reading.
+        reason: why `seen` is None.
     """
 
     def __init__(self, gpu_uuid: str | None) -> None:
         self.seen: list[str] | None = None
-        self.reason = NOT_TAKEN
+        self.reason = NOT_READ
         self._library: Any = None
         try:
-            self._library, device = nvml.opened(gpu_uuid)
-            self._device = nvml.board(self._library, device)
+            self._library, device = nvml.open_device(gpu_uuid)
+            self._device = nvml.find_board(self._library, device)
         except nvml.NoGpu as error:
             self.reason = str(error)
 
     def read(self) -> list[None]:
         """Take a reading, for a Sampler; there are no samples to keep."""
-        found = None if self._library is None else _throttles(self._library, self._device)
+        found = None if self._library is None else _list_throttles(self._library, self._device)
         if found is not None:
             self.seen = list(dict.fromkeys([*(self.seen or []), *found]))
         elif self._library is not None:
-            self.reason = "NVML does not say"
+            self.reason = nvml.NOT_REPORTED
         return []
 
     def close(self) -> None:
-        """Let go of the GPU; harmless to repeat."""
+        """Release the GPU; may be repeated."""
         if self._library is not None:
             nvml.close(self._library)
             self._library = None
 
 
-def section(
-    before: Snapshot,
-    after: Snapshot,
+def build_section(
+    before: HealthSnapshot,
+    after: HealthSnapshot,
     throttled: list[str] | None,
     throttle_reason: str,
     *,
     finite_logits: bool | None,
 ) -> Health:
-    """Return the Record's health from a look before and one after the runs, and a watch over them."""
+    """Return the Record's health: a snapshot before and one after the runs, and the throttling in between."""
     values: dict[str, Any] = {
         "temperature_before_c": before.temperature_c,
         "temperature_after_c": after.temperature_c,
         "clock_before_hz": before.clock_hz,
         "clock_after_hz": after.clock_hz,
         "throttled": throttled,
+        "finite_logits": finite_logits,
     }
-    reasons = {key: (before if "before" in key else after).reason for key, value in values.items() if value is None}
-    if throttled is None:
-        reasons["throttled"] = throttle_reason
-    if finite_logits is None:
-        reasons["finite_logits"] = "no warm-up run looked at them"
-    return cast("Health", {**values, "finite_logits": finite_logits, "reasons": reasons})
+    reasons = {name: (before if "before" in name else after).reason for name in values}
+    reasons |= {"throttled": throttle_reason, "finite_logits": "no warm-up run checked them"}
+    return cast("Health", {**values, "reasons": explain_nulls(values, reasons)})
 
 
-def _gpu(uuid: str | None) -> Snapshot:
+def _read_gpu(uuid: str | None) -> HealthSnapshot:
     try:
-        library, device = nvml.opened(uuid)
+        with nvml.use_device(uuid) as (library, device):
+            board = nvml.find_board(library, device)
+            return HealthSnapshot(_read_temperature(library, board), _read_clock(library, board), nvml.NOT_REPORTED)
     except nvml.NoGpu as error:
-        return Snapshot(reason=str(error))
-    try:
-        of_board = nvml.board(library, device)
-        return Snapshot(_temperature(library, of_board), _clock(library, of_board), "NVML does not say")
-    finally:
-        nvml.close(library)
+        return HealthSnapshot(reason=str(error))
 
 
-def _temperature(library: Any, device: Any) -> float | None:
-    kind = library.NVML_TEMPERATURE_GPU
-    for name in ("nvmlDeviceGetTemperatureV", "nvmlDeviceGetTemperature"):  # the second goes with CUDA 14
-        call = getattr(library, name, None)
-        value = None if call is None else nvml.optional(library, call, device, kind)
-        if value is not None:
-            return float(value)
-    return None
+def _read_temperature(library: Any, device: Any) -> float | None:
+    names = ("nvmlDeviceGetTemperatureV", "nvmlDeviceGetTemperature")  # CUDA 14 drops the second
+    value = _call_first(library, names, device, library.NVML_TEMPERATURE_GPU)
+    return None if value is None else float(value)
 
 
-def _clock(library: Any, device: Any) -> float | None:
-    megahertz = nvml.optional(library, library.nvmlDeviceGetClockInfo, device, library.NVML_CLOCK_SM)
+def _read_clock(library: Any, device: Any) -> float | None:
+    megahertz = nvml.try_call(library, library.nvmlDeviceGetClockInfo, device, library.NVML_CLOCK_SM)
     return None if megahertz is None else megahertz * 1e6
 
 
-def _throttles(library: Any, device: Any) -> list[str] | None:
-    for name in ("nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetCurrentClocksThrottleReasons"):
-        call = getattr(library, name, None)
-        bits = None if call is None else nvml.optional(library, call, device)
-        if bits is not None:
-            return [word for bit, word in THROTTLES.items() if bits & bit]
-    return None
+def _list_throttles(library: Any, device: Any) -> list[str] | None:
+    names = ("nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetCurrentClocksThrottleReasons")
+    bits = _call_first(library, names, device)
+    return None if bits is None else [word for bit, word in THROTTLES.items() if bits & bit]
 
 
-def _cpu(root: Path) -> Snapshot:
-    hottest = [sysfs.number(file) for file in sorted(root.glob("sys/class/thermal/thermal_zone*/temp"))]
-    clocks = [sysfs.number(f) for f in sorted(root.glob("sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq"))]
-    degrees = [value / 1e3 for value in hottest if value is not None]
-    hertz = [value * 1e3 for value in clocks if value is not None]
-    return Snapshot(max(degrees, default=None), max(hertz, default=None), "the kernel shows none for this CPU")
+def _call_first(library: Any, names: tuple[str, ...], *arguments: Any) -> Any | None:
+    """Return the answer of the first function that this library has and this device supports; else None."""
+    calls = [getattr(library, name) for name in names if hasattr(library, name)]
+    answers = (nvml.try_call(library, call, *arguments) for call in calls)
+    return next((answer for answer in answers if answer is not None), None)
+
+
+def _read_cpu(root: Path) -> HealthSnapshot:
+    milli = _read_numbers(root, "sys/class/thermal/thermal_zone*/temp")
+    kilo = _read_numbers(root, "sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq")
+    celsius, hertz = [value / 1e3 for value in milli], [value * 1e3 for value in kilo]
+    reason = "the kernel does not report it for this CPU"
+    return HealthSnapshot(max(celsius, default=None), max(hertz, default=None), reason)
+
+
+def _read_numbers(root: Path, pattern: str) -> list[float]:
+    return [number for file in root.glob(pattern) if (number := sysfs.read_number(file)) is not None]

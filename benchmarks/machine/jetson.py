@@ -1,4 +1,4 @@
-"""What a Jetson says of itself in files: module, L4T and JetPack, power mode. `root` is the file system's."""
+"""Facts on a Jetson from files below `root`: module, L4T, JetPack and power mode."""
 
 import re
 from dataclasses import dataclass
@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TypedDict
 
 from benchmarks.machine import sysfs
+from benchmarks.record.not_measured import explain_nulls
 
 MODULES = {
-    "p3701-0000": "Jetson AGX Orin",  # of both developer kits: their memory tells them apart
+    "p3701-0000": "Jetson AGX Orin",  # both developer kits, which differ in memory
     "p3701-0004": "Jetson AGX Orin 32GB",
     "p3701-0005": "Jetson AGX Orin 64GB",
     "p3701-0008": "Jetson AGX Orin Industrial",
@@ -40,89 +41,81 @@ JETPACKS = {
     "38.4": "7.1",
     "39.2.0": "7.2",
 }
-"""L4T, the longest that fits -> JetPack: https://developer.nvidia.com/embedded/jetpack-archive."""
+"""L4T, whole or its first two numbers -> JetPack: https://developer.nvidia.com/embedded/jetpack-archive."""
 
-
-NO_MODE = "/var/lib/nvpmodel/status does not say; mount it into the container, or type sudo nvpmodel -m N"
+NO_MODE = "/var/lib/nvpmodel/status does not name it; mount it into the container, or type sudo nvpmodel -m N"
 
 
 class JetsonInfo(TypedDict):
     """A Jetson's part of `device.DeviceInfo`."""
 
-    power_mode: str | None  # nvpmodel's name, and whether the clocks are locked: part of the series
-    power_mode_id: int | None  # nvpmodel's number of it
+    power_mode: str | None  # nvpmodel's name, and whether the clocks are locked: one series each
+    power_mode_id: int | None  # nvpmodel's number
     jetson_clocks: bool | None  # whether the clocks are locked
-    module: str | None  # what is on the carrier board
+    module: str | None  # on the carrier board
     l4t: str | None
     jetpack: str | None
 
 
 @dataclass(frozen=True)
 class PowerMode:
-    """nvpmodel's mode.
+    """nvpmodel's mode."""
 
-    Attributes:
-        name: as /etc/nvpmodel.conf calls it, such as "MAXN" or "MODE_30W".
-        number: nvpmodel's id of it.
-        locked: whether the clocks stand still at their highest, as jetson_clocks makes them; None is not known.
-    """
-
-    name: str
-    number: int
-    locked: bool | None
+    name: str  # from /etc/nvpmodel.conf, such as "MAXN" or "MODE_30W"
+    number: int  # nvpmodel's id
+    locked: bool | None  # whether jetson_clocks has locked the clocks at their highest; None if unknown
 
     def __str__(self) -> str:
         return f"{self.name}, jetson_clocks" if self.locked else self.name
 
 
 def is_jetson(root: Path) -> bool:
-    """Return whether this is a Jetson; a container may hide L4T's release, and a carrier board the model's name."""
-    return l4t(root) is not None or "Jetson" in model(root) or module(root, None) is not None
+    """Return whether this is a Jetson, even if a container hides the L4T release or a carrier board the model."""
+    return read_l4t(root) is not None or "Jetson" in read_model(root) or find_module(root, None) is not None
 
 
 def identify(root: Path, ram_bytes: int | None) -> tuple[JetsonInfo, dict[str, str]]:
-    """Return (what the board says, why what is None is None)."""
-    mode, release = power_mode(root), l4t(root)
+    """Return (facts on the board, the reason for each that is None)."""
+    mode, release = read_power_mode(root), read_l4t(root)
     info: JetsonInfo = {
         "power_mode": None if mode is None else str(mode),
         "power_mode_id": None if mode is None else mode.number,
         "jetson_clocks": None if mode is None else mode.locked,
-        "module": module(root, ram_bytes),
+        "module": find_module(root, ram_bytes),
         "l4t": release,
-        "jetpack": jetpack(release),
+        "jetpack": find_jetpack(release),
     }
     reasons = {
         "power_mode": NO_MODE,
         "power_mode_id": NO_MODE,
-        "jetson_clocks": NO_MODE if mode is None else "the limits of the clocks of CPU and GPU cannot be read",
-        "module": "the device tree has no part number that is known",
-        "l4t": "/etc/nv_tegra_release does not say",
-        "jetpack": f"not known of L4T {release}",
+        "jetson_clocks": NO_MODE if mode is None else "the clock limits of CPU and GPU cannot be read",
+        "module": "the device tree has no known part number",
+        "l4t": "/etc/nv_tegra_release does not name it",
+        "jetpack": f"not known for L4T {release}",
     }
-    here = is_jetson(root)
-    return info, {key: why if here else "no Jetson" for key, why in reasons.items() if dict(info)[key] is None}
+    return info, explain_nulls(info, reasons if is_jetson(root) else dict.fromkeys(reasons, "no Jetson"))
 
 
-def l4t(root: Path) -> str | None:
-    """Return L4T's release, e.g. "38.4.0"; None where there is none."""
-    found = re.search(r"R(\d+).*?REVISION:\s*([\d.]+)", sysfs.text(root / "etc/nv_tegra_release"))
+def read_l4t(root: Path) -> str | None:
+    """Return the L4T release, such as "38.4.0"; None if unknown."""
+    found = re.search(r"R(\d+).*?REVISION:\s*([\d.]+)", sysfs.read_text(root / "etc/nv_tegra_release"))
     return f"{found[1]}.{found[2]}" if found else None
 
 
-def jetpack(release: str | None) -> str | None:
-    """Return the JetPack that an L4T release belongs to; None where that is not known."""
+def find_jetpack(release: str | None) -> str | None:
+    """Return the JetPack of an L4T release; None if unknown."""
     parts = (release or "").split(".")
     return next((JETPACKS[key] for n in (3, 2) if (key := ".".join(parts[:n])) in JETPACKS), None)
 
 
-def model(root: Path) -> str:
-    """Return the device tree's name of the board, "" where there is none."""
-    return sysfs.text(root / "proc/device-tree/model")
+def read_model(root: Path) -> str:
+    """Return the board's name in the device tree; "" if unknown."""
+    return sysfs.read_text(root / "proc/device-tree/model")
 
 
-def module(root: Path, ram_bytes: int | None) -> str | None:
-    """Return the module on the carrier board, by its part number; None where it is none of MODULES."""
-    numbers = re.findall(r"p\d{4}-\d{4}", sysfs.text(root / "proc/device-tree/compatible"))
+def find_module(root: Path, ram_bytes: int | None) -> str | None:
+    """Return the module on the carrier board by its part number; None if it is not in MODULES."""
+    numbers = re.findall(r"p\d{4}-\d{4}", sysfs.read_text(root / "proc/device-tree/compatible"))
     number = next((number for number in numbers if number in MODULES), None)
     if number is None:
         return None
@@ -130,32 +123,32 @@ def module(root: Path, ram_bytes: int | None) -> str | None:
     return MODULES[number] + size
 
 
-def power_mode(root: Path) -> PowerMode | None:
-    """Return the mode that nvpmodel has set; None where that cannot be read.
+def read_power_mode(root: Path) -> PowerMode | None:
+    """Return the mode that nvpmodel has set; None if its files cannot be read.
 
-    Its id is in the file in which nvpmodel keeps it across boots, the names in its configuration: neither
-    takes root, a process or a service, as `nvpmodel -q` does.
+    Its id is in nvpmodel's status file, its name in the configuration. Unlike `nvpmodel -q`, this needs
+    neither root nor a process.
     """
-    found = re.search(r"pmode:\s*(\d{1,6})", sysfs.text(root / "var/lib/nvpmodel/status"), re.ASCII)
+    found = re.search(r"pmode:\s*(\d{1,6})", sysfs.read_text(root / "var/lib/nvpmodel/status"), re.ASCII)
     if found is None:
         return None
     number = int(found[1])
     modes = re.findall(
         r"^\s*<\s*POWER_MODEL\s+ID=(\d{1,6})\s+NAME=(\S+)\s*>",
-        sysfs.text(root / "etc/nvpmodel.conf"),
+        sysfs.read_text(root / "etc/nvpmodel.conf"),
         re.MULTILINE | re.ASCII,
     )
     name = next((name for id_, name in modes if int(id_) == number), f"nvpmodel {number}")
-    return PowerMode(name, number, clocks_locked(root))
+    return PowerMode(name, number, are_clocks_locked(root))
 
 
-def clocks_locked(root: Path) -> bool | None:
-    """Return whether CPU and GPU have one clock each to choose from, as after jetson_clocks; None is not known."""
+def are_clocks_locked(root: Path) -> bool | None:
+    """Return whether CPU and GPU have equal lowest and highest clocks, as after jetson_clocks; None if unknown."""
     policies = list(root.glob("sys/devices/system/cpu/cpufreq/policy*"))
     gpus = [folder for folder in root.glob("sys/class/devfreq/*") if re.search(r"gpu|ga10b|gv11b", folder.name)]
     limits = [(folder / "scaling_min_freq", folder / "scaling_max_freq") for folder in policies]
     limits += [(folder / "min_freq", folder / "max_freq") for folder in gpus]
-    clocks = [(sysfs.number(low), sysfs.number(high)) for low, high in limits]
+    clocks = [(sysfs.read_number(low), sysfs.read_number(high)) for low, high in limits]
     if not policies or not gpus or any(None in pair for pair in clocks):
         return None
     return all(low == high for low, high in clocks)

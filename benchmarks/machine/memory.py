@@ -1,43 +1,44 @@
-"""Memory of a pair: sampled beside its runs, cheaply.
+"""Memory during the runs of a pair.
 
-Unified memory (Jetson, GB10): MemTotal - MemAvailable of the whole machine, because allocations
-of the GPU show in no process. Else the child's RssAnon + RssShmem; VmHWM at the peak; file-mapped
-weights apart, because their pages are the page cache's to take back. Never PSS or USS: one such
-read costs 7 ms, beside a decode step of 1.
+On unified memory (Jetson, GB10) it is MemTotal - MemAvailable of the machine, because no process
+shows the GPU's allocations. Elsewhere it is the child's RssAnon + RssShmem, and VmHWM at the peak.
+Mapped weights (RssFile) are separate, because the kernel can drop their pages. PSS and USS cost 7 ms
+a read, which is too much beside decode steps of 1 ms.
 """
 
 import re
 import time
 from bisect import bisect
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any, cast
 
 from benchmarks.machine import nvml
+from benchmarks.record.not_measured import explain_nulls
 from benchmarks.record.sections import Memory
 
 RAM = ("ram_avg_bytes", "ram_peak_bytes", "ram_baseline_bytes", "ram_delta_bytes")
 SENSOR_RAM = ("sensor_ram_avg_bytes", "sensor_ram_peak_bytes", "sensor_ram_source")
 FIELD = re.compile(r"^(\w+):\s+(\d+) kB", re.MULTILINE)
-NOT_LINUX = "/proc is not to be read on this system"
-NO_GPU = "nothing ran on a discrete GPU"
+NOT_LINUX = "/proc cannot be read on this system"
+NO_GPU = "no discrete GPU was used"
 
 
 @dataclass(frozen=True, slots=True)
 class MemorySample:
-    """One reading, bytes; None is not to be had."""
+    """One reading, bytes; None if unknown."""
 
     time_ns: int
     ram: int | None
-    peak: int | None = None  # since the process began
+    peak: int | None = None  # since the start of the process
     file: int | None = None
     vram: int | None = None
 
 
 class MemoryReader:
-    """Reads the memory of one child, or of the whole machine where memory is unified."""
+    """Reads the memory of one child, or of the whole machine if memory is unified."""
 
     def __init__(self, kind: str, pid: int, gpu_uuid: str | None = None, root: Path = Path("/")) -> None:
         self.kind = kind
@@ -48,7 +49,7 @@ class MemoryReader:
         self.vram_reason = NO_GPU
         if kind == "discrete":
             try:
-                self._nvml, self._gpu = nvml.opened(gpu_uuid)
+                self._nvml, self._gpu = nvml.open_device(gpu_uuid)
             except nvml.NoGpu as error:
                 self.vram_reason = str(error)
 
@@ -59,43 +60,43 @@ class MemoryReader:
     def read(self) -> list[MemorySample]:
         """Return one sample, for a Sampler."""
         if self.kind == "unified":
-            return [MemorySample(time.monotonic_ns(), used_bytes(self._root))]
-        status = _fields(self._root / f"proc/{self._pid}/status")
+            return [MemorySample(time.monotonic_ns(), read_used_bytes(self._root))]
+        status = _read_fields(self._root / f"proc/{self._pid}/status")
         anonymous, shared = status.get("RssAnon"), status.get("RssShmem")
         ram = None if anonymous is None or shared is None else anonymous + shared
         return [MemorySample(time.monotonic_ns(), ram, status.get("VmHWM"), status.get("RssFile"), self._vram())]
 
     def close(self) -> None:
-        """Let go of the GPU."""
+        """Release the GPU."""
         if self._nvml is not None:
             nvml.close(self._nvml)
             self._nvml = None
 
     def _vram(self) -> int | None:
-        """Return the child's memory on the GPU, as the driver accounts for it (context included)."""
+        """Return the child's memory on the GPU with its CUDA context, as the driver reports it."""
         if self._nvml is None:
             return None
-        processes = nvml.optional(self._nvml, self._nvml.nvmlDeviceGetComputeRunningProcesses, self._gpu)
+        processes = nvml.try_call(self._nvml, self._nvml.nvmlDeviceGetComputeRunningProcesses, self._gpu)
         used = [p.usedGpuMemory for p in processes or [] if p.pid == self._pid]
         if not used or used[0] is None:
-            self.vram_reason = "the driver does not account for this process (in a container, for example)"
+            self.vram_reason = "the driver does not report this process (in a container, for example)"
             return None
         return int(used[0])
 
 
-def available_bytes(root: Path = Path("/")) -> int | None:
-    """Return MemAvailable of /proc/meminfo, bytes; None where there is none."""
-    return _fields(root / "proc/meminfo").get("MemAvailable")
+def read_available_bytes(root: Path = Path("/")) -> int | None:
+    """Return MemAvailable of /proc/meminfo, bytes; None if unknown."""
+    return _read_fields(root / "proc/meminfo").get("MemAvailable")
 
 
-def peak_bytes(process: int | str, root: Path = Path("/")) -> int | None:
-    """Return the peak of a process's resident memory (VmHWM), bytes; "self" is this one."""
-    return _fields(root / f"proc/{process}/status").get("VmHWM")
+def read_peak_bytes(process: int | str, root: Path = Path("/")) -> int | None:
+    """Return the peak of a process's resident memory (VmHWM), bytes; "self" is this process."""
+    return _read_fields(root / f"proc/{process}/status").get("VmHWM")
 
 
-def used_bytes(root: Path = Path("/")) -> int | None:
-    """Return MemTotal - MemAvailable of /proc/meminfo, bytes."""
-    found = _fields(root / "proc/meminfo")
+def read_used_bytes(root: Path = Path("/")) -> int | None:
+    """Return MemTotal - MemAvailable of /proc/meminfo, bytes; None if unknown."""
+    found = _read_fields(root / "proc/meminfo")
     total, available = found.get("MemTotal"), found.get("MemAvailable")
     return None if total is None or available is None else total - available
 
@@ -108,18 +109,12 @@ def summarise(
     baseline: int | None,
     torch_peak: int | None,
 ) -> Memory:
-    """Return the Record's memory over the runs' windows.
+    """Return the Record's memory over `windows`, the (start, end) of each good run in ns.
 
-    Args:
-        kind: "unified", "discrete" or "host".
-        vram_reason: why there may be no VRAM in the samples.
-        samples: in order of time.
-        windows: (start, end) in ns of each good run. Where they are shorter than the time between
-            samples and hold none, the samples of the whole span count, and `method` says so.
-        baseline: unified memory in use before the model was loaded, bytes.
-        torch_peak: the allocator's peak on the device, bytes.
+    If they hold too few samples, those of the whole span count, and `method` says so. `baseline` is the
+    unified memory in use before the model was loaded, `torch_peak` that of torch's allocator, both in bytes.
     """
-    picked, where = _inside(samples, windows)
+    picked, where = _select_samples(samples, windows)
     unified = kind == "unified"
     ram = _mean([s.ram for s in picked])
     peak = max((v for s in picked if (v := s.ram if unified else s.peak) is not None), default=None)
@@ -134,51 +129,48 @@ def summarise(
         "torch_peak_bytes": torch_peak,
     }
     what = "MemTotal - MemAvailable" if unified else "RssAnon + RssShmem of the child, VmHWM at the peak"
-    reasons = _reasons(values, kind, vram_reason, has_samples=bool(picked))
+    reasons = explain_nulls(values, _list_reasons(values, kind, vram_reason, has_samples=bool(picked)))
     facts = {"kind": kind, "method": f"{what}, {where}", "sample_count": len(picked), "reasons": reasons}
     return cast("Memory", facts | values)
 
 
-def of_sensor(
+def summarise_sensor_ram(
     ram_source: str, samples: Sequence[MemorySample], windows: Sequence[tuple[int, int]], reason: str
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return (the Record's memory as a power sensor saw it, why what is None is so).
+    """Return (the Record's memory by a power sensor, the reasons for nulls).
 
-    Args:
-        ram_source: how the sensor counts; empty where it shows no memory.
-        samples: its readings, in order of time.
-        windows: (start, end) in ns of each good run; where they hold too few readings, see `summarise`.
-        reason: why there may be none.
+    `ram_source` is how the sensor counts memory, `reason` why it has no readings; see `summarise`.
     """
-    sizes = [s.ram for s in _inside(samples, windows)[0] if s.ram is not None]
-    values: dict[str, Any] = dict.fromkeys(SENSOR_RAM)
+    sizes = [s.ram for s in _select_samples(samples, windows)[0] if s.ram is not None]
     if not sizes:
-        return values, dict.fromkeys(SENSOR_RAM, reason)
+        return dict.fromkeys(SENSOR_RAM), dict.fromkeys(SENSOR_RAM, reason)
     return dict(zip(SENSOR_RAM, (_mean([*sizes]), max(sizes), ram_source), strict=True)), {}
 
 
-def not_measured(kind: str, reason: str) -> Memory:
-    """Return the memory of a pair that never ran: nothing, and why."""
+def explain_unmeasured(kind: str, reason: str) -> Memory:
+    """Return the memory of a pair that never ran: null, with the reason."""
     names = ("method", *RAM, "ram_file_bytes", "vram_avg_bytes", "vram_peak_bytes", "torch_peak_bytes", "sample_count")
     return cast("Memory", {"kind": kind, **dict.fromkeys(names), "reasons": dict.fromkeys(names, reason)})
 
 
-def _reasons(values: dict[str, int | None], kind: str, vram_reason: str, *, has_samples: bool) -> dict[str, str]:
-    """Return why each of `values` that is None is so."""
+def _list_reasons(names: Iterable[str], kind: str, vram_reason: str, *, has_samples: bool) -> dict[str, str]:
+    """Return the reason for each name whose value may be missing."""
     missing = NOT_LINUX if has_samples else "no sample was taken during the runs"
-    why = dict.fromkeys(values, missing)
+    why = dict.fromkeys(names, missing)
     why |= dict.fromkeys(("vram_avg_bytes", "vram_peak_bytes"), vram_reason)
-    why["torch_peak_bytes"] = "torch accounts for memory on CUDA devices only"
+    why["torch_peak_bytes"] = "torch reports its memory on CUDA devices only"
     if kind == "unified":
-        why["ram_file_bytes"] = "unified memory is counted for the machine, not for the process"
+        why["ram_file_bytes"] = "unified memory is measured for the machine, not for the process"
     else:
-        whole = "a process of its own begins at nothing: there is no baseline to subtract"
+        whole = "the memory of a process has no baseline to subtract"
         why |= dict.fromkeys(("ram_baseline_bytes", "ram_delta_bytes"), whole)
-    return {key: why[key] for key, value in values.items() if value is None}
+    return why
 
 
-def _inside(samples: Sequence[MemorySample], windows: Sequence[tuple[int, int]]) -> tuple[list[MemorySample], str]:
-    """Return (the samples that count, where they were taken)."""
+def _select_samples(
+    samples: Sequence[MemorySample], windows: Sequence[tuple[int, int]]
+) -> tuple[list[MemorySample], str]:
+    """Return (the samples that count, which these are)."""
     if not windows:
         return [], "no run was good"
     starts = [start for start, _ in windows]
@@ -190,12 +182,12 @@ def _inside(samples: Sequence[MemorySample], windows: Sequence[tuple[int, int]])
     picked = [s for s in samples if in_a_run(s.time_ns)]
     if len(picked) >= len(windows):
         return picked, "mean of samples inside the runs"
-    begun, ended = windows[0][0], windows[-1][1]
-    span = [s for s in samples if begun <= s.time_ns <= ended]
+    first, last = windows[0][0], windows[-1][1]
+    span = [s for s in samples if first <= s.time_ns <= last]
     if span:
-        return span, "mean of samples over the span of the runs, which are shorter than its period"
-    nearest = [s for s in samples if s.time_ns < begun][-1:] + [s for s in samples if s.time_ns > ended][:1]
-    return nearest, "mean of the nearest samples before and after the runs, which are shorter than its period"
+        return span, "mean of samples over the span of the runs, which are shorter than the sampling period"
+    nearest = [s for s in samples if s.time_ns < first][-1:] + [s for s in samples if s.time_ns > last][:1]
+    return nearest, "mean of the nearest samples before and after the runs, which are shorter than the sampling period"
 
 
 def _mean(values: list[int | None]) -> int | None:
@@ -203,8 +195,8 @@ def _mean(values: list[int | None]) -> int | None:
     return round(fmean(known)) if known else None
 
 
-def _fields(path: Path) -> dict[str, int]:
-    """Return {name: bytes} of a /proc file in kB; {} where it is not to be read."""
+def _read_fields(path: Path) -> dict[str, int]:
+    """Return {name: bytes} of a /proc file in kB; {} if it cannot be read."""
     try:
         return {name: int(kilobytes) * 1024 for name, kilobytes in FIELD.findall(path.read_text())}
     except OSError:

@@ -1,25 +1,28 @@
-"""The way to one GPU in NVIDIA's management library, shared by power, memory, health and device."""
+"""Access to one GPU in NVIDIA's management library, for power, memory, health and device."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
 REMEDIES = {
-    9: "the driver is installed and not loaded: type sudo modprobe nvidia, or start the machine anew",
-    12: "without an NVIDIA GPU that is as it should be; with one, install its driver, "
-    "and start a container with --gpus all or --runtime nvidia, which mount it",
+    9: "the driver is installed but not loaded: type sudo modprobe nvidia, or restart the machine",
+    12: "expected if there is no NVIDIA GPU; otherwise install its driver, "
+    "and start a container with --gpus all or --runtime nvidia",
 }
-"""NVML_ERROR_DRIVER_NOT_LOADED and NVML_ERROR_LIBRARY_NOT_FOUND -> what helps."""
+"""NVML_ERROR_DRIVER_NOT_LOADED and NVML_ERROR_LIBRARY_NOT_FOUND -> remedy."""
+
+NOT_REPORTED = "NVML does not report it"
 
 
 class NoGpu(Exception):
-    """NVML is not there, or does not show the GPU that was asked for; says why."""
+    """NVML is missing, or does not show the GPU; the text is the reason."""
 
 
-def library() -> Any:
-    """Return NVIDIA's own pynvml, initialised; shut it down with `pynvml.nvmlShutdown()`.
+def load_library() -> Any:
+    """Return NVIDIA's own pynvml, initialised; end its use with `close`.
 
     Raises:
-        NoGpu: the package or the driver is missing, or another package is called pynvml.
+        NoGpu: the package or the driver is missing, or another package has its name.
     """
     try:
         import pynvml
@@ -31,154 +34,154 @@ def library() -> Any:
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError as error:
-        helps = REMEDIES.get(error.value, "")
-        raise NoGpu(f"NVML did not start: {error}{helps and f'; {helps}'}") from error
+        remedy = REMEDIES.get(error.value, "")
+        raise NoGpu(f"NVML did not start: {error}{remedy and f'; {remedy}'}") from error
     return pynvml
 
 
-def handle(nvml: Any, uuid: str | None) -> Any:
-    """Return the device handle of the GPU, or of the slice of one (MIG), with `uuid`; CUDA's numbering is not NVML's.
+def find_device(nvml: Any, uuid: str | None) -> Any:
+    """Return the handle of the GPU, or of its slice (MIG), with `uuid`, because CUDA and NVML number GPUs differently.
 
-    Without a UUID the machine must have exactly one GPU. A GPU with MIG on is never what computes: its slices are.
+    Without a UUID the machine must have exactly one GPU. With MIG on, models run on its slices only.
 
     Raises:
-        NoGpu: no such GPU, several and no UUID, or a slice that is not named.
+        NoGpu: there is no such GPU, or several and no UUID, or a slice that is not named.
     """
     try:
         count = nvml.nvmlDeviceGetCount()
     except nvml.NVMLError as error:
         raise NoGpu(f"NVML does not show its GPUs: {error}") from error
     if uuid is None and count != 1:
-        raise NoGpu(f"NVML shows {count} GPUs and torch did not say which it computes on")
-    # one that has failed, or that this user may not see, hides none of the others
-    found = (optional(nvml, nvml.nvmlDeviceGetHandleByIndex, index) for index in range(count))
+        raise NoGpu(f"NVML shows {count} GPUs and torch did not name its GPU")
+    # a GPU that failed, or that this user may not see, has no handle
+    found = (try_call(nvml, nvml.nvmlDeviceGetHandleByIndex, index) for index in range(count))
     gpus = [gpu for gpu in found if gpu is not None]
-    named = gpus if uuid is None else [device for device in _with_slices(nvml, gpus) if _is(nvml, device, uuid)]
+    devices = _list_with_slices(nvml, gpus)
+    named = gpus if uuid is None else [device for device in devices if _has_uuid(nvml, device, uuid)]
     if not named:
         raise NoGpu(f"NVML shows {count} GPU(s), none with the UUID {uuid}" if uuid else "NVML shows no GPU that works")
     if is_divided(nvml, named[0]):
-        raise NoGpu("MIG is on, and torch did not say on which slice of the GPU it computes")
+        raise NoGpu("MIG is on, and torch did not name its slice of the GPU")
     return named[0]
 
 
-def _with_slices(nvml: Any, gpus: list[Any]) -> Iterator[Any]:
+def _list_with_slices(nvml: Any, gpus: list[Any]) -> Iterator[Any]:
     yield from gpus
     for gpu in gpus:
-        for index in range(optional(nvml, nvml.nvmlDeviceGetMaxMigDeviceCount, gpu) or 0):
-            found = optional(nvml, nvml.nvmlDeviceGetMigDeviceHandleByIndex, gpu, index)
+        for index in range(try_call(nvml, nvml.nvmlDeviceGetMaxMigDeviceCount, gpu) or 0):
+            found = try_call(nvml, nvml.nvmlDeviceGetMigDeviceHandleByIndex, gpu, index)
             if found is not None:
                 yield found
 
 
 def is_divided(nvml: Any, device: Any) -> bool:
-    """Return whether a handle is a GPU's that is divided into slices (MIG)."""
-    mode = optional(nvml, nvml.nvmlDeviceGetMigMode, device)
+    """Return whether a GPU is divided into slices (MIG)."""
+    mode = try_call(nvml, nvml.nvmlDeviceGetMigMode, device)
     return bool(mode and mode[0])
 
 
 def is_slice(nvml: Any, device: Any) -> bool:
-    """Return whether a handle is a slice's of a GPU (MIG)."""
-    found = optional(nvml, nvml.nvmlDeviceGetUUID, device)
-    return found is not None and _text(found).startswith("MIG-")
+    """Return whether a handle is that of a slice of a GPU (MIG)."""
+    return (try_call(nvml, nvml.nvmlDeviceGetUUID, device) or "").startswith("MIG-")
 
 
-def board(nvml: Any, device: Any) -> Any:
-    """Return the handle of the GPU that a slice (MIG) is of; any other handle as it is.
+def find_board(nvml: Any, device: Any) -> Any:
+    """Return the handle of a slice's GPU (MIG), and any other handle unchanged.
 
-    A board has one temperature and one clock, which NVML may refuse to tell of a slice.
+    NVML may not report the board's temperature and clock for a slice.
     """
-    if not is_slice(nvml, device):
-        return device
     call = getattr(nvml, "nvmlDeviceGetDeviceHandleFromMigDeviceHandle", None)
-    found = None if call is None else optional(nvml, call, device)
+    found = try_call(nvml, call, device) if call and is_slice(nvml, device) else None
     return device if found is None else found
 
 
-def opened(uuid: str | None) -> tuple[Any, Any]:
-    """Return (library, handle of the GPU with `uuid`); the library is shut down again where there is no such GPU.
+def open_device(uuid: str | None) -> tuple[Any, Any]:
+    """Return (library, handle of the GPU with `uuid`), and close the library if that fails.
 
     Raises:
-        NoGpu: as `library` and `handle`.
+        NoGpu: see `load_library` and `find_device`.
     """
-    nvml = library()
+    nvml = load_library()
     try:
-        return nvml, handle(nvml, uuid)
+        return nvml, find_device(nvml, uuid)
     except NoGpu:
         close(nvml)
         raise
-    except Exception as error:  # a driver of any age answers anything; what asks it must go on
+    except Exception as error:  # drivers differ; without its GPU the session continues
         close(nvml)
         raise NoGpu(f"NVML does not show its GPUs: {type(error).__name__}: {error}") from error
 
 
+@contextlib.contextmanager
+def use_device(uuid: str | None) -> Iterator[tuple[Any, Any]]:
+    """Open a GPU as `open_device` does, and close the library at the end."""
+    nvml, device = open_device(uuid)
+    try:
+        yield nvml, device
+    finally:
+        close(nvml)
+
+
 def close(nvml: Any) -> None:
-    """Let go of the library; a driver that has gone does not mind."""
-    optional(nvml, nvml.nvmlShutdown)
+    """End the use of the library, even after the driver has gone."""
+    try_call(nvml, nvml.nvmlShutdown)
 
 
-def optional(nvml: Any, call: Callable[..., Any], *arguments: Any) -> Any | None:
-    """Return what `call` returns, or None where this device does not support it (any call may be missing)."""
+def try_call(nvml: Any, call: Callable[..., Any], *arguments: Any) -> Any | None:
+    """Return `call(*arguments)`; None if this device or driver does not support it."""
     try:
         return call(*arguments)
     except (nvml.NVMLError, AttributeError):
         return None
 
 
-def shows_a_gpu() -> bool:
-    """Return whether NVML is there and has a GPU, whichever it is."""
+def has_gpu() -> bool:
+    """Return whether NVML shows any GPU."""
     try:
-        nvml = library()
+        nvml = load_library()
     except NoGpu:
         return False
     try:
-        return bool(optional(nvml, nvml.nvmlDeviceGetCount))
+        return bool(try_call(nvml, nvml.nvmlDeviceGetCount))
     finally:
         close(nvml)
 
 
-def name(nvml: Any, device: Any) -> str | None:
-    """Return the GPU's product name, with the profile of a slice."""
-    found = optional(nvml, nvml.nvmlDeviceGetName, device)
-    return None if found is None else _text(found)
+def read_name(nvml: Any, device: Any) -> str | None:
+    """Return the product name, with the profile of a slice; None if unknown."""
+    found: str | None = try_call(nvml, nvml.nvmlDeviceGetName, device)
+    return found
 
 
-def driver(nvml: Any) -> str | None:
-    """Return the driver's version."""
-    found = optional(nvml, nvml.nvmlSystemGetDriverVersion)
-    return None if found is None else _text(found)
+def read_driver(nvml: Any) -> str | None:
+    """Return the driver's version; None if unknown."""
+    found: str | None = try_call(nvml, nvml.nvmlSystemGetDriverVersion)
+    return found
 
 
-def memory_bytes(uuid: str | None) -> int | None:
-    """Return the size of a GPU's own memory, bytes; None where there is no such GPU or it does not say (GB10)."""
-    found = _memory(uuid)
+def read_memory_bytes(uuid: str | None) -> int | None:
+    """Return the size of a GPU's own memory, bytes; None if unknown, as on a GB10."""
+    found = _read_memory(uuid)
     return None if found is None else int(found.total)
 
 
-def free_bytes(uuid: str | None) -> int | None:
-    """Return how much of a GPU's own memory is free, bytes; None as `memory_bytes`."""
-    found = _memory(uuid)
+def read_free_bytes(uuid: str | None) -> int | None:
+    """Return the free part of a GPU's own memory, bytes; None if unknown."""
+    found = _read_memory(uuid)
     return None if found is None else int(found.free)
 
 
-def _memory(uuid: str | None) -> Any | None:
+def _read_memory(uuid: str | None) -> Any | None:
     try:
-        nvml, device = opened(uuid)
+        with use_device(uuid) as (nvml, device):
+            return try_call(nvml, nvml.nvmlDeviceGetMemoryInfo, device)
     except NoGpu:
         return None
-    try:
-        return optional(nvml, nvml.nvmlDeviceGetMemoryInfo, device)
-    finally:
-        close(nvml)
 
 
-def _is(nvml: Any, device: Any, uuid: str) -> bool:
-    found = optional(nvml, nvml.nvmlDeviceGetUUID, device)
-    return found is not None and _bare(_text(found)) == _bare(uuid)
+def _has_uuid(nvml: Any, device: Any, uuid: str) -> bool:
+    return _normalise(try_call(nvml, nvml.nvmlDeviceGetUUID, device) or "") == _normalise(uuid)
 
 
-def _text(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else value
-
-
-def _bare(uuid: str) -> str:
+def _normalise(uuid: str) -> str:
     return uuid.lower().removeprefix("gpu-").removeprefix("mig-")

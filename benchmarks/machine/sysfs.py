@@ -1,4 +1,4 @@
-"""The kernel's and the firmware's small files: a word or a number each."""
+"""Read the small files of the kernel and the firmware, with one word or number each."""
 
 import math
 import os
@@ -7,13 +7,13 @@ from pathlib import Path
 from benchmarks.errors import BenchmarkError
 
 ROOT = "EDGE_VLM_BENCH_ROOT"
-AROUND = "\0 \t\r\n"  # strings of the device tree end in a NUL
+PADDING = "\0 \t\r\n"  # strings of the device tree end in a NUL
 
 
-def root() -> Path:
-    """Return the folder below which the machine's identity and sensors are read: $EDGE_VLM_BENCH_ROOT, else /.
+def find_root() -> Path:
+    """Return the root folder of the machine's files: $EDGE_VLM_BENCH_ROOT, else /.
 
-    A container may have its host's files elsewhere, and a board's files can be tried on another machine.
+    The variable serves containers that mount the host's files elsewhere, and tests of a board's files.
 
     Raises:
         BenchmarkError: the variable names no folder.
@@ -25,18 +25,18 @@ def root() -> Path:
     return folder
 
 
-def text(file: Path) -> str:
-    """Return a file's text without white space around it, "" where it cannot be read."""
+def read_text(file: Path) -> str:
+    """Return a file's text, stripped; "" if it cannot be read."""
     try:
-        return file.read_text(encoding="utf-8", errors="replace").strip(AROUND)
+        return file.read_text(encoding="utf-8", errors="replace").strip(PADDING)
     except OSError:
         return ""
 
 
-def number(file: Path) -> float | None:
-    """Return a file's number, exact below 2^53; None where it cannot be read, or holds none that is finite."""
+def read_number(file: Path) -> float | None:
+    """Return the number in a file, exact below 2^53; None if there is no finite one."""
     try:
-        value = float(text(file))
+        value = float(read_text(file))
     except ValueError:
         return None
     return value if math.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""The versions that shape a result, read without importing the packages."""
+"""The versions of Python and of the packages that influence a result, read without importing them."""
 
 import importlib.metadata
 import platform
@@ -18,8 +18,8 @@ DISTRIBUTIONS = (
 )
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that shape the result."""
+def read_versions() -> dict[str, str]:
+    """Return {name: version} for Python and the installed DISTRIBUTIONS."""
     found = {"python": platform.python_version()}
     for name in DISTRIBUTIONS:
         try:

@@ -1,95 +1,93 @@
-"""`python -m benchmarks.models > docs/models.md`: what each model is, and in what its stand-ins differ from it."""
+"""`python -m benchmarks.models > docs/models.md`: the page on each model and its stand-ins."""
 
 import re
 import textwrap
 from collections.abc import Iterator, Mapping
 
 from benchmarks import workload
-from benchmarks.machine.estimate import Figures, Positions
+from benchmarks.machine.estimate import ModelSize, RequestSize
 from benchmarks.models import MODELS
 from benchmarks.models.base import RANDOM_WEIGHTS, ModelSpec
-from benchmarks.processes import helper
+from benchmarks.processes.helper import run_in_process
 from benchmarks.worker.architecture import survey
 
-COMMAND = "python -m benchmarks.models > docs/models.md"
 WIDTH = 118
 HEADER = ("id", "checkpoint", "revision", "licence", "parameters", "image tokens", "a decode step reads")
-INTRODUCTION = f"""
-Made by `{COMMAND}` from the registry in `benchmarks/models/`; changes to this page are lost.
+INTRODUCTION = """
+`python -m benchmarks.models > docs/models.md` writes this page from `benchmarks/models/`; changes here are lost.
 
-Parameters are counted on the architecture that is built here, tied ones once, adapters left out. Image tokens are those
-that the model's own processor makes of a built-in photograph of 640x480. What a decode step reads are weights in two
-bytes each, without the KV cache: peak memory bandwidth divided by it bounds the tokens/s of one sequence.
+Parameters are those of the architecture, without adapters; tied ones count once. Image tokens are those of a
+built-in photograph (640x480) in the model's own processor. A decode step reads the decoder's weights, in two bytes
+each, and the KV cache, which is not in the table. Peak memory bandwidth divided by these bytes bounds the tokens/s of
+one sequence.
 """
 WEIGHTS = """
-**Revisions** of digits are commits; `--weights=hub` loads exactly that one. Where only its first seven digits are
-known, the rest is looked up in the repository's history. A ref (`refs/pr/70`) is resolved when it is downloaded. The
-Record holds the whole commit that was loaded either way, and `python -m plotting compare` says where two differ.
-`--revision=MODEL=SHA` asks for another. The commits were found in public code that pins them, that of
-InternVL2_5-2B-MPO-hf on its page of the Hub; none of them was tried on the Hub itself.
+**Revisions** of hex digits are commits, and `--weights=hub` loads exactly that commit. Seven digits are completed from
+the repository's history. A ref (`refs/pr/70`) is resolved at the download. The Record holds the whole commit that was
+loaded, and `python -m plotting compare` reports where two differ. `--revision=MODEL=SHA` chooses another. The commits
+come from public code that pins them, that of InternVL2_5-2B-MPO-hf from its page on the Hub. None of them was tried on
+the Hub itself.
 
-**Gated** models ask you to accept their licence on the Hub first: open the repository's page, then `hf auth login`.
+**Gated** models ask you to accept their licence on the Hub first: open the repository's page, then type
+`hf auth login`.
 """
 DENORMALS = """
-No weight of theirs is a denormal number, and few of a published checkpoint are in bf16; cast to fp16, where denormals
-begin at 6.1e-5, it may hold many, on which some processors (not GPUs) are slower than random weights show.
+None of the random weights is a denormal number. A published checkpoint in bf16 has few, but may have many when it is
+cast to fp16, where denormals are below 6.1e-5. Some processors (not GPUs) are slower on denormals.
 """
-MOONDREAM = """
+MOONDREAM = """## Moondream2: our own module
+
 transformers has no class for it. Three ways were tried, in this order:
 
-1. Its own code at the pinned revision (`--trust-remote-code`): under transformers 5 it does not load (`'HfMoondream'
-   object has no attribute 'all_tied_weights_keys'`) without hooks that call `post_init()` and rebuild two buffers. With
-   them it runs in fp16 only (crops and KV cache are fp16 whatever the weights are: `mat1 and mat2 must have the same
-   dtype` in bf16), one photograph at a time, stops at its own end token, and fetches its tokenizer from the Hub while
-   it is built. Batches, exact token counts and bf16 would each need another hook into code that is not ours.
-2. A later revision (June 2025): the same layers in bf16, still code of its own that lacks `post_init()`, still one
-   photograph at a time, and another external tokenizer.
-3. A module of our own, `benchmarks/worker/moondream/`, that reads the published safetensors by their names: both
-   precisions, batches, `generate()` of transformers, the published path of several crops. **This is what is used.** It
-   agrees with the reference implementation on tilings, crops, features, logits and tokens
-   (`tests/worker/test_moondream.py`).
+1. Its own code at the pinned revision (`--trust-remote-code`) does not load in transformers 5 (`'HfMoondream' object
+   has no attribute 'all_tied_weights_keys'`) without hooks that call `post_init()` and rebuild two buffers. With these
+   hooks it runs in fp16 only (in bf16: `mat1 and mat2 must have the same dtype`), takes one photograph at a time, stops
+   at its end token, and downloads its tokenizer while it is built.
+2. The code of a later revision (June 2025) runs in bf16, with the same layers. It lacks `post_init()` too, takes one
+   photograph at a time, and uses another external tokenizer.
+3. Our own module, `benchmarks/worker/moondream/`, reads the published safetensors by their names. It supports both
+   precisions, batches, transformers' `generate()`, and the published path of several crops. **This is what is used.**
+   `tests/worker/test_moondream.py` shows that tilings, crops, features, logits and tokens agree with the reference
+   implementation.
 """
-PHI = """
-The native weights are those of a pull request on the Hub (`refs/pr/70`), from which transformers' own tests read them;
-the main revision is remote code that fails since transformers 4.52. The vision LoRA adapter beside the weights is
-attached through `peft` where that is installed; the Record says in `checkpoint.adapter` whether it was.
+PHI = """## Phi-4: native weights
+
+The native weights are in a pull request on the Hub (`refs/pr/70`), which transformers' own tests read. The remote code
+of the main revision fails since transformers 4.52. The vision LoRA adapter is attached where `peft` is installed;
+`checkpoint.adapter` in the Record names it.
 """
-SECTIONS = {"moondream2": ("Moondream2: a module of our own", MOONDREAM), "phi": ("Phi-4: native weights", PHI)}
 
 
-def page(known: Mapping[str, tuple[Figures, Positions]]) -> str:
-    """Return the page; `known` are figures and positions of "<model>-bf16"."""
-    rows = [HEADER, *(row(spec, *known[f"{spec.id}-bf16"]) for spec in MODELS.values())]
+def write_page(sizes: Mapping[str, tuple[ModelSize, RequestSize]]) -> str:
+    """Return the page; `sizes` holds those of "<model>-bf16" for each model."""
+    rows = [HEADER, *(make_row(spec, *sizes[f"{spec.id}-bf16"]) for spec in MODELS.values())]
     lines = [f"| {' | '.join(cells)} |" for cells in rows]
     lines.insert(1, "|" + "---|" * len(HEADER))
-    texts = ["# The models", INTRODUCTION, "\n".join(lines), WEIGHTS, "## What is not like the published model"]
-    texts.append(textwrap.fill(RANDOM_WEIGHTS, WIDTH, break_on_hyphens=False))
-    texts.append(DENORMALS)
-    texts += [block for spec in MODELS.values() if (block := differences(spec))]
-    texts += [f"## {title}\n{text}" for title, text in SECTIONS.values()]
-    return re.sub(r"\n{3,}", "\n\n", "\n\n".join(texts)).rstrip() + "\n"
+    texts = ["# The models", INTRODUCTION, "\n".join(lines), WEIGHTS, "## Differences from the published models"]
+    texts += [textwrap.fill(RANDOM_WEIGHTS, WIDTH, break_on_hyphens=False), DENORMALS]
+    texts += [block for spec in MODELS.values() if (block := describe_differences(spec))]
+    return re.sub(r"\n{3,}", "\n\n", "\n\n".join([*texts, MOONDREAM, PHI])).rstrip() + "\n"
 
 
-def row(spec: ModelSpec, figures: Figures, positions: Positions) -> tuple[str, ...]:
+def make_row(spec: ModelSpec, model: ModelSize, request: RequestSize) -> tuple[str, ...]:
     """Return one line of the table."""
-    licence = f"{spec.licence} (gated)" if spec.gated else spec.licence
     return (
         f"`{spec.id}`",
         f"[{spec.checkpoint}](https://huggingface.co/{spec.repo})",
         f"`{spec.revision or 'main'}`",
-        licence,
-        f"{figures['parameters']:,}",
-        str(positions["image_tokens"]),
-        f"{figures['traffic']['weight_bytes'] / 1e9:.3g} GB",
+        f"{spec.licence} (gated)" if spec.gated else spec.licence,
+        f"{model['parameters']:,}",
+        str(request["image_tokens"]),
+        f"{model['traffic']['weight_bytes'] / 1e9:.3g} GB",
     )
 
 
-def differences(spec: ModelSpec) -> str:
-    """Return the list of what to know of a model, "" of one that is just what its name says."""
-    return "\n".join([f"### `{spec.id}`\n", *items]) if (items := list(_items(spec))) else ""
+def describe_differences(spec: ModelSpec) -> str:
+    """Return the section on a model's limits and differences; "" if it has none."""
+    return "\n".join([f"### `{spec.id}`\n", *items]) if (items := list(_list_items(spec))) else ""
 
 
-def _items(spec: ModelSpec) -> Iterator[str]:
+def _list_items(spec: ModelSpec) -> Iterator[str]:
     kinds = (
         ("", spec.remarks),
         ("Known limit: ", spec.limits),
@@ -101,12 +99,12 @@ def _items(spec: ModelSpec) -> Iterator[str]:
             yield textwrap.fill(f"* {before}{sentence}", WIDTH, subsequent_indent="  ", break_on_hyphens=False)
 
 
-def make(start_method: str) -> str:
+def build_page(start_method: str) -> str:
     """Return the page; a helper process builds each model without its weights."""
-    photograph = workload.encode(workload.photographs(None)[0])
+    photograph = workload.encode(workload.read_photographs(None)[0])
     pairs = [(model, "bf16") for model in MODELS]
-    return page(helper.call(start_method, survey, pairs, photograph, workload.PROMPTS[0]))
+    return write_page(run_in_process(start_method, survey, pairs, photograph, workload.PROMPTS[0]))
 
 
 if __name__ == "__main__":
-    print(make("spawn"), end="")  # noqa: T201
+    print(build_page("spawn"), end="")  # noqa: T201

@@ -1,4 +1,4 @@
-"""What a model is to the suite: its published checkpoint, and how to build one like it."""
+"""The description of a model: its published checkpoint, and how to build a checkpoint like it."""
 
 from __future__ import annotations
 
@@ -12,108 +12,83 @@ Dims = dict[str, Any]
 
 @dataclass(frozen=True)
 class Blueprint:
-    """What a checkpoint directory is made from, in transformers' own objects.
-
-    Attributes:
-        config: the model's configuration.
-        model_class: the class that `AutoModelForMultimodalLM` chooses for it.
-        processor: makes the processor, tokenizer included.
-        generation: what generation_config.json holds.
-    """
+    """The parts of a checkpoint directory, as transformers' objects."""
 
     config: Any
-    model_class: type
-    processor: Callable[[], Any]
-    generation: Mapping[str, Any]
+    model_class: type  # the class that `AutoModelForMultimodalLM` chooses for `config`
+    processor: Callable[[], Any]  # returns the processor with its tokenizer
+    generation: Mapping[str, Any]  # the content of generation_config.json
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """One model of the suite. Plain data; `blueprint` alone imports transformers, when it is called.
+    """One model of the suite, as plain data. Only a call of `blueprint` imports transformers.
 
-    Attributes:
-        id: what the command line and the tests' ids say.
-        label: the name in figures.
-        published_label: the name in figures with published weights, where those are not what `label` says.
-        checkpoint: the published checkpoint's name.
-        repo: its repository on the Hub.
-        architecture: what config.json calls it (`model_type`).
-        blueprint: (spec, size) -> Blueprint. "full" has the published dimensions exactly.
-        vision_end: path, from the loaded model, of the vision path's last module: when it has run,
-            the images are encoded.
-        dims: the published dimensions of this variant, as the family's file reads them.
-        parameters: of the model at its published dimensions, as its class here builds it.
-        revision: pinned commit of `repo`, whole or its beginning, or a ref of it; None is its main branch.
-            Which commit was loaded is recorded either way.
-        adapter: folder in `repo` of a LoRA adapter that belongs to the model's vision path.
-        limits: what is known not to work, in sentences.
-        remarks: in what the checkpoint differs from the model that it is named after, in sentences.
-        mini_remarks, random_remarks: in what the miniature, and the full-size model with random
-            weights, differ from the checkpoint besides, and which metrics that touches.
-        default: whether it is measured when --models is not given.
-        own: the package that teaches transformers' Auto classes this model when it is imported; None
-            where transformers has the classes itself.
+    `limits` say what does not work, and `remarks` how the checkpoint differs from the model of its name.
+    `mini_remarks` and `random_remarks` say how the miniature, and the full-size model with random weights,
+    differ from the checkpoint, and which metrics that changes. All of them are sentences.
     """
 
-    id: str
-    label: str
-    checkpoint: str
-    repo: str
+    id: str  # on the command line and in the tests' ids
+    label: str  # in figures
+    checkpoint: str  # name of the published checkpoint
+    repo: str  # its repository on the Hub
     licence: str
-    architecture: str
-    blueprint: Callable[[ModelSpec, Size], Blueprint]
-    vision_end: str
-    parameters: int
-    dims: Dims = field(default_factory=dict)
-    published_label: str | None = None
-    revision: str | None = None
-    adapter: str | None = None
+    architecture: str  # `model_type` in config.json
+    blueprint: Callable[[ModelSpec, Size], Blueprint]  # "full" has exactly the published dimensions
+    vision_end: str  # path of the last module of the vision path in the loaded model
+    parameters: int  # of the full-size model from `blueprint`
+    dims: Dims = field(default_factory=dict)  # published dimensions of this variant, for `blueprint`
+    published_label: str | None = None  # with published weights, where `label` does not fit them
+    revision: str | None = None  # pinned commit, whole or its first digits, or a ref; None is the main branch
+    adapter: str | None = None  # folder in `repo` of a LoRA adapter for the vision path
     gated: bool = False
-    default: bool = False
+    default: bool = False  # whether it is measured without --models
     aliases: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
-    own: str | None = None
+    own: str | None = None  # package that registers a model that transformers lacks with its Auto classes
     mini_remarks: tuple[str, ...] = ()
     random_remarks: tuple[str, ...] = ()
 
-    def label_of(self, weights: str) -> str:
+    def get_label(self, weights: str) -> str:
         """Return the name in figures."""
         return self.published_label or self.label if weights == "hub" else self.label
 
-    def differences(self, weights: str) -> list[str]:
-        """Return in what `weights` of this model differ from what its name says, in sentences."""
+    def list_differences(self, weights: str) -> list[str]:
+        """Return how the model with these weights differs from the model of its name, in sentences."""
         if weights == "mini":
             return [*self.remarks, *self.mini_remarks]
         return [*self.remarks, *([RANDOM_WEIGHTS, *self.random_remarks] if weights == "random" else [])]
 
 
 RANDOM_WEIGHTS = (
-    "Random weights at the published dimensions: they are made in memory, so there is no load time, and what the model "
-    "says means nothing; the tokenizer is made here too, so prompts take other numbers of text tokens than the "
-    "published one's, which touches prefill and TTFT by a few tokens."
+    "Random weights at the published dimensions are made in memory: there is no load time, and the generated text is "
+    "meaningless. The tokenizer is our own, so the number of text tokens in a prompt differs by a few, and with it "
+    "prefill and TTFT."
 )
 
 
+def make_dims(hidden: int, inner: int, layers: int, heads: int, kv_heads: int | None = None, **others: Any) -> Dims:
+    """Return the dimensions of a stack of layers, by the names of transformers' configurations."""
+    dims = {"hidden_size": hidden, "intermediate_size": inner}
+    dims |= {"num_hidden_layers": layers, "num_attention_heads": heads}
+    return dims | ({} if kv_heads is None else {"num_key_value_heads": kv_heads}) | others
+
+
 MINI_VOCABULARY = 1024
-MINI_TEXT: Dims = {
-    "hidden_size": 64,
-    "intermediate_size": 128,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-}
-"""Decoder of a miniature: the published one's class with a few hundred thousand weights."""
-MINI_VISION: Dims = {
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-}
-"""Vision encoder of a miniature; image size and patch size stay as published, so token counts are real."""
+MINI_TEXT = make_dims(64, 128, 2, 4, 2)
+"""Decoder of a miniature, in the published class."""
+MINI_VISION = make_dims(32, 64, 2, 2)
+"""Vision encoder of a miniature. Image size and patch size stay as published, and so do the token counts."""
 
 
-def packed(specials: Mapping[str, int], vocabulary: int) -> dict[str, int]:
-    """Return the same special tokens at the top of a smaller vocabulary, in the same order."""
+def number_tokens(starts: Mapping[int, str]) -> dict[str, int]:
+    """Return {token: id}; each start is the id of the first of several tokens with consecutive ids."""
+    return {token: start + place for start, tokens in starts.items() for place, token in enumerate(tokens.split())}
+
+
+def pack_tokens(specials: Mapping[str, int], vocabulary: int) -> dict[str, int]:
+    """Return the same special tokens, in the same order, with the last ids of a smaller vocabulary."""
     tokens = sorted(specials, key=lambda token: specials[token])
     return {token: vocabulary - len(tokens) + place for place, token in enumerate(tokens)}

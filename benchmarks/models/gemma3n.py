@@ -6,40 +6,29 @@ encoder is timm's, which needs torchvision.
 
 from typing import Any
 
-from benchmarks.models import tokenizer
-from benchmarks.models.base import MINI_TEXT, Blueprint, Dims, ModelSpec, Size
+from benchmarks.models import base, tokenizer
+from benchmarks.models.base import Blueprint, Dims, ModelSpec, Size
 
 VOCABULARY, TEXT_VOCABULARY, AUDIO_OFFSET = 262400, 262144, 262272
-SPECIALS = {
-    "<pad>": 0,
-    "<eos>": 1,
-    "<bos>": 2,
-    "<unk>": 3,
-    "<start_of_turn>": 105,
-    "<end_of_turn>": 106,
-    "<start_of_image>": 255999,
-    "<start_of_audio>": 256000,
-    "<end_of_image>": 262144,
-    "<image_soft_token>": 262145,
-    "<end_of_audio>": 262272,
-    "<audio_soft_token>": 262273,
-}
-# Text tokens come first, image tokens from the vision offset on, audio tokens after them.
+SPECIALS = base.number_tokens(
+    {
+        0: "<pad> <eos> <bos> <unk>",
+        105: "<start_of_turn> <end_of_turn>",
+        255999: "<start_of_image> <start_of_audio>",
+        262144: "<end_of_image> <image_soft_token>",
+        262272: "<end_of_audio> <audio_soft_token>",
+    }
+)
+# Text tokens come first, then image tokens from the vision offset on, then audio tokens.
 MINI_VOCABULARY, MINI_TEXT_VOCABULARY, MINI_AUDIO_OFFSET = 1024, 768, 896
-MINI_SPECIALS = {
-    "<pad>": 0,
-    "<eos>": 1,
-    "<bos>": 2,
-    "<unk>": 3,
-    "<start_of_turn>": 4,
-    "<end_of_turn>": 5,
-    "<start_of_image>": 766,
-    "<start_of_audio>": 767,
-    "<end_of_image>": 768,
-    "<image_soft_token>": 769,
-    "<end_of_audio>": 896,
-    "<audio_soft_token>": 897,
-}
+MINI_SPECIALS = base.number_tokens(
+    {
+        0: "<pad> <eos> <bos> <unk> <start_of_turn> <end_of_turn>",
+        766: "<start_of_image> <start_of_audio>",
+        768: "<end_of_image> <image_soft_token>",
+        896: "<end_of_audio> <audio_soft_token>",
+    }
+)
 ATTRIBUTES = {
     "image_token": "<image_soft_token>",
     "boi_token": "<start_of_image>",
@@ -49,9 +38,9 @@ ATTRIBUTES = {
     "eoa_token": "<end_of_audio>",
 }
 IMAGE_TOKENS, AUDIO_TOKENS = 256, 188
-PIXELS, MINI_PIXELS = 768, 128  # either gives 256 tokens; CPUs without bf16 convolve 100 times slower in it
+PIXELS, MINI_PIXELS = 768, 128  # both give 256 tokens; CPUs without bf16 convolve 100 times slower in it
 SPARSE_LAYERS = 10
-MINI_DECODER: Dims = MINI_TEXT | {
+MINI_DECODER: Dims = base.MINI_TEXT | {
     "num_hidden_layers": 4,
     "num_kv_shared_layers": 2,
     "head_dim": 16,
@@ -79,37 +68,22 @@ CHAT_TEMPLATE = (
 
 
 def _decoder(layers: int, inner: int, shared: int) -> Dims:
-    return {
-        "hidden_size": 2048,
-        "intermediate_size": inner,
-        "num_hidden_layers": layers,
-        "num_kv_shared_layers": shared,
-        "num_attention_heads": 8,
-        "num_key_value_heads": 2,
-        "head_dim": 256,
-        "hidden_size_per_layer_input": 256,
-        "laurel_rank": 64,
-        "activation_sparsity_pattern": [0.95] * SPARSE_LAYERS + [0.0] * (layers - SPARSE_LAYERS),
-    }
+    sparsity = [0.95] * SPARSE_LAYERS + [0.0] * (layers - SPARSE_LAYERS)
+    others = {"num_kv_shared_layers": shared, "head_dim": 256, "hidden_size_per_layer_input": 256, "laurel_rank": 64}
+    return base.make_dims(2048, inner, layers, 8, 2, activation_sparsity_pattern=sparsity, **others)
 
 
 def blueprint(spec: ModelSpec, size: Size) -> Blueprint:
     """Return Gemma 3n in the variant of `spec`."""
-    from transformers import (
-        Gemma3nAudioConfig,
-        Gemma3nConfig,
-        Gemma3nForConditionalGeneration,
-        Gemma3nTextConfig,
-        Gemma3nVisionConfig,
-    )
+    import transformers
 
     mini = size == "mini"
     text: Dims = MINI_DECODER if mini else spec.dims["text"]
     vocabulary = MINI_VOCABULARY if mini else VOCABULARY
     text_vocabulary = MINI_TEXT_VOCABULARY if mini else TEXT_VOCABULARY
     ids = MINI_SPECIALS if mini else SPECIALS
-    config = Gemma3nConfig(
-        text_config=Gemma3nTextConfig(
+    config = transformers.Gemma3nConfig(
+        text_config=transformers.Gemma3nTextConfig(
             **text,
             vocab_size=vocabulary,
             vocab_size_per_layer_input=text_vocabulary,
@@ -120,8 +94,8 @@ def blueprint(spec: ModelSpec, size: Size) -> Blueprint:
             eos_token_id=1,
             bos_token_id=2,
         ),
-        vision_config=Gemma3nVisionConfig(**_encoder(mini=mini), vocab_offset=text_vocabulary),
-        audio_config=Gemma3nAudioConfig(
+        vision_config=transformers.Gemma3nVisionConfig(**_encoder(mini=mini), vocab_offset=text_vocabulary),
+        audio_config=transformers.Gemma3nAudioConfig(
             **(MINI_AUDIO if mini else {}), vocab_offset=MINI_AUDIO_OFFSET if mini else AUDIO_OFFSET
         ),
         boi_token_id=ids["<start_of_image>"],
@@ -133,18 +107,16 @@ def blueprint(spec: ModelSpec, size: Size) -> Blueprint:
     )
     ends = {"bos_token_id": 2, "eos_token_id": [1, ids["<end_of_turn>"]], "pad_token_id": 0}
     pixels = MINI_PIXELS if mini else PIXELS
-    return Blueprint(config, Gemma3nForConditionalGeneration, lambda: _processor(vocabulary, ids, pixels), ends)
+    model_class = transformers.Gemma3nForConditionalGeneration
+    return Blueprint(config, model_class, lambda: _processor(vocabulary, ids, pixels), ends)
 
 
 def _encoder(*, mini: bool) -> Dims:
     """Return the encoder's options; the miniature has all 84 blocks at a sixteenth of their width.
 
-    Not `block_args`: timm edits that list in place, after which config.json cannot be written.
+    Not by `block_args`: timm edits that list in place, and then config.json cannot be written.
     """
-    return {
-        "architecture": "mobilenetv5_300m_enc",
-        **({"model_args": {"channel_multiplier": 0.0625}} if mini else {}),
-    }
+    return {"architecture": "mobilenetv5_300m_enc", **({"model_args": {"channel_multiplier": 0.0625}} if mini else {})}
 
 
 def _processor(vocabulary: int, ids: dict[str, int], pixels: int) -> Any:
@@ -170,7 +142,7 @@ def _processor(vocabulary: int, ids: dict[str, int], pixels: int) -> Any:
     )
 
 
-def _spec(suffix: str, size: str, revision: str, *, parameters: int, text: Dims, default: bool = False) -> ModelSpec:
+def _spec(suffix: str, size: str, revision: str, parameters: int, text: Dims, *, default: bool = False) -> ModelSpec:
     return ModelSpec(
         id=f"gemma3n{suffix}",
         label=f"Gemma3N{suffix.upper()}",
@@ -181,32 +153,18 @@ def _spec(suffix: str, size: str, revision: str, *, parameters: int, text: Dims,
         gated=True,
         architecture="gemma3n",
         blueprint=blueprint,
-        # embed_vision itself also runs on token ids, at every step; this norm runs on image features alone
-        vision_end="model.embed_vision.soft_embedding_norm",
+        vision_end="model.embed_vision.soft_embedding_norm",  # embed_vision itself also runs on token ids
         # the published file holds 2,097,408 more for each layer that shares keys and values, all of them unused
         parameters=parameters,
         dims={"text": text},
         default=default,
-        mini_remarks=(f"The miniature sees photographs at {MINI_PIXELS} pixels, the published model at {PIXELS}.",),
+        mini_remarks=(f"The miniature gets photographs at {MINI_PIXELS} pixels, the published model at {PIXELS}.",),
         # https://unsloth.ai/blog/gemma-3n: a convolution exceeds fp16's 65504
-        limits=("In fp16 the published vision convolutions overflow; bf16 is sound.",),
+        limits=("The published vision convolutions overflow in fp16, but not in bf16.",),
     )
 
 
 SPECS = (
-    _spec(
-        "",
-        "E2B",
-        "5e092ebca197cdcd8d8b195040accf22693501bc",
-        parameters=5_418_464_192,
-        text=_decoder(30, 8192, 10),
-        default=True,
-    ),
-    _spec(
-        "-e4b",
-        "E4B",
-        "c1221e9c62e34a43ab7ffacd1be0ea71f126ef10",
-        parameters=7_818_517_072,
-        text=_decoder(35, 16384, 15),
-    ),
+    _spec("", "E2B", "5e092ebca197cdcd8d8b195040accf22693501bc", 5_418_464_192, _decoder(30, 8192, 10), default=True),
+    _spec("-e4b", "E4B", "c1221e9c62e34a43ab7ffacd1be0ea71f126ef10", 7_818_517_072, _decoder(35, 16384, 15)),
 )

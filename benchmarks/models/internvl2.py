@@ -6,60 +6,18 @@ OpenGVLab/InternVL3-{1B,2B}-hf; transformers' conversion script gives processor 
 
 from typing import Any
 
-from benchmarks.models import tokenizer
-from benchmarks.models.base import MINI_TEXT, MINI_VISION, MINI_VOCABULARY, Blueprint, Dims, ModelSpec, Size, packed
+from benchmarks.models import base, tokenizer
+from benchmarks.models.base import Blueprint, Dims, ModelSpec, Size
 
-VISION: Dims = {
-    "hidden_size": 1024,
-    "intermediate_size": 4096,
-    "num_hidden_layers": 24,
-    "num_attention_heads": 16,
-    "attention_bias": True,
-    "use_qk_norm": False,
-    "norm_type": "layer_norm",
-    "image_size": 448,
-    "patch_size": 14,
-    "layer_scale_init_value": 0.1,
-}
-TILE_TOKENS = 256  # (448 / 14)^2 patches, four of them to a token
+VISION = base.make_dims(1024, 4096, 24, 16, attention_bias=True, use_qk_norm=False, norm_type="layer_norm")
+VISION |= {"image_size": 448, "patch_size": 14, "layer_scale_init_value": 0.1}
+TILE_TOKENS = 256  # (448 / 14)^2 patches, four per token
 MAX_TILES = 12
 
-INTERNLM2_SPECIALS = {
-    "<unk>": 0,
-    "<s>": 1,
-    "</s>": 2,
-    "<video>": 92537,
-    "<|plugin|>": 92538,
-    "<|interpreter|>": 92539,
-    "<|action_end|>": 92540,
-    "<|action_start|>": 92541,
-    "<|im_end|>": 92542,
-    "<|im_start|>": 92543,
-    "<img>": 92544,
-    "</img>": 92545,
-    "<IMG_CONTEXT>": 92546,
-    "<quad>": 92547,
-    "</quad>": 92548,
-    "<ref>": 92549,
-    "</ref>": 92550,
-    "<box>": 92551,
-    "</box>": 92552,
-}
-QWEN2_SPECIALS = {
-    "<|endoftext|>": 151643,
-    "<|im_start|>": 151644,
-    "<|im_end|>": 151645,
-    "<video>": 151656,
-    "<img>": 151665,
-    "</img>": 151666,
-    "<IMG_CONTEXT>": 151667,
-    "<quad>": 151668,
-    "</quad>": 151669,
-    "<ref>": 151670,
-    "</ref>": 151671,
-    "<box>": 151672,
-    "</box>": 151673,
-}
+BOXES = "<img> </img> <IMG_CONTEXT> <quad> </quad> <ref> </ref> <box> </box>"
+ACTIONS = "<video> <|plugin|> <|interpreter|> <|action_end|> <|action_start|> <|im_end|> <|im_start|>"
+INTERNLM2_SPECIALS = base.number_tokens({0: "<unk> <s> </s>", 92537: f"{ACTIONS} {BOXES}"})
+QWEN2_SPECIALS = base.number_tokens({151643: "<|endoftext|> <|im_start|> <|im_end|>", 151656: "<video>", 151665: BOXES})
 ATTRIBUTES = {
     "start_image_token": "<img>",
     "end_image_token": "</img>",
@@ -79,25 +37,19 @@ CHAT_TEMPLATE = (
 
 def blueprint(spec: ModelSpec, size: Size) -> Blueprint:
     """Return InternVL in the variant of `spec`."""
-    from transformers import (
-        InternVLConfig,
-        InternVLForConditionalGeneration,
-        InternVLVisionConfig,
-        LlamaConfig,
-        Qwen2Config,
-    )
+    import transformers
 
     llama = spec.dims["decoder"] == "llama"
-    specials: dict[str, int] = INTERNLM2_SPECIALS if llama else QWEN2_SPECIALS
+    specials = INTERNLM2_SPECIALS if llama else QWEN2_SPECIALS
     text, vision = dict(spec.dims["text"]), dict(VISION)
     vocabulary, ids = max(specials.values()) + 1, specials
     if size == "mini":
-        text |= MINI_TEXT
-        vision |= MINI_VISION
-        vocabulary, ids = MINI_VOCABULARY, packed(specials, MINI_VOCABULARY)
+        text |= base.MINI_TEXT
+        vision |= base.MINI_VISION
+        vocabulary, ids = base.MINI_VOCABULARY, base.pack_tokens(specials, base.MINI_VOCABULARY)
     bos, pad = ("<s>", "</s>") if llama else ("<|endoftext|>", "<|endoftext|>")
-    config = InternVLConfig(
-        text_config=(LlamaConfig if llama else Qwen2Config)(
+    config = transformers.InternVLConfig(
+        text_config=(transformers.LlamaConfig if llama else transformers.Qwen2Config)(
             **text,
             vocab_size=vocabulary,
             max_position_embeddings=32768,
@@ -106,16 +58,15 @@ def blueprint(spec: ModelSpec, size: Size) -> Blueprint:
             eos_token_id=ids["<|im_end|>"],
             pad_token_id=ids[pad],
         ),
-        vision_config=InternVLVisionConfig(**vision),
+        vision_config=transformers.InternVLVisionConfig(**vision),
         image_token_id=ids["<IMG_CONTEXT>"],
         image_seq_length=TILE_TOKENS,
         downsample_ratio=0.5,
         tie_word_embeddings=False,
     )
     ends = {"bos_token_id": ids[bos], "eos_token_id": ids["<|im_end|>"], "pad_token_id": ids[pad]}
-    return Blueprint(
-        config, InternVLForConditionalGeneration, lambda: _processor(vocabulary, ids, bos=bos, pad=pad), ends
-    )
+    model_class = transformers.InternVLForConditionalGeneration
+    return Blueprint(config, model_class, lambda: _processor(vocabulary, ids, bos=bos, pad=pad), ends)
 
 
 def _processor(vocabulary: int, ids: dict[str, int], *, bos: str, pad: str) -> Any:
@@ -138,26 +89,12 @@ def _processor(vocabulary: int, ids: dict[str, int], *, bos: str, pad: str) -> A
 
 
 def _qwen2(hidden: int, inner: int, layers: int, heads: tuple[int, int]) -> Dims:
-    return {
-        "hidden_size": hidden,
-        "intermediate_size": inner,
-        "num_hidden_layers": layers,
-        "num_attention_heads": heads[0],
-        "num_key_value_heads": heads[1],
-        "rms_norm_eps": 1e-6,
-        "rope_parameters": {"rope_type": "default", "rope_theta": 1e6},
-    }
+    rope = {"rope_type": "default", "rope_theta": 1e6}
+    return base.make_dims(hidden, inner, layers, *heads, rms_norm_eps=1e-6, rope_parameters=rope)
 
 
-INTERNLM2_1_8B: Dims = {
-    "hidden_size": 2048,
-    "intermediate_size": 8192,
-    "num_hidden_layers": 24,
-    "num_attention_heads": 16,
-    "num_key_value_heads": 8,
-    "rms_norm_eps": 1e-5,
-    "rope_parameters": {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 1e6},
-}
+INTERNLM2_ROPE = {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 1e6}
+INTERNLM2_1_8B = base.make_dims(2048, 8192, 24, 16, 8, rms_norm_eps=1e-5, rope_parameters=INTERNLM2_ROPE)
 
 
 def _internvl3(size: str, revision: str, parameters: int, text: Dims) -> ModelSpec:
@@ -183,7 +120,7 @@ SPECS = (
         published_label="InternVL2-2B (2.5-MPO)",
         checkpoint="InternVL2_5-2B-MPO-hf",
         repo="OpenGVLab/InternVL2_5-2B-MPO-hf",
-        revision="7118a7e",  # "Update processor (#2)", the last of ten; the Hub's page names no more digits
+        revision="7118a7e",  # "Update processor (#2)", the last of ten; the Hub's page shows only these digits
         licence="MIT",
         architecture="internvl",
         blueprint=blueprint,
@@ -192,10 +129,8 @@ SPECS = (
         dims={"decoder": "llama", "text": INTERNLM2_1_8B},
         default=True,
         aliases=("internvl",),
-        limits=("OpenGVLab/InternVL2-2B itself is remote code that does not load under transformers 5.",),
-        remarks=(
-            "The native conversion with InternVL2-2B's architecture and dimensions, not the weights of InternVL2-2B.",
-        ),
+        limits=("The remote code of OpenGVLab/InternVL2-2B itself does not load in transformers 5.",),
+        remarks=("The native checkpoint with the architecture and dimensions of InternVL2-2B, but other weights.",),
     ),
     _internvl3("1b", "014c0583a0d4bedf29fbe2dbff4f865eb998e171", 938_193_024, _qwen2(896, 4864, 24, (14, 2))),
     _internvl3("2b", "cb57a075cb75a2e6d1b668b128d48bb00ae321d2", 2_088_957_440, _qwen2(1536, 8960, 28, (12, 2))),

@@ -5,20 +5,12 @@ Dimensions: config.json of llava-hf/llava-1.5-{7b,13b}-hf.
 
 from typing import Any
 
-from benchmarks.models import tokenizer
-from benchmarks.models.base import MINI_TEXT, MINI_VISION, MINI_VOCABULARY, Blueprint, Dims, ModelSpec, Size, packed
+from benchmarks.models import base, tokenizer
+from benchmarks.models.base import Blueprint, Dims, ModelSpec, Size
 
 VOCABULARY = 32064
 SPECIALS = {"<unk>": 0, "<s>": 1, "</s>": 2, "<image>": 32000, "<pad>": 32001}
-VISION: Dims = {
-    "hidden_size": 1024,
-    "intermediate_size": 4096,
-    "num_hidden_layers": 24,
-    "num_attention_heads": 16,
-    "image_size": 336,
-    "patch_size": 14,
-    "projection_dim": 768,
-}
+VISION: Dims = base.make_dims(1024, 4096, 24, 16, image_size=336, patch_size=14, projection_dim=768)
 IMAGE_TOKENS = (VISION["image_size"] // VISION["patch_size"]) ** 2
 CHAT_TEMPLATE = (
     "{% for message in messages %}"
@@ -30,31 +22,19 @@ CHAT_TEMPLATE = (
 )
 
 
-def _text(hidden: int, inner: int, layers: int, heads: int) -> Dims:
-    return {
-        "hidden_size": hidden,
-        "intermediate_size": inner,
-        "num_hidden_layers": layers,
-        "num_attention_heads": heads,
-        "num_key_value_heads": heads,
-    }
-
-
 def blueprint(spec: ModelSpec, size: Size) -> Blueprint:
     """Return LLaVA-1.5 in the variant of `spec`."""
-    from transformers import (
-        CLIPVisionConfig,
-        LlamaConfig,
-        LlavaConfig,
-        LlavaForConditionalGeneration,
-    )
+    from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration
 
     text, vision = dict(spec.dims["text"]), dict(VISION)
     vocabulary, ids = VOCABULARY, SPECIALS
     if size == "mini":
-        text |= MINI_TEXT | {"num_key_value_heads": 4}
-        vision |= MINI_VISION | {"num_hidden_layers": 3, "projection_dim": 32}  # the last but one layer is read
-        vocabulary, ids = MINI_VOCABULARY, packed(SPECIALS, MINI_VOCABULARY)
+        text |= base.MINI_TEXT | {"num_key_value_heads": 4}
+        vision |= base.MINI_VISION | {
+            "num_hidden_layers": 3,
+            "projection_dim": 32,
+        }  # the output of the last but one is used
+        vocabulary, ids = base.MINI_VOCABULARY, base.pack_tokens(SPECIALS, base.MINI_VOCABULARY)
     ends = {"bos_token_id": ids["<s>"], "eos_token_id": ids["</s>"], "pad_token_id": ids["<pad>"]}
     config = LlavaConfig(
         text_config=LlamaConfig(
@@ -78,28 +58,23 @@ def blueprint(spec: ModelSpec, size: Size) -> Blueprint:
 def _processor(vocabulary: int, ids: dict[str, int]) -> Any:
     from transformers import CLIPImageProcessor, LlavaProcessor
 
-    side = VISION["image_size"]
+    side, attributes = VISION["image_size"], {"image_token": "<image>"}
+    texts = tokenizer.build(
+        vocabulary, ids, attributes, bos="<s>", eos="</s>", pad="<pad>", unk="<unk>", add_bos=True, max_length=4096
+    )
     return LlavaProcessor(
         CLIPImageProcessor(size={"shortest_edge": side}, crop_size={"height": side, "width": side}),
-        tokenizer.build(
-            vocabulary,
-            ids,
-            {"image_token": "<image>"},
-            bos="<s>",
-            eos="</s>",
-            pad="<pad>",
-            unk="<unk>",
-            add_bos=True,
-            max_length=4096,
-        ),
+        texts,
         patch_size=VISION["patch_size"],
         vision_feature_select_strategy="default",
-        num_additional_image_tokens=1,  # CLIP's class token, which the "default" strategy drops again
+        num_additional_image_tokens=1,  # CLIP's class token, which the "default" strategy drops
         chat_template=CHAT_TEMPLATE,
     )
 
 
-def _spec(suffix: str, size: str, revision: str, *, parameters: int, text: Dims, default: bool = False) -> ModelSpec:
+def _spec(
+    suffix: str, size: str, revision: str, parameters: int, text: tuple[int, int, int, int], *, default: bool = False
+) -> ModelSpec:
     return ModelSpec(
         id=f"llava{suffix}",
         label=f"LLaVA{suffix.upper()}",
@@ -111,25 +86,12 @@ def _spec(suffix: str, size: str, revision: str, *, parameters: int, text: Dims,
         blueprint=blueprint,
         vision_end="model.multi_modal_projector",
         parameters=parameters,
-        dims={"text": text},
+        dims={"text": base.make_dims(*text, text[-1])},
         default=default,
     )
 
 
 SPECS = (
-    _spec(
-        "",
-        "7b",
-        "b234b804b114d9e37bb655e11cbbb5f5e971b7a9",
-        parameters=7_063_427_072,
-        text=_text(4096, 11008, 32, 32),
-        default=True,
-    ),
-    _spec(
-        "-13b",
-        "13b",
-        "5dda2880bda009266dda7c4baff660b95ca64540",
-        parameters=13_351_494_656,
-        text=_text(5120, 13824, 40, 40),
-    ),
+    _spec("", "7b", "b234b804b114d9e37bb655e11cbbb5f5e971b7a9", 7_063_427_072, (4096, 11008, 32, 32), default=True),
+    _spec("-13b", "13b", "5dda2880bda009266dda7c4baff660b95ca64540", 13_351_494_656, (5120, 13824, 40, 40)),
 )

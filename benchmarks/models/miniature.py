@@ -1,15 +1,15 @@
-"""Checkpoints that are made here: miniatures, and full-size models without their weights.
+"""Checkpoints that are built here: miniatures, and full-size models without their weights.
 
 A miniature has a family's own classes with a few hundred thousand weights. It is a directory that
-`from_pretrained` and `AutoProcessor` load as they load a Hub checkpoint. A full-size one has the
-published dimensions, tokens and processor, and no weights: those are made where they are needed
-(`worker.weights`). Each is built once and cached, under a hash of everything that it is made from.
+`from_pretrained` and `AutoProcessor` load like a Hub checkpoint. A full-size checkpoint has the
+published dimensions, tokens and processor; `worker.weights` makes its weights in memory. Each is
+built once and cached under its identity.
 """
 
+import ast
 import hashlib
 import importlib.metadata
 import importlib.util
-import inspect
 import os
 import shutil
 import sys
@@ -18,48 +18,88 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.models import base, tokenizer
-from benchmarks.models.base import Blueprint, ModelSpec, Size
+from benchmarks.models.base import ModelSpec, Size
 
 SEED = 20260117
 LIBRARIES = ("transformers", "torch", "tokenizers", "timm")
+PROSE = frozenset({"limits", "remarks", "mini_remarks", "random_remarks", "RANDOM_WEIGHTS"})
+"""Arguments and constants that hold sentences for people."""
 
 
-def cache_root() -> Path:
-    """Return where miniatures are kept: $EDGE_VLM_BENCH_CACHE, else below the user's cache folder."""
-    chosen = os.environ.get("EDGE_VLM_BENCH_CACHE")
-    if chosen:
+def find_cache_root() -> Path:
+    """Return the folder of these checkpoints: $EDGE_VLM_BENCH_CACHE, else one below the user's cache folder."""
+    if chosen := os.environ.get("EDGE_VLM_BENCH_CACHE"):
         return Path(chosen)
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(home) / "edge-vlm-bench" / "miniatures"
 
 
-def identity(spec: ModelSpec) -> str:
-    """Return 16 hex digits that change with the builders' source and with the libraries' versions."""
-    builders = [sys.modules[spec.blueprint.__module__], base, tokenizer, sys.modules[__name__]]
-    sources = [inspect.getsource(module) for module in builders] + _own_sources(spec)
-    parts = [spec.id, *sources, *[_version(name) for name in LIBRARIES]]
+def compute_identity(spec: ModelSpec) -> str:
+    """Return 16 hex digits that change with what the checkpoint of `spec` is built from.
+
+    The hash covers the model's id, the versions of LIBRARIES, and the code of the builders without
+    its wording (`strip_wording`): the family's file, `base`, `tokenizer`, this file, and the
+    package in `spec.own`.
+    """
+    modules = [sys.modules[spec.blueprint.__module__], base, tokenizer, sys.modules[__name__]]
+    files = [Path(str(module.__file__)) for module in modules] + _list_own_files(spec)
+    code = [strip_wording(file.read_text(encoding="utf-8")) for file in files]
+    parts = [spec.id, *code, *[_find_version(name) for name in LIBRARIES]]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
-def _own_sources(spec: ModelSpec) -> list[str]:
-    """Return the sources of the spec's own package, which is found without being imported: it imports torch."""
+def strip_wording(source: str) -> str:
+    """Return Python code without what builds nothing: comments, docstrings, PROSE, layout and texts of errors."""
+    return ast.unparse(_WordingRemover().visit(ast.parse(source)))
+
+
+class _WordingRemover(ast.NodeTransformer):
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        return None if isinstance(node.value, ast.Constant) else self.generic_visit(node)
+
+    def visit_keyword(self, node: ast.keyword) -> ast.AST | None:
+        return None if node.arg in PROSE else self.generic_visit(node)
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST | None:
+        names = {target.id for target in node.targets if isinstance(target, ast.Name)}
+        return None if names & PROSE else self.generic_visit(node)
+
+    def visit_Raise(self, node: ast.Raise) -> ast.AST:  # noqa: ARG002 - what raises builds nothing
+        return ast.Raise(exc=None, cause=None)
+
+
+def _list_own_files(spec: ModelSpec) -> list[Path]:
+    """Return the files of the spec's own package. It is not imported, because that would import torch."""
     found = importlib.util.find_spec(spec.own) if spec.own else None
     folders = (found.submodule_search_locations or []) if found else []
-    return [file.read_text(encoding="utf-8") for folder in folders for file in sorted(Path(folder).glob("*.py"))]
+    return [file for folder in folders for file in sorted(Path(folder).glob("*.py"))]
 
 
-def directory(spec: ModelSpec, cache: Path, size: Size = "mini") -> Path:
-    """Return where the checkpoint of `spec` that is made here is, or would be."""
-    return cache / f"{spec.id}-{'' if size == 'mini' else 'full-'}{identity(spec)}"
+def locate(spec: ModelSpec, cache: Path, size: Size = "mini", identity: str | None = None) -> Path:
+    """Return the directory of the checkpoint of `spec`, today's or that of `identity`; it need not exist."""
+    return cache / f"{spec.id}-{'' if size == 'mini' else 'full-'}{identity or compute_identity(spec)}"
+
+
+def is_same_checkpoint(spec: ModelSpec, identity: str, cache: Path, size: Size) -> bool:
+    """Return whether the checkpoint that the cache holds under an older identity equals today's, byte for byte.
+
+    Builds today's where it is missing, which imports torch: call it in a helper process.
+    """
+    old = locate(spec, cache, size, identity)
+    return old.is_dir() and _read_files(old) == _read_files(build(spec, cache, size))
+
+
+def _read_files(folder: Path) -> dict[Path, bytes]:
+    return {file.relative_to(folder): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
 def build(spec: ModelSpec, cache: Path, size: Size = "mini") -> Path:
     """Build the checkpoint of `spec` where it is missing, and return its directory.
 
-    It appears whole or not at all: it is built beside its place and renamed into it; of two
-    builders at once, the second finds it there. Imports torch: call it in a process of its own.
+    It appears whole or not at all: it is built in a temporary folder, which is then renamed. When two
+    processes build it at once, the second uses the first one's. Imports torch: call it in a helper process.
     """
-    target = directory(spec, cache, size)
+    target = locate(spec, cache, size)
     if target.is_dir():
         return target
     cache.mkdir(parents=True, exist_ok=True)
@@ -81,23 +121,23 @@ def _write(spec: ModelSpec, folder: Path, size: Size) -> None:
     plan = spec.blueprint(spec, size)
     generation = GenerationConfig(**plan.generation)
     if size == "mini":
-        _write_weights(plan, folder, generation)
+        _build_model(plan, generation).save_pretrained(folder)
     else:
         plan.config.save_pretrained(folder)
         generation.save_pretrained(folder)
     plan.processor().save_pretrained(folder)
 
 
-def _write_weights(plan: Blueprint, folder: Path, generation: Any) -> None:
+def _build_model(plan: base.Blueprint, generation: Any) -> Any:
     import torch
 
     torch.manual_seed(SEED)
-    model = plan.model_class(plan.config).to(torch.bfloat16)  # the published checkpoints' dtype
+    model: Any = plan.model_class(plan.config)
     model.generation_config = generation
-    model.save_pretrained(folder)
+    return model.to(torch.bfloat16)  # the published checkpoints' dtype
 
 
-def _version(name: str) -> str:
+def _find_version(name: str) -> str:
     try:
         return f"{name} {importlib.metadata.version(name)}"
     except importlib.metadata.PackageNotFoundError:

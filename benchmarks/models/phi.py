@@ -1,37 +1,20 @@
 """Phi-4-multimodal: Phi-3 decoder, SigLIP encoder, tiles of 448 pixels (transformers' `phi4_multimodal`).
 
-Dimensions: config.json of microsoft/Phi-4-multimodal-instruct. The factors of its long rope have
-the published length but not the published values: below 4096 tokens they change no time.
+Dimensions: config.json of microsoft/Phi-4-multimodal-instruct. The factors of its long rope are
+placeholders of the published length; below 4096 tokens they change no time.
 """
 
 from typing import Any
 
-from benchmarks.models import tokenizer
-from benchmarks.models.base import MINI_TEXT, MINI_VISION, MINI_VOCABULARY, Blueprint, Dims, ModelSpec, Size, packed
+from benchmarks.models import base, tokenizer
+from benchmarks.models.base import Blueprint, Dims, ModelSpec, Size
 
 VOCABULARY = 200064
-SPECIALS = {
-    "<|endoftext|>": 199999,
-    "<|image|>": 200010,
-    "<|audio|>": 200011,
-    "<|assistant|>": 200019,
-    "<|end|>": 200020,
-    "<|user|>": 200021,
-    "<|system|>": 200022,
-}
-TEXT: Dims = {
-    "hidden_size": 3072,
-    "intermediate_size": 8192,
-    "num_hidden_layers": 32,
-    "num_attention_heads": 24,
-    "num_key_value_heads": 8,
-}
-VISION: Dims = {
-    "hidden_size": 1152,
-    "intermediate_size": 4304,
-    "num_hidden_layers": 27,
-    "num_attention_heads": 16,
-}
+SPECIALS = base.number_tokens(
+    {199999: "<|endoftext|>", 200010: "<|image|> <|audio|>", 200019: "<|assistant|> <|end|> <|user|> <|system|>"}
+)
+TEXT = base.make_dims(3072, 8192, 32, 24, 8)
+VISION = base.make_dims(1152, 4304, 27, 16)
 MINI_AUDIO: Dims = {
     "hidden_size": 32,
     "intermediate_size": 48,
@@ -67,8 +50,8 @@ def blueprint(spec: ModelSpec, size: Size) -> Blueprint:  # noqa: ARG001 - there
     text, vision, audio = dict(TEXT), dict(VISION), Dims()
     vocabulary, ids = VOCABULARY, SPECIALS
     if size == "mini":
-        text, vision, audio = MINI_TEXT, MINI_VISION, MINI_AUDIO
-        vocabulary, ids = MINI_VOCABULARY, packed(SPECIALS, MINI_VOCABULARY)
+        text, vision, audio = base.MINI_TEXT, base.MINI_VISION, MINI_AUDIO
+        vocabulary, ids = base.MINI_VOCABULARY, base.pack_tokens(SPECIALS, base.MINI_VOCABULARY)
     ends = {
         "bos_token_id": ids["<|endoftext|>"],
         "eos_token_id": [ids["<|endoftext|>"], ids["<|end|>"]],
@@ -106,22 +89,13 @@ def _rope(head: int) -> Dims:
 
 
 def _processor(vocabulary: int, ids: dict[str, int]) -> Any:
-    from transformers import (
-        Phi4MultimodalFeatureExtractor,
-        Phi4MultimodalImageProcessor,
-        Phi4MultimodalProcessor,
-    )
+    from transformers import Phi4MultimodalFeatureExtractor, Phi4MultimodalImageProcessor, Phi4MultimodalProcessor
 
+    attributes = {"image_token": "<|image|>", "audio_token": "<|audio|>"}
     texts = tokenizer.build(
-        vocabulary,
-        ids,
-        {"image_token": "<|image|>", "audio_token": "<|audio|>"},
-        bos="<|endoftext|>",
-        eos="<|end|>",
-        pad="<|endoftext|>",
-        max_length=CONTEXT,
+        vocabulary, ids, attributes, bos="<|endoftext|>", eos="<|end|>", pad="<|endoftext|>", max_length=CONTEXT
     )
-    texts.chat_template = CHAT_TEMPLATE  # the processor loses its own when it is loaded again
+    texts.chat_template = CHAT_TEMPLATE  # the processor loses its own when it is loaded
     images = Phi4MultimodalImageProcessor(
         size={"height": TILE, "width": TILE},
         patch_size=14,
@@ -138,7 +112,7 @@ SPECS = (
         label="Phi",
         checkpoint="Phi-4-multimodal-instruct",
         repo="microsoft/Phi-4-multimodal-instruct",
-        revision="refs/pr/70",  # the native weights; transformers' own tests read them there
+        revision="refs/pr/70",  # the native weights, which transformers' own tests read
         adapter="vision-lora",
         licence="MIT",
         architecture="phi4_multimodal",
@@ -146,13 +120,11 @@ SPECS = (
         vision_end="model.embed_tokens_extend.image_embed",
         parameters=4_744_004_032,
         default=True,
-        limits=("Its main revision is remote code that fails since transformers 4.52; refs/pr/70 is native.",),
+        limits=("The remote code of its main revision fails since transformers 4.52; refs/pr/70 has native weights.",),
         mini_remarks=("Without the vision and speech LoRA adapters of the published checkpoint.",),
         random_remarks=(
-            (
-                "Without the vision LoRA adapter of the published checkpoint (369 million weights), which touches "
-                "memory and every speed; the rotary factors are placeholders of the right number, which touches none."
-            ),
+            "Without the published vision LoRA adapter (369 million weights), which changes memory and every speed.",
+            "The rotary factors are placeholders of the right number, which changes no metric.",
         ),
     ),
 )

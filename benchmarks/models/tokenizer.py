@@ -1,8 +1,7 @@
-"""A tokenizer made here: byte-level BPE, special tokens at their published ids, fillers elsewhere.
+"""Our own tokenizer: byte-level BPE with the published special tokens at their published ids.
 
-The published tokenizers need the Hub. This one is of the same kind and has the same special
-tokens, so processors and chat templates work as they do on the published one; how many tokens a
-text takes is its own, which is why text tokens are counted and recorded.
+The published tokenizers need the Hub. Processors and chat templates work the same on this one, but
+it splits text into other tokens, which is why the Record counts them.
 """
 
 import json
@@ -17,10 +16,10 @@ CORPUS = (
     "You are a helpful assistant that answers questions about images. "
 )
 MERGES = 600
-"""Merges that are learnt from CORPUS beyond the 256 bytes, at most."""
+"""Largest number of merges learnt from CORPUS."""
 
 
-def build(  # noqa: PLR0913 - a tokenizer is so many names
+def build(  # noqa: PLR0913 - a tokenizer has many names
     vocabulary: int,
     specials: Mapping[str, int],
     attributes: Mapping[str, str],
@@ -32,18 +31,10 @@ def build(  # noqa: PLR0913 - a tokenizer is so many names
     add_bos: bool = False,
     max_length: int = 8192,
 ) -> Any:
-    """Return a PreTrainedTokenizerFast of exactly `vocabulary` tokens.
+    """Return a PreTrainedTokenizerFast of exactly `vocabulary` tokens, with `specials` at their ids.
 
-    Args:
-        vocabulary: number of tokens, special ones and fillers included.
-        specials: {token: id}; each gets exactly that id.
-        attributes: {name: token}, what the processor classes read as `tokenizer.<name>`.
-        eos: end token.
-        pad: padding token; batches are padded on the left, as generation needs.
-        bos: begin token.
-        unk: token for the unknown, where the published tokenizer has one.
-        add_bos: whether texts are encoded with a begin token, as by Llama's tokenizer.
-        max_length: the model's context.
+    The processor classes read `attributes` as `tokenizer.<name>`. With `add_bos` a text is encoded with
+    a begin token, as in Llama's tokenizer. Batches are padded on the left, for generation.
     """
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
@@ -72,7 +63,7 @@ def build(  # noqa: PLR0913 - a tokenizer is so many names
 
 
 def _vocabulary(size: int, specials: Mapping[str, int]) -> tuple[dict[str, int], list[tuple[str, str]]]:
-    """Return ({token: id}, merges): learnt pieces first, fillers after them, specials at their ids."""
+    """Return ({token: id}, merges): specials at their ids, learnt pieces at the first free ids, then fillers."""
     pieces, merges = _learn()
     free = [index for index in range(size) if index not in set(specials.values())]
     kept = pieces[: len(free)]

@@ -57,11 +57,11 @@ def build_record(pair: PairState, status: str, finished: str) -> Record:
         "pair": {
             "id": pair.id,
             "model": pair.spec.id,
-            "label": pair.spec.label_of(plan.weights),
+            "label": pair.spec.get_label(plan.weights),
             "precision": pair.precision,
         },
         "checkpoint": _describe_checkpoint(pair),
-        "workload": plan.work.info(),
+        "workload": plan.work.describe(),
         "engine": _describe_engine(pair),
         "load": _describe_load(pair),
         "counts": run_log.count_runs(),
@@ -76,7 +76,7 @@ def build_record(pair: PairState, status: str, finished: str) -> Record:
         **values,
         "reasons": explain_nulls(values, reasons),
     }
-    return cast("Record", redact.everywhere(record))
+    return cast("Record", redact.hide_secrets_everywhere(record))
 
 
 def _describe_memory(pair: PairState, measured: Memory) -> Memory:
@@ -89,7 +89,7 @@ def _describe_checkpoint(pair: PairState) -> Checkpoint:
     published = weights == "hub"
     values = {
         "revision": loaded["revision"] if loaded else None,
-        "weights_id": None if published else miniature.identity(spec),
+        "weights_id": None if published else miniature.compute_identity(spec),
         "adapter": loaded["adapter"] if loaded else None,
         "model_class": loaded["model_class"] if loaded else None,
         "parameters": loaded["parameters"] if loaded else None,
@@ -109,7 +109,7 @@ def _describe_checkpoint(pair: PairState) -> Checkpoint:
             "weights": weights,
             "licence": spec.licence,
             "remote_code": published and pair.plan.trust_remote_code,
-            "remarks": [*spec.differences(weights), *_list_differences(pair)],
+            "remarks": [*spec.list_differences(weights), *_list_differences(pair)],
             **values,
             "reasons": explain_nulls(values, reasons),
         },
@@ -201,7 +201,7 @@ def _find_sample(pair: PairState) -> Sample | None:
     work = pair.plan.work
     for request, marks in zip(pair.run_log.requests, pair.run_log.marks, strict=True):
         if marks["text"] is not None:
-            image, prompt = work.element(request)
+            image, prompt = work.select_element(request)
             text = marks["text"][:SAMPLE_CHARACTERS]
             return {"image": work.photographs[image].name, "prompt": work.prompts[prompt], "text": text}
     return None

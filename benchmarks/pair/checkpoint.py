@@ -9,8 +9,8 @@ from benchmarks.machine import footprint
 from benchmarks.models import miniature
 from benchmarks.models.base import ModelSpec, Size
 from benchmarks.planning.plan import Plan
-from benchmarks.processes import helper
-from benchmarks.worker.loading import weight_files
+from benchmarks.processes.helper import run_in_process
+from benchmarks.worker.loading import list_weight_files
 
 
 @dataclass(frozen=True)
@@ -31,15 +31,15 @@ def find_checkpoint(plan: Plan, spec: ModelSpec, show_progress: Callable[[str], 
         found = hub.obtain(plan.describe_checkpoint(spec), show_progress)
         return Source(found.path, found.commit)
     size: Size = "mini" if plan.weights == "mini" else "full"
-    cache = miniature.cache_root()
-    folder = miniature.directory(spec, cache, size)
+    cache = miniature.find_cache_root()
+    folder = miniature.locate(spec, cache, size)
     if not folder.is_dir():
-        helper.call(plan.start_method or "spawn", miniature.build, spec, cache, size)
+        run_in_process(plan.start_method or "spawn", miniature.build, spec, cache, size)
     return Source(folder)
 
 
 def predict_bytes(plan: Plan, spec: ModelSpec, source: Source) -> int | None:
     """Return the least RAM that the model needs, bytes: from its files, or from its parameter count without files."""
     if plan.weights == "random":
-        return footprint.least_bytes(spec.parameters)
-    return footprint.predicted_bytes(weight_files(source.folder))
+        return footprint.compute_least_bytes(spec.parameters)
+    return footprint.predict_bytes(list_weight_files(source.folder))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from benchmarks.processes.protocol import Job, Loaded, Numerics, RunMarks, WorkerFailed
-from benchmarks.processes.start_methods import context
+from benchmarks.processes.start_methods import get_context
 from benchmarks.worker.child import Worker, attempt, main
 
 LONGEST_S = 2_000_000.0
@@ -69,7 +69,7 @@ class Child(Handle):
     """A worker in a process of its own."""
 
     def __init__(self, job: Job, start_method: str) -> None:
-        processes = context(start_method)
+        processes = get_context(start_method)
         self._connection, theirs = processes.Pipe()
         # Not a daemon process: it may have children, and the kernel kills it when this process ends.
         self._process = processes.Process(target=main, args=(theirs, job), name=f"worker-{job.model}-{job.precision}")

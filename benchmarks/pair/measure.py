@@ -21,7 +21,7 @@ from benchmarks.pair.process import PairProcess
 from benchmarks.pair.run_log import AT_RESTART, RunLog
 from benchmarks.pair.state import PairState
 from benchmarks.planning.plan import Plan
-from benchmarks.processes.protocol import Loaded, WorkerFailed, trouble
+from benchmarks.processes.protocol import Loaded, WorkerFailed, describe_error
 from benchmarks.record import INTERRUPTED, MEASURED, Record
 from benchmarks.storage import segments
 from benchmarks.storage.journal import Line, PairJournal
@@ -110,7 +110,7 @@ class PairSession:
         pair.run_log.finite_logits = first.finite_logits
         for result in (result for segment in earlier for result in segment.results):
             pair.run_log.replay(result.stage, result.request, result.marks, result.reason, result.message)
-        pair.interruptions = segments.list_interruptions(found, (device.boot_id(), _now()))
+        pair.interruptions = segments.list_interruptions(found, (device.read_boot_id(), _now()))
 
     def _prepare(self) -> None:
         """Load the model, start the meters and warm up; do nothing if no run is left."""
@@ -142,7 +142,7 @@ class PairSession:
         except HubError as error:
             self._count_failure("load", WorkerFailed("Hub", str(error)))
         except Exception as error:  # noqa: BLE001 - for example a full disk: the next pair must still be measured
-            self._count_failure("load", WorkerFailed(**trouble(error)))
+            self._count_failure("load", WorkerFailed(**describe_error(error)))
         return None
 
     def _verify(self) -> bool:
@@ -172,7 +172,7 @@ class PairSession:
         """Return the journal's line for the part of the pair that starts now."""
         pair = self.pair
         found = {"loaded": loaded, "finite_logits": pair.run_log.finite_logits, "numerics": pair.numerics}
-        return {"do": "segment", "boot": device.boot_id(), "at": _now(), **found, **pair.meters.describe()}
+        return {"do": "segment", "boot": device.read_boot_id(), "at": _now(), **found, **pair.meters.describe()}
 
     def _count_failure(self, stage: str, failure: WorkerFailed) -> None:
         """Count a failure. Before the runs of an interrupted pair it blocks the pair: the next session may succeed."""
@@ -195,7 +195,7 @@ class PairSession:
             marks = self._process.run(request, keep_text=self._plan.weights == "hub" and not run_log.marks)
         except WorkerFailed as failure:
             self._count_failure("run", failure)
-            if failure.died or failure.poisons:
+            if failure.died or failure.is_fatal:
                 self._process.end()
             return
         run_log.add_run(request, marks)
@@ -229,7 +229,7 @@ class PairSession:
         except WorkerFailed as failure:
             self._fail_restart(failure)
         except Exception as error:  # noqa: BLE001 - as in `_load`
-            self._fail_restart(WorkerFailed(**trouble(error)))
+            self._fail_restart(WorkerFailed(**describe_error(error)))
 
     def _fail_restart(self, failure: WorkerFailed) -> None:
         self._process.end()

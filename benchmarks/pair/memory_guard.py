@@ -50,7 +50,7 @@ class MemoryGuard:
             WorkerFailed: it does not fit; the message has the numbers.
         """
         self.predicted = predicted
-        self.available = memory.available_bytes(self._root)
+        self.available = memory.read_available_bytes(self._root)
         if self.floor is None or self.predicted is None or self.available is None:
             return
         if self.available - self.predicted < self.floor:
@@ -103,7 +103,7 @@ class MemoryGuard:
         return values, explain_nulls(values, reasons)
 
     def _check(self) -> list[None]:
-        available, worker = memory.available_bytes(self._root), self._worker
+        available, worker = memory.read_available_bytes(self._root), self._worker
         if available is None or worker is None or self.floor is None:
             return []
         self.least = available if self.least is None else min(self.least, available)

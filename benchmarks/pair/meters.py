@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from benchmarks import power
 from benchmarks.machine import health, memory, sysfs
-from benchmarks.machine.health import Snapshot
+from benchmarks.machine.health import HealthSnapshot
 from benchmarks.pair.handle import Handle
 from benchmarks.planning.plan import Plan
 from benchmarks.power.analysis import attribution, warnings
@@ -62,8 +62,8 @@ class Meters:
         self._memory: Sampler[memory.MemorySample] | None = None
         self._reader: memory.MemoryReader | None = None
         self._idle: list[tuple[str, tuple[int, int]]] = []
-        self._before = self._after = Snapshot()
-        self._watch: health.Watch | None = None
+        self._before = self._after = HealthSnapshot()
+        self._watch: health.ThrottleWatch | None = None
         self._watcher: Sampler[None] | None = None
         self._gpu_uuid: str | None = None
         self._taken = [0, 0, 0]  # power samples, memory samples and idle windows that `take_new_lines` has returned
@@ -79,7 +79,7 @@ class Meters:
     def note_baseline(self) -> None:
         """Record the machine's used memory before anything is loaded."""
         if not self._earlier:
-            self.baseline = memory.used_bytes()
+            self.baseline = memory.read_used_bytes()
 
     def start(self, worker: Handle, loaded: Loaded) -> None:
         """Start sampling; with a power sensor, measure idle power first."""
@@ -92,7 +92,7 @@ class Meters:
             self._before = self._read_health()
         self._measure_idle("before")
         if self._plan.torch_device.startswith("cuda"):
-            self._watch = health.Watch(self._gpu_uuid)
+            self._watch = health.ThrottleWatch(self._gpu_uuid)
             self._watcher = Sampler(self._watch.read, WATCH_PERIOD_S)
             self._watcher.start()
 
@@ -169,7 +169,7 @@ class Meters:
     def describe_health(self, *, finite_logits: bool | None) -> Health:
         """Return the Record's health."""
         why = self._watch.reason if self._watch is not None else "no throttling status is available for this device"
-        return health.section(self._before, self._after, self._throttled, why, finite_logits=finite_logits)
+        return health.build_section(self._before, self._after, self._throttled, why, finite_logits=finite_logits)
 
     @property
     def _throttled(self) -> list[str] | None:
@@ -207,8 +207,8 @@ class Meters:
             self._power = Sampler(chosen.monitor.read, chosen.monitor.period_s)
             self._power.start()
 
-    def _read_health(self) -> Snapshot:
-        return health.snapshot(self._plan.torch_device, self._gpu_uuid, self._plan.root)
+    def _read_health(self) -> HealthSnapshot:
+        return health.take_snapshot(self._plan.torch_device, self._gpu_uuid, self._plan.root)
 
     def _measure_idle(self, when: str) -> None:
         if self._power is not None:
@@ -247,7 +247,7 @@ class Meters:
         kind = self._plan.machine["memory_kind"]
         samples = [sample for segment in self._earlier for sample in segment.memory] + _copy_samples(self._memory)
         if self._reader is None and not self._earlier:
-            return memory.not_measured(kind, NOT_LOADED)
+            return memory.explain_unmeasured(kind, NOT_LOADED)
         vram_reason = memory.NO_GPU if self._reader is None else self._reader.vram_reason
         return memory.summarise(kind, vram_reason, samples, windows, self.baseline, torch_peak)
 
@@ -262,7 +262,7 @@ class Meters:
             if not source
             else "the power sensor reported no memory during the runs"
         )
-        return memory.of_sensor(source, samples, windows, reason)
+        return memory.summarise_sensor_ram(source, samples, windows, reason)
 
 
 def choose_idle_s(weights: str) -> float:

@@ -53,7 +53,7 @@ class PairProcess:
         if self.worker is None or self._plan.weights == "mini":
             return None
         with self._explain_kill():
-            return self.worker.verify(self._plan.work.request(0), self._plan.run_timeout)
+            return self.worker.verify(self._plan.work.select_request(0), self._plan.run_timeout)
 
     def warm_up(self) -> bool | None:
         """Run the warm-ups, and return whether the logits of the first are finite; None without a warm-up."""
@@ -73,7 +73,7 @@ class PairProcess:
             raise WorkerFailed("NoWorker", "the worker could not be started again", died=True)
         work = self._plan.work
         with self._explain_kill():
-            request = work.request(index % work.requests)
+            request = work.select_request(index % work.requests)
             return self.worker.run(request, self._plan.run_timeout, check=check_logits, text=keep_text)
 
     def end(self, *, at_once: bool = False) -> None:

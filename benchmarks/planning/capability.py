@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from benchmarks.machine import bandwidth, nvml
 from benchmarks.machine.device import DeviceInfo
-from benchmarks.machine.roofline import Probe, fp16_is_hopeless
-from benchmarks.processes import helper
+from benchmarks.machine.roofline import Probe, is_fp16_too_slow
+from benchmarks.processes.helper import run_in_process
 from benchmarks.worker.probe import probe
 
 MINIATURES = "a miniature's weights fit into the cache; type --measure-bandwidth to measure the memory anyway"
@@ -41,11 +41,13 @@ def find_capability(
     """
     on_cpu = torch_device == "cpu"
     if measure or (on_cpu and weights != "mini"):
-        return evaluate_probe(helper.call("spawn", probe, torch_device), weights)
+        return evaluate_probe(run_in_process("spawn", probe, torch_device), weights)
     if weights == "mini":
         return Capability(None, MINIATURES)
     board, gpu_uuid = names
-    known = bandwidth.peak(machine["kind"], machine["gpu"], board=board, memory_bytes=nvml.memory_bytes(gpu_uuid))
+    known = bandwidth.find_peak(
+        machine["kind"], machine["gpu"], board=board, memory_bytes=nvml.read_memory_bytes(gpu_uuid)
+    )
     return Capability(None, UNKNOWN.format(name=board)) if known is None else Capability(*known)
 
 
@@ -55,7 +57,7 @@ def evaluate_probe(found: Probe, weights: str) -> Capability:
     source, slow = f"measured: {copy['method']} ({copy['repeats']} of {copy['size_bytes'] / 1e6:.0f} MB)", None
     if copy["bytes_per_s"] is None:
         source = f"it cannot be measured: {copy['reasons']['bytes_per_s']}"
-    if weights != "mini" and fp16_is_hopeless(flops):
+    if weights != "mini" and is_fp16_too_slow(flops):
         rates = ", ".join(f"{name} at {rate / 1e9:.3g}" for name, rate in flops.items() if rate is not None)
         slow = f"this processor has no fp16 arithmetic (Gflop/s: {rates}); type --allow-slow-fp16 to measure it anyway"
     return Capability(copy["bytes_per_s"], source, slow, found)

@@ -14,7 +14,7 @@ from benchmarks.machine import device, footprint, memory, sysfs
 from benchmarks.models.base import ModelSpec
 from benchmarks.options import Options, read_options
 from benchmarks.planning.capability import NOT_ASKED, Capability, find_capability
-from benchmarks.processes import helper
+from benchmarks.processes.helper import run_in_process
 from benchmarks.worker.devices import check_torch_device
 
 
@@ -64,16 +64,18 @@ def make_plan(config: pytest.Config) -> Plan:
         BenchmarkError: one sentence about the first invalid option.
     """
     options = read_options(config)
-    chosen = models.select(options.models)
+    chosen = models.select_models(options.models)
     revisions = _choose_revisions(options, chosen)
     _check_remote_code(options, chosen, revisions)
-    root = sysfs.root()
+    root = sysfs.find_root()
     only_downloads = options.prefetch and not options.plan  # perhaps for another machine: ignore this one's devices
     torch_device = "cpu" if only_downloads else device.choose_torch_device(options.torch_device, root)
     power.check_option(options.power_monitor)
     start_method = _choose_start_method(options)
     work = _read_workload(options)
-    gpu_name, uuid = (None, None) if torch_device == "cpu" else helper.call("spawn", check_torch_device, torch_device)
+    gpu_name, uuid = (
+        (None, None) if torch_device == "cpu" else run_in_process("spawn", check_torch_device, torch_device)
+    )
     machine = device.identify(torch_device, root, gpu_uuid=uuid, torch_name=gpu_name)
     board = machine["label"]
     if options.device_label:
@@ -104,7 +106,7 @@ def _choose_revisions(options: Options, chosen: Sequence[ModelSpec]) -> dict[str
     found: dict[str, str] = {}
     for name, revision in options.revision:
         try:
-            (spec,) = models.select(name)
+            (spec,) = models.select_models(name)
         except BenchmarkError as error:
             raise BenchmarkError(str(error).replace("--models=", "--revision=", 1)) from None
         if spec not in chosen:
@@ -140,7 +142,7 @@ def _choose_ram_floor(options: Options, machine: device.DeviceInfo) -> int | Non
         return None
     if options.isolation == "none":
         raise BenchmarkError(f"--ram-floor={asked:g}: needs a child process to kill; leave --isolation=none out.")
-    if memory.available_bytes() is None:
+    if memory.read_available_bytes() is None:
         raise BenchmarkError(f"--ram-floor={asked:g}: this system has no /proc/meminfo; leave --ram-floor out.")
     total = machine["ram_bytes"]
     if total is not None and asked * 1e9 >= total:
@@ -149,11 +151,11 @@ def _choose_ram_floor(options: Options, machine: device.DeviceInfo) -> int | Non
 
 
 def _read_workload(options: Options) -> workload.Workload:
-    photographs = workload.photographs(options.images)
-    prompts = workload.prompts(options.prompts)
+    photographs = workload.read_photographs(options.images)
+    prompts = workload.read_prompts(options.prompts)
     return workload.Workload(
         photographs=photographs,
-        encoded=helper.call("spawn", encode_all, photographs),
+        encoded=run_in_process("spawn", encode_all, photographs),
         prompts=prompts,
         new_tokens=options.new_tokens,
         batch_size=options.batch_size,

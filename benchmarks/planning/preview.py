@@ -9,12 +9,12 @@ from benchmarks.hub.checkpoint import DownloadPlan
 from benchmarks.hub.errors import HubError
 from benchmarks.hub.progress import DISK_MARGIN, compare_with_disk, get_free_bytes
 from benchmarks.machine import memory, nvml
-from benchmarks.machine.estimate import Figures, Positions, Work, estimate, rates
-from benchmarks.machine.footprint import least_bytes
-from benchmarks.machine.roofline import Probe, cached_bytes
+from benchmarks.machine.estimate import ModelSize, RequestSize, Work, estimate, find_rates
+from benchmarks.machine.footprint import compute_least_bytes
+from benchmarks.machine.roofline import Probe, compute_cached_bytes
 from benchmarks.models import MODELS
 from benchmarks.planning.plan import Plan
-from benchmarks.processes import helper
+from benchmarks.processes.helper import run_in_process
 from benchmarks.worker.architecture import survey
 from benchmarks.worker.probe import probe
 
@@ -43,9 +43,9 @@ def preview(plan: Plan, pairs: Sequence[tuple[str, str]]) -> list[str]:
         BenchmarkError: a helper process died.
     """
     models = list(dict.fromkeys(model for model, _ in pairs))
-    image, prompt = plan.work.element(0)
-    known = helper.call("spawn", survey, list(pairs), plan.work.encoded[image], plan.work.prompts[prompt])
-    found = plan.capability.probe or helper.call("spawn", probe, plan.torch_device)
+    image, prompt = plan.work.select_element(0)
+    known = run_in_process("spawn", survey, list(pairs), plan.work.encoded[image], plan.work.prompts[prompt])
+    found = plan.capability.probe or run_in_process("spawn", probe, plan.torch_device)
     sizes, disk, free = find_downloads(plan, models)
     room = replace(find_room(plan), disk=free)
     rows = [make_row(plan, pair, sizes[pair[0]], known["-".join(pair)], found, room) for pair in pairs]
@@ -63,12 +63,17 @@ def list_reasons(plan: Plan, pairs: Sequence[tuple[str, str]], sizes: dict[str, 
 
 
 def make_row(
-    plan: Plan, pair: tuple[str, str], download: Download, known: tuple[Figures, Positions], ability: Probe, room: Room
+    plan: Plan,
+    pair: tuple[str, str],
+    download: Download,
+    known: tuple[ModelSize, RequestSize],
+    ability: Probe,
+    room: Room,
 ) -> tuple[tuple[str, ...], str]:
     """Return (cells, verdict) of one line of the table."""
     work = Work(*known, plan.work.new_tokens, plan.work.batch_size)
     needed = predict_footprint(work)
-    found = rates(ability, pair[1])
+    found = find_rates(ability, pair[1])
     seconds = estimate(work, *found)["run_s"] if found else None
     runs = plan.runs + plan.warmup_runs
     cells = (
@@ -84,8 +89,8 @@ def make_row(
 
 def predict_footprint(work: Work) -> int:
     """Return the least memory that a model needs at the end of a run, bytes: weights, KV cache and process."""
-    cached = cached_bytes(work.model["traffic"], work.request["prompt_tokens"] + work.new_tokens)
-    return least_bytes(work.model["parameters"]) + work.batch * round(cached)
+    cached = compute_cached_bytes(work.model["traffic"], work.request["prompt_tokens"] + work.new_tokens)
+    return compute_least_bytes(work.model["parameters"]) + work.batch * round(cached)
 
 
 def judge_pair(plan: Plan, precision: str, download: Download, needed: int, room: Room) -> str:
@@ -105,8 +110,8 @@ def judge_pair(plan: Plan, precision: str, download: Download, needed: int, room
 def find_room(plan: Plan) -> Room:
     """Return the memory that a model must fit into: the GPU's own if it has its own, else the machine's."""
     if plan.machine["memory_kind"] == "discrete":
-        return Room("VRAM", nvml.free_bytes(plan.gpu_uuid), 0)
-    return Room("RAM", memory.available_bytes(), plan.ram_floor_bytes or 0)
+        return Room("VRAM", nvml.read_free_bytes(plan.gpu_uuid), 0)
+    return Room("RAM", memory.read_available_bytes(), plan.ram_floor_bytes or 0)
 
 
 def find_downloads(plan: Plan, models: Sequence[str]) -> tuple[dict[str, Download], list[str], int | None]:
@@ -114,7 +119,7 @@ def find_downloads(plan: Plan, models: Sequence[str]) -> tuple[dict[str, Downloa
     if plan.weights != "hub":
         return dict.fromkeys(models, 0), [], None
     wanted = [plan.describe_checkpoint(MODELS[model]) for model in models]
-    found = helper.call("spawn", client.plan_downloads, wanted)
+    found = run_in_process("spawn", client.plan_downloads, wanted)
     sizes = {model: _size_download(listing) for model, listing in zip(models, found, strict=True)}
     known = [listing for listing in found if not isinstance(listing, HubError)]
     return sizes, compare_with_disk(known), get_free_bytes(known[0].state.cache) if known else None

@@ -9,10 +9,10 @@ from typing import Any
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.machine import device, sysfs
-from benchmarks.machine.versions import versions
+from benchmarks.machine.versions import read_versions
 from benchmarks.power import selftest
 from benchmarks.power.base import PowerTarget
-from benchmarks.processes import helper
+from benchmarks.processes.helper import run_in_process
 from benchmarks.worker.devices import check_torch_device
 
 SECONDS = 5.0
@@ -52,7 +52,7 @@ def report(torch_device: str, seconds: float) -> dict[str, Any]:
     Raises:
         BenchmarkError: there is no such torch device, or $EDGE_VLM_BENCH_ROOT is no folder.
     """
-    root = sysfs.root()
+    root = sysfs.find_root()
     where = device.choose_torch_device(torch_device, root)
     name, uuid, torch_says = _asked_torch(where)
     target = PowerTarget(where, uuid, root)
@@ -64,7 +64,7 @@ def report(torch_device: str, seconds: float) -> dict[str, Any]:
         "seconds": seconds,
         "auto": {"sensor": taken, "why_none": why_none},
         "sensors": selftest.examine(target, seconds),
-        "versions": versions(),
+        "versions": read_versions(),
     }
 
 
@@ -73,7 +73,7 @@ def _asked_torch(where: str) -> tuple[str | None, str | None, str]:
     if where == "cpu":
         return None, None, ""
     try:
-        return *helper.call("spawn", check_torch_device, where), ""
+        return *run_in_process("spawn", check_torch_device, where), ""
     except (BenchmarkError, ImportError) as error:
         return None, None, str(error)
 

@@ -1,1 +1,1 @@
-"""The two processes: what they say to each other, how a process starts, and how it ends with its parent."""
+"""The processes of a session: how they start and end, and the messages between parent and child."""

@@ -1,56 +1,45 @@
-"""Work that must not leave a trace in the meter, done in a process of its own."""
+"""Run a function in a process of its own, so that it leaves no trace in the process that measures."""
 
 import contextlib
 import signal
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import Connection
-from typing import ParamSpec, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.processes.lifetime import die_with_parent
-from benchmarks.processes.start_methods import context
+from benchmarks.processes.start_methods import get_context
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def call(method: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Return `function(...)`, run in a fresh process started by `method`.
+def run_in_process(
+    method: str,
+    function: Callable[..., T],
+    *args: Any,
+    on_tick: Callable[[], None] | None = None,
+    tick_s: float = 0.5,
+    **kwargs: Any,
+) -> T:
+    """Return `function(*args, **kwargs)`, run in a fresh process that is started by `method`.
 
-    Used for decoding images (which come from strangers), for building miniatures and for asking
-    torch about its devices: the meter's own process imports none of that.
-
-    Raises:
-        BenchmarkError: the process died; whatever `function` raises comes through as it is.
-    """
-    with ProcessPoolExecutor(max_workers=1, mp_context=context(method), initializer=die_with_parent) as pool:
-        try:
-            return pool.submit(function, *args, **kwargs).result()
-        except BrokenProcessPool as error:
-            raise _died(function.__name__) from error
-
-
-def watched(method: str, work: Callable[[], T], *, look: Callable[[], None], every_s: float) -> T:
-    """Return `work()`, run in a fresh process, calling `look` here every `every_s` seconds meanwhile.
-
-    For what takes minutes. Ctrl-C ends the process at once, whatever it does.
+    Ctrl-C and the end of this process end the other one at once. `on_tick` is called here every
+    `tick_s` seconds while it runs.
 
     Raises:
-        BenchmarkError: the process died; whatever `work` raises comes through as it is.
+        BenchmarkError: the process died.
+        Exception: as `function` raised it.
     """
-    processes = context(method)
+    processes = get_context(method)
     ours, theirs = processes.Pipe(duplex=False)
-    process = processes.Process(target=_deliver, args=(theirs, work))
+    process = processes.Process(target=_deliver, args=(theirs, function, args, kwargs))
     process.start()
     theirs.close()  # so that the pipe ends with the process
     try:
-        while not ours.poll(every_s):
-            look()
-        result, error = ours.recv()
-    except EOFError:
-        raise _died(getattr(work, "func", work).__name__) from None
+        while not ours.poll(tick_s):
+            if on_tick is not None:
+                on_tick()
+        result, error = _receive(ours, function.__name__)
     finally:
         process.kill()
         process.join()
@@ -61,18 +50,22 @@ def watched(method: str, work: Callable[[], T], *, look: Callable[[], None], eve
     return cast("T", result)
 
 
-def _deliver(connection: Connection, work: Callable[[], T]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+def _receive(connection: Connection, name: str) -> tuple[Any, Exception | None]:
+    try:
+        answer: tuple[Any, Exception | None] = connection.recv()
+    except Exception as error:  # the process died, or sent an error that cannot be unpickled
+        raise BenchmarkError(
+            f"A helper process died in {name} (out of memory?); free some memory, or run with smaller inputs."
+        ) from error
+    return answer
+
+
+def _deliver(connection: Connection, function: Callable[..., Any], args: Any, kwargs: Any) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     die_with_parent()
     try:
-        answer: tuple[T | None, Exception | None] = (work(), None)
+        answer: tuple[Any, Exception | None] = (function(*args, **kwargs), None)
     except Exception as error:  # noqa: BLE001 - raised in the parent
         answer = (None, error)
     with contextlib.suppress(BrokenPipeError):
         connection.send(answer)
-
-
-def _died(name: str) -> BenchmarkError:
-    return BenchmarkError(
-        f"A helper process died in {name} (out of memory?); free some memory, or run with smaller inputs."
-    )

@@ -1,4 +1,4 @@
-"""How a process of ours ends: with its parent, and before it where memory runs out."""
+"""How a child process ends: with its parent, or before it when memory runs out."""
 
 import contextlib
 import ctypes
@@ -14,16 +14,16 @@ PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent() -> None:
-    """Have this process killed when its parent dies, busy or not."""
+    """Have this process killed when its parent dies, even if it is busy."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     parent = multiprocessing.parent_process()
-    if parent is not None:  # PDEATHSIG watches the forkserver, where there is one, which lives on
+    if parent is not None:  # a forkserver is the parent that PDEATHSIG watches, and it may live longer
         threading.Thread(target=_die_after, args=(parent.sentinel,), daemon=True).start()
 
 
 def offer_to_the_oom_killer() -> None:
-    """Have the kernel, where memory runs out, end this process rather than the meter (man 5 proc, oom_score_adj)."""
+    """Have the out-of-memory killer choose this process before its parent (man 5 proc, oom_score_adj)."""
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 

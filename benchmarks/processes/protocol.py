@@ -1,16 +1,16 @@
-"""What parent and child say to each other: JSON over a pipe, never pickles."""
+"""The messages between parent and child: JSON over a pipe, never pickles."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
 from benchmarks import redact
-from benchmarks.machine.roofline import Traffic  # `fits` reads the annotations
+from benchmarks.machine.roofline import Traffic
 
 
 @dataclass(frozen=True)
 class Job:
-    """All that a child needs to become one pair's worker. `images` are encoded bytes."""
+    """What a child needs to measure one pair. `images` are encoded bytes."""
 
     model: str  # id in MODELS
     precision: str  # id in PRECISIONS
@@ -25,12 +25,28 @@ class Job:
     trust_remote_code: bool = False
 
 
-class Loaded(TypedDict):
+class LoadFacts(TypedDict):
+    """What a load took, and how it was done."""
+
+    load_time_s: float | None  # null for weights that are made in memory
+    load_method: str
+    load_peak_ram_bytes: int | None
+    load_peak_vram_bytes: int | None
+    adapter: str | None
+    adapter_reason: str  # why no adapter is attached
+    import_s: float | None
+    processor_s: float
+    context_s: float | None
+    file_bytes: int
+    page_cache_share: float | None
+
+
+class Loaded(LoadFacts):
     """The child's answer to "load"."""
 
     pid: int
     gpu_uuid: str | None
-    revision: str | None  # as the job says it
+    revision: str | None  # as in the job
     model_class: str
     parameters: int
     torch_device_name: str | None
@@ -39,56 +55,45 @@ class Loaded(TypedDict):
     mark_method: str
     versions: dict[str, str]
     traffic: Traffic
-    cache_bytes: int | None  # last-level cache of what computes
-    load_time_s: float | None  # null of weights that were made here
-    load_method: str
-    load_peak_ram_bytes: int | None
-    load_peak_vram_bytes: int | None
-    adapter: str | None
-    adapter_reason: str  # why there is none
-    import_s: float | None
-    processor_s: float
-    context_s: float | None
-    file_bytes: int
-    page_cache_share: float | None
+    cache_bytes: int | None  # last-level cache of the device that runs the model
 
 
 class RunMarks(TypedDict):
-    """The child's answer to "run": marks in ns of CLOCK_MONOTONIC, and counts over all sequences."""
+    """The child's answer to "run": marks in ns of CLOCK_MONOTONIC, and counts of all sequences together."""
 
     start_ns: int
     preprocessed_ns: int
     vision_ns: int | None
     first_token_ns: int
     end_ns: int
-    token_gaps_s: list[float]  # between one decode step and the next
+    token_gaps_s: list[float]  # time between decode steps
     prompt_tokens: int
     image_tokens: int
     new_tokens: int
-    finite_logits: bool | None  # only where it was asked for
+    finite_logits: bool | None  # null unless asked for
     torch_peak_bytes: int | None
-    text: str | None  # what the first sequence said; only where it was asked for
+    text: str | None  # of the first sequence; null unless asked for
 
 
 class Numerics(TypedDict):
     """The child's answer to "verify"."""
 
-    first_nonfinite: str | None  # the first module whose output is not finite; null where all are
+    first_nonfinite: str | None  # the first module whose output is not finite
     kind: str | None  # "inf" or "nan"
-    modules: int  # whose outputs were looked at
+    modules: int  # number of modules checked
 
 
-class Trouble(TypedDict):
-    """The child's answer instead, when something raised."""
+class ErrorReport(TypedDict):
+    """The child's answer when a request raised an error."""
 
     reason: str  # the error's class
     message: str
 
 
-def trouble(error: Exception) -> Trouble:
-    """Return the class of an error and its text's first line: printable, without secrets, at most 500 characters."""
+def describe_error(error: Exception) -> ErrorReport:
+    """Return an error's class and the first line of its text: printable, without secrets, at most 500 characters."""
     lines = str(error).strip().splitlines()
-    message = redact.printable(redact.text(lines[0]))[:500] if lines else ""
+    message = redact.make_printable(redact.hide_secrets(lines[0]))[:500] if lines else ""
     return {"reason": type(error).__name__, "message": message or type(error).__name__}
 
 
@@ -97,7 +102,7 @@ class WorkerFailed(Exception):
 
     Attributes:
         reason: the class of the error, or how the process ended, e.g. "SIGKILL".
-        died: whether the process is gone.
+        died: whether the process has ended.
     """
 
     def __init__(self, reason: str, message: str, *, died: bool = False) -> None:
@@ -106,6 +111,6 @@ class WorkerFailed(Exception):
         self.died = died
 
     @property
-    def poisons(self) -> bool:
-        """Whether the process is of no more use: after a CUDA error every further call fails too."""
+    def is_fatal(self) -> bool:
+        """Whether the process cannot be used any more: after a CUDA error every later call fails too."""
         return self.reason == "AcceleratorError" or "CUDA error" in str(self)

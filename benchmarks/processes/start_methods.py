@@ -1,4 +1,4 @@
-"""How a child of the meter starts: the one place that knows the start methods. Imports no torch."""
+"""How a child process starts, by "spawn" or "forkserver". Imports no torch."""
 
 import atexit
 import multiprocessing
@@ -12,17 +12,16 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PRELOAD = ["benchmarks.worker.preload"]
 FOLDER = "EDGE_VLM_BENCH_FORKSERVER"
-"""Environment variable in which a forkserver is told the folder of its socket."""
+"""Environment variable that names the folder of a forkserver's socket."""
 
 
-def context(start_method: str) -> SpawnContext | ForkServerContext:
-    """Return multiprocessing's context of "spawn" or "forkserver".
+def get_context(start_method: str) -> SpawnContext | ForkServerContext:
+    """Return multiprocessing's context of a start method, "spawn" or "forkserver".
 
-    There is one forkserver for this process, and what it preloads is settled when its first child
-    starts: whoever starts one goes through here.
+    A process has one forkserver, and its first child fixes what it preloads: start every child through here.
     """
     if start_method == "forkserver":
-        # The forkserver looks for what it preloads by itself: here first, and never in the shell's folder.
+        # The forkserver imports PRELOAD by itself: from ROOT first, and never from the working directory.
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         os.environ["PYTHONSAFEPATH"] = "1"
         os.environ[FOLDER] = util.get_temp_dir()
@@ -33,9 +32,9 @@ def context(start_method: str) -> SpawnContext | ForkServerContext:
 
 
 def sweep_at_exit() -> None:
-    """Have this forkserver, where it outlives the process that started it, delete the folder of its socket.
+    """Delete the folder of this forkserver's socket at exit, if the process that started it was killed.
 
-    That process deletes it itself, unless it is killed.
+    Otherwise that process deletes the folder.
     """
     if folder := os.environ.get(FOLDER):
         atexit.register(_sweep, Path(folder), os.getppid())
@@ -44,6 +43,6 @@ def sweep_at_exit() -> None:
 def _sweep(folder: Path, parent: int) -> None:
     deadline = time.monotonic() + 1
     while folder.exists() and os.getppid() == parent and time.monotonic() < deadline:
-        time.sleep(0.01)  # its files close a moment before it is gone
+        time.sleep(0.01)  # a process closes its files shortly before it ends
     if os.getppid() != parent:
         shutil.rmtree(folder, ignore_errors=True)

@@ -200,7 +200,7 @@ class PairJournal:
 
 
 def _encode(line: Line) -> bytes:
-    return json.dumps(redact.everywhere(line), separators=(",", ":"), allow_nan=False).encode() + b"\n"
+    return json.dumps(redact.hide_secrets_everywhere(line), separators=(",", ":"), allow_nan=False).encode() + b"\n"
 
 
 def create_journal(folder: Path, head: Line, complain: Callable[[str], None]) -> Journal:

@@ -11,7 +11,7 @@ from typing import IO, Any
 from benchmarks import redact
 from benchmarks.errors import BenchmarkError
 from benchmarks.machine import device
-from benchmarks.machine.versions import versions
+from benchmarks.machine.versions import read_versions
 from benchmarks.models import MODELS, miniature
 from benchmarks.options import flag_of, list_must_match
 from benchmarks.planning.plan import Plan
@@ -34,7 +34,7 @@ def open_journal(plan: Plan, save: str, pairs: Sequence[str], folder: Path, say:
     head = {
         "save": save,
         "pairs": list(pairs),
-        "boot": device.boot_id(),
+        "boot": device.read_boot_id(),
         "fingerprint": take_fingerprint(plan, pairs),
     }
     for path in list_journals(folder, held=True):
@@ -62,13 +62,13 @@ def take_fingerprint(plan: Plan, pairs: Sequence[str]) -> dict[str, Any]:
         "power mode": plan.machine["power_mode"],
         "workload": plan.work.hash,
         **{f"{WEIGHTS_OF}{name}": _identify_weights(plan, name) for name in models},
-        **versions(),
+        **read_versions(),
     }
 
 
 def _identify_weights(plan: Plan, name: str) -> str:
     spec = MODELS[name]
-    return (plan.find_revision(spec) or "main") if plan.weights == "hub" else miniature.identity(spec)
+    return (plan.find_revision(spec) or "main") if plan.weights == "hub" else miniature.compute_identity(spec)
 
 
 def list_journals(folder: Path, *, held: bool = False) -> list[Path]:
@@ -157,7 +157,7 @@ def _read_save_name(path: Path) -> object:
 
 def describe_running(path: Path) -> str:
     """Return a line about another session that is measuring at the same time."""
-    return redact.printable(
+    return redact.make_printable(
         f"Running: another session, {_read_save_name(path)}, is measuring on this machine, and each slows the other. "
         "Stop one, unless they use two different devices; both are saved, each under its own number."
     )
@@ -171,7 +171,7 @@ def describe_unfinished(path: Path) -> str:
         return f"Unfinished: {damage}"
     save, pairs = shlex.quote(contents.head["save"]), contents.head["pairs"]
     done = sum(contents.record(pair) is not None for pair in pairs)
-    return redact.printable(
+    return redact.make_printable(
         f"Unfinished: {save} of {contents.head.get('created')}, {done} of {len(pairs)} pairs done; "
         f"type --benchmark-save={save} --resume to continue it, or delete {path} to discard it."
     )

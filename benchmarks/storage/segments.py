@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from benchmarks.machine.health import Snapshot
+from benchmarks.machine.health import HealthSnapshot
 from benchmarks.machine.memory import MemorySample
 from benchmarks.power.analysis.energy import GAP_PERIODS
 from benchmarks.power.base import PowerSample, SensorFacts
@@ -49,7 +49,7 @@ class Segment:
     sensor_name: str
     sensor_reason: str | None
     scope_mismatch: bool
-    before: Snapshot
+    before: HealthSnapshot
     finite_logits: bool | None
     numerics: Numerics | None
     results: list[RunResult] = field(default_factory=list)
@@ -120,7 +120,7 @@ def _parse_segment(line: Line) -> Segment:
         sensor_name=line["sensor_name"],
         sensor_reason=line["sensor_reason"],
         scope_mismatch=line["scope_mismatch"],
-        before=Snapshot(**line["before"]),
+        before=HealthSnapshot(**line["before"]),
         finite_logits=line["finite_logits"],
         numerics=line["numerics"],
     )

@@ -1,5 +1,1 @@
-"""The process that owns the model: the thing measured.
-
-Only modules of this package import torch and transformers, and of it `protocol` and `handle` do
-not: the parent, which is the meter, uses just these two.
-"""
+"""The child process: it loads the model and runs it. Only this package and `models` import torch and transformers."""

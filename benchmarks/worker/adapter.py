@@ -1,77 +1,68 @@
-"""The LoRA adapter that some checkpoints bring for their vision path: attached through peft where it is installed."""
+"""The LoRA adapter of some checkpoints' vision path, attached through peft where it is installed."""
 
 import importlib.util
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from benchmarks.record.not_measured import NotMeasured
 
 MADE = "these weights were made here"
 NONE_PUBLISHED = "the checkpoint has none"
 NO_PEFT = "peft is not installed: pip install peft"
-NOT_THERE = "its files were not downloaded"
+NOT_DOWNLOADED = "its files were not downloaded"
 
 
-@dataclass(frozen=True)
-class Adapter:
-    """Which adapter is active; `reason` says why there is none."""
-
-    name: str | None
-    reason: str = ""
-
-
-def attach(model: Any, source: Path, folder: str | None) -> Adapter:
-    """Attach the adapter in `source`/`folder` to `model`, where there is one and peft is installed.
-
-    Its weights go where the model's are, in the model's dtype.
+def attach(model: Any, source: Path, folder: str | None) -> str:
+    """Attach the adapter in `source`/`folder` to `model` in the model's dtype, and return its name.
 
     Raises:
-        BrokenAdapter: it cannot be read, or its weights are not those of this model.
+        NotMeasured: there is no adapter, or peft is not installed.
+        BrokenAdapter: it cannot be read, or its weights belong to another model.
     """
     if folder is None:
-        return Adapter(None, NONE_PUBLISHED)
+        raise NotMeasured(NONE_PUBLISHED)
     if importlib.util.find_spec("peft") is None:
-        return Adapter(None, NO_PEFT)
+        raise NotMeasured(NO_PEFT)
     if not (source / folder / "adapter_config.json").is_file():
-        return Adapter(None, NOT_THERE)
+        raise NotMeasured(NOT_DOWNLOADED)
     try:
         model.load_adapter(str(source / folder), adapter_name=folder)
         model.set_adapter(folder)
-        lacks = sorted(_places(model, folder) - _held(source / folder))
+        missing = sorted(_list_places(model, folder) - _list_weights(source / folder))
     except Exception as error:
         raise BrokenAdapter(folder, f"{type(error).__name__}: {error}") from error
-    if lacks:
-        raise BrokenAdapter(folder, f"it has no weights for {lacks[0]}, nor for {len(lacks) - 1} other places")
+    if missing:
+        raise BrokenAdapter(folder, f"it has no weights for {missing[0]}, nor for {len(missing) - 1} other places")
     model.to(model.device, model.dtype)
-    return Adapter(folder)
+    return folder
 
 
 class BrokenAdapter(RuntimeError):
-    """An adapter that would not do what it is for."""
+    """An adapter that is damaged or belongs to another model."""
 
     def __init__(self, folder: str, why: str) -> None:
         first = why.strip().splitlines()[0]
         super().__init__(f"the adapter in {folder}/ cannot be used ({first}); delete that folder and type --prefetch")
 
 
-def _places(model: Any, name: str) -> set[str]:
-    """Return where in `model` the adapter called `name` has weights, as its file names them."""
+def _list_places(model: Any, name: str) -> set[str]:
+    """Return the weights that the adapter called `name` has in `model`, as its file names them."""
     middle = f".{name}."
-    return {
-        _short(path.replace(middle, ".")) for path, _ in model.named_parameters() if ".lora_" in path and middle in path
-    }
+    paths = [path for path, _ in model.named_parameters() if ".lora_" in path and middle in path]
+    return {_shorten(path.replace(middle, ".")) for path in paths}
 
 
-def _held(folder: Path) -> set[str]:
-    """Return the weights that the files of an adapter hold."""
+def _list_weights(folder: Path) -> set[str]:
+    """Return the names of the weights in an adapter's files."""
     from safetensors import safe_open
 
     found: set[str] = set()
     for file in folder.glob("*.safetensors"):
         with safe_open(file, framework="numpy") as opened:
-            found |= {_short(key) for key in opened.keys()}  # noqa: SIM118 - no mapping
+            found |= {_shorten(key) for key in opened.keys()}  # noqa: SIM118 - no mapping
     return found
 
 
-def _short(path: str) -> str:
-    """Return a weight's path from its layer on: what stands before depends on who saved it."""
+def _shorten(path: str) -> str:
+    """Return a weight's path from its layer on: the prefix depends on the program that saved it."""
     return path[path.find("layers.") :]

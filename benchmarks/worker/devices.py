@@ -1,11 +1,11 @@
-"""What torch computes on."""
+"""The device that torch computes on."""
 
 from typing import Any
 
 from benchmarks.errors import BenchmarkError
 
 
-def device_identity(device: Any) -> tuple[str | None, str | None]:
+def identify_device(device: Any) -> tuple[str | None, str | None]:
     """Return (name, UUID) of a CUDA device, (None, None) for others."""
     import torch
 
@@ -16,10 +16,10 @@ def device_identity(device: Any) -> tuple[str | None, str | None]:
 
 
 def check_torch_device(name: str) -> tuple[str | None, str | None]:
-    """Return (name, UUID) of what torch computes on. Imports torch.
+    """Return (name, UUID) of the device that torch calls `name`; (None, None) if it is not CUDA's.
 
     Raises:
-        BenchmarkError: this environment's torch cannot compute on `name`.
+        BenchmarkError: torch as installed here cannot compute on it.
     """
     import torch
 
@@ -33,4 +33,4 @@ def check_torch_device(name: str) -> tuple[str | None, str | None]:
         raise BenchmarkError(f"--torch-device={name}: torch sees {count} CUDA device(s); type --torch-device=cuda:0.")
     if name == "mps" and not torch.backends.mps.is_available():
         raise BenchmarkError("--torch-device=mps: torch sees no Apple GPU; type --torch-device=cpu.")
-    return device_identity(torch.device(name))
+    return identify_device(torch.device(name))

@@ -1,9 +1,8 @@
-"""One run: encoded image bytes in, exactly N new tokens out, and a mark at each step between.
+"""One run: encoded image bytes in, exactly N new tokens out, with a time mark after each step.
 
     start -> preprocessed -> vision encoded -> first token -> end
 
-Each mark is taken after the device is synchronised, in ns of CLOCK_MONOTONIC, the clock that the
-parent's samples bear too.
+Each mark is taken after the device is synchronised, in ns of CLOCK_MONOTONIC, like the parent's samples.
 """
 
 import io
@@ -17,18 +16,18 @@ from transformers import LogitsProcessor, LogitsProcessorList
 from transformers.generation.streamers import BaseStreamer
 
 from benchmarks.processes.protocol import Numerics, RunMarks
-from benchmarks.worker import batch as batches
-from benchmarks.worker import numerics
+from benchmarks.worker.batch import check_batch
 from benchmarks.worker.loading import LoadedModel, synchronise
+from benchmarks.worker.numerics import NonFiniteWatch
 
 # SmolVLM2's published config says use_cache false, Gemma 3n's generation config samples.
 GREEDY: dict[str, Any] = {"do_sample": False, "num_beams": 1, "use_cache": True}
 
 
 class TokenStreamer(BaseStreamer):  # type: ignore[misc]
-    """Stamp each token as `generate` hands it over.
+    """Stamps each token as `generate` delivers it.
 
-    On CUDA `generate` calls `put(tokens.cpu())`, which waits for the device: a true device time.
+    On CUDA `generate` calls `put(tokens.cpu())`, which waits for the device.
     """
 
     def __init__(self) -> None:
@@ -45,9 +44,9 @@ class TokenStreamer(BaseStreamer):  # type: ignore[misc]
 
 
 class TokenProcessor(LogitsProcessor):  # type: ignore[misc]
-    """Stamp each token when its logits are there, for devices where the streamer lags.
+    """Stamps each token when its logits are ready, for devices where the streamer lags.
 
-    On MPS transformers defers its stop check, so that tokens reach a streamer one step late:
+    On MPS transformers defers its stop check, so tokens reach a streamer one step late:
     https://github.com/huggingface/transformers (generation/stopping_criteria.py, DeferredStopCheck).
     """
 
@@ -62,7 +61,7 @@ class TokenProcessor(LogitsProcessor):  # type: ignore[misc]
 
 
 class FiniteLogits(LogitsProcessor):  # type: ignore[misc]
-    """Note whether every step's logits are finite. For warm-up runs: the check costs time."""
+    """Notes whether the logits of every step are finite. For warm-up runs only: the check costs time."""
 
     def __init__(self) -> None:
         self.finite = True
@@ -72,7 +71,7 @@ class FiniteLogits(LogitsProcessor):  # type: ignore[misc]
         return scores
 
 
-def mark_method(device: torch.device) -> str:
+def choose_mark_method(device: torch.device) -> str:
     """Return how token marks are taken on `device`: "streamer" or "logits"."""
     return "logits" if device.type == "mps" else "streamer"
 
@@ -90,7 +89,7 @@ class Generator:
         loaded.model.generation_config.eos_token_id = None
 
     def hook_vision(self, path: str) -> None:
-        """Mark "vision encoded" when the module at `path`, the vision path's last, has run."""
+        """Mark "vision encoded" after each run of the module at `path`, the last one of the vision path."""
 
         def mark(*_: object) -> None:
             synchronise(self._loaded.device)
@@ -99,17 +98,13 @@ class Generator:
         self._loaded.model.get_submodule(path).register_forward_hook(mark)
 
     def check_batch(self, batch: int) -> None:
-        """Check that so many sequences fit beside the model.
-
-        Raises:
-            BatchTooLarge: they do not.
-        """
-        batches.check(self._loaded.model, self._preprocess([(0, 0)]), self._new_tokens, batch)
+        """Raise BatchTooLarge if `batch` sequences do not fit in memory beside the model."""
+        check_batch(self._loaded.model, self._preprocess([(0, 0)]), self._new_tokens, batch)
 
     def verify(self, request: Sequence[tuple[int, int]]) -> Numerics:
-        """Look at what every module makes of one request: prefill and one decode step, untimed."""
+        """Check the output of every module for NaN and Inf: one prefill and one decode step, untimed."""
         inputs = self._preprocess(request)
-        with numerics.Watch(self._loaded.model) as watch, torch.inference_mode():
+        with NonFiniteWatch(self._loaded.model) as watch, torch.inference_mode():
             self._loaded.model.generate(**inputs, **GREEDY, max_new_tokens=2)
         return watch.result()
 
@@ -119,13 +114,14 @@ class Generator:
         """Generate for one request: an (image index, prompt index) for each sequence.
 
         Raises:
-            ContextExceeded: the model has not so many positions.
-            WrongTokenCount: not exactly `new_tokens` came out of each sequence.
+            ContextExceeded: the run needs more positions than the model has.
+            WrongTokenCount: a sequence did not get exactly `new_tokens` tokens.
         """
         device, model = self._loaded.device, self._loaded.model
-        clock, options, check = self._observers(check_logits=check_logits)
+        clock, options, check = self._make_observers(check_logits=check_logits)
         self._vision_ns = None
-        _reset_peak(device)
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
         synchronise(device)
         start_ns = time.monotonic_ns()
         inputs = self._preprocess(request)
@@ -139,8 +135,8 @@ class Generator:
         new = output.shape[1] - inputs["input_ids"].shape[1]
         if new != self._new_tokens or len(clock.stamps) != new:
             raise WrongTokenCount(self._new_tokens, new, len(clock.stamps))
-        image_tokens = self._image_tokens(inputs["input_ids"])
-        said = output[0, -new:] if keep_text else None
+        image_tokens = count_image_tokens(model.config, inputs["input_ids"])
+        decode = self._loaded.processor.tokenizer.decode
         return {
             "start_ns": start_ns,
             "preprocessed_ns": preprocessed_ns,
@@ -153,7 +149,7 @@ class Generator:
             "new_tokens": new * len(request),
             "finite_logits": check.finite if check else None,
             "torch_peak_bytes": torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None,
-            "text": None if said is None else self._loaded.processor.tokenizer.decode(said, skip_special_tokens=True),
+            "text": decode(output[0, -new:], skip_special_tokens=True) if keep_text else None,
         }
 
     def _check_context(self, prompt: int) -> None:
@@ -161,15 +157,15 @@ class Generator:
         if limit is not None and prompt + self._new_tokens > limit:
             raise ContextExceeded(prompt, self._new_tokens, limit)
 
-    def _observers(
+    def _make_observers(
         self, *, check_logits: bool
     ) -> tuple[TokenStreamer | TokenProcessor, dict[str, Any], FiniteLogits | None]:
-        """Return the token clock, the options of `generate`, and the logits check if asked for."""
+        """Return the token clock, the options of `generate`, and the check of the logits, if any."""
         options: dict[str, Any] = {**GREEDY, "max_new_tokens": self._new_tokens}
         check = FiniteLogits() if check_logits else None
         processors: list[Any] = [check] if check else []
         clock: TokenStreamer | TokenProcessor
-        if mark_method(self._loaded.device) == "streamer":
+        if choose_mark_method(self._loaded.device) == "streamer":
             clock = options["streamer"] = TokenStreamer()
         else:
             clock = TokenProcessor(self._loaded.device)
@@ -179,7 +175,7 @@ class Generator:
         return clock, options, check
 
     def _preprocess(self, request: Sequence[tuple[int, int]]) -> Any:
-        """Decode the images, apply chat template, tokenizer and image processor; move to the device."""
+        """Return the tensors of a request, on the device: images decoded, chat template and processor applied."""
         conversations = [
             [{"role": "user", "content": [{"type": "image", "image": _decode(self._images[image])},
                                           {"type": "text", "text": self._prompts[prompt]}]}]
@@ -196,13 +192,9 @@ class Generator:
         )
         return inputs.to(self._loaded.device, dtype=self._loaded.dtype)
 
-    def _image_tokens(self, input_ids: torch.Tensor) -> int:
-        """Count the positions that hold image embeddings, over all sequences."""
-        return int((input_ids == image_token_id(self._loaded.model.config)).sum())
-
 
 class ContextExceeded(RuntimeError):
-    """A run that would go beyond the positions that the model has; what it makes there would be no work of its kind."""
+    """A run needs more positions than the model has; its output there would be meaningless."""
 
     def __init__(self, prompt: int, new: int, limit: int) -> None:
         super().__init__(
@@ -212,23 +204,19 @@ class ContextExceeded(RuntimeError):
 
 
 class WrongTokenCount(RuntimeError):
-    """A run that did not make the tokens that it was to make; its time would say nothing."""
+    """A run made another number of tokens than asked for, so its time is meaningless."""
 
     def __init__(self, asked: int, made: int, marked: int) -> None:
         super().__init__(f"asked for {asked} new tokens a sequence, got {made} and {marked} marks")
 
 
-def image_token_id(config: Any) -> int:
-    """Return the id that stands for an image position in a prompt; Phi-4 keeps it with the vision config."""
-    found = getattr(config, "image_token_id", None)
-    return int(found if found is not None else config.vision_config.image_token_id)
+def count_image_tokens(config: Any, input_ids: torch.Tensor) -> int:
+    """Return the number of image positions in `input_ids`, over all sequences."""
+    token = getattr(config, "image_token_id", None)
+    token = config.vision_config.image_token_id if token is None else token  # Phi-4 keeps it there
+    return int((input_ids == token).sum())
 
 
 def _decode(encoded: bytes) -> Image.Image:
-    """Decode what `workload.encode` has made; Pillow's own limit of pixels stands guard in this process."""
+    """Decode the JPEG bytes of `workload.encode`; Pillow's own limit of pixels stays on."""
     return Image.open(io.BytesIO(encoded), formats=("JPEG",)).convert("RGB")
-
-
-def _reset_peak(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)

@@ -1,14 +1,13 @@
-"""How the libraries behave in a process of ours: silent, and offline."""
+"""How transformers and huggingface_hub behave in our processes: silent, and offline."""
 
 import os
 import sys
 
 
-def quieten(*, offline: bool) -> None:
-    """Keep libraries from chatter and progress bars, and from the network if `offline`.
+def silence_libraries(*, offline: bool) -> None:
+    """Turn off warnings and progress bars of libraries, and their network access if `offline`.
 
-    A checkpoint is a local directory by now. The meter itself, with --isolation=none, is not taken
-    offline: the next model may have to be downloaded.
+    With --isolation=none the session's own process stays online, because the next model may need a download.
     """
     settings = {"TRANSFORMERS_VERBOSITY": "error", "TOKENIZERS_PARALLELISM": "false"}
     settings["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"

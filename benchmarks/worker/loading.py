@@ -1,4 +1,4 @@
-"""Load one checkpoint as a Hub checkpoint is loaded, each part of it timed and sized apart."""
+"""Load one checkpoint as a Hub checkpoint is loaded, with the time and the memory of each part."""
 
 from __future__ import annotations
 
@@ -7,102 +7,78 @@ import importlib
 import json
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from benchmarks.models import MODELS, PRECISIONS
-from benchmarks.processes.protocol import Job
+from benchmarks.processes.protocol import Job, LoadFacts
+from benchmarks.record.not_measured import NotMeasured
 from benchmarks.worker import adapter, pagecache, weights
 
 if TYPE_CHECKING:
     import torch
 
+T = TypeVar("T")
+
 
 @dataclass
 class LoadedModel:
-    """A model on its device, its processor, and what it took to get there."""
+    """A model on its device, its processor, and what the load took."""
 
-    model: Any  # transformers.PreTrainedModel; transformers' own annotations are not followed
+    model: Any  # transformers.PreTrainedModel; mypy does not follow transformers' annotations
     processor: Any  # transformers.ProcessorMixin
     device: torch.device
     dtype: torch.dtype
-    load_time_s: float | None  # None of weights that were made here
-    how: str  # one of the ways in `weights`
-    adapter: adapter.Adapter
-    peak_ram: int | None
-    peak_vram: int | None
-    import_s: float | None
-    processor_s: float
-    context_s: float | None
-    file_bytes: int
-    page_cache_share: float | None
+    facts: LoadFacts
 
 
 def load(job: Job) -> LoadedModel:
-    """Load `job`'s checkpoint onto its device in its precision, or make its weights there.
+    """Load the checkpoint of `job` onto its device in its precision, or make its weights there.
 
-    The load time is from_pretrained (with the adapter, where there is one) + every weight touched or
-    on the device, synchronised: with safetensors, from_pretrained alone only maps the file, and the
-    first run would pay for it.
+    The load time covers from_pretrained, the adapter, and a read of every weight that stays in RAM:
+    from_pretrained alone only maps a safetensors file, and the first run would pay for the reads.
     """
     imported_before = "transformers" in sys.modules  # by the forkserver, or by an earlier load
     began = time.monotonic()
     import torch
-    from transformers import AutoProcessor
 
-    import_own()
+    import_own_models()
     import_classes(job)
     import_s = None if imported_before else time.monotonic() - began
-    device = torch.device(job.torch_device)
-    dtype = getattr(torch, PRECISIONS[job.precision])
+    device, dtype = torch.device(job.torch_device), getattr(torch, PRECISIONS[job.precision])
     context_s = _open_context(device)
-    processor, processor_s = _timed(
-        lambda: AutoProcessor.from_pretrained(job.source, trust_remote_code=job.trust_remote_code)
-    )
-    if processor.chat_template is None:  # Phi4MultimodalProcessor loses its own, the tokenizer keeps it
-        processor.chat_template = processor.tokenizer.chat_template
-    files = weight_files(job.source)
-    pagecache.drop(files)
-    cached = pagecache.share(files)
-    peak = weights.Peak(device)
-
-    def load_model() -> tuple[Any, str, adapter.Adapter]:
-        if job.weights == "random":
-            model, how, attached = weights.made(job, device, dtype), weights.MADE, adapter.Adapter(None, adapter.MADE)
-        else:
-            model, how = weights.loaded(job, device, dtype)
-            attached = adapter.attach(model, job.source, MODELS[job.model].adapter)
-        synchronise(device)
-        return model, how, attached
-
-    (model, how, attached), seconds = _timed(load_model)
-    return LoadedModel(
-        model=model,
-        processor=processor,
-        device=device,
-        dtype=dtype,
-        load_time_s=None if job.weights == "random" else seconds,
-        how=how,
-        adapter=attached,
-        peak_ram=peak.ram(),
-        peak_vram=peak.vram(),
-        import_s=import_s,
-        processor_s=processor_s,
-        context_s=context_s,
-        file_bytes=sum(file.stat().st_size for file in files),
-        page_cache_share=cached,
-    )
+    processor, processor_s = _time(lambda: _load_processor(job))
+    files = list_weight_files(job.source)
+    pagecache.drop_cached(files)
+    cached = pagecache.measure_cached_share(files)
+    peak = weights.MemoryPeak(device)
+    (model, how, attached, why), seconds = _time(lambda: _load_model(job, device, dtype))
+    facts: LoadFacts = {
+        "load_time_s": None if job.weights == "random" else seconds,
+        "load_method": how,
+        "load_peak_ram_bytes": peak.ram(),
+        "load_peak_vram_bytes": peak.vram(),
+        "adapter": attached,
+        "adapter_reason": why,
+        "import_s": import_s,
+        "processor_s": processor_s,
+        "context_s": context_s,
+        "file_bytes": sum(file.stat().st_size for file in files),
+        "page_cache_share": cached,
+    }
+    return LoadedModel(model, processor, device, dtype, facts)
 
 
-def import_own() -> None:
-    """Import the models that transformers lacks, which teaches them to its Auto classes."""
+def import_own_models() -> None:
+    """Import the packages that teach transformers' Auto classes the models that transformers lacks."""
     for name in sorted({spec.own for spec in MODELS.values() if spec.own}):
         importlib.import_module(name)
 
 
 def import_classes(job: Job) -> None:
-    """Import the modules of a checkpoint's classes, which the Auto classes would do while the load is timed."""
+    """Import the modules of a checkpoint's classes, so that the load time does not include their import."""
     import transformers
 
     config = transformers.AutoConfig.from_pretrained(job.source, trust_remote_code=job.trust_remote_code)
@@ -116,18 +92,18 @@ def import_classes(job: Job) -> None:
         importlib.import_module("timm")
 
 
-def weight_files(source: Path) -> list[Path]:
-    """Return the safetensors files that a checkpoint is loaded from: its index's, or the one, never a duplicate."""
+def list_weight_files(source: Path) -> list[Path]:
+    """Return the safetensors files that a load reads: those of the index, else model.safetensors, else all."""
     index, single = source / "model.safetensors.index.json", source / "model.safetensors"
     if index.is_file():
-        with contextlib.suppress(ValueError, KeyError, AttributeError):  # a damaged one is the loader's to refuse
+        with contextlib.suppress(ValueError, KeyError, AttributeError):  # the loader reports a damaged index
             names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
             return [source / name for name in sorted(names) if (source / name).is_file()]
     return [single] if single.is_file() else sorted(source.glob("*.safetensors"))
 
 
 def synchronise(device: torch.device) -> None:
-    """Wait until the device has done all that it was given."""
+    """Wait until the device has finished its work."""
     import torch
 
     if device.type == "cuda":
@@ -136,21 +112,42 @@ def synchronise(device: torch.device) -> None:
         torch.mps.synchronize()
 
 
-def _open_context(device: torch.device) -> float | None:
-    """Create the CUDA context and return the seconds that it took; None where there is none."""
-    import torch
+def _load_processor(job: Job) -> Any:
+    from transformers import AutoProcessor
 
-    if device.type != "cuda":
-        return None
+    processor = AutoProcessor.from_pretrained(job.source, trust_remote_code=job.trust_remote_code)
+    if processor.chat_template is None:  # Phi4MultimodalProcessor loses its own, its tokenizer keeps it
+        processor.chat_template = processor.tokenizer.chat_template
+    return processor
+
+
+def _load_model(job: Job, device: torch.device, dtype: torch.dtype) -> tuple[Any, str, str | None, str]:
+    """Return (model, load method, adapter, why there is no adapter)."""
+    attached, why = None, ""
+    if job.weights == "random":
+        model, how, why = weights.make_weights(job, device, dtype), weights.MADE, adapter.MADE
+    else:
+        model, how = weights.load_weights(job, device, dtype)
+        try:
+            attached = adapter.attach(model, job.source, MODELS[job.model].adapter)
+        except NotMeasured as error:
+            why = str(error)
+    synchronise(device)
+    return model, how, attached, why
+
+
+def _open_context(device: torch.device) -> float | None:
+    """Create the CUDA context and return its seconds; None for other devices."""
+    import torch
 
     def create() -> None:
         torch.zeros(1, device=device)
         synchronise(device)
 
-    return _timed(create)[1]
+    return _time(create)[1] if device.type == "cuda" else None
 
 
-def _timed(work: Any) -> tuple[Any, float]:
+def _time(work: Callable[[], T]) -> tuple[T, float]:
     began = time.monotonic()
     result = work()
     return result, time.monotonic() - began

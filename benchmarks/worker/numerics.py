@@ -1,4 +1,4 @@
-"""Where a model's numbers stop being numbers: the first module whose output is not finite."""
+"""NaN and Inf check: find the first module of a model whose output is not finite."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ if TYPE_CHECKING:
     import torch
 
 
-class Watch:
-    """Looks at the outputs of every innermost module of a model while it is open.
+class NonFiniteWatch:
+    """Checks the outputs of every innermost module of a model while it is open.
 
-    In fp16 an overflow becomes inf in one module and NaN in those after it, so the first one is the
-    cause. For passes that are not timed: each look waits for the device.
+    In fp16 an overflow becomes inf in one module and NaN in the modules after it, so the first one
+    is the cause. Not for timed runs: each check waits for the device.
     """
 
     def __init__(self, model: Any) -> None:
         self._model = model
         self._hooks: list[Any] = []
         self._seen: set[str] = set()
-        self._first: tuple[str, str] | None = None
+        self._first: tuple[str | None, str | None] = (None, None)
 
     def __enter__(self) -> Self:
         for name, module in self._model.named_modules():
             if not any(True for _ in module.children()):
-                self._hooks.append(module.register_forward_hook(self._look(name)))
+                self._hooks.append(module.register_forward_hook(self._make_hook(name)))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -38,24 +38,24 @@ class Watch:
             hook.remove()
 
     def result(self) -> Numerics:
-        """Return what was seen."""
-        name, kind = self._first or (None, None)
+        """Return the child's answer to "verify"."""
+        name, kind = self._first
         return {"first_nonfinite": name, "kind": kind, "modules": len(self._seen)}
 
-    def _look(self, name: str) -> Any:
-        def look(_module: object, _inputs: object, output: object) -> None:
+    def _make_hook(self, name: str) -> Any:
+        def check(_module: object, _inputs: object, output: object) -> None:
             self._seen.add(name)
-            if self._first is None:
-                kinds = [kind for tensor in tensors(output) if (kind := kind_of(tensor))]
-                self._first = (name, kinds[0]) if kinds else None
+            if self._first[0] is None:
+                kinds = [kind for tensor in list_tensors(output) if (kind := classify(tensor))]
+                self._first = (name, kinds[0]) if kinds else (None, None)
 
-        return look
+        return check
 
 
-def kind_of(tensor: torch.Tensor) -> str | None:
-    """Return "inf" or "nan" of a tensor that holds one ("nan" of both), None of a finite one or one of whole numbers.
+def classify(tensor: torch.Tensor) -> str | None:
+    """Return "nan" if a tensor holds a NaN, else "inf" if it holds an infinity, else None.
 
-    Its least and greatest say it, in one pass and without a copy of the tensor.
+    Its minimum and maximum show both, in one pass and without a copy of the tensor.
     """
     if not tensor.is_floating_point() or tensor.numel() == 0:
         return None
@@ -66,7 +66,7 @@ def kind_of(tensor: torch.Tensor) -> str | None:
     return "inf" if math.isinf(least) or math.isinf(greatest) else None
 
 
-def tensors(output: object) -> Iterator[torch.Tensor]:
+def list_tensors(output: object) -> Iterator[torch.Tensor]:
     """Yield the tensors in a module's output."""
     import torch
 
@@ -74,6 +74,6 @@ def tensors(output: object) -> Iterator[torch.Tensor]:
         yield output
     elif isinstance(output, (tuple, list)):
         for item in output:
-            yield from tensors(item)
+            yield from list_tensors(item)
     elif isinstance(output, dict):
-        yield from tensors(list(output.values()))
+        yield from list_tensors(list(output.values()))

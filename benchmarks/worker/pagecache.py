@@ -1,4 +1,4 @@
-"""The page cache's share in a load time: dropped first, and what remains is said."""
+"""The page cache at a load: drop the files first, then measure the share that stays."""
 
 import ctypes
 import mmap
@@ -10,8 +10,8 @@ _PROT_READ, _MAP_SHARED = 1, 1
 _MAP_FAILED = ctypes.c_void_p(-1).value
 
 
-def drop(files: Iterable[Path]) -> None:
-    """Ask the kernel to forget `files` (POSIX_FADV_DONTNEED); it may keep pages that others map."""
+def drop_cached(files: Iterable[Path]) -> None:
+    """Ask the kernel to drop `files` from the page cache (POSIX_FADV_DONTNEED); it may keep mapped pages."""
     if not hasattr(os, "posix_fadvise"):
         return
     for file in files:
@@ -23,8 +23,8 @@ def drop(files: Iterable[Path]) -> None:
             os.close(descriptor)
 
 
-def share(files: Iterable[Path]) -> float | None:
-    """Return the share of `files` that is in the page cache, 0 to 1; None where mincore(2) is missing."""
+def measure_cached_share(files: Iterable[Path]) -> float | None:
+    """Return the share of `files` in the page cache, 0 to 1; None without mincore(2), or without bytes."""
     libc = ctypes.CDLL(None, use_errno=True)
     if not hasattr(libc, "mincore"):
         return None
@@ -32,31 +32,33 @@ def share(files: Iterable[Path]) -> float | None:
     libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_longlong]
     libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
     libc.mincore.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p]
-    counts = [_resident(libc, file) for file in files]
-    if not counts or None in counts:
+    try:
+        counts = [_count_pages(libc, file) for file in files if file.stat().st_size]
+    except _Refused:
         return None
-    known = [count for count in counts if count is not None]
-    pages = sum(total for _, total in known)
-    return sum(resident for resident, _ in known) / pages if pages else None
+    pages = sum(total for _, total in counts)
+    return sum(cached for cached, _ in counts) / pages if pages else None
 
 
-def _resident(libc: ctypes.CDLL, file: Path) -> tuple[int, int] | None:
-    """Return (resident pages, pages) of one file; None where the kernel refuses."""
+class _Refused(Exception):
+    """The kernel does not map a file, or does not answer for it."""
+
+
+def _count_pages(libc: ctypes.CDLL, file: Path) -> tuple[int, int]:
+    """Return (pages in the page cache, pages) of one file that is not empty."""
     size = file.stat().st_size
-    if size == 0:
-        return 0, 0
     descriptor = os.open(file, os.O_RDONLY)
     try:
         address = libc.mmap(None, size, _PROT_READ, _MAP_SHARED, descriptor, 0)
     finally:
         os.close(descriptor)
     if address == _MAP_FAILED:
-        return None
+        raise _Refused
     pages = -(-size // mmap.PAGESIZE)
     vector = ctypes.create_string_buffer(pages)
     try:
         if libc.mincore(address, size, vector) != 0:
-            return None
+            raise _Refused
     finally:
         libc.munmap(address, size)
     return sum(byte & 1 for byte in vector.raw), pages

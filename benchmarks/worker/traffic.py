@@ -1,8 +1,7 @@
-"""What a decode step of a model reads, counted from its real parameters: their shapes, dtypes and ties.
+"""The bytes that a decode step reads, counted from a model's parameters: their shapes, dtypes and ties.
 
-The selection is structural: everything below a module that only a prefill runs is left out, tables
-that are looked up count by the row, all else is read whole. That this is what a step really reads
-is held by a test that records the operands of one.
+Modules that only a prefill runs are left out, lookup tables count by the row, and every other
+parameter is read whole. `tests/worker/test_traffic.py` compares this with the operands of a real step.
 """
 
 from collections.abc import Iterator
@@ -20,63 +19,57 @@ PREFILL_ONLY = frozenset(
         "connector",  # smolvlm
         "embed_tokens_extend",  # phi: both encoders with their projectors
         "region",  # moondream: points and boxes, not text
-        # Gemma 3n's embed_vision and embed_audio also run on token ids, at every step: of each only the norm
-        # of encoder features does not.
+        # Gemma 3n's embed_vision and embed_audio also run on token ids at every step, except for this norm.
         "soft_embedding_norm",
     }
 )
-"""Names of the modules that no decode step runs."""
+"""Modules that no decode step runs."""
 LOOKED_UP = frozenset({"wte"})
-"""Tables that are looked up, though no nn.Embedding holds them (moondream)."""
+"""Lookup tables outside nn.Embedding (moondream)."""
 
 
 class Counted(NamedTuple):
-    """A parameter, and how many bytes of it a decode step reads."""
+    """A parameter, and the bytes of it that a decode step reads."""
 
     name: str
     parameter: Any
     size: int
 
 
-def traffic(model: Any) -> Traffic:
-    """Return what one decode step of `model` reads, bytes.
-
-    Args:
-        model: a transformers model, or one of ours with `config.get_text_config()`, on any device
-            (meta will do).
-    """
-    whole = list(read_whole(model))
-    full, window, windowed = _cache(model, whole[0].parameter.element_size())
+def count_traffic(model: Any) -> Traffic:
+    """Return what one decode step of a transformers model reads, bytes; the model may be on the meta device."""
+    whole = list(list_read_whole(model))
+    full, window, windowed = _count_cache(model, whole[0].parameter.element_size())
     return {
         "weight_bytes": sum(found.size for found in whole),
-        "row_bytes": sum(found.size for found in looked_up(model)),
+        "row_bytes": sum(found.size for found in list_looked_up(model)),
         "kv_bytes_per_token": full,
         "kv_window_tokens": window,
         "kv_window_bytes_per_token": windowed,
     }
 
 
-def read_whole(model: Any) -> Iterator[Counted]:
-    """Yield the parameters that a decode step reads from end to end, each once: tied ones are one parameter."""
+def list_read_whole(model: Any) -> Iterator[Counted]:
+    """Yield the parameters that a decode step reads whole, tied ones once."""
     seen = set()
-    for name, module, parameter in _in_step(model):
+    for name, module, parameter in _list_in_step(model):
         if not _is_table(name, module) and id(parameter) not in seen:
             seen.add(id(parameter))
             yield Counted(name, parameter, parameter.numel() * parameter.element_size())
 
 
-def looked_up(model: Any) -> Iterator[Counted]:
-    """Yield the tables that a decode step takes one row of for each sequence; a tied head counts here too."""
-    for name, module, parameter in _in_step(model):
+def list_looked_up(model: Any) -> Iterator[Counted]:
+    """Yield the tables of which a decode step reads one row per sequence, a table with a tied head included."""
+    for name, module, parameter in _list_in_step(model):
         if _is_table(name, module):
             yield Counted(name, parameter, parameter.shape[-1] * parameter.element_size())
 
 
-def _in_step(model: Any) -> Iterator[tuple[str, Any, Any]]:
-    """Yield (name, module that holds it, parameter) of all that a decode step touches; tied ones more than once."""
-    idle = tuple(_idle_adapters(model))
+def _list_in_step(model: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Yield (name, its module, parameter) for each parameter that a decode step reads; tied ones repeat."""
+    idle = tuple(_list_idle_adapters(model))
     for path, module in model.named_modules():
-        if PREFILL_ONLY.intersection(modules(path)) or f"{path}.".startswith(idle):
+        if PREFILL_ONLY.intersection(split_path(path)) or f"{path}.".startswith(idle):
             continue
         for name, parameter in module.named_parameters(recurse=False):
             yield f"{path}.{name}".lstrip("."), module, parameter
@@ -88,11 +81,10 @@ def _is_table(name: str, module: Any) -> bool:
     return isinstance(module, torch.nn.Embedding) or name.rpartition(".")[2] in LOOKED_UP
 
 
-def _idle_adapters(model: Any) -> Iterator[str]:
-    """Yield the paths, with a dot behind, of LoRA weights that no step reads.
+def _list_idle_adapters(model: Any) -> Iterator[str]:
+    """Yield the paths, with a final dot, of the LoRA weights that no step reads: adapters that are off or merged.
 
-    Those are of adapters that are off, or merged into the weights. peft's layers are told by their
-    attributes, so that peft need not be there.
+    peft's layers are recognised by their attributes, because peft may be missing.
     """
     for path, module in model.named_modules():
         for kind in getattr(module, "adapter_layer_names", ()):
@@ -102,11 +94,11 @@ def _idle_adapters(model: Any) -> Iterator[str]:
                     yield f"{path}.{kind}.{adapter}."
 
 
-def _cache(model: Any, element_bytes: int) -> tuple[int, int, int]:
+def _count_cache(model: Any, element_bytes: int) -> tuple[int, int, int]:
     """Return (bytes per token of full-context layers, window in tokens, bytes per token of windowed layers).
 
-    Every layer that attends counts, since each reads: also one that shares the cache of another
-    (Gemma 3n's last ones). A window that no context can outgrow is none (Phi-4).
+    A layer that shares another's cache counts too, because it reads it (Gemma 3n). A window as long
+    as the context counts as full context (Phi-4).
     """
     config = model.config.get_text_config(decoder=True)
     heads = config.num_attention_heads
@@ -120,6 +112,6 @@ def _cache(model: Any, element_bytes: int) -> tuple[int, int, int]:
     return (layers - sliding) * layer, window if sliding else 0, sliding * layer
 
 
-def modules(path: str) -> list[str]:
-    """Return the names of the modules on a path, without those of adapters: Phi-4 has one that is called vision."""
+def split_path(path: str) -> list[str]:
+    """Return the module names on a path, without those of adapters: one of Phi-4's is called vision."""
     return path.partition(".lora_")[0].split(".")

@@ -1,4 +1,4 @@
-"""The ways to a model on its device: from a checkpoint's files, or made there with random weights."""
+"""A model on its device: loaded from a checkpoint's files, or made there with random weights."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ MADE = "made on the device"
 
 PAGE_BYTES = 4096
 SEED = 20260117
-AT_ONCE = 1 << 24
-"""Weights that are looked at in one step: what that takes beside the model stays under 0.1 GB."""
+CHUNK = 1 << 24
+"""Weights per step of `lift_denormals`, whose temporary copies stay under 0.1 GB."""
 
 
-def loaded(job: Job, device: torch.device, dtype: torch.dtype) -> tuple[Any, str]:
-    """Return (model, how) from the files of `job.source`; every weight is in memory or on the device.
+def load_weights(job: Job, device: torch.device, dtype: torch.dtype) -> tuple[Any, str]:
+    """Return (model, load method) from the files of `job.source`, with every weight in memory or on the device.
 
-    Without accelerate transformers cannot load straight to a device, and a copy is on the CPU meanwhile.
+    Without accelerate, transformers loads to the CPU first.
 
     Raises:
-        IncompleteCheckpoint: the files lack weights, which transformers would make up without a word.
+        IncompleteCheckpoint: weights are missing, which transformers would fill with random ones silently.
     """
     from transformers import AutoModelForMultimodalLM
 
@@ -39,29 +39,29 @@ def loaded(job: Job, device: torch.device, dtype: torch.dtype) -> tuple[Any, str
     if device.type != "cpu" and importlib.util.find_spec("accelerate") is not None:
         options["device_map"], how = {"": device}, STRAIGHT
     model, found = AutoModelForMultimodalLM.from_pretrained(job.source, output_loading_info=True, **options)
-    lacks = sorted([*found["missing_keys"], *(str(odd[0]) for odd in found["mismatched_keys"])])
-    if lacks:
-        raise IncompleteCheckpoint(lacks)
+    missing = sorted([*found["missing_keys"], *(str(odd[0]) for odd in found["mismatched_keys"])])
+    if missing:
+        raise IncompleteCheckpoint(missing)
     model = model.to(device).eval()
     touch(model)
     return model, how
 
 
 class IncompleteCheckpoint(RuntimeError):
-    """A checkpoint that lacks weights of its model, or has them in another shape."""
+    """Weights are missing from a checkpoint, or have another shape."""
 
-    def __init__(self, lacks: list[str]) -> None:
+    def __init__(self, missing: list[str]) -> None:
         super().__init__(
-            f"its files lack {len(lacks)} of the model's weights, the first is {lacks[0]}; they are damaged or of "
+            f"its files lack {len(missing)} of the model's weights, the first is {missing[0]}; they are damaged or of "
             "another model: delete them and type --prefetch, or --revision=MODEL=SHA for other ones"
         )
 
 
-def made(job: Job, device: torch.device, dtype: torch.dtype) -> Any:
+def make_weights(job: Job, device: torch.device, dtype: torch.dtype) -> Any:
     """Return a model of `job.source`'s configuration with random weights, made on `device` in `dtype`.
 
-    They are transformers' own initial weights, so that no output overflows. The model is laid out on
-    the meta device first, because a tied head would otherwise be made before it is tied: 1.2 GB of Phi's.
+    They are transformers' own initial weights, with which no output overflows. The model is built on the
+    meta device first: elsewhere a tied head gets memory of its own before it is tied, 1.2 GB for Phi.
     """
     import torch
     from transformers import AutoConfig, AutoModelForMultimodalLM, GenerationConfig
@@ -79,16 +79,16 @@ def made(job: Job, device: torch.device, dtype: torch.dtype) -> Any:
 def materialise(model: Any, device: torch.device) -> None:
     """Give a model on the meta device its initial weights on `device`, tied ones once.
 
-    A buffer that no initialisation sets stays zero: one of Gemma 3n's audio tower, which no photograph goes through.
+    A buffer without an initialisation stays zero: one in Gemma 3n's audio tower, which processes no photograph.
 
     Raises:
-        RuntimeError: a weight was left without a value.
+        RuntimeError: a weight was not initialised.
     """
     import torch
 
     made: dict[int, Any] = {}
     for module in model.modules():
-        module._is_hf_initialized = False  # noqa: SLF001 - transformers' mark: it was, on the meta device
+        module._is_hf_initialized = False  # noqa: SLF001 - transformers marked it on the meta device
         for name, weight in list(module._parameters.items()):  # noqa: SLF001 - torch has no other way to keep ties
             if weight is not None:
                 if id(weight) not in made:
@@ -99,54 +99,54 @@ def materialise(model: Any, device: torch.device) -> None:
             if buffer is not None:
                 module._buffers[name] = torch.zeros(buffer.shape, dtype=buffer.dtype, device=device)  # noqa: SLF001
     with torch.no_grad():
-        for module in model.modules():  # torch's own and timm's first, which transformers does not know
+        for module in model.modules():  # those of torch and timm first, which transformers does not know
             if hasattr(module, "reset_parameters"):
                 module.reset_parameters()
         model.initialize_weights()
-    left = [name for name, weight in model.named_parameters() if bool(weight.detach().view(-1)[:1].isnan().any())]
-    if left:
-        raise RuntimeError(f"{left[0]} and {len(left) - 1} other weights were not initialised")
+    empty_ones = [name for name, weight in model.named_parameters() if bool(weight.detach().view(-1)[:1].isnan().any())]
+    if empty_ones:
+        raise RuntimeError(f"{empty_ones[0]} and {len(empty_ones) - 1} other weights were not initialised")
 
 
 def lift_denormals(model: Any) -> None:
-    """Move every weight that is denormal in its dtype to the least normal number.
+    """Replace every weight that is denormal in its dtype by the least normal number.
 
-    Some processors are far slower on denormals. In fp16 they begin at 6.1e-5, and 0.24% of weights
-    of standard deviation 0.02 are below: so may be those of a checkpoint that was trained in bf16.
+    Some processors are far slower on denormals. In fp16 these are below 6.1e-5: 0.24% of weights with
+    standard deviation 0.02, and possibly those of a checkpoint that was trained in bf16.
     """
     import torch
 
     for weight in model.parameters():
         least = torch.finfo(weight.dtype).smallest_normal
-        for piece in weight.detach().view(-1).split(AT_ONCE):
+        for piece in weight.detach().view(-1).split(CHUNK):
             piece[(piece.abs() < least) & (piece != 0)] = least
 
 
 def touch(model: Any) -> None:
-    """Read one element of every page of every weight, so that all of them are in memory."""
+    """Read one element of every page of every weight, which brings all of them into memory."""
     for weight in model.parameters():
         if weight.device.type == "cpu" and weight.numel():
             weight.detach().flatten()[:: max(1, PAGE_BYTES // weight.element_size())].float().sum()
 
 
-class Peak:
-    """The highest memory of this process from now on, in RAM and on the device."""
+class MemoryPeak:
+    """The peak memory of this process from now on, in RAM and on the device."""
 
     def __init__(self, device: torch.device) -> None:
         import torch
 
         self._device = device
-        with contextlib.suppress(OSError):  # then the peak is that since the process began
+        with contextlib.suppress(OSError):  # then the peak counts from the start of the process
             Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
 
     def ram(self) -> int | None:
-        """Return the peak of resident memory, file-mapped weights included, bytes (VmHWM)."""
-        return memory.peak_bytes("self")
+        """Return the peak of resident memory with mapped files, bytes (VmHWM)."""
+        return memory.read_peak_bytes("self")
 
     def vram(self) -> int | None:
-        """Return the allocator's peak on the device, bytes; None off CUDA."""
+        """Return the peak of torch's allocator on CUDA, bytes; None elsewhere."""
         import torch
 
         return torch.cuda.max_memory_allocated(self._device) if self._device.type == "cuda" else None

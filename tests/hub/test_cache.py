@@ -13,12 +13,12 @@ from benchmarks.hub import files as hub_files
 from benchmarks.hub.checkpoint import CacheState, Checkpoint
 from benchmarks.models import MODELS, miniature
 from benchmarks.pair import handle
-from benchmarks.processes import helper
+from benchmarks.processes.helper import run_in_process
 from benchmarks.processes.protocol import Job
 from benchmarks.storage.locks import take
-from tests.models.test_miniatures import IMAGE_TOKENS, job
 from tests.support.hub_layout import COMMIT, files_of, lay_out, weights
 from tests.support.hub_server import HubServer
+from tests.support.jobs import IMAGE_TOKENS, make_job
 
 TWO_SHARDS = ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
 INDEX = json.dumps({"weight_map": dict(zip("ab", TWO_SHARDS, strict=True))}).encode()
@@ -83,7 +83,7 @@ def states(tmp_path_factory: pytest.TempPathFactory) -> dict[str, CacheState]:
         lay_out(home, "org/index", SHARDED | {"model.safetensors.index.json": INDEX[:20]}, refs=("main",))
         asked["index"] = Checkpoint("llava", "org/index")
         remember(home, "org/remembered")
-        return dict(zip(asked, helper.call("spawn", inspect_all, list(asked.values())), strict=True))
+        return dict(zip(asked, run_in_process("spawn", inspect_all, list(asked.values())), strict=True))
 
 
 def remember(home: Path, repo: str) -> None:
@@ -170,7 +170,7 @@ def test_only_lost_partial_files_are_deleted(tmp_path: Path, monkeypatch: pytest
         (blobs / name).touch()
     with (locks / "busy.lock").open("w") as busy:
         assert take(busy.fileno())
-        helper.call("spawn", delete_lost_partials, home)
+        run_in_process("spawn", delete_lost_partials, home)
 
     assert {path.name for path in blobs.iterdir()} == {"busy.0a1b2c3d.incomplete", "kept.incomplete"}
 
@@ -184,11 +184,11 @@ def located(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, hub.
         asked = []
         for spec in specs:
             folders = (spec.adapter,) if spec.adapter else ()
-            files = files_of(job(spec.id).source)
+            files = files_of(make_job(spec.id).source)
             files |= {f"{folder}/adapter_model.safetensors": weights() for folder in folders}
             lay_out(home, spec.repo, files)
             asked.append(Checkpoint(spec.id, spec.repo, COMMIT, folders, architecture=spec.architecture))
-        found = helper.call("spawn", inspect_all, asked)
+        found = run_in_process("spawn", inspect_all, asked)
         yield {spec.id: one.complete for spec, one in zip(specs, found, strict=True) if one.complete is not None}
 
 
@@ -208,7 +208,7 @@ def test_every_default_model_loads_from_the_cache(
     The product spawns its worker, which takes seconds: one model does so here. A forkserver keeps the environment
     of its start.
     """
-    small = job(model)
+    small = make_job(model)
     asked = Job(model, "bf16", "hub", located[model].path, "cpu", small.images[:1], small.prompts[:1], 2)
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     monkeypatch.setenv("HF_ENDPOINT", server.url)
@@ -226,7 +226,7 @@ def test_every_default_model_loads_from_the_cache(
 
 def count_weight_bytes(model: str) -> int:
     """Return the bytes of a miniature's weights."""
-    folder = miniature.directory(MODELS[model], miniature.cache_root())
+    folder = miniature.locate(MODELS[model], miniature.find_cache_root())
     return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks import hub
 from benchmarks.hub import Checkpoint, HubError, Snapshot, client
-from benchmarks.processes import helper
+from benchmarks.processes.helper import run_in_process
 from tests.support import product
 from tests.support.hub_handler import Fault
 from tests.support.hub_server import BIG, TOKEN, HubServer, make_stocked_server, use_hub
@@ -121,7 +121,7 @@ def test_the_token_goes_to_the_hub_only(server: HubServer, home: Path) -> None:
 
 def test_a_plan_downloads_nothing(server: HubServer, home: Path) -> None:
     """A plan gives the needed files, their bytes and the commit; it downloads and writes nothing."""
-    plan = helper.call("spawn", client.plan_download, WANTED)
+    plan = run_in_process("spawn", client.plan_download, WANTED)
 
     assert plan.commit == server.commit
     assert plan.files == {"config.json": 11, "tokenizer.json": 14, "model.safetensors": len(BIG)}
@@ -226,7 +226,7 @@ def test_a_damaged_file_is_downloaded_again(server: HubServer, home: Path) -> No
     assert snapshot.path.is_relative_to(home)
     weight = snapshot.path / "model.safetensors"
     os.truncate(weight.resolve(), 1000)
-    plan = helper.call("spawn", client.plan_download, WANTED)
+    plan = run_in_process("spawn", client.plan_download, WANTED)
     assert plan.state.damaged == ("model.safetensors",)
     assert (plan.cached_bytes, plan.missing_bytes) == (25, len(BIG))
 

@@ -15,7 +15,7 @@ from benchmarks import hub
 from benchmarks.hub import HubError, client
 from benchmarks.hub.checkpoint import CacheState, Checkpoint, DownloadPlan, Snapshot
 from benchmarks.hub.errors import explain
-from benchmarks.processes import helper
+from benchmarks.processes.helper import run_in_process
 from tests.support.hub_handler import Fault
 from tests.support.hub_server import BIG, TOKEN, HubServer, make_stocked_server, use_hub
 
@@ -139,7 +139,7 @@ def refused(server: HubServer, tmp_path_factory: pytest.TempPathFactory) -> dict
     with pytest.MonkeyPatch.context() as patch:
         use_hub(patch, tmp_path_factory.mktemp("refused"), server.url)
         asked = [Checkpoint("llava", f"org/{name}", **MORE.get(name, {})) for name in REFUSED]
-        return dict(zip(REFUSED, map(describe, helper.call("spawn", client.plan_downloads, asked)), strict=True))
+        return dict(zip(REFUSED, map(describe, run_in_process("spawn", client.plan_downloads, asked)), strict=True))
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -174,7 +174,7 @@ def broken(server: HubServer, tmp_path_factory: pytest.TempPathFactory) -> tuple
     with pytest.MonkeyPatch.context() as patch:
         use_hub(patch, home, server.url)
         asked = [Checkpoint("llava", f"hurt/{name}") for name in BROKEN]
-        return home / "hub", dict(zip(BROKEN, map(describe, helper.call("spawn", download_all, asked)), strict=True))
+        return home / "hub", dict(zip(BROKEN, map(describe, run_in_process("spawn", download_all, asked)), strict=True))
 
 
 @pytest.mark.parametrize("name", BROKEN)

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.hub import HubError, client, prefetch
 from benchmarks.hub.checkpoint import CacheState, Checkpoint, DownloadPlan
 from benchmarks.hub.progress import describe_progress
-from benchmarks.processes import helper
+from benchmarks.processes.helper import run_in_process
 from tests.support.hub_handler import Fault
 from tests.support.hub_server import HubServer, make_stocked_server, use_hub
 
@@ -63,7 +63,7 @@ def test_prefetch(server: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert said[-3].startswith("0.0 MB to download into ")
 
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    plans = helper.call("spawn", client.plan_downloads, WANTED)
+    plans = run_in_process("spawn", client.plan_downloads, WANTED)
     assert [isinstance(plan, DownloadPlan) for plan in plans] == [True, True, False, False, True]
 
 

@@ -1,12 +1,10 @@
-"""Peak bandwidths: each device by the name that its driver or device tree says, and no other."""
-
-from __future__ import annotations
+"""Peak bandwidths: each device is found by its whole name in the driver or the device tree."""
 
 import re
 
 import pytest
 
-from benchmarks.machine.bandwidth import MEMORIES, peak
+from benchmarks.machine.bandwidth import MEMORIES, find_peak
 
 GIB = 2**30
 NAMES = {
@@ -53,13 +51,13 @@ NAMES = {
     ("gpu", "NVIDIA GeForce RTX 5080"): 960,
     ("gpu", "NVIDIA GeForce RTX 5090"): 1792,
 }
-"""GB/s of (device kind, name as NVML, torch or the device tree say it)."""
+"""GB/s of (device kind, name in NVML, torch or the device tree)."""
 
 
 @pytest.mark.parametrize(("kind", "name"), NAMES)
 def test_each_device_by_its_name(kind: str, name: str) -> None:
-    """The name that a driver says has the vendor's figure, in bytes per second, and a source."""
-    found = peak(kind, name)
+    """A driver's name for a device has the vendor's bandwidth, in bytes per second, and a source."""
+    found = find_peak(kind, name)
 
     assert found is not None
     assert found[0] == pytest.approx(NAMES[kind, name] * 1e9)
@@ -86,36 +84,36 @@ def test_each_device_by_its_name(kind: str, name: str) -> None:
     ],
 )
 def test_what_is_not_known_for_sure_has_no_figure(kind: str, name: str | None) -> None:
-    """A laptop's GPU, a slice, another variant and a CPU have no figure, even where a known name is part of theirs."""
-    assert peak(kind, name) is None
+    """A laptop's GPU, a slice, another variant and a CPU have no bandwidth, even if they contain a known name."""
+    assert find_peak(kind, name) is None
 
 
 @pytest.mark.parametrize(("gib", "figure"), [(12, 360e9), (8, 240e9), (6, None), (None, None)])
 def test_one_name_for_two_cards(gib: float | None, figure: float | None) -> None:
-    """Where NVML says one name for two cards, the size of the memory tells them apart, and nothing else does."""
-    found = peak("gpu", "NVIDIA GeForce RTX 3060", memory_bytes=None if gib is None else int((gib - 0.1) * GIB))
+    """If two cards share a name in NVML, only the size of their memory distinguishes them."""
+    found = find_peak("gpu", "NVIDIA GeForce RTX 3060", memory_bytes=None if gib is None else int((gib - 0.1) * GIB))
 
     assert (found and found[0]) == figure
 
 
 def test_a_board_is_told_by_its_device_tree() -> None:
-    """Of a Jetson whose GPU just says "Orin" the board's name counts; of a GPU no label that somebody typed does."""
+    """The board's name is used for a Jetson whose GPU is just "Orin", and is ignored for a GPU."""
     orin_nx = "Jetson Orin NX Engineering Reference Developer Kit"
 
-    assert peak("jetson", "Orin (nvgpu)", board=orin_nx) == peak("jetson", orin_nx)
-    assert peak("jetson", "Orin (nvgpu)") is None
-    assert peak("gpu", "NVIDIA GeForce RTX 4090 Laptop GPU", board="RTX 4090") is None
+    assert find_peak("jetson", "Orin (nvgpu)", board=orin_nx) == find_peak("jetson", orin_nx)
+    assert find_peak("jetson", "Orin (nvgpu)") is None
+    assert find_peak("gpu", "NVIDIA GeForce RTX 4090 Laptop GPU", board="RTX 4090") is None
 
 
 def test_every_entry_is_tried() -> None:
-    """Each entry of the table is the answer to a name that is tried above, or one of two cards of one name."""
+    """Each entry of the table matches a name above, or is one of two cards of one name."""
     tried = {re.sub(r"^NVIDIA (GeForce )?", "", name) for _, name in NAMES} | {"Jetson AGX Orin"}
     for memory in MEMORIES:
         assert memory.gb or any(re.fullmatch(memory.name, name) for name in tried), memory.name
 
 
 def test_no_two_entries_claim_one_name() -> None:
-    """No name is claimed by two entries, so that their order in the table says nothing."""
+    """No name matches two entries, so their order in the table has no effect."""
     for kind, name in NAMES:
         plain = re.sub(r"^NVIDIA (GeForce )?", "", name)
         assert [bool(re.fullmatch(m.name, plain)) for m in MEMORIES].count(True) <= 1, (kind, name)

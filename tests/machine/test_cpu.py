@@ -1,15 +1,10 @@
-"""The CPU's last-level cache, from files such as the kernel writes."""
+"""The CPU's last-level cache, from files in the kernel's layout."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-from benchmarks.machine.cpu import last_level_cache_bytes
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from benchmarks.machine.cpu import read_cpu_cache_bytes
 
 Cache = tuple[int, str, str, str]  # level, type, size, processors that share it
 
@@ -26,35 +21,35 @@ def machine(root: Path, processors: dict[int, list[Cache]]) -> Path:
 
 
 def test_a_shared_cache_counts_once(tmp_path: Path) -> None:
-    """Two processors that share an L3 have one; smaller levels and instruction caches do not count."""
+    """A shared L3 counts once; smaller levels and instruction caches do not count."""
     caches: list[Cache] = [
         (1, "Data", "32K", "0"),
         (1, "Instruction", "64M", "0"),
         (2, "Unified", "1024K", "0"),
         (3, "Unified", "32768K", "0-1"),
     ]
-    assert last_level_cache_bytes(machine(tmp_path, {0: caches, 1: caches})) == 32 * 2**20
+    assert read_cpu_cache_bytes(machine(tmp_path, {0: caches, 1: caches})) == 32 * 2**20
 
 
 def test_slices_add_up(tmp_path: Path) -> None:
     """Two clusters with an L3 of 16 MiB each have 32 MiB, as on a GB10."""
     clusters = {0: (3, "Unified", "16M", "0-9"), 10: (3, "Unified", "16384K", "10-19")}
 
-    assert last_level_cache_bytes(machine(tmp_path, {n: [cache] for n, cache in clusters.items()})) == 32 * 2**20
+    assert read_cpu_cache_bytes(machine(tmp_path, {n: [cache] for n, cache in clusters.items()})) == 32 * 2**20
 
 
 def test_instructions_are_no_weights(tmp_path: Path) -> None:
-    """Of a last level that is split in two only the half for data counts."""
+    """If the last level is split in two, only the data half counts."""
     halves: list[Cache] = [(1, "Data", "32K", "0"), (1, "Instruction", "64K", "0")]
 
-    assert last_level_cache_bytes(machine(tmp_path / "one", {0: halves})) == 32 * 2**10
-    assert last_level_cache_bytes(machine(tmp_path / "other", {0: halves[::-1]})) == 32 * 2**10
+    assert read_cpu_cache_bytes(machine(tmp_path / "one", {0: halves})) == 32 * 2**10
+    assert read_cpu_cache_bytes(machine(tmp_path / "other", {0: halves[::-1]})) == 32 * 2**10
 
 
 @pytest.mark.parametrize("size", ["", "unknown", None])
 def test_what_the_kernel_does_not_say(tmp_path: Path, size: str | None) -> None:
-    """Where there is no size to be read there is no figure."""
+    """Without a readable size the result is None."""
     if size is not None:
         machine(tmp_path, {0: [(3, "Unified", size, "0")]})
 
-    assert last_level_cache_bytes(tmp_path) is None
+    assert read_cpu_cache_bytes(tmp_path) is None

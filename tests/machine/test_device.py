@@ -1,10 +1,8 @@
-"""Which machine this is, its memory and its health, from files as the boards have them. Never run on a board."""
-
-from __future__ import annotations
+"""The machine's identity, memory and health, from files in the layout of the boards. Never run on a board."""
 
 import os
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,28 +14,7 @@ from benchmarks.machine.memory import MemoryReader, MemorySample
 from benchmarks.options import WEIGHTS
 from benchmarks.pair.meters import choose_idle_s
 from tests.support import factory, made
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-L4T = "# R38 (release), REVISION: 4.0, GCID: 1, BOARD: generic, EABI: aarch64\n"
-MODES = {
-    # of an AGX Orin 64GB (L4T 36) and a Thor T5000 (L4T 38); each mode's limits stand below its name
-    "orin": "< PM_CONFIG DEFAULT=2 >\n< POWER_MODEL ID=0 NAME=MAXN >\nGPU MAX_FREQ -1\n"
-    "< POWER_MODEL ID=1 NAME=MODE_15W >\n"
-    "< POWER_MODEL ID=2 NAME=MODE_30W >\nCPU_ONLINE CORE_0 1\n< POWER_MODEL ID=3 NAME=MODE_50W >\n",
-    "thor": "< POWER_MODEL ID=0 NAME=MAXN >\n< POWER_MODEL ID=1 NAME=120W >\n< POWER_MODEL ID=2 NAME=90W >\n",
-}
-MEMINFO = "MemTotal:       128000000 kB\nMemFree: 1000 kB\nMemAvailable:   100000000 kB\n"
-
-
-def board(root: Path, **files: str) -> Path:
-    """Write files, named with `__` for `/`, below `root`."""
-    for name, text in files.items():
-        path = root / name.replace("__", "/")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return root
+from tests.support.machines import L4T, MEMINFO, MODES, write_board, write_jetson
 
 
 @pytest.mark.parametrize(
@@ -49,8 +26,8 @@ def board(root: Path, **files: str) -> Path:
     ],
 )
 def test_jetsons_by_their_device_tree(tmp_path: Path, model: str, label: str, kind: str) -> None:
-    """The study's boards get the study's names, other Jetsons their own, and all share one memory."""
-    root = board(tmp_path, proc__device_tree__model="", etc__nv_tegra_release=L4T, proc__meminfo=MEMINFO)
+    """The study's boards get the study's names, other Jetsons their own, and all have unified memory."""
+    root = write_board(tmp_path, proc__device_tree__model="", etc__nv_tegra_release=L4T, proc__meminfo=MEMINFO)
     (root / "proc/device-tree").mkdir()
     (root / "proc/device-tree/model").write_text(model)
     found = device.identify("cuda:0", root)
@@ -60,25 +37,15 @@ def test_jetsons_by_their_device_tree(tmp_path: Path, model: str, label: str, ki
     assert found["ram_bytes"] == 128_000_000 * 1024
 
 
-def tree(root: Path, model: str, compatible: str, mode: str, modes: str, l4t: str = L4T) -> Path:
-    """Build a Jetson: strings of its device tree end in a NUL each."""
-    board(root, etc__nv_tegra_release=l4t, proc__meminfo=MEMINFO, var__lib__nvpmodel__status=mode)
-    (root / "proc/device-tree").mkdir(exist_ok=True)
-    for name, text in (("proc/device-tree/model", model), ("proc/device-tree/compatible", compatible)):
-        (root / name).write_text(text)
-    (root / "etc/nvpmodel.conf").write_text(modes)
-    return root
-
-
 def clocks(root: Path, *, locked: bool) -> None:
-    """Give CPU and GPU the limits of their clocks, as they are after jetson_clocks or without it."""
+    """Write the clock limits of CPU and GPU, as with jetson_clocks or without it."""
     low = 1_300_500_000 if locked else 306_000_000
-    board(root, sys__class__devfreq__17000000_gpu__min_freq=f"{low}\n")
-    board(root, sys__class__devfreq__17000000_gpu__max_freq="1300500000\n")
+    write_board(root, sys__class__devfreq__17000000_gpu__min_freq=f"{low}\n")
+    write_board(root, sys__class__devfreq__17000000_gpu__max_freq="1300500000\n")
     for policy in ("policy0", "policy4"):
         folder = f"sys__devices__system__cpu__cpufreq__{policy}"
-        board(root, **{f"{folder}__scaling_min_freq": "2201600\n" if locked else "729600\n"})
-        board(root, **{f"{folder}__scaling_max_freq": "2201600\n"})
+        write_board(root, **{f"{folder}__scaling_min_freq": "2201600\n" if locked else "729600\n"})
+        write_board(root, **{f"{folder}__scaling_max_freq": "2201600\n"})
 
 
 @pytest.mark.parametrize(
@@ -96,8 +63,8 @@ def clocks(root: Path, *, locked: bool) -> None:
 def test_modules_by_their_part_numbers(
     tmp_path: Path, model: str, compatible: str, module: str | None, kind: str
 ) -> None:
-    """The module is known by its part number, also on another maker's carrier board; what is unknown is null."""
-    root = tree(tmp_path, model, f"nvidia,{compatible}\0nvidia,tegra\0", "pmode:0000\n", MODES["orin"])
+    """The part number names the module, also on a third party's carrier board; an unknown module is null."""
+    root = write_jetson(tmp_path, model, f"nvidia,{compatible}\0nvidia,tegra\0", "pmode:0000\n", MODES["orin"])
     found = device.identify("cuda:0", root)
 
     assert (found["module"], found["kind"], found["memory_kind"]) == (module, kind, "unified")
@@ -114,8 +81,8 @@ def test_modules_by_their_part_numbers(
     ],
 )
 def test_power_modes_by_name_and_id(tmp_path: Path, board_name: str, status: str, mode: str, number: int) -> None:
-    """The power mode is the one that nvpmodel keeps, by the name that its configuration has for it."""
-    found = device.identify("cuda:0", tree(tmp_path, "NVIDIA Jetson\0", "", status, MODES[board_name]))
+    """The power mode has nvpmodel's id, and its name from nvpmodel's configuration."""
+    found = device.identify("cuda:0", write_jetson(tmp_path, "NVIDIA Jetson\0", "", status, MODES[board_name]))
 
     assert (found["power_mode"], found["power_mode_id"]) == (mode, number)
     assert found["jetson_clocks"] is None
@@ -123,8 +90,8 @@ def test_power_modes_by_name_and_id(tmp_path: Path, board_name: str, status: str
 
 
 def test_a_power_mode_that_is_hidden(tmp_path: Path) -> None:
-    """Where a container hides nvpmodel's file, the mode is null with what to do, and elsewhere there is none."""
-    found = device.identify("cuda:0", board(tmp_path / "board", etc__nv_tegra_release=L4T))
+    """If a container hides nvpmodel's file, the mode is null with a remedy; other machines have none."""
+    found = device.identify("cuda:0", write_board(tmp_path / "board", etc__nv_tegra_release=L4T))
     other = device.identify("cpu", tmp_path)
 
     assert (found["power_mode"], found["jetpack"]) == (None, "7.1")
@@ -137,9 +104,11 @@ def test_a_power_mode_that_is_hidden(tmp_path: Path) -> None:
 
 
 def test_30_w_and_maxn_are_two_series(tmp_path: Path) -> None:
-    """One board in two power modes, and with its clocks locked, is three series, told apart by these words."""
+    """A board in two power modes, and with its clocks locked, is three series with three names."""
     for number, (status, locked) in enumerate([("pmode:0000", False), ("pmode:0002", False), ("pmode:0002", True)]):
-        root = tree(tmp_path / f"board{number}", "NVIDIA Jetson AGX Orin Developer Kit\0", "", status, MODES["orin"])
+        root = write_jetson(
+            tmp_path / f"board{number}", "NVIDIA Jetson AGX Orin Developer Kit\0", "", status, MODES["orin"]
+        )
         clocks(root, locked=locked)
         found = device.identify("cuda:0", root)
         factory.save(tmp_path / f"saves/000{number + 1}_orin.json", [factory.record()], **found)
@@ -156,15 +125,15 @@ def test_30_w_and_maxn_are_two_series(tmp_path: Path) -> None:
     [("35.4.1", "5.1.2"), ("36.4.4", "6.2.1"), ("36.4.9", None), ("38.2.1", "7.0"), ("39.2.0", "7.2"), (None, None)],
 )
 def test_jetpack_of_l4t(release: str | None, jetpack: str | None) -> None:
-    """JetPack's version is known by L4T's, where it is known, and is never guessed."""
-    assert jetson.jetpack(release) == jetpack
+    """JetPack's version follows from the L4T release, and is never guessed."""
+    assert jetson.find_jetpack(release) == jetpack
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(st.binary(max_size=60), st.binary(max_size=60), st.binary(max_size=60))
 def test_any_bytes_are_a_machine(tmp_path: Path, first: bytes, second: bytes, third: bytes) -> None:
-    """Whatever stands in a board's files, it is identified, with a reason for what is null."""
-    root = tree(tmp_path, "", "", "", "")
+    """A board is identified for any bytes in its files, with a reason for each null."""
+    root = write_jetson(tmp_path, "", "", "", "")
     files = ("proc/device-tree/model", "proc/device-tree/compatible", "etc/nv_tegra_release", "etc/nvpmodel.conf")
     for name in (*files, "var/lib/nvpmodel/status", "proc/meminfo"):
         (root / name).write_bytes(b"pmode:" + first if "status" in name else second + first + third)
@@ -174,14 +143,14 @@ def test_any_bytes_are_a_machine(tmp_path: Path, first: bytes, second: bytes, th
 
 
 def test_a_jetson_computes_on_cuda(tmp_path: Path) -> None:
-    """On a Jetson `auto` means CUDA, whether or not this torch has it: never a silent run on the CPU."""
-    assert device.choose_torch_device("auto", board(tmp_path, etc__nv_tegra_release=L4T)) == "cuda:0"
+    """On a Jetson `auto` means CUDA, even if torch has no CUDA, so it never falls back to the CPU silently."""
+    assert device.choose_torch_device("auto", write_board(tmp_path, etc__nv_tegra_release=L4T)) == "cuda:0"
     assert device.choose_torch_device("cuda", tmp_path) == "cuda:0"
 
 
 def test_a_jetson_in_a_container_computes_on_cuda(tmp_path: Path) -> None:
-    """Where a container hides L4T's release, the device tree still says Jetson, and `auto` means CUDA."""
-    root = board(tmp_path, proc__meminfo=MEMINFO)
+    """If a container hides the L4T release, the device tree identifies the Jetson, and `auto` means CUDA."""
+    root = write_board(tmp_path, proc__meminfo=MEMINFO)
     (root / "proc/device-tree").mkdir()
     (root / "proc/device-tree/model").write_text("NVIDIA Jetson AGX Orin Developer Kit\0")
 
@@ -189,8 +158,8 @@ def test_a_jetson_in_a_container_computes_on_cuda(tmp_path: Path) -> None:
 
 
 def test_torch_names_what_nvml_does_not(tmp_path: Path) -> None:
-    """A GPU that NVML does not show, or not alone, has torch's name, and a GB10 its unified memory."""
-    found = device.identify("cuda:1", board(tmp_path, proc__meminfo=MEMINFO), torch_name="NVIDIA GB10")
+    """A GPU that NVML does not show has torch's name, and a GB10 has unified memory."""
+    found = device.identify("cuda:1", write_board(tmp_path, proc__meminfo=MEMINFO), torch_name="NVIDIA GB10")
 
     assert (found["label"], found["kind"], found["memory_kind"]) == ("GB10", "gb10", "unified")
     assert device.identify("cuda:1", tmp_path, torch_name="NVIDIA H200")["label"] == "NVIDIA H200"
@@ -198,7 +167,7 @@ def test_torch_names_what_nvml_does_not(tmp_path: Path) -> None:
 
 def test_a_cpu_is_named_with_its_cores(tmp_path: Path) -> None:
     """A machine without a GPU is named by its CPU, and its memory is the process's."""
-    found = device.identify("cpu", board(tmp_path, proc__cpuinfo="model name\t: Cortex-X925  v1\n"))
+    found = device.identify("cpu", write_board(tmp_path, proc__cpuinfo="model name\t: Cortex-X925  v1\n"))
 
     assert found["label"].startswith("Cortex-X925 v1 (")
     assert (found["kind"], found["memory_kind"]) == ("cpu", "host")
@@ -206,14 +175,14 @@ def test_a_cpu_is_named_with_its_cores(tmp_path: Path) -> None:
 
 
 def test_unknown_torch_devices_are_refused() -> None:
-    """An unknown --torch-device is refused with what to type."""
+    """An unknown --torch-device is refused with the known ones."""
     with pytest.raises(BenchmarkError, match="type auto, cuda, cuda:N, mps or cpu"):
         device.choose_torch_device("tpu")
 
 
 def test_unified_memory_is_the_machines(tmp_path: Path) -> None:
     """On unified memory RAM is MemTotal - MemAvailable, and the delta is above the baseline before loading."""
-    root = board(tmp_path, proc__meminfo=MEMINFO)
+    root = write_board(tmp_path, proc__meminfo=MEMINFO)
     reader = MemoryReader("unified", os.getpid(), root=root)
     found = memory.summarise(
         reader.kind, reader.vram_reason, reader.read(), [(0, time.monotonic_ns())], 20_000_000_000, None
@@ -224,9 +193,9 @@ def test_unified_memory_is_the_machines(tmp_path: Path) -> None:
 
 
 def test_host_memory_is_the_childs(tmp_path: Path) -> None:
-    """Elsewhere RAM is the child's RssAnon + RssShmem, its peak VmHWM, and file-mapped weights stand apart."""
+    """Elsewhere RAM is the child's RssAnon + RssShmem, its peak is VmHWM, and mapped weights are separate."""
     status = "VmHWM:  900 kB\nRssAnon:  500 kB\nRssFile:  300 kB\nRssShmem:  40 kB\n"
-    root = board(tmp_path, proc__77__status=status)
+    root = write_board(tmp_path, proc__77__status=status)
     reader = MemoryReader("host", 77, root=root)
     found = memory.summarise(reader.kind, reader.vram_reason, reader.read(), [(0, time.monotonic_ns())], None, None)
 
@@ -237,7 +206,7 @@ def test_host_memory_is_the_childs(tmp_path: Path) -> None:
 
 
 def test_only_samples_inside_the_runs_count() -> None:
-    """Memory is averaged over the runs' windows; where none holds a sample, over their span, and that is said."""
+    """Memory is averaged over the samples in the runs' windows; without a good run it is null."""
     samples = [MemorySample(t, ram=t * 100) for t in range(1, 10)]
     reader = MemoryReader("unified", 1)
 
@@ -249,31 +218,31 @@ def test_only_samples_inside_the_runs_count() -> None:
 
 
 def test_ram_as_a_sensor_saw_it() -> None:
-    """A power sensor's RAM is the mean and the peak of its readings in the runs, beside how it counts it."""
+    """A power sensor's RAM is the mean and the peak of its readings in the runs, with its source."""
     samples = [MemorySample(t, ram=None if t == 4 else t * 100) for t in range(1, 10)]
-    found, reasons = memory.of_sensor("tegrastats", samples, [(2, 4), (7, 7)], "none")
+    found, reasons = memory.summarise_sensor_ram("tegrastats", samples, [(2, 4), (7, 7)], "none")
 
     assert (found, reasons) == (
         {"sensor_ram_avg_bytes": 400, "sensor_ram_peak_bytes": 700, "sensor_ram_source": "tegrastats"},
         {},
     )
     for windows, readings in (([(2, 4)], []), ([], samples), ([(4, 4)], samples)):
-        nothing, reasons = memory.of_sensor("tegrastats", readings, windows, "it is blind")
+        nothing, reasons = memory.summarise_sensor_ram("tegrastats", readings, windows, "it is blind")
         assert set(nothing.values()) == {None}
         assert reasons == dict.fromkeys(nothing, "it is blind")
 
 
 @pytest.mark.parametrize("weights", WEIGHTS)
 def test_how_long_the_machine_is_left_idle(weights: str) -> None:
-    """Idle power is measured over 10 s, and over less with miniatures alone, whose figures nobody quotes."""
+    """Idle power is measured over at least 10 s, except with miniatures."""
     assert (choose_idle_s(weights) >= 10) == (weights != "mini")
 
 
 def test_a_machine_that_shows_nothing(tmp_path: Path) -> None:
-    """Where /proc and /sys show nothing, memory and health are null with a reason, never 0."""
+    """Without /proc and /sys, memory and health are null with a reason, never 0."""
     reader = MemoryReader("host", 1, root=tmp_path)
     found = memory.summarise(reader.kind, reader.vram_reason, reader.read(), [(0, time.monotonic_ns())], None, None)
-    look = health.snapshot("cpu", None, root=tmp_path)
+    look = health.take_snapshot("cpu", None, root=tmp_path)
 
     assert found["ram_avg_bytes"] is None
     assert found["reasons"]["ram_avg_bytes"]
@@ -283,12 +252,12 @@ def test_a_machine_that_shows_nothing(tmp_path: Path) -> None:
 
 def test_health_of_a_cpu(tmp_path: Path) -> None:
     """A CPU's temperature is its hottest zone in Celsius, its clock the fastest core's in Hz."""
-    root = board(
+    root = write_board(
         tmp_path,
         sys__class__thermal__thermal_zone0__temp="41000\n",
         sys__class__thermal__thermal_zone1__temp="67500\n",
         sys__devices__system__cpu__cpu0__cpufreq__scaling_cur_freq="2100000\n",
     )
-    look = health.snapshot("cpu", None, root=root)
+    look = health.take_snapshot("cpu", None, root=root)
 
     assert (look.temperature_c, look.clock_hz) == (67.5, 2.1e9)

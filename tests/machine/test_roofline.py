@@ -1,14 +1,10 @@
-"""The arithmetic of bytes per step, and of its ratio to what the memory can do."""
-
-from __future__ import annotations
+"""The arithmetic of bytes per decode step."""
 
 import numpy as np
 import pytest
 
 from benchmarks.machine import roofline
 from plotting.metrics import bandwidth
-from tests.support import product
-from tests.test_imports import imports
 
 TRAFFIC: roofline.Traffic = {
     "weight_bytes": 1_000_000,
@@ -28,26 +24,26 @@ TRAFFIC: roofline.Traffic = {
     ],
 )
 def test_bytes_per_step(batch: int, context: int, read: int) -> None:
-    """Weights are read once whatever the batch, rows and cache for each sequence, of windowed layers their window."""
-    assert roofline.bytes_per_step(TRAFFIC, batch, context) == read
+    """Weights are read once per step, rows and cache once per sequence, and windowed layers only their window."""
+    assert roofline.compute_bytes_per_step(TRAFFIC, batch, context) == read
 
 
 def test_mean_context_is_the_mean() -> None:
-    """With full-context layers alone the bytes at the mean context are the mean of the steps' bytes."""
+    """With full-context layers only, the bytes at the mean context are the mean of the steps' bytes."""
     traffic = TRAFFIC | {"kv_window_bytes_per_token": 0}
     prompt, new = 700, 33
-    steps = [roofline.bytes_per_step(traffic, 2, prompt + k) for k in range(1, new)]
-    mean = roofline.bytes_per_step(traffic, 2, roofline.mean_context(prompt, new))
+    steps = [roofline.compute_bytes_per_step(traffic, 2, prompt + k) for k in range(1, new)]
+    mean = roofline.compute_bytes_per_step(traffic, 2, roofline.compute_mean_context(prompt, new))
 
     assert mean == pytest.approx(sum(steps) / len(steps))
 
 
 def test_the_reader_counts_the_same_bytes() -> None:
-    """What plotting charges a run of two sequences is its steps x the bytes of a step at its mean context."""
+    """Plotting counts, for a run of two sequences, its steps x the bytes of a step at the mean context."""
     sequences, prompt, image, new = 2, 17, 60, 12  # of one sequence
     counts = (np.array([float(count)]) for count in (sequences * new, sequences, sequences * prompt, sequences * image))
     [read] = bandwidth.read(dict(TRAFFIC), *counts)
-    a_step = roofline.bytes_per_step(TRAFFIC, sequences, roofline.mean_context(prompt + image, new))
+    a_step = roofline.compute_bytes_per_step(TRAFFIC, sequences, roofline.compute_mean_context(prompt + image, new))
 
     assert read == pytest.approx((new - 1) * a_step)
 
@@ -65,12 +61,5 @@ def test_the_reader_counts_the_same_bytes() -> None:
     ],
 )
 def test_hopeless_fp16(rates: dict[str, float], hopeless: bool) -> None:
-    """fp16 below a quarter of the fp32 rate is hopeless; where a rate is unknown nothing is refused."""
-    assert roofline.fp16_is_hopeless(rates) is hopeless
-
-
-def test_it_stands_alone() -> None:
-    """roofline.py imports nothing of ours, so that the meter, the child and the reader can all use it."""
-    found = imports(product.ROOT / "benchmarks/machine/roofline.py")
-
-    assert not [module for module in found if module.startswith(("benchmarks", "plotting"))]
+    """fp16 below a quarter of the fp32 rate is too slow; with an unknown rate nothing is refused."""
+    assert roofline.is_fp16_too_slow(rates) is hopeless

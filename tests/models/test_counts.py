@@ -1,7 +1,5 @@
 """Every model at full size, on the meta device: the published architecture has the published size."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 
@@ -23,7 +21,7 @@ PUBLISHED = {
     "gemma3n": 5_439_438_272 - 10 * 2_097_408,
     "gemma3n-e4b": 7_849_978_192 - 15 * 2_097_408,
 }
-"""Parameters of the published checkpoints, tied ones once, with what is not built here taken off."""
+"""Parameters of the published checkpoints, tied ones once, without those that are not built here."""
 
 
 @pytest.mark.parametrize("model_id", MODELS)
@@ -38,5 +36,5 @@ def test_parameters(model_id: str) -> None:
 
 @pytest.mark.parametrize("model_id", PUBLISHED)
 def test_published_parameters(model_id: str) -> None:
-    """The registry's count is that of the published checkpoint, less what is known not to be built."""
+    """The registry's count is that of the published checkpoint without the parts that are not built."""
     assert MODELS[model_id].parameters == PUBLISHED[model_id]

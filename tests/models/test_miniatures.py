@@ -1,54 +1,25 @@
-"""Each miniature: loaded as a Hub checkpoint is, real token counts, exact new tokens, ordered marks."""
+"""Each miniature loads like a Hub checkpoint, with real token counts, exact new tokens and ordered marks."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
-from benchmarks import workload
-from benchmarks.models import MODELS, miniature
+from benchmarks.models import MODELS
 from benchmarks.pair import handle
-from benchmarks.processes import helper
-from benchmarks.processes.protocol import Job
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-IMAGE_TOKENS = {
-    "gemma3n": 256,
-    "internvl2-2b": 13 * 256,
-    "llava": 576,
-    "moondream2": 729,
-    "phi": 1065,
-    "smolvlm2": 13 * 81,
-}
-"""Of a 640x480 photograph, for the published checkpoints (their processors' rules)."""
-NEW_TOKENS = 5
-
-
-def job(model: str, precision: str = "bf16") -> Job:
-    """Return what a worker needs for one pair, on two photographs, which may be a batch."""
-    method = "forkserver"
-    spec = MODELS[model]
-    source = miniature.directory(spec, miniature.cache_root())
-    if not source.is_dir():
-        helper.call(method, miniature.build, spec, miniature.cache_root())
-    images = tuple(workload.encode(photograph) for photograph in workload.photographs(None)[:2])
-    return Job(model, precision, "mini", source, "cpu", images, workload.PROMPTS[:2], NEW_TOKENS, batch_size=2)
+from tests.support.jobs import IMAGE_TOKENS, NEW_TOKENS, make_job
 
 
 @pytest.fixture(scope="module", params=IMAGE_TOKENS)
 def worker(request: pytest.FixtureRequest) -> Iterator[tuple[str, handle.Handle]]:
     """A loaded worker of each default model, in a process of its own."""
-    found = handle.start(job(request.param), isolation="process", start_method="forkserver")
+    found = handle.start(make_job(request.param), isolation="process", start_method="forkserver")
     found.load()
     yield request.param, found
     found.close()
 
 
 def test_every_default_model_is_here() -> None:
-    """The six of the study are all tried below."""
+    """The tests below use all six models of the study."""
     assert set(IMAGE_TOKENS) == {spec.id for spec in MODELS.values() if spec.default}
 
 
@@ -68,7 +39,7 @@ def test_a_run(worker: tuple[str, handle.Handle]) -> None:
 
 
 def test_a_batch(worker: tuple[str, handle.Handle]) -> None:
-    """A batch of two unlike requests makes N tokens for each and counts the tokens of both."""
+    """A batch of two different requests makes N tokens for each and counts the tokens of both."""
     model, child = worker
     marks = child.run([(0, 0), (1, 1)])
 

@@ -12,13 +12,13 @@ import pytest
 from safetensors.numpy import save_file
 
 from benchmarks.machine import device, memory
-from benchmarks.machine.footprint import PROCESS_BYTES, predicted_bytes
+from benchmarks.machine.footprint import PROCESS_BYTES, predict_bytes
 from benchmarks.pair import handle
 from benchmarks.pair.memory_guard import MemoryGuard
 from benchmarks.processes.protocol import WorkerFailed
 from benchmarks.record import DID_NOT_FIT, faults
-from tests.models.test_miniatures import job
 from tests.support import product
+from tests.support.jobs import make_job
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +44,7 @@ def weights(folder: Path, **tensors: Any) -> list[Path]:
 
 def available() -> int:
     """Return what is available on this machine, bytes."""
-    found = memory.available_bytes()
+    found = memory.read_available_bytes()
     if found is None or found < 6 * GB:
         pytest.skip("needs /proc/meminfo and 6 GB of memory to give some of it away")
     return found
@@ -54,25 +54,25 @@ def test_a_prediction_is_weights_in_two_bytes(tmp_path: Path) -> None:
     """Floating weights count two bytes each however they are stored, others their own size, and the process on top."""
     files = weights(tmp_path, a=np.zeros((10, 5), np.float32), b=np.zeros(7, np.float16), c=np.zeros(3, np.int64))
 
-    assert predicted_bytes(files) == PROCESS_BYTES + 2 * 50 + 2 * 7 + 8 * 3
+    assert predict_bytes(files) == PROCESS_BYTES + 2 * 50 + 2 * 7 + 8 * 3
 
 
 def test_what_cannot_be_read_is_not_predicted(tmp_path: Path) -> None:
     """Weights that are damaged or missing have no prediction, and the load itself says what is wrong with them."""
     (tmp_path / "model.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0{damaged")
 
-    assert predicted_bytes([tmp_path / "model.safetensors"]) is None
-    assert predicted_bytes([]) is None
-    MemoryGuard(GB, machine(tmp_path, 2 * GB)).admit(predicted_bytes([tmp_path / "model.safetensors"]))
+    assert predict_bytes([tmp_path / "model.safetensors"]) is None
+    assert predict_bytes([]) is None
+    MemoryGuard(GB, machine(tmp_path, 2 * GB)).admit(predict_bytes([tmp_path / "model.safetensors"]))
 
 
 def test_a_model_that_cannot_fit_is_not_loaded(tmp_path: Path) -> None:
     """Where prediction and floor exceed what is available, the load is refused with the three figures."""
     files = weights(tmp_path, a=np.zeros(250_000_000, np.float16))
-    MemoryGuard(GB, machine(tmp_path, 2 * GB)).admit(predicted_bytes(files))
-    MemoryGuard(None, machine(tmp_path, GB)).admit(predicted_bytes(files))
+    MemoryGuard(GB, machine(tmp_path, 2 * GB)).admit(predict_bytes(files))
+    MemoryGuard(None, machine(tmp_path, GB)).admit(predict_bytes(files))
     with pytest.raises(WorkerFailed) as refusal:
-        MemoryGuard(GB, machine(tmp_path, 1_800_000_000)).admit(predicted_bytes(files))
+        MemoryGuard(GB, machine(tmp_path, 1_800_000_000)).admit(predict_bytes(files))
 
     assert refusal.value.reason == DID_NOT_FIT
     assert str(refusal.value) == (
@@ -89,7 +89,7 @@ def run_for_ever(worker: handle.Handle) -> NoReturn:
 def test_a_child_is_killed_below_the_floor(tmp_path: Path) -> None:
     """As soon as less than the floor is available the child is killed in the middle of its work, and it is said why."""
     guard = MemoryGuard(GB, machine(tmp_path, 2 * GB))
-    worker = handle.Child(job("llava"), "forkserver")
+    worker = handle.Child(make_job("llava"), "forkserver")
     worker.load()
     guard.watch(worker)
     worker.run([(0, 0)])
@@ -126,7 +126,7 @@ def unmeasured(storage: Path) -> dict[str, Any]:
 
 def test_a_session_without_room_loads_nothing(tmp_path: Path) -> None:
     """A pair whose prediction would reach below --ram-floor did not fit: it is saved with the figures, unloaded."""
-    total = device.ram_bytes()
+    total = device.read_ram_bytes()
     if total is None:
         pytest.skip("needs /proc/meminfo")
     floor = total / GB - 0.3  # no running system leaves so much available

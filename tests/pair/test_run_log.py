@@ -204,6 +204,6 @@ def test_a_model_that_does_not_fit_ends_its_pair(at_restart: bool) -> None:
 
 def test_a_cuda_error_poisons_its_process() -> None:
     """After a CUDA error a process is of no more use; after any other error it is."""
-    assert WorkerFailed("AcceleratorError", "CUDA error: an illegal memory access was encountered").poisons
-    assert WorkerFailed("RuntimeError", "CUDA error: device-side assert triggered").poisons
-    assert not WorkerFailed("OutOfMemoryError", "CUDA out of memory. Tried to allocate 2 GiB").poisons
+    assert WorkerFailed("AcceleratorError", "CUDA error: an illegal memory access was encountered").is_fatal
+    assert WorkerFailed("RuntimeError", "CUDA error: device-side assert triggered").is_fatal
+    assert not WorkerFailed("OutOfMemoryError", "CUDA out of memory. Tried to allocate 2 GiB").is_fatal

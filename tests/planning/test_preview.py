@@ -15,12 +15,12 @@ from benchmarks.machine import roofline
 from benchmarks.machine.device import identify
 from benchmarks.planning import capability, preview
 from benchmarks.planning.plan import Plan
-from benchmarks.processes import helper
+from benchmarks.processes.helper import run_in_process
 from benchmarks.worker.probe import probe
-from tests.models.test_miniatures import job
 from tests.support import product, works
 from tests.support.hub_layout import files_of
 from tests.support.hub_server import HubServer
+from tests.support.jobs import make_job
 from tests.support.works import traffic, work
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ WORK = replace(
 
 def plan(**chosen: Any) -> Plan:
     """Return the plan of a session on a CPU with random weights."""
-    photographs = workload.photographs(None)
+    photographs = workload.read_photographs(None)
     base = Plan(
         weights="random",
         runs=97,
@@ -118,12 +118,12 @@ def test_a_line_of_the_table() -> None:
 def test_a_plan_of_what_the_hub_has(tmp_path: Path) -> None:
     """--plan asks the Hub for sizes, loads and saves nothing, and sets what would be downloaded against the disk."""
     server = HubServer()
-    server.add_folder(job("llava").source)
+    server.add_folder(make_job("llava").source)
     with server:
         settings = {"HF_HOME": str(tmp_path / "home"), "HF_ENDPOINT": server.url}
         options = ("--weights=hub", "--models=llava", "--precisions=bf16", "--revision=llava=main", "--plan")
         done = product.measure(tmp_path / "results", *options, **settings)
-    size = sum(map(len, files_of(job("llava").source).values())) / 1e6
+    size = sum(map(len, files_of(make_job("llava").source).values())) / 1e6
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("llava-bf16")]
 
     assert done.returncode == 0, done.stdout
@@ -138,7 +138,7 @@ def test_a_plan_of_what_the_hub_has(tmp_path: Path) -> None:
 
 def test_a_session_skips_slow_fp16(tmp_path: Path) -> None:
     """On a CPU without fp16 arithmetic an fp16 pair is skipped: nothing is loaded, and the save says why."""
-    if not roofline.fp16_is_hopeless(helper.call("forkserver", probe, "cpu")["gemm_flops"]):
+    if not roofline.is_fp16_too_slow(run_in_process("forkserver", probe, "cpu")["gemm_flops"]):
         pytest.skip("this processor has arithmetic for fp16")
     options = ("--weights=random", "--models=smolvlm2-256m", "--precisions=fp16", "--runs=1")
     done = product.measure(tmp_path, *options)

@@ -54,7 +54,7 @@ SERVED = """
 import time
 from benchmarks.processes.start_methods import context
 if __name__ == "__main__":
-    context("forkserver").Process(target=str).start()
+    get_context("forkserver").Process(target=str).start()
     print("started", flush=True)
     time.sleep(600)
 """

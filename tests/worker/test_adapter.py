@@ -1,10 +1,9 @@
-"""Phi's vision adapter: attached where it and peft are there, and said to be missing where not."""
-
-from __future__ import annotations
+"""Phi's vision adapter: attached if it and peft are present, and otherwise missing with a reason."""
 
 import shutil
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,18 +11,14 @@ from safetensors.torch import load_file, save_file
 
 from benchmarks.models import MODELS
 from benchmarks.pair import handle
-from benchmarks.processes.protocol import WorkerFailed
+from benchmarks.processes.protocol import Job, WorkerFailed
+from benchmarks.record.not_measured import NotMeasured
 from benchmarks.worker import adapter
-from tests.models.test_miniatures import job
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from benchmarks.processes.protocol import Job
+from tests.support.jobs import make_job
 
 FOLDER = MODELS["phi"].adapter or ""
 TARGETS = r".*layers.*((self_attn\.(qkv_proj|o_proj))|(mlp\.(gate_up_proj|down_proj)))"
-"""As the published adapter_config.json names them: the decoder's four matrices a layer."""
+"""The four matrices of each decoder layer, as in the published adapter_config.json."""
 
 
 def with_adapter(folder: Path, scale: float) -> Job:
@@ -31,7 +26,7 @@ def with_adapter(folder: Path, scale: float) -> Job:
     peft: Any = pytest.importorskip("peft", reason="peft is not installed: pip install peft")
     from transformers import AutoModelForMultimodalLM
 
-    made = job("phi")
+    made = make_job("phi")
     source = shutil.copytree(made.source, folder / "phi")
     base = AutoModelForMultimodalLM.from_pretrained(source, dtype=torch.float32)
     torch.manual_seed(1)
@@ -45,7 +40,7 @@ def with_adapter(folder: Path, scale: float) -> Job:
 
 
 def spoken(work: Job) -> tuple[str | None, str | None, int]:
-    """Return (adapter, what the first run says, parameters)."""
+    """Return (adapter, text of the first run, parameters)."""
     worker = handle.start(work, isolation="process", start_method="forkserver")
     loaded = worker.load()
     said = worker.run([(0, 0)], text=True)["text"]
@@ -55,8 +50,8 @@ def spoken(work: Job) -> tuple[str | None, str | None, int]:
 
 @pytest.mark.filterwarnings("ignore:.*gradient_checkpointing.*:FutureWarning")  # peft asks by an old name
 def test_the_adapter_is_active(tmp_path: Path) -> None:
-    """An adapter beside the weights is loaded and changes what the model says; one of zeros changes nothing."""
-    bare = spoken(type(work)(**vars(work) | {"weights": "hub"})) if (work := job("phi")) else None
+    """An adapter beside the weights is loaded and changes the generated text; one of zeros changes nothing."""
+    bare = spoken(type(work)(**vars(work) | {"weights": "hub"})) if (work := make_job("phi")) else None
     zero = spoken(with_adapter(tmp_path / "zero", 0.0))
     real = spoken(with_adapter(tmp_path / "real", 3.0))
 
@@ -71,7 +66,7 @@ def test_the_adapter_is_active(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore:.*gradient_checkpointing.*:FutureWarning")
 @pytest.mark.parametrize("fault", ["other names", "cut config", "empty config"])
 def test_a_broken_adapter_is_no_adapter(tmp_path: Path, fault: str) -> None:
-    """An adapter that cannot be read, or whose weights are not this model's, fails the load with its folder's name."""
+    """An adapter that is damaged or of another model fails the load, and the error names its folder."""
     work = with_adapter(tmp_path, 1.0)
     folder = work.source / FOLDER
     if fault == "other names":
@@ -90,11 +85,16 @@ def test_a_broken_adapter_is_no_adapter(tmp_path: Path, fault: str) -> None:
     assert "delete that folder and type --prefetch" in str(caught.value)
 
 
-def test_a_missing_adapter_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A checkpoint without its adapter's files says so, one that never had any that, and both without peft as well."""
+def test_a_missing_adapter_has_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reason says whether the files are missing, the checkpoint never had an adapter, or peft is not installed."""
     model = torch.nn.Linear(1, 1)
 
-    assert adapter.attach(model, job("phi").source, FOLDER) == adapter.Adapter(None, adapter.NOT_THERE)
-    assert adapter.attach(model, job("llava").source, None) == adapter.Adapter(None, adapter.NONE_PUBLISHED)
+    def explain(name: str, folder: str | None) -> str:
+        with pytest.raises(NotMeasured) as caught:
+            adapter.attach(model, make_job(name).source, folder)
+        return str(caught.value)
+
+    assert explain("phi", FOLDER) == adapter.NOT_DOWNLOADED
+    assert explain("llava", None) == adapter.NONE_PUBLISHED
     monkeypatch.setitem(sys.modules, "peft", None)  # as if it were not installed
-    assert adapter.attach(model, job("phi").source, FOLDER) == adapter.Adapter(None, adapter.NO_PEFT)
+    assert explain("phi", FOLDER) == adapter.NO_PEFT

@@ -1,16 +1,14 @@
-"""Figures of the published models: by hand, by what is known of them, and by their real processors."""
-
-from __future__ import annotations
+"""The sizes of the published models: by hand, by known values, and by their real processors."""
 
 import pytest
 
 from benchmarks import workload
-from benchmarks.machine.estimate import Figures, Positions
+from benchmarks.machine.estimate import ModelSize, RequestSize
 from benchmarks.models import MODELS
-from benchmarks.processes import helper
+from benchmarks.processes.helper import run_in_process
 from benchmarks.record import typecheck
-from benchmarks.worker.architecture import figures, positions
-from tests.models.test_miniatures import IMAGE_TOKENS
+from benchmarks.worker.architecture import compute_model_size, compute_request_size
+from tests.support.jobs import IMAGE_TOKENS
 
 GB_A_TOKEN = {
     "internvl2-2b": 3.4,
@@ -23,13 +21,13 @@ GB_A_TOKEN = {
     "phi": 2 * (3.221 + 0.615),  # 7.4 is Phi-3.5's; Phi-4's vocabulary is six times as large
     "smolvlm2-256m": 0.269,
 }
-"""2 bytes x decoder weights, GB: the ceilings of decoding in bf16 that are in use for these models."""
+"""2 bytes x decoder weights, GB: the known upper bounds for decoding these models in bf16."""
 
 
 @pytest.mark.parametrize("model_id", GB_A_TOKEN)
 def test_published_sizes(model_id: str) -> None:
-    """At full size the weights that a step reads are those of the known ceilings, to 2%."""
-    found = figures(MODELS[model_id], "bf16")
+    """At full size the weights that a step reads are the known ones, to 2%."""
+    found = compute_model_size(MODELS[model_id], "bf16")
 
     assert found["traffic"]["weight_bytes"] / 1e9 == pytest.approx(GB_A_TOKEN[model_id], rel=0.02)
 
@@ -39,7 +37,7 @@ def test_smolvlm2_256m_by_hand() -> None:
     hidden, inner, layers, vocabulary, kv = 576, 1536, 30, 49280, 3 * 64
     layer = 2 * hidden * hidden + 2 * hidden * kv + 3 * hidden * inner
     norms = (2 * layers + 1) * hidden
-    found = figures(MODELS["smolvlm2-256m"], "bf16")
+    found = compute_model_size(MODELS["smolvlm2-256m"], "bf16")
 
     assert layer == 3_538_944
     assert found["decoder_parameters"] == layers * layer + vocabulary * hidden + norms
@@ -56,7 +54,7 @@ def test_smolvlm2_256m_by_hand() -> None:
 
 def test_gemma3n_by_hand() -> None:
     """Gemma 3n E2B looks up one row of each table, and of its 30 layers 6 attend to all, 24 to 512 positions."""
-    found = figures(MODELS["gemma3n"], "bf16")["traffic"]
+    found = compute_model_size(MODELS["gemma3n"], "bf16")["traffic"]
 
     token, per_layer, image, audio = 2048, 30 * 256, 2048, 1536
     assert found["row_bytes"] == 2 * (token + per_layer + image + audio)
@@ -78,18 +76,18 @@ VISION_POSITIONS = {
 
 @pytest.mark.parametrize("model_id", IMAGE_TOKENS)
 def test_positions_of_a_request(model_id: str) -> None:
-    """The real processor makes the published number of image tokens of a photograph, and so many passes of patches."""
-    image = workload.encode(workload.photographs(None)[0])
-    found = positions(MODELS[model_id], image, workload.PROMPTS[0])
+    """The real processor makes the published number of image tokens and vision positions of a photograph."""
+    image = workload.encode(workload.read_photographs(None)[0])
+    found = compute_request_size(MODELS[model_id], image, workload.PROMPTS[0])
 
     assert found["vision_positions"] == VISION_POSITIONS[model_id]
     assert found["image_tokens"] == IMAGE_TOKENS[model_id]
     assert 5 < found["prompt_tokens"] - found["image_tokens"] < 60
-    assert typecheck.fits(found, Positions)
+    assert typecheck.fits(found, RequestSize)
 
 
 def test_a_helper_process_answers_in_the_declared_form() -> None:
-    """Figures come out of a helper process as declared, in plain data."""
-    found = helper.call("forkserver", figures, MODELS["smolvlm2-256m"], "fp16")
+    """A helper process returns the size in the declared form."""
+    found = run_in_process("forkserver", compute_model_size, MODELS["smolvlm2-256m"], "fp16")
 
-    assert typecheck.fits(found, Figures)
+    assert typecheck.fits(found, ModelSize)

@@ -1,11 +1,9 @@
-"""Batches: what fits is measured, and what cannot fit is refused before its photographs are looked at."""
-
-from __future__ import annotations
+"""Batches: one that fits is measured, and one that cannot fit is refused before its first run."""
 
 import json
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -13,25 +11,22 @@ from benchmarks.machine import memory
 from benchmarks.pair import handle
 from benchmarks.processes.protocol import WorkerFailed
 from benchmarks.worker.batch import BatchTooLarge
-from tests.models.test_miniatures import IMAGE_TOKENS, NEW_TOKENS, job
 from tests.support import product
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.support.jobs import IMAGE_TOKENS, NEW_TOKENS, make_job
 
 HUGE = 10**9
 KV_BYTES = 2 * 2 * (4 * 16) * 2
-"""K and V of two layers with four heads of 16, in two bytes: what a position of LLaVA's miniature takes."""
+"""Of a position in LLaVA's miniature: K and V of two layers with four heads of 16, in two bytes."""
 PIXEL_BYTES = 3 * 336 * 336 * 2
 
 
 def test_a_batch_that_cannot_fit_is_not_begun() -> None:
-    """A batch is refused at the load where K and V and the tensors of its sequences exceed the memory that is left."""
-    if memory.available_bytes() is None:
+    """A batch is refused at the load if K, V and input tensors of its sequences exceed the free memory."""
+    if memory.read_available_bytes() is None:
         pytest.skip("this system does not say what is available")
     small, huge = (
         handle.start(asked, isolation="process", start_method="forkserver")
-        for asked in (job("llava"), replace(job("llava"), batch_size=HUGE))
+        for asked in (make_job("llava"), replace(make_job("llava"), batch_size=HUGE))
     )
     small.load()
     positions = small.run([(0, 0)])["prompt_tokens"] + IMAGE_TOKENS["llava"]
@@ -49,14 +44,14 @@ def test_a_batch_that_cannot_fit_is_not_begun() -> None:
 
 @pytest.mark.parametrize(("each", "most"), [(0.4e9, 25), (11e9, 1)])
 def test_the_refusal_says_what_may_fit(each: float, most: int) -> None:
-    """The sentence gives what is needed, what is there, and the largest batch that is not refused."""
+    """The error gives the needed and the available memory, and the largest batch that is not refused."""
     said = f"--batch-size=100 takes at least {each * 100 / 1e9:.1f} GB beside the model, and 10.0 GB are available; "
 
     assert str(BatchTooLarge(100, each, 10e9)) == f"{said}type --batch-size={most} or less"
 
 
 def test_a_session_with_a_huge_batch_is_short(tmp_path: Path) -> None:
-    """A pair whose batch cannot fit did not fit: no run is tried, and the save says what was needed."""
+    """A pair whose batch cannot fit gets the status "did not fit" with the needed memory, and no run."""
     done = product.measure(tmp_path, "--models=llava", "--precisions=bf16", "--batch-size=1000000")
     (path,) = tmp_path.rglob("0001_*.json")
     (record,) = json.loads(path.read_text())["unmeasured"]

@@ -1,6 +1,4 @@
-"""What a checkpoint or a machine does to a child: no code of a checkpoint runs, and the OOM killer takes it first."""
-
-from __future__ import annotations
+"""Threats to a child: no code of a checkpoint runs, and the OOM killer chooses the child first."""
 
 import json
 import shutil
@@ -12,7 +10,7 @@ import pytest
 
 from benchmarks.pair import handle
 from benchmarks.processes.protocol import WorkerFailed
-from tests.models.test_miniatures import job
+from tests.support.jobs import make_job
 
 CODE = "from pathlib import Path\nPath({mark!r}).touch()\nclass Made: pass\n"
 CLASSES = {"AutoConfig": "theirs.Made", "AutoModelForMultimodalLM": "theirs.Made", "AutoProcessor": "theirs.Made"}
@@ -20,8 +18,8 @@ CLASSES = {"AutoConfig": "theirs.Made", "AutoModelForMultimodalLM": "theirs.Made
 
 @pytest.mark.parametrize("kind", ["llava", "nobody-knows"])
 def test_a_checkpoints_code_is_not_run(tmp_path: Path, kind: str) -> None:
-    """Code that a checkpoint brings along is never run: a known architecture is ours, an unknown one does not load."""
-    plain = job("llava")
+    """Code in a checkpoint is never run: a known architecture uses our classes, an unknown one does not load."""
+    plain = make_job("llava")
     source, mark = shutil.copytree(plain.source, tmp_path / "checkpoint"), tmp_path / "ran"
     (source / "theirs.py").write_text(CODE.format(mark=str(mark)))
     for name in ("config.json", "processor_config.json", "tokenizer_config.json"):
@@ -42,8 +40,8 @@ def test_a_checkpoints_code_is_not_run(tmp_path: Path, kind: str) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's out-of-memory killer is Linux's")
 def test_the_kernels_killer_takes_the_child_first() -> None:
-    """Where memory runs out, the kernel is told to end the child rather than the meter or anything else."""
-    worker = handle.start(job("llava"), isolation="process", start_method="forkserver")
+    """When memory runs out, the kernel ends the child before the parent or any other process."""
+    worker = handle.start(make_job("llava"), isolation="process", start_method="forkserver")
     worker.load()
     score = Path(f"/proc/{worker.pid}/oom_score_adj").read_text()
     worker.close()

@@ -1,11 +1,10 @@
-"""The suite's own Moondream2 against what the reference implementation computes, and as `generate` runs it."""
-
-from __future__ import annotations
+"""Our own Moondream2 gives the results of the reference implementation, and works with `generate`."""
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,14 +14,11 @@ from safetensors.torch import save_file
 from transformers import AutoConfig, AutoModelForMultimodalLM, AutoProcessor
 
 from benchmarks.models import MODELS, tokenizer
-from benchmarks.worker.generation import image_token_id
+from benchmarks.worker.generation import count_image_tokens
 from benchmarks.worker.moondream import MoondreamConfig, MoondreamForConditionalGeneration, MoondreamProcessor
 from benchmarks.worker.moondream.configuration import TextDims, VisionDims
 from benchmarks.worker.moondream.crops import cut, select_tiling
 from tests.support import formula
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 REFERENCE: dict[str, Any] = json.loads((Path(__file__).parent.parent / "data" / "moondream.json").read_text())
 PUBLISHED_CONFIG = {
@@ -33,7 +29,7 @@ PUBLISHED_CONFIG = {
     "torch_dtype": "float16",
     "transformers_version": "4.44.0",
 }
-"""What `push_to_hub` of the reference's HfMoondream writes."""
+"""The config.json that the reference's HfMoondream writes with `push_to_hub`."""
 IDS = {"bos_token_id": formula.BOS, "eos_token_id": formula.END, "pad_token_id": formula.END}
 STEPS = 5
 CLOSE = {"rtol": 0.0, "atol": 1e-4}
@@ -98,7 +94,7 @@ def test_tilings(width: int, height: int, rows: int, columns: int) -> None:
 
 @pytest.mark.parametrize("reference", REFERENCE["crops"], ids=lambda made: "x".join(map(str, made["size"])))
 def test_crops(reference: dict[str, Any]) -> None:
-    """A photograph's crops, enlarged or shrunk, are those that libvips cuts, to a level of 255 on average."""
+    """A photograph's crops, enlarged or shrunk, equal those of libvips to one of 255 levels on average."""
     made, _ = cut(Image.fromarray(formula.photograph(*reference["size"])), VisionDims())
     apart = np.abs(made[:, ::36, ::36].astype(int) - np.array(reference["pixels"]))
 
@@ -109,7 +105,7 @@ def test_crops(reference: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("reference", REFERENCE["answers"], ids=lambda answer: "x".join(map(str, answer["tiling"])))
 def test_features_agree_with_the_reference(model: Any, reference: dict[str, Any]) -> None:
-    """The 729 vectors of an image are the reference's: encoder, crops put together, pooling and projector."""
+    """The 729 vectors of an image are those of the reference: encoder, joined crops, pooling and projector."""
     inputs = request(tuple(reference["tiling"]))
     with torch.inference_mode():
         (features,) = model.model.vision(inputs["pixel_values"], inputs["tilings"])
@@ -129,7 +125,7 @@ def test_logits_agree_with_the_reference(model: Any, reference: dict[str, Any]) 
 
 
 def test_a_batch_of_unlike_images(model: Any) -> None:
-    """Each row of a padded batch has the tokens and logits that it has alone, whatever the crops of the others."""
+    """Each row of a padded batch has the same tokens and logits as alone, for any crops of the others."""
     inputs = request((2, 4), (1, 2), cut_short=3)
     tokens, logits = generated(model, inputs)
     for row, crops in enumerate((slice(0, 9), slice(9, 12))):
@@ -145,7 +141,7 @@ def test_a_batch_of_unlike_images(model: Any) -> None:
 
 @pytest.mark.parametrize("options", [{"use_cache": False}, {"cache_implementation": "static"}], ids=str)
 def test_the_cache_changes_nothing(model: Any, options: dict[str, Any]) -> None:
-    """Decoding from the cache, a static one too, gives the logits of computing every token anew."""
+    """Decoding from a cache, also a static one, gives the same logits as without a cache."""
     inputs = request((2, 4), (1, 2), cut_short=3)
     tokens, logits = generated(model, inputs)
     again, other = generated(model, inputs, **options)
@@ -184,7 +180,7 @@ def test_vision_ends_once(model: Any) -> None:
 
 
 def write_published(folder: Path, config: dict[str, Any], dtype: torch.dtype) -> dict[str, torch.Tensor]:
-    """Write a checkpoint as it is published, whose code leaves a mark when it is run, and return its weights."""
+    """Write a checkpoint as published, whose code creates a file when it is run, and return its weights."""
     shapes = {name: tuple(weight.shape) for name, weight in filled().named_parameters()}
     state = {name: torch.from_numpy(values).to(dtype) for name, values in formula.weights(shapes).items()}
     save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
@@ -199,7 +195,7 @@ def write_published(folder: Path, config: dict[str, Any], dtype: torch.dtype) ->
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
 def test_a_published_checkpoint_loads_without_its_code(tmp_path: Path, dtype: torch.dtype) -> None:
-    """The Auto classes choose ours for the published config.json, every weight finds its place, and no code is run."""
+    """The Auto classes choose ours for the published config.json, load every weight, and run no code."""
     state = write_published(tmp_path, PUBLISHED_CONFIG | {"config": formula.DIMS}, torch.float16)
     model, report = AutoModelForMultimodalLM.from_pretrained(
         tmp_path, dtype=dtype, trust_remote_code=False, output_loading_info=True
@@ -221,11 +217,12 @@ def test_the_published_config_means_the_published_dimensions(tmp_path: Path) -> 
 
     assert type(config) is MoondreamConfig
     assert (config.text, config.vision) == (TextDims(), VisionDims())
-    assert (config.bos_token_id, config.eos_token_id, image_token_id(config)) == (50256, 50256, 51199)
+    assert (config.bos_token_id, config.eos_token_id, config.image_token_id) == (50256, 50256, 51199)
+    assert count_image_tokens(config, torch.tensor([[50256, 51199, 51199, 198]])) == 2
 
 
 def test_a_model_that_was_loaded_answers_as_one_that_was_built(tmp_path: Path, model: Any) -> None:
-    """from_pretrained, which builds on the meta device, leaves nothing out that is not in the checkpoint."""
+    """from_pretrained, which builds on the meta device, leaves no tensor empty."""
     model.save_pretrained(tmp_path)
     loaded = AutoModelForMultimodalLM.from_pretrained(tmp_path, dtype=torch.float32)
     loaded.generation_config.eos_token_id = None
@@ -249,7 +246,7 @@ def processor(tmp_path: Path) -> Any:
 
 
 def test_a_prompt(processor: Any, tmp_path: Path) -> None:
-    """A prompt is BOS, 729 image positions, and the question in its words; saved and loaded again it is the same."""
+    """A prompt is BOS, 729 image positions and the question; a saved and reloaded processor gives the same."""
     photograph = Image.fromarray(formula.photograph(640, 480))
     asked = conversation(photograph, "What is it?")
     inputs = processor.apply_chat_template(asked, add_generation_prompt=True, tokenize=True, return_dict=True)
@@ -272,7 +269,7 @@ def test_a_prompt(processor: Any, tmp_path: Path) -> None:
 
 
 def test_a_batch_of_prompts_is_padded_on_the_left(processor: Any) -> None:
-    """Prompts of unlike length end together, and the crops of all photographs stand one after another."""
+    """Prompts of different lengths are padded on the left, and the crops of all photographs are concatenated."""
     large, small = (Image.fromarray(formula.photograph(*size)) for size in ((640, 480), (300, 200)))
     inputs = processor.apply_chat_template(
         [conversation(large, "What is it, and where?"), conversation(small, "What?")]
@@ -288,7 +285,7 @@ def test_a_batch_of_prompts_is_padded_on_the_left(processor: Any) -> None:
 
 
 def test_what_it_was_not_made_for_is_refused(processor: Any) -> None:
-    """Two images in a message, or a text alone, are refused in words."""
+    """Two images in a message, or a text alone, are refused with a reason."""
     photograph = Image.fromarray(formula.photograph(300, 200))
     for parts, found in (((photograph, photograph, "?"), "1 texts and 2 images"), (("?",), "1 texts and 0 images")):
         with pytest.raises(ValueError, match=f"one question on one image in one message; found {found}"):
@@ -296,7 +293,7 @@ def test_what_it_was_not_made_for_is_refused(processor: Any) -> None:
 
 
 def test_a_checkpoint_without_a_tokenizer(tmp_path: Path) -> None:
-    """A directory without tokenizer.json is refused with the place where it is to be had."""
+    """A directory without tokenizer.json is refused with the repository that has it."""
     (tmp_path / "config.json").write_text(json.dumps(PUBLISHED_CONFIG))
 
     with pytest.raises(FileNotFoundError, match=r"has no tokenizer\.json; .* vikhyatk/moondream2, revision 2024-08-26"):

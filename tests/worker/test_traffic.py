@@ -1,8 +1,7 @@
-"""What a decode step reads: counted from the parameters, and seen in the operands of a real step."""
+"""The bytes that a decode step reads: counted from the parameters, and seen in a real step's operands."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -12,13 +11,10 @@ from torch.utils._pytree import tree_leaves
 from transformers.generation.streamers import BaseStreamer
 
 from benchmarks import workload
-from benchmarks.machine.roofline import bytes_per_step
+from benchmarks.machine.roofline import compute_bytes_per_step
 from benchmarks.models import MODELS
 from benchmarks.worker import traffic as counted
-from benchmarks.worker.architecture import request
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from benchmarks.worker.architecture import prepare_request
 
 FAMILIES = [spec for spec in MODELS.values() if spec.default]
 STEPS = 2
@@ -60,7 +56,7 @@ class Reads(TorchDispatchMode):  # type: ignore[misc]
 
 
 class Switch(BaseStreamer):  # type: ignore[misc]
-    """Turns the recording on when the first new token is out: all that follows is decode steps."""
+    """Turns the recording on after the first new token, when only decode steps follow."""
 
     def __init__(self, reads: Reads) -> None:
         self._reads = reads
@@ -91,16 +87,16 @@ def canonical(model: Any, found: Iterator[counted.Counted]) -> dict[str, int]:
 
 @pytest.mark.parametrize("model_id", [spec.id for spec in FAMILIES])
 def test_what_is_counted_is_what_a_step_reads(model_id: str) -> None:
-    """Decode steps read each weight that is counted, no other, and just the rows that are counted of each table."""
+    """Decode steps read exactly the counted weights, and the counted rows of each table."""
     model, plan = miniature(model_id)
     model.generation_config.eos_token_id = None
-    inputs = request(plan, workload.encode(workload.photographs(None)[0]), workload.PROMPTS[0])
+    inputs = prepare_request(plan, workload.encode(workload.read_photographs(None)[0]), workload.PROMPTS[0])
 
     with torch.inference_mode(), Reads(model) as reads:
         model.generate(**inputs, max_new_tokens=STEPS + 1, do_sample=False, use_cache=True, streamer=Switch(reads))
 
-    assert reads.whole == set(canonical(model, counted.read_whole(model)))
-    tables = canonical(model, counted.looked_up(model))
+    assert reads.whole == set(canonical(model, counted.list_read_whole(model)))
+    tables = canonical(model, counted.list_looked_up(model))
     assert reads.rows == {name: STEPS * size for name, size in tables.items()}
 
 
@@ -133,7 +129,7 @@ class Attended(TorchFunctionMode):  # type: ignore[misc]
 )
 @pytest.mark.parametrize("context", [5, 21])
 def test_the_cache_that_is_counted_is_what_attention_reads(model_id: str, text: dict[str, int], context: int) -> None:
-    """Beside weights and rows, a step reads the K and V that each layer's attention is given, and so many bytes."""
+    """The counted bytes of K and V are those that the attention of all layers gets."""
     model, _ = miniature(model_id, **text)
     batch = 2
     prompt = torch.randint(10, 100, (batch, context - 1), generator=torch.Generator().manual_seed(0))
@@ -142,46 +138,46 @@ def test_the_cache_that_is_counted_is_what_attention_reads(model_id: str, text: 
         with Attended() as attended:
             model(input_ids=prompt[:, :1], past_key_values=cache, use_cache=True)
 
-    found = counted.traffic(model)
-    beside = bytes_per_step(found, batch, context) - found["weight_bytes"] - batch * found["row_bytes"]
+    found = counted.count_traffic(model)
+    beside = compute_bytes_per_step(found, batch, context) - found["weight_bytes"] - batch * found["row_bytes"]
     assert attended.size == beside > 0
     assert found["kv_window_tokens"] == (KV_WINDOW if text else 0)
 
 
 def test_a_tied_head_is_read_once() -> None:
-    """Phi's head is its embedding: the matrix counts whole, once, and its row as well."""
+    """Phi's tied head counts whole once, and its row as well."""
     model, _ = miniature("phi")
     table = model.get_input_embeddings().weight
-    whole = canonical(model, counted.read_whole(model))
+    whole = canonical(model, counted.list_read_whole(model))
 
     assert model.get_output_embeddings().weight is table
     assert whole["model.embed_tokens.weight"] == table.nbytes
-    assert [c.parameter is table for c in counted.read_whole(model)].count(True) == 1
-    assert sum(c.size for c in counted.looked_up(model)) == table[0].nbytes
+    assert [c.parameter is table for c in counted.list_read_whole(model)].count(True) == 1
+    assert sum(c.size for c in counted.list_looked_up(model)) == table[0].nbytes
 
 
 def test_real_dtypes_count() -> None:
-    """Bytes follow each parameter's own dtype: one decoder norm kept in fp32 takes two bytes more a weight."""
+    """Bytes follow each parameter's own dtype: a norm in fp32 takes two bytes more per weight."""
     model, _ = miniature("llava")
-    half = counted.traffic(model.to(torch.bfloat16))
+    half = counted.count_traffic(model.to(torch.bfloat16))
     norm = model.model.language_model.norm
     norm.float()
 
-    assert counted.traffic(model)["weight_bytes"] - half["weight_bytes"] == 2 * norm.weight.numel()
+    assert counted.count_traffic(model)["weight_bytes"] - half["weight_bytes"] == 2 * norm.weight.numel()
 
 
 @pytest.mark.filterwarnings("ignore:Already found a `peft_config` attribute:UserWarning")  # two adapters are meant
 def test_active_adapters_count() -> None:
-    """LoRA weights count while their adapter is active, and neither when another is, nor when they are merged."""
+    """LoRA weights count while their adapter is active, but not while another is, nor once they are merged."""
     peft = pytest.importorskip("peft")
     model, _ = miniature("llava")
-    bare = counted.traffic(model)["weight_bytes"]
+    bare = counted.count_traffic(model)["weight_bytes"]
     for name, rank in (("vision", 4), ("speech", 8)):
         model.add_adapter(peft.LoraConfig(r=rank, target_modules=r".*language_model.*\.q_proj"), name)
     hidden, layers = 64, 2
 
     def added() -> int:
-        return counted.traffic(model)["weight_bytes"] - bare
+        return counted.count_traffic(model)["weight_bytes"] - bare
 
     model.set_adapter("vision")
     assert added() == layers * 2 * hidden * 4 * 4

@@ -1,9 +1,7 @@
-"""Random weights at their real classes: made on the device, finite, normal numbers, and no load time."""
-
-from __future__ import annotations
+"""Random weights in the real classes: made on the device, finite, without denormals, without a load time."""
 
 import shutil
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,20 +11,15 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from benchmarks.machine import memory
 from benchmarks.models import MODELS
 from benchmarks.pair import handle
-from benchmarks.processes import helper
-from benchmarks.processes.protocol import WorkerFailed
+from benchmarks.processes.helper import run_in_process
+from benchmarks.processes.protocol import Job, WorkerFailed
 from benchmarks.worker import loading, weights
-from tests.models.test_miniatures import IMAGE_TOKENS, NEW_TOKENS, job
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from benchmarks.processes.protocol import Job
+from tests.support.jobs import IMAGE_TOKENS, NEW_TOKENS, make_job
 
 
 def shell(folder: Path, model: str, precision: str) -> Job:
-    """Return a job on the miniature of a model without its weights, as a full-size model is kept on disk."""
-    made = job(model, precision)
+    """Return a job on a miniature without weights, like a full-size model in the cache."""
+    made = make_job(model, precision)
     source = shutil.copytree(made.source, folder / model, ignore=shutil.ignore_patterns("*.safetensors"))
     return type(made)(**vars(made) | {"source": source, "weights": "random"})
 
@@ -34,7 +27,7 @@ def shell(folder: Path, model: str, precision: str) -> Job:
 @pytest.mark.parametrize("precision", ["fp16", "bf16"])
 @pytest.mark.parametrize("family", IMAGE_TOKENS)
 def test_random_weights_run(tmp_path: Path, family: str, precision: str) -> None:
-    """Random weights of each family are made without a file, and run, alone and in twos, with finite numbers."""
+    """Random weights of each family need no file, and run alone and in a batch with finite numbers."""
     worker = handle.start(shell(tmp_path, family, precision), isolation="process", start_method="forkserver")
     loaded = worker.load()
     seen = worker.verify([(0, 0)])
@@ -53,8 +46,8 @@ def test_random_weights_run(tmp_path: Path, family: str, precision: str) -> None
 
 
 def test_a_checkpoint_without_some_of_its_weights_is_refused(tmp_path: Path) -> None:
-    """Files that lack weights of their model are refused with the first one's name: transformers would make them up."""
-    made = job("llava")
+    """A checkpoint with missing weights is refused, and the error names the first one."""
+    made = make_job("llava")
     source = shutil.copytree(made.source, tmp_path / "llava")
     tensors = load_file(source / "model.safetensors")
     kept = {name: value for name, value in tensors.items() if not ("language_model" in name and "layers.1." in name)}
@@ -68,8 +61,8 @@ def test_a_checkpoint_without_some_of_its_weights_is_refused(tmp_path: Path) -> 
 
 
 def test_a_run_beyond_the_context_is_refused() -> None:
-    """A run that asks for more positions than the model has fails with both numbers, and is not measured."""
-    made = job("moondream2")
+    """A run that needs more positions than the model has fails, and the error gives both numbers."""
+    made = make_job("moondream2")
     asked = type(made)(**vars(made) | {"new_tokens": 2000})
     worker = handle.start(asked, isolation="process", start_method="forkserver")
     worker.load()
@@ -83,19 +76,19 @@ def test_a_run_beyond_the_context_is_refused() -> None:
 
 
 def test_only_what_is_loaded_counts_as_weights(tmp_path: Path) -> None:
-    """A duplicate of the weights beside them is no weight file; of shards those that the index names are."""
+    """A duplicate of the weights is no weight file; of shards, those in the index are."""
     for name in ("model.safetensors", "consolidated.safetensors"):
         (tmp_path / name).touch()
-    assert [file.name for file in loading.weight_files(tmp_path)] == ["model.safetensors"]
+    assert [file.name for file in loading.list_weight_files(tmp_path)] == ["model.safetensors"]
 
     (tmp_path / "model-1.safetensors").touch()
     (tmp_path / "model.safetensors.index.json").write_text('{"weight_map": {"a": "model-1.safetensors"}}')
-    assert [file.name for file in loading.weight_files(tmp_path)] == ["model-1.safetensors"]
+    assert [file.name for file in loading.list_weight_files(tmp_path)] == ["model-1.safetensors"]
 
 
 def test_loading_says_how_much_memory_it_took() -> None:
-    """A load tells the peak of its process: more than the weights, and with these small ones under a gigabyte."""
-    worker = handle.start(job("llava"), isolation="process", start_method="forkserver")
+    """A load reports its peak memory: more than the weights, and under 1 GB for a miniature."""
+    worker = handle.start(make_job("llava"), isolation="process", start_method="forkserver")
     loaded = worker.load()
     worker.close()
 
@@ -106,30 +99,30 @@ def test_loading_says_how_much_memory_it_took() -> None:
 
 
 def made_within() -> tuple[int, int]:
-    """Return (bytes of a model's weights, by how much its making raised the peak of this process)."""
+    """Return (bytes of a model's weights, rise of this process's peak memory while they were made)."""
     config = LlamaConfig(
         vocab_size=64_000, hidden_size=1024, intermediate_size=4096, num_hidden_layers=8, num_attention_heads=8,
         tie_word_embeddings=True,
     )  # fmt: skip
     with torch.device("meta"):
         model = LlamaForCausalLM(config).to(torch.bfloat16)
-    before = memory.peak_bytes("self") or 0
+    before = memory.read_peak_bytes("self") or 0
     weights.materialise(model, torch.device("cpu"))
     weights.lift_denormals(model)
-    return sum(weight.nbytes for weight in model.parameters()), (memory.peak_bytes("self") or 0) - before
+    return sum(weight.nbytes for weight in model.parameters()), (memory.read_peak_bytes("self") or 0) - before
 
 
-@pytest.mark.skipif(memory.peak_bytes("self") is None, reason="this system does not say a process's peak")
+@pytest.mark.skipif(memory.read_peak_bytes("self") is None, reason="this system does not say a process's peak")
 def test_random_weights_are_one_copy() -> None:
-    """Making a model's random weights takes the memory of the weights once, and a part of it beside them."""
-    size, taken = helper.call("spawn", made_within)
+    """Random weights take the memory of the weights once, plus less than half of it."""
+    size, taken = run_in_process("spawn", made_within)
 
     assert size > 300_000_000
     assert 0.9 * size < taken < 1.5 * size
 
 
 def test_a_tied_head_is_made_once() -> None:
-    """A model that is laid out without memory gets each weight once, its ties kept and all of them finite."""
+    """A model from the meta device gets each weight once, finite, with its ties."""
     config = LlamaConfig(
         vocab_size=1000, hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2,
         tie_word_embeddings=True,
@@ -146,7 +139,7 @@ def test_a_tied_head_is_made_once() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_no_weight_is_denormal(dtype: torch.dtype) -> None:
-    """Denormal weights become the least normal number of their sign's size; zeros and all others stay as they are."""
+    """Denormal weights become normal numbers; zeros and all others stay unchanged."""
     least = torch.finfo(dtype).smallest_normal
     model = torch.nn.Linear(1000, 100, dtype=dtype)
     with torch.no_grad():
@@ -164,20 +157,20 @@ def test_no_weight_is_denormal(dtype: torch.dtype) -> None:
 
 @pytest.mark.parametrize("model", MODELS)
 def test_each_model_says_what_its_stand_ins_lack(model: str) -> None:
-    """Random weights say that there is no load time and that prompts differ; published ones say neither."""
+    """The differences of random weights include the missing load time; those of published ones do not."""
     spec = MODELS[model]
 
-    assert any("no load time" in sentence for sentence in spec.differences("random"))
-    assert set(spec.differences("hub")) == set(spec.remarks)
-    assert set(spec.remarks) <= set(spec.differences("mini"))
+    assert any("no load time" in sentence for sentence in spec.list_differences("random"))
+    assert set(spec.list_differences("hub")) == set(spec.remarks)
+    assert set(spec.remarks) <= set(spec.list_differences("mini"))
 
 
 def test_straight_to_a_device_leaves_nothing_on_the_model() -> None:
-    """A device map of one device, as it is used off the CPU, attaches no hook that would cost time at each module."""
+    """A device map of one device attaches no hooks, which would cost time in each module."""
     pytest.importorskip("accelerate", reason="accelerate is not installed: pip install accelerate")
     from transformers import AutoModelForMultimodalLM
 
-    model = AutoModelForMultimodalLM.from_pretrained(job("llava").source, device_map={"": torch.device("cpu")})
+    model = AutoModelForMultimodalLM.from_pretrained(make_job("llava").source, device_map={"": torch.device("cpu")})
 
     assert not any(hasattr(module, "_hf_hook") for module in model.modules())
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())

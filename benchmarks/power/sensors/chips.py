@@ -31,7 +31,7 @@ class Channel:
     @property
     def chip(self) -> str:
         """The chip's name, with how it averages where it says: that decides what its readings are worth."""
-        settings = [(word, sysfs.text(self.folder / word)) for word in TIMING]
+        settings = [(word, sysfs.read_text(self.folder / word)) for word in TIMING]
         said = [f"{word} {value}" for word, value in settings if value]
         return f"{_name(self.folder)} ({', '.join(said)})" if said else _name(self.folder)
 
@@ -48,11 +48,11 @@ class Channel:
     @property
     def averaging_s(self) -> float | None:
         """The longest time that a reading averages over, seconds."""
-        return ina3221.averaging_s(*(sysfs.number(self.folder / word) for word in TIMING))
+        return ina3221.averaging_s(*(sysfs.read_number(self.folder / word) for word in TIMING))
 
     def watts(self) -> float | None:
         """Return power, negative where current flows back; None where it cannot be read or is no number."""
-        found = [sysfs.number(self.folder / name) for name in self.files]
+        found = [sysfs.read_number(self.folder / name) for name in self.files]
         known = [value for value in found if value is not None]
         return math.prod(known) * self.unit if len(known) == len(found) else None
 
@@ -64,10 +64,10 @@ def channels(root: Path) -> dict[str, Channel]:
     for folder in sorted(folders):
         chip = _name(folder)
         if chip == "ina3221":
-            found += [(sysfs.text(folder / f"in{n}_label"), _of_ina3221(folder, n)) for n in (1, 2, 3)]
+            found += [(sysfs.read_text(folder / f"in{n}_label"), _of_ina3221(folder, n)) for n in (1, 2, 3)]
         elif chip == "ina238":
             # https://docs.kernel.org/hwmon/ina238.html: power1_input is in microwatts
-            found.append((sysfs.text(folder / "in1_label") or INPUT, Channel(folder, 1, ("power1_input",), 1e-6)))
+            found.append((sysfs.read_text(folder / "in1_label") or INPUT, Channel(folder, 1, ("power1_input",), 1e-6)))
     labels = [label for label, _ in found]
     return {label: channel for label, channel in found if label and labels.count(label) == 1}
 
@@ -78,9 +78,9 @@ def _of_ina3221(folder: Path, n: int) -> Channel:
 
 
 def _name(folder: Path) -> str:
-    return sysfs.text(folder / "name") or sysfs.text(folder.parent.parent / "name")
+    return sysfs.read_text(folder / "name") or sysfs.read_text(folder.parent.parent / "name")
 
 
 def _scaled(file: Path, unit: float) -> float | None:
-    value = sysfs.number(file)
+    value = sysfs.read_number(file)
     return None if value is None else value * unit

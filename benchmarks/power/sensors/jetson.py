@@ -39,7 +39,7 @@ class JetsonMonitor(PowerMonitor):
             raise
         self.settle(board, board.gpu_soc, root)
         self.period_s, self._heard_ns = period_s(times, asked_s), times[-1]
-        release = release or jetson.l4t(root)
+        release = release or jetson.read_l4t(root)
         software = f"L4T {release}" if release else "L4T's release could not be read"
         return f"{software}, rails of {board.gpu_soc.holds}"
 

@@ -13,5 +13,5 @@ def check_number(asked: str, file: Path, remedy: str) -> None:
     except OSError as error:
         helps = f"; {remedy}" if isinstance(error, PermissionError) else ""
         raise SensorUnavailable(f"{asked}: {file} cannot be read ({error.strerror}){helps}.") from error
-    if sysfs.number(file) is None:
+    if sysfs.read_number(file) is None:
         raise SensorUnavailable(f"{asked}: {file} holds no number.")

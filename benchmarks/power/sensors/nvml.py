@@ -26,7 +26,7 @@ class NvmlMonitor(PowerMonitor):
 
     def __init__(self, target: PowerTarget, argument: str | None = None) -> None:  # noqa: ARG002
         try:
-            self._nvml, self._handle = nvml.opened(target.gpu_uuid)
+            self._nvml, self._handle = nvml.open_device(target.gpu_uuid)
         except nvml.NoGpu as error:
             raise SensorUnavailable(f"nvml: {error}.") from error
         try:
@@ -43,7 +43,7 @@ class NvmlMonitor(PowerMonitor):
         self._field_scope = self._working_scope()
         if self._watts() is None:
             raise SensorUnavailable("nvml: the library starts, but this GPU answers no power call (as Jetson Orin's).")
-        if nvml.optional(self._nvml, self._nvml.nvmlDeviceGetArchitecture, self._handle) not in OF_KNOWN_GAIN:
+        if nvml.try_call(self._nvml, self._nvml.nvmlDeviceGetArchitecture, self._handle) not in OF_KNOWN_GAIN:
             self.gain_uncertainty = None
             self.gain_source = (
                 "arXiv 2312.02741 (SC24) compared Ampere and Ada boards alone; of this GPU nobody states it"
@@ -56,14 +56,14 @@ class NvmlMonitor(PowerMonitor):
         self._counts = self._joules() is not None
         how = "instantaneous power field" if self._field_scope is not None else "nvmlDeviceGetPowerUsage"
         self.rails = (how,)
-        self.source = f"NVML driver {nvml.driver(self._nvml) or 'unknown'}, nvidia-ml-py {_package()}, {how}"
+        self.source = f"NVML driver {nvml.read_driver(self._nvml) or 'unknown'}, nvidia-ml-py {_package()}, {how}"
 
     def _working_scope(self) -> int | None:
         """Return the first scope whose instantaneous power field answers; None where none does."""
         return next((scope for scope in SCOPES if self._field(scope) is not None), None)
 
     def _field(self, scope: int) -> float | None:
-        values = nvml.optional(self._nvml, self._nvml.nvmlDeviceGetFieldValues, self._handle, [(POWER_INSTANT, scope)])
+        values = nvml.try_call(self._nvml, self._nvml.nvmlDeviceGetFieldValues, self._handle, [(POWER_INSTANT, scope)])
         if not values or values[0].nvmlReturn != self._nvml.NVML_SUCCESS:
             return None
         return _watts_of(values[0].value.uiVal)
@@ -71,11 +71,11 @@ class NvmlMonitor(PowerMonitor):
     def _watts(self) -> float | None:
         if self._field_scope is not None:
             return self._field(self._field_scope)
-        milliwatts = nvml.optional(self._nvml, self._nvml.nvmlDeviceGetPowerUsage, self._handle)
+        milliwatts = nvml.try_call(self._nvml, self._nvml.nvmlDeviceGetPowerUsage, self._handle)
         return _watts_of(milliwatts)
 
     def _joules(self) -> float | None:
-        millijoules = nvml.optional(self._nvml, self._nvml.nvmlDeviceGetTotalEnergyConsumption, self._handle)
+        millijoules = nvml.try_call(self._nvml, self._nvml.nvmlDeviceGetTotalEnergyConsumption, self._handle)
         return None if millijoules is None else millijoules / 1e3
 
     def read(self) -> list[PowerSample]:

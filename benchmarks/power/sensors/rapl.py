@@ -34,8 +34,8 @@ class Zone:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.name = sysfs.text(folder / "name")
-        self._range = sysfs.number(folder / "max_energy_range_uj")
+        self.name = sysfs.read_text(folder / "name")
+        self._range = sysfs.read_number(folder / "max_energy_range_uj")
         self._last: float | None = None
         self._last_ns = 0
         self._total = 0.0
@@ -46,7 +46,7 @@ class Zone:
         With e microjoules now, e' before and range R, the step is e - e', and e - e' + R where e < e':
         a counter of 262 kJ wraps around every 44 minutes at 100 W, so that no more than one lies between.
         """
-        now, now_ns = sysfs.number(self.folder / "energy_uj"), time.monotonic_ns()
+        now, now_ns = sysfs.read_number(self.folder / "energy_uj"), time.monotonic_ns()
         if now is None:
             return None
         last, self._last = self._last, now

@@ -1,7 +1,7 @@
-"""Moondream2 of January 2025, in torch and transformers' own terms: its published weights without its remote code.
+"""Moondream2 of January 2025 in torch and transformers: its published weights without its remote code.
 
-Importing this package teaches transformers' Auto classes the published `model_type`; a class that
-is registered goes before the `auto_map` of a checkpoint, so no code of the checkpoint is run.
+Importing this package registers the published `model_type` with transformers' Auto classes. They
+prefer a registered class to the `auto_map` of a checkpoint, so no code of the checkpoint is run.
 Facts and figures: https://github.com/m87-labs/moondream, moondream/torch at d77e82c.
 """
 

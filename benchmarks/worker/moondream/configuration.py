@@ -1,7 +1,7 @@
-"""The configuration: config.json as it is published, and the dimensions behind it.
+"""The configuration: config.json as published, and the dimensions that it stands for.
 
-The published config.json says `"config": {}`, which means: the published dimensions. A model of
-other dimensions names those that differ, in the same words: `{"config": {"text": {"n_layers": 2}}}`.
+The published config.json holds `"config": {}`, which means the defaults below. Other dimensions
+are given by the same names: `{"config": {"text": {"n_layers": 2}}}`.
 """
 
 from dataclasses import dataclass
@@ -40,18 +40,18 @@ class VisionDims:
 
     @property
     def grid(self) -> int:
-        """Patches along a crop's side: 27."""
+        """Patches along the side of a crop: 27."""
         return self.crop_size // self.enc_patch_size
 
     @property
     def image_tokens(self) -> int:
-        """Positions that an image takes in a prompt, whatever its size: 729."""
+        """Positions of an image of any size in a prompt: 729."""
         return self.grid**2
 
 
 @dataclass(frozen=True)
 class RegionDims:
-    """The dimensions of the head that points and detects; names and defaults of config_md2.json."""
+    """Dimensions of the head that points and detects; names and defaults of config_md2.json."""
 
     dim: int = 2048
     coord_feat_dim: int = 256
@@ -62,11 +62,7 @@ class RegionDims:
 
 
 class MoondreamConfig(PreTrainedConfig):  # type: ignore[misc]
-    """What config.json holds.
-
-    Attributes:
-        config: {"text" | "vision" | "region": {dimension: value}} where they differ from the published.
-    """
+    """config.json; `config` is {"text" | "vision" | "region": {dimension: value other than the default}}."""
 
     model_type = "moondream1"  # sic: the published config.json of Moondream2
 
@@ -83,50 +79,27 @@ class MoondreamConfig(PreTrainedConfig):  # type: ignore[misc]
 
     @property
     def text(self) -> TextDims:
-        """The decoder's dimensions."""
         return TextDims(**self._section("text"))
 
     @property
     def vision(self) -> VisionDims:
-        """The encoder's dimensions."""
         return VisionDims(**self._section("vision"))
 
     @property
     def region(self) -> RegionDims:
-        """The region head's dimensions."""
         return RegionDims(**self._section("region"))
 
     @property
     def image_token_id(self) -> int:
-        """The id that stands for an image position: the embedding's last row, which the tokenizer never makes."""
+        """The id of image positions: the last row of the embedding, which the tokenizer never returns."""
         return self.text.vocab_size - 1
 
-    # What `generate` and its caches read.
-
-    @property
-    def vocab_size(self) -> int:
-        """Rows of the embedding."""
-        return self.text.vocab_size
-
-    @property
-    def hidden_size(self) -> int:
-        """Width of the decoder."""
-        return self.text.dim
-
-    @property
-    def num_hidden_layers(self) -> int:
-        """Blocks of the decoder, each with keys and values to cache."""
-        return self.text.n_layers
-
-    @property
-    def num_attention_heads(self) -> int:
-        """Heads of the decoder, for queries, keys and values alike."""
-        return self.text.n_heads
-
-    @property
-    def max_position_embeddings(self) -> int:
-        """The decoder's context, in tokens, image positions included."""
-        return self.text.max_context
+    # Read by `generate` and its caches.
+    vocab_size = property(lambda self: self.text.vocab_size)
+    hidden_size = property(lambda self: self.text.dim)
+    num_hidden_layers = property(lambda self: self.text.n_layers)
+    num_attention_heads = property(lambda self: self.text.n_heads)
+    max_position_embeddings = property(lambda self: self.text.max_context)
 
     def _section(self, name: str) -> dict[str, Any]:
         return dict((self.config or {}).get(name, {}))

@@ -1,4 +1,4 @@
-"""From a photograph to crops: one of the whole, and a grid of overlapping ones that keep its detail.
+"""Cut a photograph into crops: one of the whole, and a grid of overlapping ones that keep the detail.
 
 Every crop is 378 pixels square. Neighbours overlap by a margin of 4 patches on each side, so a grid
 of h x w crops covers (266 h + 112) x (266 w + 112) pixels, to which the photograph is resized.
@@ -19,17 +19,14 @@ if TYPE_CHECKING:
 
 SHRINK, ENLARGE = Image.Resampling.LANCZOS, Image.Resampling.BICUBIC
 BORDER = 3
-"""Pixels that are repeated beyond an edge: a bicubic filter reaches two of them, and half a pixel more."""
+"""Pixels repeated beyond an edge: a bicubic filter reaches 2.5 of them."""
 
 
 def select_tiling(height: int, width: int, window: int, max_crops: int) -> tuple[int, int]:
     """Return the (rows, columns) of crops for a photograph, as published.
 
-    Args:
-        height: pixels of the photograph, both margins taken off.
-        width: as `height`.
-        window: pixels that a crop has for itself, its margins taken off.
-        max_crops: crops at most, the whole one not counted.
+    `height`, `width` and `window`, the side of a crop, are in pixels without both margins. `max_crops`
+    does not count the crop of the whole.
     """
     if min(height, width) <= window:
         return 1, 1
@@ -61,9 +58,9 @@ def cut(photograph: Image.Image, dims: VisionDims) -> tuple[NDArray[np.uint8], t
 
 
 def resize(photograph: Image.Image, width: int, height: int) -> Image.Image:
-    """Resize as libvips does, by which the published crops are made: Lanczos to shrink, then bicubic to enlarge.
+    """Resize like libvips, which the published code uses: Lanczos to shrink, then bicubic to enlarge.
 
-    Where libvips enlarges one side or both, it moves the picture half a pixel right and down; so is it here.
+    When libvips enlarges a side, it shifts the picture half a pixel right and down; so does this.
     """
     smaller = photograph.resize((min(width, photograph.width), min(height, photograph.height)), SHRINK)
     if smaller.size == (width, height):

@@ -1,4 +1,4 @@
-"""What both halves of the model are made of. Attributes bear the published weights' names."""
+"""Layers of both encoder and decoder. Attributes have the names of the published weights."""
 
 import torch
 from torch import nn
@@ -18,7 +18,7 @@ class Mlp(nn.Module):  # type: ignore[misc]
 
 
 class Attention(nn.Module):  # type: ignore[misc]
-    """The projections of self-attention; queries, keys and values come out of one layer."""
+    """The projections of self-attention, with one layer for queries, keys and values."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -34,5 +34,5 @@ class Attention(nn.Module):  # type: ignore[misc]
         return queries, keys, values
 
     def join(self, heads: torch.Tensor) -> torch.Tensor:
-        """Return what the heads saw, (batch, heads, tokens, ...), as (batch, tokens, width)."""
+        """Return the heads' outputs, (batch, heads, tokens, width of a head), projected to (batch, tokens, width)."""
         return self.proj(heads.transpose(1, 2).flatten(2))

@@ -1,4 +1,4 @@
-"""The whole model, as transformers' `generate` runs it."""
+"""The whole model, for transformers' `generate`."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from benchmarks.worker.moondream.vision import VisionBlock, VisionEncoder
 
 
 class RegionHead(nn.Module):  # type: ignore[misc]
-    """The head that points and detects. Loaded, since it is part of the checkpoint and of its memory; never run."""
+    """The head that points and detects: loaded, because it is part of the checkpoint, and never run."""
 
     def __init__(self, dims: RegionDims) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class RegionHead(nn.Module):  # type: ignore[misc]
 
 
 class Moondream(nn.Module):  # type: ignore[misc]
-    """The three parts, under the names that their weights are published by."""
+    """The three parts, with the names of the published weights."""
 
     def __init__(self, config: MoondreamConfig) -> None:
         super().__init__()
@@ -40,10 +40,9 @@ class Moondream(nn.Module):  # type: ignore[misc]
 
 
 class MoondreamForConditionalGeneration(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
-    """Moondream2; each sequence begins with BOS and one image, whose 730 positions see each other both ways.
+    """Moondream2. Each sequence begins with BOS and one image, whose 730 positions attend to each other both ways.
 
-    No buffers: whatever follows from the dimensions is worked out when it is needed, so a model that
-    from_pretrained has built on the meta device lacks nothing.
+    It has no buffers, because from_pretrained builds it on the meta device and would leave them empty.
     """
 
     config_class = MoondreamConfig
@@ -58,30 +57,19 @@ class MoondreamForConditionalGeneration(PreTrainedModel, GenerationMixin):  # ty
         self.model = Moondream(config)
         self.post_init()
 
-    def forward(  # noqa: PLR0913, PLR0917 - the names are those that `generate` passes
+    def forward(  # noqa: PLR0913, PLR0917 - `generate` passes these names
         self,
-        input_ids: torch.Tensor,
-        attention_mask: torch.Tensor | None = None,
-        position_ids: torch.Tensor | None = None,
-        past_key_values: Any = None,
-        pixel_values: torch.Tensor | None = None,
-        tilings: torch.Tensor | None = None,
-        use_cache: bool | None = None,
-        logits_to_keep: int = 0,
+        input_ids: torch.Tensor,  # (batch, tokens), with `image_token_id` at image positions
+        attention_mask: torch.Tensor | None = None,  # (batch, tokens so far), 0 at padding, which is on the left
+        position_ids: torch.Tensor | None = None,  # (batch, tokens); None counts them from the mask
+        past_key_values: Any = None,  # transformers' Cache
+        pixel_values: torch.Tensor | None = None,  # (crops of all images, 3, side, side), -1 to 1; prefill only
+        tilings: torch.Tensor | None = None,  # (batch, 2), rows and columns of each image's crops
+        use_cache: bool | None = None,  # whether to create a missing cache
+        logits_to_keep: int = 0,  # number of last tokens that get logits; 0 means all
         **_: Any,
     ) -> Any:
-        """Return the logits, (batch, tokens kept, vocabulary), and the cache.
-
-        Args:
-            input_ids: (batch, tokens); image positions bear the id `image_token_id`.
-            attention_mask: (batch, tokens so far), 0 where a shorter sequence is padded on its left.
-            position_ids: (batch, tokens); counted from the mask where it is None.
-            past_key_values: transformers' Cache.
-            pixel_values: (crops of all images, 3, side, side), -1 to 1; None once the images are in the cache.
-            tilings: (batch, 2), rows and columns of each image's crops.
-            use_cache: whether to make a cache where there is none.
-            logits_to_keep: logits of so many last tokens; 0 means of all.
-        """
+        """Return the logits, (batch, tokens kept, vocabulary), and the cache."""
         if use_cache and past_key_values is None:
             past_key_values = DynamicCache(config=self.config)
         embeddings, blocks = functional.embedding(input_ids, self.model.text.wte), None
@@ -107,19 +95,19 @@ class MoondreamForConditionalGeneration(PreTrainedModel, GenerationMixin):  # ty
         past_key_values: Any,
         **_: Any,
     ) -> Any:
-        """Return a step's mask over a static cache; the first step's is left to `forward`, which sees the image."""
+        """Return a decode step's mask over a static cache; `forward` makes the mask of the prefill, with the image."""
         if inputs_embeds.shape[1] > 1:
             return attention_mask
         return create_causal_mask(config, inputs_embeds, attention_mask, past_key_values)
 
     def _image_positions(self, input_ids: torch.Tensor) -> torch.Tensor:
-        """Return where an image is, (batch, tokens); the same id made by the model later is an ordinary token."""
+        """Return the image positions, (batch, tokens); the same id later in a sequence is an ordinary token."""
         found = input_ids == self.config.image_token_id
         return found & (found.cumsum(-1) <= self.config.vision.image_tokens)
 
     @torch.no_grad()  # type: ignore[untyped-decorator]
     def _init_weights(self, module: nn.Module) -> None:
-        """Fill what no checkpoint fills; transformers knows of layers only, not of bare weights."""
+        """Initialise layers as transformers does, and the bare weights that it does not know."""
         super()._init_weights(module)
         for weight in module.parameters(recurse=False):
             if not isinstance(module, (nn.Linear, nn.LayerNorm)):
@@ -127,14 +115,14 @@ class MoondreamForConditionalGeneration(PreTrainedModel, GenerationMixin):  # ty
 
 
 def _prefix_blocks(images: torch.Tensor) -> torch.Tensor:
-    """Return 0 for each image position and for the BOS before it, -1 elsewhere: (batch, tokens)."""
+    """Return (batch, tokens): 0 at image positions and at the BOS before them, -1 elsewhere."""
     prefix = images.clone()
     prefix[:, :-1] |= images[:, 1:]
     return torch.where(prefix, 0, -1)
 
 
 def _positions(input_ids: torch.Tensor, attention_mask: torch.Tensor | None, cache: Any) -> torch.Tensor:
-    """Return each token's position in its own sequence, (batch, tokens): padding is not counted."""
+    """Return each token's position in its sequence without padding, (batch, tokens)."""
     tokens = input_ids.shape[1]
     if attention_mask is not None and attention_mask.ndim == 2:
         return (attention_mask.long().cumsum(-1) - 1).clamp(min=0)[:, -tokens:]

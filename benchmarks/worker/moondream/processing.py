@@ -1,4 +1,4 @@
-"""The processor: a question on a photograph in, what the model reads out."""
+"""The processor: from a photograph and a question to the tensors that the model takes."""
 
 from __future__ import annotations
 
@@ -17,19 +17,18 @@ if TYPE_CHECKING:
     from PIL import Image
 
 END = "<|endoftext|>"
-TOKENIZER = "that of vikhyatk/moondream2, revision 2024-08-26"
 QUESTION = "{question}"
 CHAT_TEMPLATE = f"\n\nQuestion:{QUESTION}\n\nAnswer:"
-"""What stands after the image: the published token ids [198, 198, 24361, 25], the question, [198, 198, 33706, 25]."""
+"""Follows the image: the published token ids [198, 198, 24361, 25], the question, [198, 198, 33706, 25]."""
 
 Conversation = list[dict[str, Any]]
 
 
 class MoondreamProcessor:
-    """Makes BOS + 729 image positions + question of each conversation, and the crops of its photograph.
+    """Returns BOS + 729 image positions + question for each conversation, and the crops of its photograph.
 
-    Of transformers' processors it has what the suite calls. It reads config.json and tokenizer.json,
-    which is what is published, and no code.
+    It has the methods of transformers' processors that the suite calls, and reads the published
+    config.json and tokenizer.json.
     """
 
     def __init__(self, config: MoondreamConfig, tokenizer: Any, chat_template: str = CHAT_TEMPLATE) -> None:
@@ -47,13 +46,13 @@ class MoondreamProcessor:
         file = Path(folder) / "tokenizer.json"
         if not file.is_file():
             raise FileNotFoundError(
-                f"{folder} has no tokenizer.json; the published code reads {TOKENIZER}: copy it there."
+                f"{folder} has no tokenizer.json; copy that of vikhyatk/moondream2, revision 2024-08-26, there."
             )
         tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(file), bos_token=END, eos_token=END, pad_token=END)
         return cls(MoondreamConfig.from_pretrained(folder), tokenizer)
 
     def save_pretrained(self, folder: str | Path) -> None:
-        """Write the tokenizer, and config.json where the model has not written it."""
+        """Write the tokenizer, and config.json unless the model has written it."""
         self.tokenizer.save_pretrained(folder)
         if not (Path(folder) / "config.json").exists():
             self.config.save_pretrained(folder)
@@ -68,20 +67,20 @@ class MoondreamProcessor:
         return_tensors: str = "pt",
         processor_kwargs: dict[str, Any] | None = None,  # noqa: ARG002 - batches are always padded, on the left
     ) -> Any:
-        """Return input_ids, attention_mask, pixel_values (in fp32) and tilings of one or more conversations.
+        """Return input_ids, attention_mask, pixel_values (fp32) and tilings of one or more conversations.
 
         Raises:
-            ValueError: a conversation is not one question on one photograph, or no tensors are asked for.
+            ValueError: a conversation is not one question on one photograph, or the options ask for no tensors.
         """
         if not (tokenize and return_dict and return_tensors == "pt"):
-            raise ValueError("MoondreamProcessor makes a dict of torch tensors only.")
+            raise ValueError("MoondreamProcessor returns only a dict of torch tensors.")
         batch = conversations if isinstance(conversations[0], list) else [conversations]
         asked = [_question(conversation) for conversation in batch]
         ids = [self._ids(question, add_generation_prompt=add_generation_prompt) for _, question in asked]
         return BatchFeature(self._padded(ids) | self._crops([photograph for photograph, _ in asked]))
 
     def _ids(self, question: str, *, add_generation_prompt: bool) -> list[int]:
-        """Return a prompt's ids. Each part is encoded by itself, as published, so that none runs into the next."""
+        """Return a prompt's ids. Each part is encoded separately, as in the published code."""
         before, after = self.chat_template.split(QUESTION)
         parts = [before, question, after if add_generation_prompt else ""]
         ids = [token for part in parts for token in self.tokenizer.encode(part, add_special_tokens=False)]
@@ -105,7 +104,6 @@ class MoondreamProcessor:
 
 
 def _question(conversation: Conversation) -> tuple[Image.Image, str]:
-    """Return the photograph and the question of a conversation."""
     parts = [part for message in conversation for part in message["content"]]
     photographs = [part["image"] for part in parts if part["type"] == "image"]
     questions = [part["text"] for part in parts if part["type"] == "text"]

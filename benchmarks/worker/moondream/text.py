@@ -1,4 +1,4 @@
-"""The decoder: Phi-1.5's, whose attention and MLP stand side by side, with a prefix that sees all of itself."""
+"""The decoder of Phi-1.5, with attention and MLP in parallel, and a prefix without a causal mask."""
 
 from typing import Any
 
@@ -27,11 +27,7 @@ class TextBlock(nn.Module):  # type: ignore[misc]
     def forward(self, x: torch.Tensor, rotation: Rotation, mask: torch.Tensor | None, cache: Any) -> torch.Tensor:
         """Return `x` after the block, both (batch, tokens, width).
 
-        Args:
-            x: what came before.
-            rotation: of each position.
-            mask: (batch, 1, tokens, all tokens); None means causal.
-            cache: transformers' Cache, or None.
+        `mask` is (batch, 1, tokens, all tokens); None means causal. `cache` is transformers' Cache or None.
         """
         normed = self.ln(x)
         queries, keys, values = self.attn.split(normed)
@@ -44,7 +40,7 @@ class TextBlock(nn.Module):  # type: ignore[misc]
 
 
 class TextDecoder(nn.Module):  # type: ignore[misc]
-    """Embeddings in, hidden states out; the head that makes logits of them is the caller's to call."""
+    """From embeddings to hidden states; the caller applies `lm_head`."""
 
     def __init__(self, dims: TextDims) -> None:
         super().__init__()
@@ -63,10 +59,9 @@ class TextDecoder(nn.Module):  # type: ignore[misc]
 
 
 def rotations(positions: torch.Tensor, width: int) -> Rotation:
-    """Return how far each of `width` channels, half of a head, is turned at each of `positions`, (batch, tokens).
+    """Return the rotation of `width` channels, half of a head, at each of `positions`, (batch, tokens).
 
-    Worked out at each step, in fp32: a table of them would be a buffer that no checkpoint holds, and
-    from_pretrained leaves such a buffer empty.
+    Computed at each step in fp32: from_pretrained would leave a table of them empty, as no checkpoint holds it.
     """
     powers = torch.arange(0, width, 2, device=positions.device, dtype=torch.float32) / width
     angles = positions[:, None, :, None].float() * ROTARY_BASE**-powers
@@ -74,7 +69,7 @@ def rotations(positions: torch.Tensor, width: int) -> Rotation:
 
 
 def rotate(x: torch.Tensor, rotation: Rotation) -> torch.Tensor:
-    """Return (batch, heads, tokens, width of a head) with the first half of its channels turned, in pairs."""
+    """Return `x`, (batch, heads, tokens, width of a head), with the first half of its channels rotated in pairs."""
     cosines, sines = rotation
     half = cosines.shape[-1]
     first, second, rest = x[..., :half], x[..., half : 2 * half], x[..., 2 * half :]

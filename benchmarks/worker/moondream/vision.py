@@ -1,4 +1,4 @@
-"""The vision path: every crop through the encoder, the crops put together again, both views projected."""
+"""The vision path: encode every crop, join the crops, and project both views."""
 
 import torch
 from torch import nn
@@ -9,7 +9,7 @@ from benchmarks.worker.moondream.layers import Attention, Mlp
 
 
 class VisionBlock(nn.Module):  # type: ignore[misc]
-    """One block of the encoder: every patch of a crop attends to every other."""
+    """One block of the encoder; every patch of a crop attends to all."""
 
     def __init__(self, dims: VisionDims) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class VisionBlock(nn.Module):  # type: ignore[misc]
 
 
 class VisionEncoder(nn.Module):  # type: ignore[misc]
-    """Crops in, 729 vectors of the decoder's width out for each image. `proj_mlp` runs last, once a call."""
+    """From crops to 729 vectors of the decoder's width per image. `proj_mlp` runs last, once per call."""
 
     def __init__(self, dims: VisionDims) -> None:
         super().__init__()
@@ -39,9 +39,8 @@ class VisionEncoder(nn.Module):  # type: ignore[misc]
     def forward(self, crops: torch.Tensor, tilings: torch.Tensor) -> torch.Tensor:
         """Return (images, 729, decoder's width).
 
-        Args:
-            crops: (crops of all images, 3, side, side), each image's whole crop first, -1 to 1.
-            tilings: (images, 2), rows and columns of each image's other crops.
+        `crops` is (crops of all images, 3, side, side), -1 to 1, with each image's whole crop first;
+        `tilings` is (images, 2), the rows and columns of each image's other crops.
         """
         grids: list[list[int]] = tilings.tolist()
         encoded = self.encode(crops).split([1 + rows * columns for rows, columns in grids])
@@ -64,7 +63,7 @@ class VisionEncoder(nn.Module):  # type: ignore[misc]
         return pixels.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)
 
     def _both_views(self, encoded: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
-        """Return (729, twice the encoder's width): the whole crop's patches beside the other crops' pooled ones."""
+        """Return (729, twice the encoder's width): patches of the whole crop, and pooled ones of the other crops."""
         grid = self.dims.grid
         crops = encoded[1:].unflatten(1, (grid, grid))
         joined = join_crops(crops, rows, columns, self.dims.overlap_margin)
@@ -73,28 +72,24 @@ class VisionEncoder(nn.Module):  # type: ignore[misc]
 
 
 def join_crops(crops: torch.Tensor, rows: int, columns: int, margin: int) -> torch.Tensor:
-    """Return (height, width, channels): crops side by side, their margins kept at the outer edge only.
+    """Return (height, width, channels): `rows` x `columns` crops joined, with margins only at the outer edge.
 
-    Args:
-        crops: (rows x columns, side, side, channels), in patches.
-        rows: of crops.
-        columns: of crops.
-        margin: patches that a crop shares with its neighbour, on each side.
+    `crops` is (rows x columns, side, side, channels); side and margin are in patches.
     """
     side = crops.shape[1]
 
-    def kept(place: int, places: int) -> slice:
+    def trim(place: int, places: int) -> slice:
         return slice(0 if place == 0 else margin, side if place == places - 1 else side - margin)
 
     lines = []
     for row, line in enumerate(crops.unflatten(0, (rows, columns))):
-        parts = [crop[kept(row, rows), kept(column, columns)] for column, crop in enumerate(line)]
+        parts = [crop[trim(row, rows), trim(column, columns)] for column, crop in enumerate(line)]
         lines.append(torch.cat(parts, dim=1))
     return torch.cat(lines)
 
 
 def pool(features: torch.Tensor, grid: int) -> torch.Tensor:
-    """Return (channels, grid, grid): the mean of `features`, (channels, height, width), over equal parts of both."""
+    """Return (channels, grid, grid): the mean of `features`, (channels, height, width), over equal parts."""
     if features.device.type == "mps":
         # Metal pools only into parts of one size: https://github.com/pytorch/pytorch/issues/96056
         return functional.adaptive_avg_pool2d(features.cpu(), grid).to("mps")

@@ -152,7 +152,7 @@ def test_any_optional_call_may_be_missing(
     ("fakes", "uuid", "complaint"),
     [
         ({"FAKE_OFF": "IP"}, "", "answers no power call"),
-        ({"FAKE_GPUS": "2"}, "", "NVML shows 2 GPUs and torch did not say"),
+        ({"FAKE_GPUS": "2"}, "", "NVML shows 2 GPUs and torch did not name its GPU"),
         ({"FAKE_GPUS": "2"}, "feed", "none with the UUID feed"),
     ],
     ids=["no power call (Orin)", "two GPUs, no UUID", "unknown UUID"],
@@ -185,7 +185,7 @@ def test_without_a_driver(tmp_path: Path) -> None:
 
     refused = probe(tmp_path, tmp_path)["refused"]
     assert "nvml: NVML did not start" in refused
-    assert "without an NVIDIA GPU that is as it should be; with one, install its driver" in refused
+    assert "expected if there is no NVIDIA GPU; otherwise install its driver" in refused
     assert "a container with --gpus all or --runtime nvidia" in refused
 
 
@@ -194,8 +194,8 @@ def test_health_and_vram(library: Path) -> None:
     code = """
 import json, os
 from benchmarks import device, health, memory
-look = health.snapshot("cuda:0", None)
-watch = health.Watch(None)
+look = health.take_snapshot("cuda:0", None)
+watch = health.ThrottleWatch(None)
 unread = watch.seen
 watch.read(); watch.read(); watch.close(); watch.close()
 vram = memory.MemoryReader("discrete", os.getpid()).read()[0].vram

@@ -102,19 +102,19 @@ import json
 from benchmarks import device, health, memory, nvml
 from benchmarks.power import selftest
 from benchmarks.power.base import PowerTarget
-watch = health.Watch(None)
+watch = health.ThrottleWatch(None)
 watch.read(); watch.close()
 reader = memory.MemoryReader("discrete", 1)
 reader.read(); reader.close()
-look = health.snapshot("cuda:0", None)
+look = health.take_snapshot("cuda:0", None)
 verdicts = selftest.examine(PowerTarget("cuda:0"), 0.3)
 print(json.dumps({
-    "machine": device.identify("cuda:0"), "bytes": [nvml.memory_bytes(None), nvml.free_bytes(None)],
+    "machine": device.identify("cuda:0"), "bytes": [nvml.read_memory_bytes(None), nvml.read_free_bytes(None)],
     "health": [look.temperature_c, look.clock_hz, watch.seen], "why": [look.reason, watch.reason, reader.vram_reason],
     "nvml": next(found for found in verdicts if found["name"] == "nvml"),
 }))
 """
-UNKNOWN = "NVML does not say"
+UNKNOWN = "NVML does not report it"
 
 
 def test_a_gb10_shows_no_memory(library: Path) -> None:
@@ -145,6 +145,6 @@ def test_an_orin_that_answers_nothing_is_refused(library: Path) -> None:
     assert seen["why"] == [
         UNKNOWN,
         UNKNOWN,
-        "the driver does not account for this process (in a container, for example)",
+        "the driver does not report this process (in a container, for example)",
     ]
     assert seen["machine"]["gpu"] == "Orin (nvgpu)"

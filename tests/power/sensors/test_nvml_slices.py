@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("uuid", "complaint"),
     [
-        ("", "MIG is on, and torch did not say on which slice"),
-        (UUID.format(1), "MIG is on, and torch did not say on which slice"),
+        ("", "MIG is on, and torch did not name its slice of the GPU"),
+        (UUID.format(1), "MIG is on, and torch did not name its slice of the GPU"),
         (SLICE, "MIG is on, and board power cannot be shared out among its slices"),
     ],
     ids=["no UUID", "the board's", "a slice's"],
@@ -32,7 +32,7 @@ def test_health_of_a_slice_is_its_boards(library: Path) -> None:
     code = """
 import json, sys
 from benchmarks import health
-look, watch = health.snapshot("cuda:0", sys.argv[1]), health.Watch(sys.argv[1])
+look, watch = health.take_snapshot("cuda:0", sys.argv[1]), health.ThrottleWatch(sys.argv[1])
 watch.read(); watch.close()
 print(json.dumps([look.temperature_c, look.clock_hz, watch.seen]))
 """
@@ -45,10 +45,10 @@ import json, sys
 from benchmarks import bandwidth, device, nvml
 uuid, torch_name = sys.argv[1] or None, sys.argv[2] or None
 machine = device.identify("cuda:0", gpu_uuid=uuid, torch_name=torch_name)
-peak = bandwidth.peak(
-    machine["kind"], machine["gpu"], board=machine["label"], memory_bytes=nvml.memory_bytes(uuid)
+peak = bandwidth.find_peak(
+    machine["kind"], machine["gpu"], board=machine["label"], memory_bytes=nvml.read_memory_bytes(uuid)
 )
-print(json.dumps([machine["label"], machine["gpu"], nvml.memory_bytes(uuid), peak is not None]))
+print(json.dumps([machine["label"], machine["gpu"], nvml.read_memory_bytes(uuid), peak is not None]))
 """
 
 
