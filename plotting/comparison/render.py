@@ -18,7 +18,7 @@ from plotting.comparison.compare import Line
 from plotting.comparison.statistics import NOT_ALTERNATED, SINGLE
 from plotting.metrics.registry import METRICS
 
-NOTES = {
+TERMS = {
     SINGLE: "the interval comes from the runs of one session a side and does not include the spread between sessions; "
     "compare three saves a side to include it",
     NOT_ALTERNATED: "all sessions of one side ran before those of the other, so slow drift counts as a difference; "
@@ -32,46 +32,46 @@ Cell = tuple[str, str, str, str]
 """Value, ratio, interval and verdict of a side."""
 Row = tuple[str, str, Sequence[Cell]]
 """Pair, metric ("" in the pair's own row), and a cell for each side."""
-
-
-class _Notes:
-    """Numbered notes, each text once."""
-
-    def __init__(self) -> None:
-        self._numbers: dict[str, int] = {}
-
-    def mark(self, note: str) -> str:
-        return f"[{self._numbers.setdefault(note, len(self._numbers) + 1)}]" if note else ""
-
-    def list_all(self) -> list[str]:
-        return [f"[{number}] {note}" for note, number in self._numbers.items()]
+Notes = dict[str, int]
+"""Text of a note -> its number."""
 
 
 def write_table(found: Sequence[Line], width: int | None = None) -> str:
     """Return the comparison for a terminal of `width` characters: sides, a row for each metric, and notes."""
     width = max(width or shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns, LEAST_WIDTH)
-    notes = _Notes()
+    notes: Notes = {}
     rows = _list_rows(found, notes)
     labels = ["", *(f" {metric}" if metric else pair for pair, metric, _ in rows)]
     columns = [_align_column(head, [cells[at] for *_, cells in rows]) for at, head in enumerate(_list_heads(found))]
-    lines = _wrap(_describe_sides(found), width)
-    for block in _split_into_blocks(columns, width - max(map(len, labels))):
-        lines += ["", *text.align_columns(list(zip(labels, *block, strict=True)), left=1)]
-    below = _wrap([*notes.list_all(), *_list_remarks(found)], width)
-    return "\n".join([*lines, *([""] if below else []), *below, ""])
+    blocks = [
+        text.align_columns(list(zip(labels, *block, strict=True)), left=1)
+        for block in _split_into_blocks(columns, width - max(map(len, labels)))
+    ]
+    return _stack(_wrap(_describe_sides(found), width), *blocks, _wrap(_list_notes(found, notes), width))
 
 
 def write_markdown(found: Sequence[Line]) -> str:
     """Return the comparison as one Markdown table between a list of the sides and a list of notes."""
-    notes = _Notes()
-    rows = [("" if metric else pair, metric, *map(_join, cells)) for pair, metric, cells in _list_rows(found, notes)]
-    head, *body = [
-        f"| {' | '.join(map(text.escape, row))} |" for row in [("pair", "metric", *_list_heads(found)), *rows]
-    ]
-    rule = "|" + " --- |" * len(rows[0])
-    above = [f"- {text.escape(sentence)}" for sentence in _describe_sides(found)]
-    below = [f"- {text.escape(sentence)}" for sentence in [*notes.list_all(), *_list_remarks(found)]]
-    return "\n".join([*above, "", head, rule, *body, *([""] if below else []), *below, ""])
+    notes: Notes = {}
+    rows = [("pair", "metric", *_list_heads(found))]
+    rows += [("" if metric else pair, metric, *map(_join, cells)) for pair, metric, cells in _list_rows(found, notes)]
+    table = [f"| {' | '.join(map(text.escape, row))} |" for row in rows]
+    table.insert(1, "|" + " --- |" * len(rows[0]))
+    above, below = (
+        [f"- {text.escape(sentence)}" for sentence in sentences]
+        for sentences in (_describe_sides(found), _list_notes(found, notes))
+    )
+    return _stack(above, table, below)
+
+
+def _stack(*blocks: Sequence[str]) -> str:
+    """Return blocks of lines with an empty line between them."""
+    return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+
+
+def _mark(notes: Notes, note: str) -> str:
+    """Return the number of a note; an empty note has none."""
+    return f"[{notes.setdefault(note, len(notes) + 1)}]" if note else ""
 
 
 def _list_sides(found: Sequence[Line]) -> list[str]:
@@ -100,7 +100,7 @@ def _find_common_basis(found: Iterable[Line], side: str) -> str:
     return bases.pop() if len(bases) == 1 else ""
 
 
-def _list_rows(found: Sequence[Line], notes: _Notes) -> list[Row]:
+def _list_rows(found: Sequence[Line], notes: Notes) -> list[Row]:
     """Return a row for each pair, then its metrics; a pair that no side measured has no further rows."""
     bases = {side: _find_common_basis(found, side) for side in _list_sides(found)}
     blank = [("", "", "", "")] * len(bases)
@@ -108,7 +108,7 @@ def _list_rows(found: Sequence[Line], notes: _Notes) -> list[Row]:
     for pair, of_pair in groupby(found, key=attrgetter("pair")):
         lines = list(of_pair)
         if all(line.value is None for line in lines):
-            rows.append((f"{pair} {notes.mark(_explain_lost(lines))}", "", blank))
+            rows.append((f"{pair} {_mark(notes, _explain_lost(lines))}", "", blank))
             continue
         rows.append((pair, "", blank))
         for metric, of_metric in groupby(lines, key=attrgetter("metric")):
@@ -124,14 +124,14 @@ def _explain_lost(lines: Iterable[Line]) -> str:
     return "; ".join(f"{', '.join(names)}: {why}" for why, names in sides.items())
 
 
-def _make_cell(line: Line, usual: str, notes: _Notes) -> Cell:
+def _make_cell(line: Line, usual: str, notes: Notes) -> Cell:
     """Return a side's cell; the verdict has a note if it is missing or does not have the `usual` basis."""
     if line.value is None:
-        return "-", "", "", notes.mark(line.why)
+        return "-", "", "", _mark(notes, line.why)
     ratio = "" if line.ratio is None else f"x {line.ratio:.3f}"
     known = line.ratio_low is not None and line.ratio_high is not None
     interval = f"{line.ratio_low:.3f} to {line.ratio_high:.3f}" if known else ""
-    mark = notes.mark(line.why or ("" if line.basis == usual else line.basis))
+    mark = _mark(notes, line.why or ("" if line.basis == usual else line.basis))
     return METRICS[line.metric].show(line.value), ratio, interval, _join((line.verdict, mark))
 
 
@@ -166,8 +166,8 @@ def _wrap(sentences: Iterable[str], width: int) -> list[str]:
     return [line for sentence in sentences for line in wrap.wrap(sentence)]
 
 
-def _list_remarks(found: Sequence[Line]) -> list[str]:
-    """Return problems of the sides, further differences between them, and the meaning of words in the notes."""
+def _list_notes(found: Sequence[Line], notes: Notes) -> list[str]:
+    """Return the numbered notes, problems of the sides, differences between them, and the meaning of terms."""
     problems: dict[tuple[str, str], dict[str, None]] = {}
     for line in found:
         if line.remark:
@@ -176,11 +176,9 @@ def _list_remarks(found: Sequence[Line]) -> list[str]:
     differing = dict.fromkeys((line.save, line.differs) for line in found if line.differs)
     remarks += [f"{side} differs from {found[0].save} in {words}." for side, words in differing]
     bases = {line.basis for line in found}
-    return remarks + [
-        f"{word}: {note}."
-        for word, note in NOTES.items()
-        if any(basis == word or basis.endswith(f", {word}") for basis in bases)
-    ]
+    terms = [term for term in TERMS if any(basis == term or basis.endswith(f", {term}") for basis in bases)]
+    numbered = [f"[{number}] {note}" for note, number in notes.items()]
+    return [*numbered, *remarks, *(f"{term}: {TERMS[term]}." for term in terms)]
 
 
 def write_csv(found: Sequence[Line]) -> str:

@@ -13,15 +13,9 @@ from plotting.metrics.registry import METRICS
 from plotting.table import series
 from plotting.table.series import CONDITIONS, PAIR
 
-SAME_WORK = {
-    "weights": "weights",
-    "checkpoint": "checkpoint",
-    "revision": "revision",
-    "adapter": "adapter",
-    "workload_hash": "workload",
-    "engine": "engine",
-}
-"""Columns that must be equal for any ratio."""
+WORK = ("weights", "checkpoint", "revision", "adapter", "workload_hash", "engine")
+SAME_WORK = {name: name.removesuffix("_hash") for name in WORK}
+"""Columns that must be equal for any ratio, in words."""
 SAME_POWER = {"power_scope": "power scope", "scope_mismatch": "scope mismatch"}
 SAME_MEMORY = {"memory_kind": "what counts as RAM"}
 SAME_FOR_METRIC = {name: SAME_POWER for name in METRICS if "joules" in name or "watt" in name} | {

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from benchmarks.record import MEASURED
-from plotting.analysis import conditions
 from plotting.analysis.ranking import leaders, ranked_apart
+from plotting.figures.style import list_reasons
 from plotting.metrics.registry import METRICS, shown
 from plotting.table import status
 from plotting.table.work_groups import Section, sections
@@ -32,8 +32,7 @@ def _describe_group(group: Section, names: Sequence[str]) -> list[str]:
 def _describe_metric(table: pd.DataFrame, name: str) -> str:
     metric, values = METRICS[name], table[name].dropna()
     if not len(values):
-        why = "; ".join(dict.fromkeys(conditions.brief(reason) for reason in conditions.why_missing(table, name)))
-        return f"{metric.label} was not measured: {why or 'the reason is unknown'}."
+        return f"{metric.label} was not measured: {'; '.join(list_reasons(table, name)) or 'the reason is unknown'}."
     if len(values) == 1:
         model, precision, device = (table.loc[values.index[0], column] for column in ("model", "precision", "device"))
         return f"{metric.axis}: {shown(values.iloc[0])}, {model} {precision} on {device}."

@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from benchmarks.record import MEASURED
 from plotting.figures import layout, style
 from plotting.figures.layout import Bar, BarAxes, Look, Part, Row
-from plotting.figures.strips import Strip, list_ordered, split
+from plotting.figures.strips import Strip, list_ordered, split, spread
 from plotting.figures.theme import Theme
 from plotting.metrics.registry import METRICS
 from plotting.table.work_groups import sections
@@ -66,7 +66,7 @@ def _draw(table: pd.DataFrame, look: Look, make_bar: MakeBar, label: str, extra:
     `label` names the value axes.
     """
     strips = _split(table)
-    broad = max(len(strip.models) * len(strip.series) for strip in strips)
+    broad = max(len(strip.models) * len(strip.list_values("device", "precision")) for strip in strips)
     width = min(WIDEST, max(NARROWEST, MARGIN + broad * BROADEST / GROUP))
     height = 4.2 if len(strips) == 1 else 3.4
     heights = [height if strip.section.table[look.name].notna().any() else 0.8 for strip in strips]
@@ -99,12 +99,17 @@ def _split(table: pd.DataFrame) -> list[Strip]:
 
 def _draw_strip(axes: Axes, strip: Strip, look: Look, make_bar: MakeBar, inches: tuple[float, float]) -> None:
     """Draw one strip on its own scale; `inches` are the axes' width and height."""
-    thickness = GROUP / len(strip.series)
+    series = strip.list_values("device", "precision")
+    thickness = GROUP / len(series)
     slots = max(len(strip.models), thickness * inches[0] / (2 * BROADEST))
     inch = thickness * inches[0] / slots
     turned = inch < 0.5
     points = min(8.5, inch * 72 * 0.78) if turned else 8.5
-    BarAxes(axes, "y", inches[1], thickness, points, turned).draw(_make_bars(strip, make_bar), look)
+    bars = []
+    for row in strip.section.table[strip.section.table["model"].isin(strip.models)].to_dict("records"):
+        lane = spread(series.index((row["device"], row["precision"])), len(series), GROUP)
+        bars.append(make_bar(row, strip.models.index(row["model"]) + lane))
+    BarAxes(axes, "y", inches[1], thickness, points, turned).draw(bars, look)
     middle = (len(strip.models) - 1) / 2
     axes.set_xlim(middle - slots / 2, middle + slots / 2)
     letters = inches[0] / slots / style.estimate_length("m", 10)
@@ -113,13 +118,3 @@ def _draw_strip(axes: Axes, strip: Strip, look: Look, make_bar: MakeBar, inches:
     axes.grid(axis="x", visible=False)
     if strip.first and strip.section.words:
         style.add_heading(axes, strip.section.words, look.theme)
-
-
-def _make_bars(strip: Strip, make_bar: MakeBar) -> list[Bar]:
-    places = {model: at for at, model in enumerate(strip.models)}
-    lanes = {series: (at + 0.5) / len(strip.series) for at, series in enumerate(strip.series)}
-    return [
-        make_bar(row, places[row["model"]] + GROUP * (lanes[row["device"], row["precision"]] - 0.5))
-        for row in strip.section.table.to_dict("records")
-        if row["model"] in places
-    ]

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from plotting.figures import layout, style
 from plotting.figures.layout import BarAxes, Look
-from plotting.figures.strips import Strip, list_ordered, split
+from plotting.figures.strips import Strip, list_ordered, split, spread
 from plotting.figures.theme import Theme
 from plotting.metrics.registry import METRICS
 from plotting.table.work_groups import sections
@@ -21,7 +21,7 @@ LANE = 0.84
 def draw_panels_by_model(table: pd.DataFrame, theme: Theme, name: str) -> Figure:
     """Return a panel for each model: one metric of every device and precision, side by side."""
     columns, strips = _split(table)
-    heights = [_height(strip) + 0.95 for strip in strips]
+    heights = [_measure(strip)[1] + 0.95 for strip in strips]
     figure, grid = style.make_canvas(max(9.0, 5.2 + WIDTH * columns), heights, theme, columns, extra=0.4)
     look = Look(table, name, theme)
     for row, strip in zip(grid, strips, strict=True):
@@ -29,7 +29,8 @@ def draw_panels_by_model(table: pd.DataFrame, theme: Theme, name: str) -> Figure
             axes.set_axis_off()
         for axes, model in zip(row, strip.models, strict=False):
             _draw_panel(axes, strip, model, look)
-        row[0].set_yticks(range(len(strip.devices)), [style.wrap(name, 24) for name in strip.devices], fontsize=9)
+        devices = [style.wrap(device, 24) for device in strip.list_values("device")]
+        row[0].set_yticks(range(len(devices)), devices, fontsize=9)
     own = ", each model on its own scale" if len(set(table["model"])) > 1 else ""
     heading = f"{METRICS[name].label} of every device and precision{own}, {METRICS[name].direction}"
     layout.finish(figure, table, look, heading, mbu=False)
@@ -44,32 +45,25 @@ def _split(table: pd.DataFrame) -> tuple[int, list[Strip]]:
     return columns, [strip for group in groups for strip in split(group, columns)]
 
 
-def _thickness(strip: Strip) -> float:
-    """Return inches of a bar's thickness: thinner where there are many."""
-    return 0.24 if len(strip.devices) * len(strip.precisions) <= 12 else 0.15
-
-
-def _height(strip: Strip) -> float:
-    """Return inches of a panel's height."""
-    return max(_thickness(strip) * len(strip.precisions) * len(strip.devices) / LANE, 0.7)
+def _measure(strip: Strip) -> tuple[float, float]:
+    """Return inches of a bar's thickness, and of a panel's height."""
+    count = len(strip.list_values("device")) * len(strip.list_values("precision"))
+    thickness = 0.24 if count <= 12 else 0.15
+    return thickness, max(thickness * count / LANE, 0.7)
 
 
 def _draw_panel(axes: Axes, strip: Strip, model: str, look: Look) -> None:
     words = strip.section.words
     style.add_heading(axes, f"{words}\n{model}" if words and model == strip.models[0] else model, look.theme, 11)
-    table, thickness = strip.section.table, LANE / len(strip.precisions)
-    bars = [
-        look.bar(
-            row,
-            strip.devices.index(row["device"])
-            - LANE / 2
-            + thickness * (strip.precisions.index(row["precision"]) + 0.5),
-        )
-        for row in table[table["model"] == model].to_dict("records")
-    ]
-    BarAxes(axes, "x", WIDTH, thickness, min(8.5, _thickness(strip) * 72 * 0.78)).draw(bars, look)
-    axes.set_ylim(len(strip.devices) - 0.5, -0.5)
-    axes.set_yticks(range(len(strip.devices)), [""] * len(strip.devices))
+    table, devices, precisions = strip.section.table, strip.list_values("device"), strip.list_values("precision")
+    bars = []
+    for row in table[table["model"] == model].to_dict("records"):
+        lane = spread(precisions.index(row["precision"]), len(precisions), LANE)
+        bars.append(look.bar(row, devices.index(row["device"]) + lane))
+    points = min(8.5, _measure(strip)[0] * 72 * 0.78)
+    BarAxes(axes, "x", WIDTH, LANE / len(precisions), points).draw(bars, look)
+    axes.set_ylim(len(devices) - 0.5, -0.5)
+    axes.set_yticks(range(len(devices)), [""] * len(devices))
     axes.tick_params(axis="x", labelsize=9)
     if not any(bar.parts for bar in bars):
         axes.set_xticks([])

@@ -38,13 +38,7 @@ def list_sentences(
 ) -> list[str]:
     """Return the sentences under a figure of some metrics; the best pair is named for a single metric.
 
-    Args:
-        table: the pairs of the figure.
-        names: its metrics.
-        with_whiskers: it has whiskers.
-        explain_whiskers: say why a whisker is missing.
-        mbu: it shows an MBU.
-        mark: how it marks a value with a warning.
+    `explain_whiskers`: say why some are missing. `mark`: how the figure marks a value with a warning.
     """
     groups = sections(table)
     rows = [row for group in groups for row in group.table[COLUMNS].to_dict("records")]

@@ -104,23 +104,14 @@ class Look:
 
 @dataclass(frozen=True)
 class BarAxes:
-    """Axes with bars.
-
-    Attributes:
-        axes: the axes.
-        along: the axis of the values.
-        inches: its length.
-        thickness: room of a bar, in units of the other axis.
-        points: size of the words.
-        turned: whether the words over upright bars are turned by 90 degrees.
-    """
+    """Axes with bars."""
 
     axes: Axes
-    along: Literal["x", "y"]
-    inches: float
-    thickness: float
-    points: float
-    turned: bool = False
+    along: Literal["x", "y"]  # the axis of the values
+    inches: float  # its length
+    thickness: float  # room of a bar, in units of the other axis
+    points: float  # size of the words
+    turned: bool = False  # whether the words over upright bars are turned by 90 degrees
 
     def draw(self, bars: Sequence[Bar], look: Look) -> None:
         """Draw bars, whiskers, rooflines and words, and set the scale of the values."""
@@ -255,8 +246,8 @@ def finish(
         # the style sets how lines end, and may not be set yet
         handles.append(Line2D([], [], color=look.theme.ink, linewidth=2.0, solid_capstyle="butt", label=label))
     if any(patch.get_hatch() for axes in figure.axes for patch in axes.patches):
-        patch = {"facecolor": look.theme.page, "edgecolor": look.theme.ink, "hatch": style.WARNING_HATCH}
-        handles.append(Patch(**patch, label="hatched: has a warning,\nsee footnote"))
+        label, edge = "hatched: has a warning,\nsee footnote", look.theme.ink
+        handles.append(Patch(facecolor=look.theme.page, edgecolor=edge, hatch=style.WARNING_HATCH, label=label))
     style.add_legend(figure, table, look.theme, handles)
 
 

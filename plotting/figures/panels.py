@@ -11,8 +11,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from plotting.figures import footnotes, style
 from plotting.figures.layout import Look, Row
-from plotting.figures.strips import list_ordered
-from plotting.figures.theme import LIGHT, Theme, assign_colours
+from plotting.figures.strips import list_ordered, spread
+from plotting.figures.theme import LIGHT, Theme
 from plotting.metrics.registry import METRICS
 from plotting.table import status
 from plotting.table.work_groups import Section, sections
@@ -45,7 +45,9 @@ def draw_precision_panels(table: pd.DataFrame, theme: Theme = LIGHT) -> Figure:
     heading = " versus ".join(precisions) if len(precisions) == 2 else ", ".join(precisions)
     style.add_title(figure, f"Precision: {heading}", theme)
     style.add_footnote(figure, footnotes.list_sentences(table, PANELS, mark="crossed"), theme)
-    style.place_legend(figure, _make_handles(table, theme))
+    warned = any(status.doubt(row, *PANELS) for row in table.to_dict("records"))
+    cross = Line2D([], [], ls="", marker="x", c=theme.ink, label="crossed: has a warning,\nsee footnote")
+    style.add_legend(figure, table, theme, [cross] if warned else [], marks=True)
     return figure
 
 
@@ -63,8 +65,12 @@ def _draw_panel(axes: Axes, group: Section, keys: Sequence[Key], look: Look) -> 
     heading = f"{metric.label}, {metric.direction}" + (f"\n{style.escape_dollars(group.words)}" if group.words else "")
     axes.set_title(heading, loc="left", fontsize=12, color=look.theme.ink)
     rows = _sort_into_rows(table, keys)
-    spread = [(row, at + _lane(place, len(found))) for at, found in enumerate(rows) for place, row in enumerate(found)]
-    present = [(row, y) for row, y in spread if not status.absent(row, look.name)]
+    present = [
+        (row, at + spread(lane, len(found), LANES))
+        for at, found in enumerate(rows)
+        for lane, row in enumerate(found)
+        if not status.absent(row, look.name)
+    ]
     axes.set(ylim=(len(keys) - 0.5, -0.5), xlabel=metric.axis)
     _set_scale(axes, [row for row, _ in present], look, letters=24 if small else 60)
     _shade(axes, keys, look.theme)
@@ -80,11 +86,6 @@ def _sort_into_rows(table: pd.DataFrame, keys: Sequence[Key]) -> list[list[Row]]
     for row in table.sort_values("precision_order").to_dict("records"):
         rows[row["model"], row["device"]].append(row)
     return list(rows.values())
-
-
-def _lane(place: int, count: int) -> float:
-    """Return how far from the middle of its row a mark stands."""
-    return LANES * ((place + 0.5) / count - 0.5)
 
 
 def _set_scale(axes: Axes, rows: Sequence[Row], look: Look, letters: int) -> None:
@@ -126,7 +127,7 @@ def _draw_marks(axes: Axes, present: Sequence[tuple[Row, float]], look: Look, *,
         axes.scatter(
             [row[look.name] for row, _ in found],
             [y for _, y in found],
-            marker=style.MARKERS[place % len(style.MARKERS)],
+            marker=style.choose_marker(place),
             s=14 if small else 42,
             facecolors=[look.fill(row) for row, _ in found],
             edgecolors=[look.outline(row) for row, _ in found],
@@ -179,18 +180,3 @@ def _name_rows(line: Sequence[Axes], keys: Sequence[Key], pitch: float, *, with_
     drawn = [axes for axes in line if axes.axison]
     for axes in drawn:
         axes.set_yticks(range(len(names)), names if axes is drawn[0] else [""] * len(names), fontsize=7 if low else 10)
-
-
-def _make_handles(table: pd.DataFrame, theme: Theme) -> list[Line2D]:
-    """Return the legend's entries: devices, precisions, and the cross of a warning if there is one."""
-    devices = [
-        Line2D([], [], marker="o", ls="", c=c, mec=theme.outline(c), label=style.wrap(name, style.LEGEND_LETTERS))
-        for name, c in assign_colours(table).items()
-    ]
-    marks = [
-        (style.MARKERS[place % len(style.MARKERS)], style.escape_dollars(name), theme.tint(theme.ink, share))
-        for place, (name, share) in enumerate(style.list_tints(table).items())
-    ]
-    if any(status.doubt(row, *PANELS) for row in table.to_dict("records")):
-        marks.append(("x", "crossed: has a warning,\nsee footnote", theme.ink))
-    return [*devices, *(Line2D([], [], marker=m, ls="", mfc=c, mec=theme.ink, label=name) for m, name, c in marks)]

@@ -17,20 +17,9 @@ class Strip:
     models: list[str]
     first: bool
 
-    @property
-    def devices(self) -> list[str]:
-        """The group's devices."""
-        return list_ordered(self.section.table, "device")
-
-    @property
-    def precisions(self) -> list[str]:
-        """The group's precisions."""
-        return list_ordered(self.section.table, "precision")
-
-    @property
-    def series(self) -> list[tuple[str, str]]:
-        """The group's pairs of device and precision."""
-        return list_ordered(self.section.table, "device", "precision")
+    def list_values(self, *columns: str) -> list[Any]:
+        """Return the distinct values of some columns in the group, as `list_ordered` does."""
+        return list_ordered(self.section.table, *columns)
 
 
 def list_ordered(table: pd.DataFrame, *columns: str) -> list[Any]:
@@ -46,3 +35,8 @@ def split(section: Section, count: int) -> Iterator[Strip]:
     models = list_ordered(section.table, "model")
     for at in range(0, len(models), count):
         yield Strip(section, models[at : at + count], first=at == 0)
+
+
+def spread(lane: int, lanes: int, width: float) -> float:
+    """Return how far the middle of one of several equal lanes is from the middle of all, which take `width`."""
+    return width * ((lane + 0.5) / lanes - 0.5)

@@ -9,8 +9,10 @@ from typing import Any
 
 import pandas as pd
 import seaborn as sns
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from plotting.analysis import conditions
@@ -22,7 +24,6 @@ from plotting.table import status
 
 TINTS = (0.0, 0.6, 1.0, 0.3, 0.8)
 """How far each precision's fill is mixed with the page: full, pale, open, then two steps between."""
-MARKERS = ("o", "D", "s", "^", "v")
 WARNING_HATCH = "xxxx"
 """Hatch of a value with a warning; nothing else is hatched."""
 LEGEND_LETTERS, LEGEND_INCHES = 26, 2.9
@@ -90,6 +91,11 @@ def estimate_length(text: str, points: float) -> float:
     return max(map(len, text.split("\n"))) * letter
 
 
+def choose_marker(place: int) -> str:
+    """Return the shape of a precision's marks, by its place in the table."""
+    return "oDs^v"[place % 5]
+
+
 def list_tints(table: pd.DataFrame) -> dict[str, float]:
     """Return for each precision how far its fill is mixed with the page."""
     return {name: TINTS[place % len(TINTS)] for place, name in enumerate(list_ordered(table, "precision"))}
@@ -125,22 +131,25 @@ def add_heading(axes: Axes, text: str, theme: Theme, points: int = 12) -> None:
     axes.set_title(escape_dollars(text), loc="left", fontsize=points, fontweight="bold", color=theme.ink)
 
 
-def add_legend(figure: Figure, table: pd.DataFrame, theme: Theme, extra: Sequence[Any] = ()) -> None:
-    """Put the legend of bars outside the axes: colours are devices, fills are precisions."""
-    devices = [
-        Patch(facecolor=colour, edgecolor=theme.outline(colour), label=wrap(device, LEGEND_LETTERS))
+def add_legend(
+    figure: Figure, table: pd.DataFrame, theme: Theme, extra: Sequence[Artist], *, marks: bool = False
+) -> None:
+    """Put the legend outside the axes: colours are devices, fills (and shapes of `marks`) are precisions."""
+    entries = [
+        (wrap(device, LEGEND_LETTERS), colour, theme.outline(colour), "o")
         for device, colour in assign_colours(table).items()
     ]
-    precisions = [
-        Patch(facecolor=theme.tint(theme.ink, share), edgecolor=theme.ink, label=escape_dollars(name))
-        for name, share in list_tints(table).items()
+    entries += [
+        (escape_dollars(name), theme.tint(theme.ink, share), theme.ink, choose_marker(place))
+        for place, (name, share) in enumerate(list_tints(table).items())
     ]
-    place_legend(figure, [*devices, *precisions, *extra])
-
-
-def place_legend(figure: Figure, handles: Sequence[Any]) -> None:
-    """Put a legend beside the axes."""
-    figure.legend(handles=handles, loc="outside right upper", frameon=False, fontsize=10)
+    handles = [
+        Line2D([], [], ls="", marker=marker, c=fill, mec=edge, label=label)
+        if marks
+        else Patch(facecolor=fill, edgecolor=edge, label=label)
+        for label, fill, edge, marker in entries
+    ]
+    figure.legend(handles=[*handles, *extra], loc="outside right upper", frameon=False, fontsize=10)
 
 
 def write(axes: Axes, text: str, at: tuple[float, float], **style: Any) -> None:

@@ -52,7 +52,7 @@ def write_page(
         power=[*conditions.power(table), *conditions.uncertainty(table)] or ["Nothing was measured."],
         unmeasured=list_unmeasured(table),
         remarks=_list_sentences(measured, "remarks"),
-        warnings=_list_sentences(measured, "power_flags") + _list_sentences(measured, "doubts"),
+        warnings=[*_list_sentences(measured, "power_flags"), *_list_sentences(measured, "doubts")],
         samples=_list_samples(measured),
         problems=problems,
         metrics=METRICS.values(),
@@ -123,11 +123,11 @@ def _list_row(row: pd.Series) -> list[str]:
     return [row["device"], row["model"], row["precision"], *("" if cell == "-" else cell for cell in list_cells(row))]
 
 
-def _list_samples(measured: pd.DataFrame) -> list[dict[str, str]]:
+def _list_samples(measured: pd.DataFrame) -> list[dict[Any, Any]]:
     """Return the text that each model with published weights generated in its first run."""
     rows = measured[measured["sample"] != ""]
     columns = ["model", "precision", "device", "sample_image", "sample_prompt", "sample"]
-    return [{str(k): str(v) for k, v in row.items()} for row in rows[columns].to_dict("records")]
+    return list(rows[columns].to_dict("records"))
 
 
 def _list_sentences(measured: pd.DataFrame, column: str) -> list[str]:

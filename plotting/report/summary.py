@@ -38,24 +38,17 @@ BREAKDOWN = {
 def write_summary(table: pd.DataFrame, problems: Sequence[str]) -> str:
     """Return the report; `problems` are the reader's sentences about files that it left out."""
     measured = [f"Measured: {describe_dates(table)}.", *conditions.conditions(table), *conditions.uncertainty(table)]
-    parts = [
-        _underline("edge-vlm-bench: summary", "="),
-        *_wrap(measured),
-        *_open_section("Top three by category"),
-        *_list_rankings(table),
-        *_open_section("Model by model"),
-        *_break_down(table),
-        *_open_section("Quick reference"),
-        f"Pairs: {count_statuses(table)}.",
-        *_list_statistics(table),
-        *_open_section("Observations"),
-        *_wrap(observations(table) or ["None: too few pairs."]),
-        *_open_section("Not measured"),
-        *_wrap(list_unmeasured(table) or ["Every pair and every category above was measured."]),
-        *_open_section("Files left out"),
-        *_wrap(problems or ["None."]),
-    ]
-    return "\n".join(parts) + "\n"
+    parts = {
+        "Top three by category": _list_rankings(table),
+        "Model by model": _break_down(table),
+        "Quick reference": [f"Pairs: {count_statuses(table)}.", *_list_statistics(table)],
+        "Observations": _wrap(observations(table) or ["None: too few pairs."]),
+        "Not measured": _wrap(list_unmeasured(table) or ["Every pair and every category above was measured."]),
+        "Files left out": _wrap(problems or ["None."]),
+    }
+    head = "edge-vlm-bench: summary"
+    body = [line for title, lines in parts.items() for line in ("", title, "-" * len(title), *lines)]
+    return "\n".join([head, "=" * len(head), *_wrap(measured), *body, ""])
 
 
 def describe_dates(table: pd.DataFrame) -> str:
@@ -154,14 +147,6 @@ def list_unmeasured(table: pd.DataFrame) -> list[str]:
                 lost.setdefault(found.iloc[0][f"{name}_reason"], []).append(METRICS[name].label.lower())
         lines += [f"{device}, {', '.join(names)}: {reason}." for reason, names in lost.items()]
     return lines
-
-
-def _open_section(title: str) -> list[str]:
-    return ["", _underline(title, "-")]
-
-
-def _underline(title: str, rule: str) -> str:
-    return f"{title}\n{rule * len(title)}"
 
 
 def _wrap(sentences: Sequence[str]) -> list[str]:

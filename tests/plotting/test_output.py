@@ -11,7 +11,7 @@ from PIL import Image
 
 from plotting.__main__ import main
 from plotting.figures import FIGURES, alt_text
-from plotting.figures.save import rendered
+from plotting.figures.save import render
 from plotting.output import FORMATS, Output
 from plotting.report import page
 from plotting.text import escape
@@ -32,7 +32,7 @@ NAME = "plot_12_tokens_per_second.png"
 @pytest.mark.parametrize("name", [NAME, "device_comparison_efficiency.png", "precision_comparison_fp16_vs_bf16.png"])
 def test_the_same_table_gives_the_same_bytes(lone: pd.DataFrame, name: str, form: str) -> None:
     """Drawn twice, a figure is the same file byte by byte, in every format, and bears no date."""
-    first, second = (rendered(draw(name, lone), form, "Title", ALT, 60) for _ in range(2))
+    first, second = (render(draw(name, lone), form, "Title", ALT, 60) for _ in range(2))
 
     assert first == second
     assert not re.search(rb"20[2-9]\d-\d\d-\d\dT|D:20\d\d|CreationDate|[Mm]atplotlib v", first)
@@ -43,7 +43,7 @@ def test_a_png_says_what_it_shows(lone: pd.DataFrame, tmp_path: Path) -> None:
     figure = draw(NAME, lone)
     sizes = {}
     for dpi in (60, 120):
-        (tmp_path / "a.png").write_bytes(rendered(figure, "png", "Title", ALT, dpi))
+        (tmp_path / "a.png").write_bytes(render(figure, "png", "Title", ALT, dpi))
         with Image.open(tmp_path / "a.png") as image:
             assert (image.info["Title"], image.info["Description"]) == ("Title", ALT)
             sizes[dpi] = image.size
@@ -53,7 +53,7 @@ def test_a_png_says_what_it_shows(lone: pd.DataFrame, tmp_path: Path) -> None:
 
 def test_an_svg_says_what_it_shows(lone: pd.DataFrame) -> None:
     """An SVG is well-formed, and has title and description, which screen readers read out, at its head."""
-    root = ET.fromstring(rendered(draw(NAME, lone), "svg", "Title", ALT, 150))  # noqa: S314 - our own
+    root = ET.fromstring(render(draw(NAME, lone), "svg", "Title", ALT, 150))  # noqa: S314 - our own
 
     assert [child.tag.rpartition("}")[2] for child in root][:2] == ["title", "desc"]
     assert [child.text for child in root][:2] == ["Title", ALT]
@@ -61,7 +61,7 @@ def test_an_svg_says_what_it_shows(lone: pd.DataFrame) -> None:
 
 def test_a_pdf_is_one(lone: pd.DataFrame) -> None:
     """A PDF begins and ends as one, and has its title."""
-    content = rendered(draw(NAME, lone), "pdf", "Title", ALT, 150)
+    content = render(draw(NAME, lone), "pdf", "Title", ALT, 150)
 
     assert content.startswith(b"%PDF")
     assert content.rstrip().endswith(b"%%EOF")
@@ -71,11 +71,11 @@ def test_a_pdf_is_one(lone: pd.DataFrame) -> None:
 @pytest.mark.parametrize(("form", "picture"), [("png,svg", "png"), ("svg,pdf", "svg"), ("pdf", "")])
 def test_the_page_links_what_is_written(lone: pd.DataFrame, form: str, picture: str) -> None:
     """The page shows a picture that browsers show, links the other formats and the numbers, and has the words."""
-    text = page.markdown(lone, [], [], Output(tuple(form.split(","))))
+    text = page.write_page(lone, [], [], Output(tuple(form.split(","))))
 
     for name, spec in FIGURES.items():
         stem = name.removesuffix(".png")
-        alt = alt_text.describe(lone, spec.title, spec.metrics)
+        alt = alt_text.describe_figure(lone, spec.title, spec.metrics)
         assert (f"]({stem}.{picture})" in text) == bool(picture)
         assert text.count(f"![{escape(alt)!s}](") == (1 if picture else 0)
         assert str(escape(alt)) in text

@@ -20,7 +20,7 @@ def lines(folder: Path, *contents: list[dict[str, Any]]) -> list[compare.Line]:
     """Return the comparison of saves named a, b, ... of these Records; a is the baseline."""
     names = "abcdef"[: len(contents)]
     tables = {name: made.one(folder / name, *records) for name, records in zip(names, contents, strict=True)}
-    return compare.lines(tables)
+    return compare.compare_sides(tables)
 
 
 def cell(found: list[compare.Line], save: str, metric: str = "tokens_per_sec", pair: str = "Phi bf16") -> compare.Line:
@@ -115,7 +115,7 @@ def test_sessions_that_were_not_in_turn_are_said(tmp_path: Path) -> None:
     """Where all sessions of one side came before those of the other the basis of the verdict says so."""
     block = {"a": side(tmp_path / "a", (1, 0.5), (2, 0.51)), "b": side(tmp_path / "b", (3, 0.5), (4, 0.51))}
     turns = {"a": side(tmp_path / "c", (1, 0.5), (3, 0.51)), "b": side(tmp_path / "d", (2, 0.5), (4, 0.51))}
-    found, in_turn = compare.lines(block), compare.lines(turns)
+    found, in_turn = compare.compare_sides(block), compare.compare_sides(turns)
 
     assert cell(found, "b").basis == "2 + 2 sessions, not in turn"
     assert cell(in_turn, "b").basis == "2 + 2 sessions"
@@ -124,7 +124,7 @@ def test_sessions_that_were_not_in_turn_are_said(tmp_path: Path) -> None:
 def test_a_side_is_the_geometric_mean_of_its_sessions(tmp_path: Path) -> None:
     """The value of several sessions is their geometric mean, so that the ratio is that of the values shown."""
     sides = {"a": side(tmp_path / "a", (1, 0.4), (3, 0.5)), "b": side(tmp_path / "b", (2, 0.8), (4, 1.0))}
-    line, before = (cell(compare.lines(sides), name) for name in "ba")
+    line, before = (cell(compare.compare_sides(sides), name) for name in "ba")
 
     assert before.value == pytest.approx(16 / (0.4 * 0.5) ** 0.5)
     assert (line.value or 0) / (before.value or 1) == pytest.approx(line.ratio)
@@ -150,7 +150,7 @@ def test_what_differs_beside_is_said(tmp_path: Path) -> None:
         "a": made.one(tmp_path / "a", record("phi"), power_mode="30W"),
         "b": made.one(tmp_path / "b", newer, power_mode="MAXN"),
     }
-    line = cell(compare.lines(tables), "b")
+    line = cell(compare.compare_sides(tables), "b")
 
     assert (line.ratio, line.differs) == (1, "power mode: 30W, MAXN; torch: 2.14.1, 2.15.0")
 
@@ -165,7 +165,7 @@ def test_what_differs_between_sessions_of_a_side_is_said(tmp_path: Path) -> None
         for name, records in mixed.items()
     }
 
-    assert cell(compare.lines(tables), "b").differs == "torch: 2.14.1 and 2.15.0, 2.14.1 and 2.15.0"
+    assert cell(compare.compare_sides(tables), "b").differs == "torch: 2.14.1 and 2.15.0, 2.14.1 and 2.15.0"
 
 
 def test_what_is_to_be_known_of_a_side_is_said(tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ def test_figures_beyond_all_measure_are_no_crash(tmp_path: Path) -> None:
     assert cell(found, "b").verdict in ("worse", "not comparable")
     assert cell(found, "b", "latency_p50_s").why == "no ratio of these figures is finite"
     assert cell(found, "b", "ttft_p50_s").verdict == "within noise"
-    json.loads(render.as_json(found), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    json.loads(render.write_json(found), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
 
 
 def test_a_workload_that_is_not_recorded_is_said(tmp_path: Path) -> None:

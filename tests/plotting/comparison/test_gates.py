@@ -32,7 +32,7 @@ def failures(folder: Path, *sides: list[dict[str, Any]], typed: tuple[str, ...] 
     names = "abc"[: len(sides)]
     tables = {name: made.one(folder / name, *records) for name, records in zip(names, sides, strict=True)}
     limits = [gates.parse(text) for text in typed]
-    return gates.failures(limits, compare.lines(tables, metrics=[gate.metric for gate in limits]))
+    return gates.find_failures(limits, compare.compare_sides(tables, metrics=[gate.metric for gate in limits]))
 
 
 def test_worse_beyond_the_limit_fails(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def different(
 ) -> list[str]:
     """Return the metrics in which two sides are called different."""
     known = pd.concat(others, ignore_index=True) if others else None
-    found = compare.lines({"before": pd.concat(before), "after": pd.concat(after)}, known)
+    found = compare.compare_sides({"before": pd.concat(before), "after": pd.concat(after)}, known)
     judged = [line for line in found if line.save == "after" and line.verdict != NOT_COMPARABLE]
     assert "tokens_per_sec" in {line.metric for line in judged}
     return [line.metric for line in judged if line.verdict in (BETTER, WORSE)]

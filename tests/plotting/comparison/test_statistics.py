@@ -15,10 +15,10 @@ from plotting.comparison.statistics import (
     WORSE,
     Difference,
     Side,
-    adjusted,
-    difference,
-    ranks,
-    verdict,
+    adjust_p,
+    compute_difference,
+    compute_ranks,
+    judge,
 )
 from tests.support.simulated import Bench
 
@@ -33,8 +33,8 @@ def verdicts(bench: Bench, sessions: int, *, slower: float = 1.0, others: int = 
     found = []
     for old, new, group in zip(before, after, known, strict=True):
         groups = (tuple(group.tolist()),) if others else ()
-        drawn = difference(bench.side(*old, others=groups), bench.side(*new, others=groups), alike=alike)
-        found.append(verdict(drawn, drawn.p, higher_is_better=True))
+        drawn = compute_difference(bench.side(*old, others=groups), bench.side(*new, others=groups), alike=alike)
+        found.append(judge(drawn, drawn.p, higher_is_better=True))
     return found
 
 
@@ -58,7 +58,7 @@ def test_devices_of_unlike_spread_are_rarely_called_different(calm: int, wild: i
     before = np.exp(0.01 * chance.standard_normal((pairs, calm)))
     after = np.exp(0.01 * times * chance.standard_normal((pairs, wild)))
     drawn = [
-        difference(Side(tuple(one)), Side(tuple(other)), alike=False)
+        compute_difference(Side(tuple(one)), Side(tuple(other)), alike=False)
         for one, other in zip(before.tolist(), after.tolist(), strict=True)
     ]
 
@@ -70,7 +70,7 @@ def test_unlike_spreads_by_hand() -> None:
     """Each side reaches as far as its own interval, 4.303 standard errors of three sessions, and both together."""
     before, after = (100.0, 101.0, 102.0), (110.0, 130.0, 120.0)
     spread = np.log([before, after]).std(axis=1, ddof=1)
-    found = difference(Side(before), Side(after), alike=False)
+    found = compute_difference(Side(before), Side(after), alike=False)
 
     assert found.high == pytest.approx(found.ratio * math.exp(4.302653 * math.hypot(*spread) / math.sqrt(3)), rel=1e-6)
 
@@ -100,30 +100,30 @@ def test_where_it_breaks() -> None:
 def test_single_sessions_are_called_what_they_are() -> None:
     """One save a side is a single session: of its runs alone; other saves of the series make its spread known."""
     one, other = Side((100.0,), (99.0, 101.0)), Side((110.0,), (109.0, 111.0))
-    alone = difference(one, other, alike=True)
+    alone = compute_difference(one, other, alike=True)
     others = ((100.0, 120.0, 80.0), (90.0, 110.0))
-    beside = difference(Side((100.0,), (99.0, 101.0), others=others), other, alike=True)
+    beside = compute_difference(Side((100.0,), (99.0, 101.0), others=others), other, alike=True)
 
     assert (alone.basis, math.isnan(alone.spread)) == (SINGLE, True)
     assert alone.low == pytest.approx(1.1 * math.exp(-math.hypot(math.log(1.01), math.log(110 / 109))), rel=1e-3)
-    assert verdict(alone, alone.p, higher_is_better=True) == BETTER
+    assert judge(alone, alone.p, higher_is_better=True) == BETTER
     assert beside.basis == "single session, spread of 5 other saves"
     assert beside.low < 1 < beside.high
-    assert verdict(beside, beside.p, higher_is_better=True) == WITHIN_NOISE
+    assert judge(beside, beside.p, higher_is_better=True) == WITHIN_NOISE
 
 
 def test_two_other_saves_are_no_spread() -> None:
     """Two other saves say too little of the spread: the comparison stays one of single sessions."""
     others = ((100.0, 101.0),)
 
-    found = difference(Side((100.0,), (99.0, 101.0), others=others), Side((110.0,), (109.0, 111.0)), alike=True)
+    found = compute_difference(Side((100.0,), (99.0, 101.0), others=others), Side((110.0,), (109.0, 111.0)), alike=True)
     assert found.basis == SINGLE
 
 
 def test_a_session_of_few_runs_widens_the_interval() -> None:
     """A single session that knows itself worse than others lie apart is taken at its own word."""
     others = ((100.0, 100.1, 99.9, 100.0),)
-    vague = difference(Side((100.0,), (90.0, 111.0), others=others), Side((105.0,), (95.0, 116.0)), alike=True)
+    vague = compute_difference(Side((100.0,), (90.0, 111.0), others=others), Side((105.0,), (95.0, 116.0)), alike=True)
 
     assert vague.low < 1 < vague.high
     assert vague.p > 0.05
@@ -134,12 +134,14 @@ def test_three_sessions_by_hand() -> None:
     before, after = (100.0, 101.0, 102.0), (110.0, 112.0, 111.0)
     logs = np.log([before, after])
     error = math.sqrt(logs.var(axis=1, ddof=1).mean() * 2 / 3)
-    found = difference(Side(before), Side(after), alike=True)
+    found = compute_difference(Side(before), Side(after), alike=True)
 
     assert found.ratio == pytest.approx(math.exp(logs[1].mean() - logs[0].mean()))
     assert found.low == pytest.approx(found.ratio * math.exp(-2.776445 * error), rel=1e-6)
     assert found.basis == "3 + 3 sessions"
-    assert ranks(Side(before), Side(after)) == pytest.approx((0.1, 1.0))  # the least that three and three can give
+    assert compute_ranks(Side(before), Side(after)) == pytest.approx(
+        (0.1, 1.0)
+    )  # the least that three and three can give
     assert found.p < 0.001
 
 
@@ -148,7 +150,7 @@ def test_a_verdict_needs_a_change_that_matters() -> None:
 
     def found(ratio: float, spread: float = math.nan) -> str:
         drawn = Difference(ratio, ratio * 0.999, ratio * 1.001, 0.0001, spread, "")
-        return verdict(drawn, drawn.p, higher_is_better=True)
+        return judge(drawn, drawn.p, higher_is_better=True)
 
     assert [found(0.97), found(0.985), found(1.015), found(1.03)] == [WORSE, WITHIN_NOISE, WITHIN_NOISE, BETTER]
     assert [found(1.03, spread=0.04), found(1.05, spread=0.04)] == [WITHIN_NOISE, BETTER]
@@ -158,7 +160,7 @@ def test_lower_may_be_better() -> None:
     """Where lower is better a rise is worse."""
     rise = Difference(1.1, 1.05, 1.15, 0.001, math.nan, SINGLE)
 
-    assert verdict(rise, rise.p, higher_is_better=False) == WORSE
+    assert judge(rise, rise.p, higher_is_better=False) == WORSE
 
 
 @pytest.mark.parametrize("bounds", [(math.nan, math.nan), (0.9, math.nan), (math.nan, 1.1)])
@@ -168,34 +170,34 @@ def test_no_interval_is_no_verdict(bounds: tuple[float, float]) -> None:
         (Side((1.0,), bounds), Side((2.0,), (1.9, 2.1))),
         (Side((2.0,), (1.9, 2.1)), Side((1.0,), bounds)),
     ):
-        found = difference(before, after, alike=True)
+        found = compute_difference(before, after, alike=True)
 
         assert math.isnan(found.p)
-        assert verdict(found, found.p, higher_is_better=True) == NOT_COMPARABLE
+        assert judge(found, found.p, higher_is_better=True) == NOT_COMPARABLE
 
 
 def test_many_pairs_are_corrected_for() -> None:
     """Of twelve pairs, one at p = 0.04 is none; all twelve at it are; and what has no p does not count."""
-    assert adjusted([0.04, *[0.5] * 11])[0] == pytest.approx(0.48)
-    assert adjusted([0.04] * 12) == pytest.approx([0.04] * 12)
-    assert adjusted([0.01, math.nan, 0.5])[::2] == pytest.approx([0.02, 0.5])
-    assert math.isnan(adjusted([math.nan])[0])
+    assert adjust_p([0.04, *[0.5] * 11])[0] == pytest.approx(0.48)
+    assert adjust_p([0.04] * 12) == pytest.approx([0.04] * 12)
+    assert adjust_p([0.01, math.nan, 0.5])[::2] == pytest.approx([0.02, 0.5])
+    assert math.isnan(adjust_p([math.nan])[0])
 
 
 def test_equal_sides_are_no_difference() -> None:
     """A side beside itself has the ratio 1, p 1 by either test, no effect, and is within noise."""
     side = Side((100.0,), (99.0, 101.0), (98.0, 100.0, 102.0, 100.0))
-    found = difference(side, side, alike=True)
+    found = compute_difference(side, side, alike=True)
 
     assert (found.ratio, found.p) == (1.0, 1.0)
-    assert ranks(side, side) == pytest.approx((1.0, 0.0))
-    assert verdict(found, found.p, higher_is_better=True) == WITHIN_NOISE
+    assert compute_ranks(side, side) == pytest.approx((1.0, 0.0))
+    assert judge(found, found.p, higher_is_better=True) == WITHIN_NOISE
 
 
 def test_blocks_are_ranked_where_there_is_one_session() -> None:
     """Of single sessions the blocks in time are ranked: eight against eight that all lie higher is beyond chance."""
     low, high = tuple(np.arange(8) / 100 + 1), tuple(np.arange(8) / 100 + 2)
-    p, effect = ranks(Side((1.0,), blocks=low), Side((2.0,), blocks=high))
+    p, effect = compute_ranks(Side((1.0,), blocks=low), Side((2.0,), blocks=high))
 
     assert effect == 1.0
     assert p < 0.001

@@ -69,7 +69,7 @@ def test_what_is_written_is_what_is_read(saves: Path, name: str) -> None:
     if name == "parquet":
         pytest.importorskip("pyarrow", reason="needs pyarrow: pip install pyarrow")
     table = made.table(saves)
-    expected = {"pairs": rows.pairs(table), "runs": rows.runs(table, [])}
+    expected = {"pairs": rows.make_pairs(table), "runs": rows.make_runs(table, [])}
     out = exported(saves, name)
 
     assert {path.name for path in out.iterdir()} == {f"pairs.{name}", f"runs.{name}"}
@@ -128,7 +128,7 @@ def test_runs_are_those_of_the_pairs(tmp_path: Path) -> None:
     made.on(tmp_path, [record("phi", latency_s=0.5)], datetime="2026-11-23T10:00:00")
     made.on(tmp_path, [record("phi", latency_s=0.25, runs=4)], datetime="2026-11-24T10:00:00")
     table = made.table(tmp_path)
-    pairs, runs = rows.pairs(table), rows.runs(table, [])
+    pairs, runs = rows.make_pairs(table), rows.make_runs(table, [])
 
     assert list(runs["latency_s"]) == [0.25] * 4
     assert set(runs["save"]) == set(pairs["save"]) == {"0002_thor.json"}
@@ -157,7 +157,7 @@ def test_runs_that_are_no_numbers_are_named(value: object) -> None:
     runs["latency_s"][3] = value
 
     with pytest.raises(TypeError, match=r"^latency_s holds '(inf|0\.5|True|1152921504606846976)'$"):
-        rows._of_pair(runs)
+        rows._read_runs(runs)
 
 
 def test_no_cell_of_the_csv_is_a_formula(tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ def test_values_that_no_type_holds_are_null(tmp_path: Path) -> None:
     odd["runs"]["image_tokens"] = [100.5] * 10
     path = made.on(tmp_path, [odd])
     path.write_text(path.read_text().replace("Infinity", "1e999"))
-    (row,) = rows.pairs(build.build(made.read(tmp_path))).to_dict("records")
+    (row,) = rows.make_pairs(build.build(made.read(tmp_path))).to_dict("records")
 
     assert pd.isna(row["idle_before_w"])
     assert row["image_tokens"] == 100.5

@@ -26,7 +26,7 @@ BEST = {"load_time_s": (", all 34 are tied.",), "avg_ram_gb": (".",)}
 
 def read(table: pd.DataFrame, name: str) -> list[dict[str, str]]:
     """Return the rows of the CSV behind a figure."""
-    return list(csv.DictReader(io.StringIO(data.numbers(table, FIGURES[name].metrics))))
+    return list(csv.DictReader(io.StringIO(data.write_numbers(table, FIGURES[name].metrics))))
 
 
 @pytest.mark.parametrize("name", BARS)
@@ -81,7 +81,7 @@ def test_no_cell_is_a_formula(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", FIGURES)
 def test_words_say_what_a_figure_shows(study: pd.DataFrame, name: str) -> None:
     """The alternative text has of each metric how many values, their span and the best, and what is missing."""
-    text = alt_text.describe(study, "Title", FIGURES[name].metrics)
+    text = alt_text.describe_figure(study, "Title", FIGURES[name].metrics)
 
     assert text.startswith("Title. ")
     for metric in FIGURES[name].metrics:
@@ -95,7 +95,7 @@ def test_words_say_what_a_figure_shows(study: pd.DataFrame, name: str) -> None:
 
 def test_words_say_that_nothing_was_measured(powerless: pd.DataFrame, hopeless: pd.DataFrame) -> None:
     """Without a value the alternative text says why there is none."""
-    assert alt_text.describe(powerless, "T", ["tps_per_watt"]) == f"T. Efficiency was not measured: {NO_SENSOR}."
-    said = alt_text.describe(hopeless, "T", ["tokens_per_sec"])
+    assert alt_text.describe_figure(powerless, "T", ["tps_per_watt"]) == f"T. Efficiency was not measured: {NO_SENSOR}."
+    said = alt_text.describe_figure(hopeless, "T", ["tokens_per_sec"])
     assert "Throughput was not measured: llava-fp16: all 10 runs failed, first with RuntimeError: no;" in said
     assert said.endswith("Pairs without a value: 2 failed, 2 not attempted.")

@@ -21,7 +21,7 @@ THROUGHPUT = ["tokens_per_sec"]
 
 def said(table: pd.DataFrame, names: list[str], start: str) -> list[str]:
     """Return the sentences of a footnote that begin so."""
-    return [sentence for sentence in footnotes.footnote(table, names) if sentence.startswith(start)]
+    return [sentence for sentence in footnotes.list_sentences(table, names) if sentence.startswith(start)]
 
 
 def measured(table: pd.DataFrame, device: str, model: str = "") -> pd.Series:
@@ -66,7 +66,7 @@ def test_the_footnote_stays_short_at_eight_devices(tmp_path: Path) -> None:
     large = made.with_intervals(made.large(tmp_path))
     large.loc[large.index[::2], "throttled"] = "heat"
     for names in (THROUGHPUT, ["joules_per_token"], ["tokens_per_sec", "avg_ram_gb", "joules_per_token"]):
-        text = " ".join(footnotes.footnote(large, names, mbu=True))
+        text = " ".join(footnotes.list_sentences(large, names, mbu=True))
 
         assert len(text) < 1500
         assert "all devices" in text.lower()
@@ -93,7 +93,7 @@ def test_a_pair_without_whisker_is_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "words"), [("load_time_s", "loaded once"), ("avg_ram_gb", "one mean over the runs")])
 def test_why_some_metrics_have_no_whiskers(lone: pd.DataFrame, name: str, words: str) -> None:
     """Load time and RAM, of which no interval is made, say why they have no whiskers."""
-    assert any(words in sentence for sentence in footnotes.footnote(lone, [name]))
+    assert any(words in sentence for sentence in footnotes.list_sentences(lone, [name]))
 
 
 def test_the_best_and_its_ties_are_said(tmp_path: Path) -> None:

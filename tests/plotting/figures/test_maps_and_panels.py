@@ -13,9 +13,9 @@ from matplotlib.collections import LineCollection, PathCollection, QuadMesh
 from matplotlib.colors import to_hex
 from matplotlib.text import Annotation
 
-from plotting.figures.heat import device_map
+from plotting.figures.heat import draw_heat_map
 from plotting.figures.panels import PANELS
-from plotting.figures.theme import TEXT_CONTRAST, THEMES, contrast
+from plotting.figures.theme import TEXT_CONTRAST, THEMES, compute_contrast
 from plotting.metrics.registry import METRICS, shown
 from plotting.table import status
 from tests.support import made
@@ -71,7 +71,7 @@ def test_a_missing_cell_says_why(drawn: dict[str, Figure]) -> None:
 @pytest.mark.parametrize("theme", THEMES)
 def test_every_cell_can_be_read(study: pd.DataFrame, theme: str) -> None:
     """Each cell's text has a contrast of 4.5 or more on its own colour, in both themes, whatever the value."""
-    figure = device_map(study, THEMES[theme], name="tokens_per_sec")
+    figure = draw_heat_map(study, THEMES[theme], name="tokens_per_sec")
     axes = figure.axes[0]
     cell, colours, seen = mesh(axes), mpl.colormaps[THEMES[theme].shades], set()
     grid: Any = np.ma.asarray(cell.get_array()).reshape(6, 6)
@@ -79,7 +79,7 @@ def test_every_cell_can_be_read(study: pd.DataFrame, theme: str) -> None:
         x, y = (math.floor(at) for at in text.get_position())
         empty = bool(np.ma.getmaskarray(grid)[y, x])
         surface = to_hex(tuple(axes.get_facecolor() if empty else colours(cell.norm(grid[y, x]))))
-        assert contrast(to_hex(text.get_color()), surface) >= TEXT_CONTRAST, text.get_text()
+        assert compute_contrast(to_hex(text.get_color()), surface) >= TEXT_CONTRAST, text.get_text()
         seen.add(to_hex(text.get_color()))
 
     assert {"#000000", "#ffffff"} <= seen
@@ -130,7 +130,7 @@ def test_a_hatched_cell_keeps_its_value_legible(tmp_path: Path) -> None:
 def test_a_map_of_any_metric_says_what_was_not_measured(tmp_path: Path) -> None:
     """A measured pair without the metric is said in its cell as not measured, beside one that has it."""
     table = made.one(tmp_path, record("phi", power_w=None), record("llava"))
-    axes = device_map(table, name="tps_per_watt").axes[0]
+    axes = draw_heat_map(table, name="tps_per_watt").axes[0]
 
     assert set(cells(axes).values()) == {"not measured", "0.800"}
 

@@ -28,7 +28,7 @@ def parsed(text: str) -> pd.DataFrame:
 def test_a_row_each_measured_pair_and_device(study: pd.DataFrame) -> None:
     """The metrics' file has one row for each measured pair and device, in the table's order, and no other."""
     measured = study[study["status"] == MEASURED]
-    rows = parsed(csv_files.metrics_csv(study))
+    rows = parsed(csv_files.write_measured(study))
 
     identity = list(IDENTITY)
     assert rows[identity].to_numpy().tolist() == measured[identity].to_numpy().tolist()
@@ -38,14 +38,14 @@ def test_a_row_each_measured_pair_and_device(study: pd.DataFrame) -> None:
 def test_values_survive_the_file(study: pd.DataFrame, name: str) -> None:
     """Every metric has its column, whose values are the table's to nine digits, and are empty where it has none."""
     measured = study[study["status"] == MEASURED]
-    rows = parsed(csv_files.metrics_csv(study))
+    rows = parsed(csv_files.write_measured(study))
 
     assert list(rows[name]) == pytest.approx(list(measured[name]), rel=1e-8, nan_ok=True)
 
 
 def test_the_contracts_columns_are_there(lone: pd.DataFrame) -> None:
     """The columns that other people's scripts read have these names."""
-    columns = set(parsed(csv_files.metrics_csv(lone)).columns)
+    columns = set(parsed(csv_files.write_measured(lone)).columns)
 
     assert {"device", "model", "precision", "tokens_per_sec", "avg_ram_gb"} <= columns
     assert {"avg_power_watts", "tps_per_watt", "joules_per_token", "not_measured"} <= columns
@@ -53,7 +53,7 @@ def test_the_contracts_columns_are_there(lone: pd.DataFrame) -> None:
 
 def test_not_measured_is_empty_and_never_zero(tmp_path: Path) -> None:
     """Without a sensor and a load time the cells are empty, and `not_measured` has each metric with its reason."""
-    text = csv_files.metrics_csv(made.one(tmp_path, record(power_w=None, load_time_s=None)))
+    text = csv_files.write_measured(made.one(tmp_path, record(power_w=None, load_time_s=None)))
     [row] = csv.DictReader(io.StringIO(text))
 
     for name in ("joules_per_token", "avg_power_watts", "tps_per_watt", "net_joules_per_token", "load_time_s"):
@@ -69,7 +69,7 @@ def test_the_uncertainty_is_in_the_csv_with_its_terms(tmp_path: Path) -> None:
     stated = record("phi")
     stated["power"]["uncertainty"].append({"name": "gain", "relative": 0.05, "source": "data sheet"})
     table = made.one(tmp_path, record(), stated)
-    known, alone = csv.DictReader(io.StringIO(csv_files.metrics_csv(table)))
+    known, alone = csv.DictReader(io.StringIO(csv_files.write_measured(table)))
 
     assert float(alone["joules_per_token_uncertainty"]) == pytest.approx(0.0125)
     assert alone["uncertainty_kind"] == "statistical only"
@@ -80,7 +80,7 @@ def test_the_uncertainty_is_in_the_csv_with_its_terms(tmp_path: Path) -> None:
 
 def test_every_empty_cell_is_explained(study: pd.DataFrame) -> None:
     """`not_measured` names exactly the metrics whose cells are empty."""
-    for row in csv.DictReader(io.StringIO(csv_files.metrics_csv(study))):
+    for row in csv.DictReader(io.StringIO(csv_files.write_measured(study))):
         empty = {name for name in METRICS if row[name] == ""}
         named = {name for part in row["not_measured"].split("(")[1:] for name in part.partition(")")[0].split(", ")}
         assert named == empty
@@ -88,7 +88,7 @@ def test_every_empty_cell_is_explained(study: pd.DataFrame) -> None:
 
 def test_counts_are_whole(lone: pd.DataFrame) -> None:
     """Runs, tokens and parameters are written without decimals."""
-    [row] = csv.DictReader(io.StringIO(csv_files.metrics_csv(lone)))
+    [row] = csv.DictReader(io.StringIO(csv_files.write_measured(lone)))
 
     assert (row["runs"], row["failed_runs"], row["new_tokens"], row["parameters"]) == ("10", "0", "16", "1500000")
 
@@ -101,7 +101,7 @@ def test_no_cell_is_a_formula(tmp_path: Path, start: str) -> None:
     failed = unmeasured("phi", "bf16", message=f'{start}HYPERLINK("http://example.org")')
     table = made.one(tmp_path, odd, failed, label=f"{start}1+1")
 
-    for text in (csv_files.metrics_csv(table), csv_files.unmeasured_csv(table)):
+    for text in (csv_files.write_measured(table), csv_files.write_unmeasured(table)):
         [row] = csv.DictReader(io.StringIO(text))
         assert row["device"] == f"'{start}1+1"
         assert not any(str(cell).startswith(start) for cell in row.values())
@@ -111,12 +111,12 @@ def test_commas_quotes_and_other_scripts_survive(tmp_path: Path) -> None:
     """Commas, quotes and letters of any script in a name are read back as they were."""
     name = 'Größe, "große" 测试'
 
-    assert list(parsed(csv_files.metrics_csv(made.one(tmp_path, record(), label=name)))["device"]) == [name]
+    assert list(parsed(csv_files.write_measured(made.one(tmp_path, record(), label=name)))["device"]) == [name]
 
 
 def test_unmeasured_pairs_have_state_and_reason(study: pd.DataFrame) -> None:
     """The file of unmeasured pairs has the failed and the never attempted, each with its state and its reason."""
-    rows = list(csv.DictReader(io.StringIO(csv_files.unmeasured_csv(study))))
+    rows = list(csv.DictReader(io.StringIO(csv_files.write_unmeasured(study))))
 
     columns = ("device", "model", "precision", "status", "reason", "planned", "attempted", "failed_runs")
     assert [tuple(row[column] for column in columns) for row in rows] == [
@@ -127,6 +127,6 @@ def test_unmeasured_pairs_have_state_and_reason(study: pd.DataFrame) -> None:
 
 def test_empty_files_keep_their_header(lone: pd.DataFrame, hopeless: pd.DataFrame) -> None:
     """Where every pair was measured, or none, the file without rows has its header all the same."""
-    assert csv_files.unmeasured_csv(lone) == ",".join(UNMEASURED) + "\n"
-    assert parsed(csv_files.metrics_csv(hopeless)).empty
-    assert "tokens_per_sec" in csv_files.metrics_csv(hopeless)
+    assert csv_files.write_unmeasured(lone) == ",".join(UNMEASURED) + "\n"
+    assert parsed(csv_files.write_measured(hopeless)).empty
+    assert "tokens_per_sec" in csv_files.write_measured(hopeless)

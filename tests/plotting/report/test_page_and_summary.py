@@ -29,19 +29,19 @@ def flat(text: str) -> str:
 
 def both(table: pd.DataFrame) -> list[str]:
     """Return page and summary of a table, flat."""
-    return [flat(page.markdown(table, FILES, [])), flat(summary.text(table, []))]
+    return [flat(page.write_page(table, FILES, [])), flat(summary.write_summary(table, []))]
 
 
 @pytest.fixture(scope="module")
 def study_page(study: pd.DataFrame) -> str:
     """Return the study's page."""
-    return page.markdown(study, FILES, [])
+    return page.write_page(study, FILES, [])
 
 
 @pytest.fixture(scope="module")
 def study_summary(study: pd.DataFrame) -> str:
     """Return the study's summary."""
-    return summary.text(study, [])
+    return summary.write_summary(study, [])
 
 
 def section(text: str, title: str) -> str:
@@ -56,9 +56,9 @@ def test_a_negligible_uncertainty_is_shown_as_less_than_something(tmp_path: Path
     steady["power"]["uncertainty"] = [{"name": "statistical", "relative": 3.5e-15, "source": "spread"}]
     table = made.one(tmp_path, steady)
 
-    assert summary.cell(table.iloc[0], "joules_per_token_uncertainty") == "<0.000625 stat."
+    assert summary.format_cell(table.iloc[0], "joules_per_token_uncertainty") == "<0.000625 stat."
     assert table.iloc[0]["energy_budget"] == "statistical <0.01%: spread"
-    assert "0.00000" not in summary.text(table, [])
+    assert "0.00000" not in summary.write_summary(table, [])
 
 
 @pytest.mark.parametrize(("kind", "mode"), [("jetson-thor", "not read"), ("gb10", "none")])
@@ -66,7 +66,7 @@ def test_the_page_misses_a_power_mode_of_jetsons_alone(tmp_path: Path, kind: str
     """The page says of a Jetson that its power mode was not read, and of any other machine that it has none."""
     made.on(tmp_path, [record()], kind=kind)
 
-    assert f"| {kind} | {mode} |" in page.markdown(made.table(tmp_path), FILES, [])
+    assert f"| {kind} | {mode} |" in page.write_page(made.table(tmp_path), FILES, [])
 
 
 def test_page_names_what_was_measured(study_page: str) -> None:
@@ -92,7 +92,7 @@ def test_page_shows_and_explains_every_figure(study_page: str, name: str) -> Non
 @pytest.mark.parametrize("name", ["vision_model_metrics.csv", "unmeasured_pairs.csv", "benchmark_summary_report.txt"])
 def test_page_links_the_data(lone: pd.DataFrame, name: str) -> None:
     """The page links each of the data files beside it."""
-    assert f"[{name}]({name})" in page.markdown(lone, FILES, [])
+    assert f"[{name}]({name})" in page.write_page(lone, FILES, [])
 
 
 @pytest.mark.parametrize("name", HEADLINES)
@@ -109,7 +109,7 @@ def test_page_has_the_top_three(study_page: str, study: pd.DataFrame, name: str)
 def test_ties_keep_their_place_on_the_page(tmp_path: Path) -> None:
     """Two at the first place and one at the third bear these numbers, and begin no list that Markdown would count."""
     table = made.one(tmp_path, *(record(m, latency_s=s) for m, s in (("llava", 0.1), ("phi", 0.1), ("smolvlm2", 1.0))))
-    findings = section(page.markdown(table, FILES, []), "Key findings")
+    findings = section(page.write_page(table, FILES, []), "Key findings")
 
     lines = [line for line in findings.partition("**Efficiency")[0].splitlines() if line.startswith("- ")]
     assert [line.split()[1:3] for line in lines] == [["1\\.", "LLaVA"], ["1\\.", "Phi"], ["3\\.", "SmolVLM2"]]
@@ -124,7 +124,7 @@ def test_summary_has_the_top_three(study_summary: str, study: pd.DataFrame, name
         kind = f", {part.words}" if part.words else ""
         start = lines.index(f"{METRICS[name].axis}, {METRICS[name].direction}{kind}")
 
-        expected = [f"  {summary.place(found, METRICS[name].unit)}" for found in ranking(part.table, name)]
+        expected = [f"  {summary.describe_place(found, METRICS[name].unit)}" for found in ranking(part.table, name)]
         assert len(expected) >= 3
         if len(expected) > summary.MOST_PLACES:
             more = len(expected) - summary.MOST_PLACES
@@ -178,7 +178,7 @@ def test_how_power_was_measured(study_page: str, study_summary: str) -> None:
 
 def test_no_sensor_is_said_with_its_reason(powerless: pd.DataFrame) -> None:
     """Without a sensor page and summary say, in place of leaders of energy, not measured and why, and show no 0."""
-    text, short = page.markdown(powerless, FILES, []), summary.text(powerless, [])
+    text, short = page.write_page(powerless, FILES, []), summary.write_summary(powerless, [])
 
     findings = flat(section(text, "Key findings"))
     assert findings.count(f"Not measured: {NO_SENSOR}.") == 2
@@ -197,7 +197,7 @@ def test_gross_net_and_uncertainty_stand_side_by_side(tmp_path: Path) -> None:
     stated = record("phi")
     stated["power"]["uncertainty"].append({"name": "gain", "relative": 0.05, "source": "data sheet"})
     table = made.one(tmp_path, record(), stated)
-    text, short = page.markdown(table, [], []), summary.text(table, [])
+    text, short = page.write_page(table, [], []), summary.write_summary(table, [])
 
     assert "| J/token | ± (k=1) | net J/token |" in text
     assert "| 1.25 | 0.0125 stat. | 0.938 |" in text
@@ -215,7 +215,7 @@ def test_rows_in_doubt_are_said(tmp_path: Path) -> None:
     over, odd = record("phi"), record("gemma3n", "fp16")
     over["roofline"]["bandwidth_bytes_per_s"] = 5e9
     odd["numerics"] |= {"first_nonfinite": "model.vision_tower.conv", "nonfinite_kind": "inf", "allowed": True}
-    text = flat(page.markdown(made.one(tmp_path, over, odd), [], []).replace("\\", ""))
+    text = flat(page.write_page(made.one(tmp_path, over, odd), [], []).replace("\\", ""))
 
     assert "Phi: MBU would be 2.03: bytes, time or peak are wrong, so this row is invalid" in text
     assert "Gemma3N: measured although the output of model.vision_tower.conv is not finite" in text
@@ -226,9 +226,9 @@ def test_what_a_model_said_is_shown(tmp_path: Path) -> None:
     told = record("phi", weights="hub")
     told["sample"] = {"image": "rocket.jpg", "prompt": "What is it?", "text": "A rocket\non its | pad."}
 
-    text = page.markdown(made.one(tmp_path, told), [], [])
+    text = page.write_page(made.one(tmp_path, told), [], [])
     assert "| Phi | bf16 | Jetson Thor | rocket.jpg | What is it? | A rocket on its \\| pad. |" in text
-    assert "What the models said" not in page.markdown(made.one(tmp_path / "b", record("phi")), [], [])
+    assert "What the models said" not in page.write_page(made.one(tmp_path / "b", record("phi")), [], [])
 
 
 def test_doubts_and_remarks_are_shown(tmp_path: Path) -> None:
@@ -236,7 +236,7 @@ def test_doubts_and_remarks_are_shown(tmp_path: Path) -> None:
     doubtful = record()
     doubtful["power"] |= {"flags": ["Only 7 samples."], "scope_mismatch": True}
     doubtful["checkpoint"]["remarks"] = ["The vision tower is smaller."]
-    notes = flat(section(page.markdown(made.one(tmp_path, doubtful), FILES, []), "Notes"))
+    notes = flat(section(page.write_page(made.one(tmp_path, doubtful), FILES, []), "Notes"))
 
     assert "Doubts: - SmolVLM2: Only 7 samples." in notes
     assert "About the models: - SmolVLM2: The vision tower is smaller." in notes
@@ -247,9 +247,9 @@ def test_files_left_out_are_named(lone: pd.DataFrame) -> None:
     """Problems of the reader stand in page and summary, and where there are none, the summary says none."""
     problem = "results/0003_x.json: is no JSON (empty, cut off or damaged); left out"
 
-    assert f"Files left out: - {problem}" in flat(page.markdown(lone, FILES, [problem]))
-    assert problem in flat(summary.text(lone, [problem]))
-    assert summary.text(lone, []).endswith("Files left out\n--------------\nNone.\n")
+    assert f"Files left out: - {problem}" in flat(page.write_page(lone, FILES, [problem]))
+    assert problem in flat(summary.write_summary(lone, [problem]))
+    assert summary.write_summary(lone, []).endswith("Files left out\n--------------\nNone.\n")
 
 
 def test_names_are_no_markdown(tmp_path: Path) -> None:
@@ -257,7 +257,7 @@ def test_names_are_no_markdown(tmp_path: Path) -> None:
     odd = record()
     odd["pair"]["label"] = "[x](http://e.org) | **b** <img src=x> `c` _d_"
     failed = unmeasured("phi", "bf16", message="# <script>alert(1)</script>")
-    text = page.markdown(made.one(tmp_path, odd, failed, label="A|B"), [Path("~x~.json")], ["a_b_.json: no"])
+    text = page.write_page(made.one(tmp_path, odd, failed, label="A|B"), [Path("~x~.json")], ["a_b_.json: no"])
 
     assert r"\[x\](http://e.org) \| \*\*b\*\* \<img src=x\> \`c\` \_d\_" in text
     assert r"\# \<script\>alert(1)\</script\>" in text
@@ -303,7 +303,7 @@ def test_dates_are_a_span(tmp_path: Path) -> None:
     made.on(tmp_path, [record("phi")], datetime="2026-11-23T23:00:00+00:00")
     made.on(tmp_path, [record("llava")], datetime="2026-11-21T01:00:00+00:00")
 
-    assert summary.dates(made.table(tmp_path)) == "2026-11-21 to 2026-11-23"
+    assert summary.describe_dates(made.table(tmp_path)) == "2026-11-21 to 2026-11-23"
 
 
 def test_summary_fits_a_terminal(study_summary: str) -> None:
