@@ -1,4 +1,4 @@
-"""Both themes: what must be read or seen has the contrast that WCAG 2.2 asks for, and devices keep their hues."""
+"""Both themes have the contrasts that WCAG 2.2 requires, and the same device colours."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def theme(request: pytest.FixtureRequest) -> Theme:
 
 
 def test_the_themes_are_those_of_the_command_line() -> None:
-    """--theme offers the themes that there are."""
+    """--theme offers every theme."""
     assert tuple(THEMES) == output.THEMES
 
 
 def test_contrast_is_that_of_wcag() -> None:
-    """Black on white has 21, a colour on itself 1, and #767676 on white the 4.54 that WCAG's understanding names."""
+    """Black on white has 21, a colour on itself 1, and #767676 on white 4.54, as WCAG documents."""
     assert compute_contrast("#000000", "#FFFFFF") == pytest.approx(21)
     assert compute_contrast("#0072B2", "#0072B2") == 1
     assert compute_contrast("#767676", "#FFFFFF") == pytest.approx(4.54, abs=0.01)
@@ -47,14 +47,14 @@ def test_contrast_is_that_of_wcag() -> None:
 
 
 def test_texts_can_be_read(theme: Theme) -> None:
-    """Ink and the lesser ink have a contrast of 4.5 or more on the page, and ink on the paler surface too."""
+    """Both inks have enough contrast on the page, and the main ink on the pale surface too."""
     assert compute_contrast(theme.ink, theme.page) >= 7
     assert compute_contrast(theme.grey, theme.page) >= TEXT_CONTRAST
     assert compute_contrast(theme.ink, theme.tint(theme.pale, 0.5)) >= TEXT_CONTRAST
 
 
 def test_outlines_can_be_seen(theme: Theme) -> None:
-    """Every device's edges have a contrast of 3 or more on the page, and a hue that can be seen as it is stays."""
+    """Every device's outline has a contrast of at least 3, and a colour with enough contrast is unchanged."""
     for colour in COLOURS:
         assert compute_contrast(theme.outline(colour), theme.page) >= MARK_CONTRAST
         if compute_contrast(colour, theme.page) >= MARK_CONTRAST:
@@ -62,14 +62,14 @@ def test_outlines_can_be_seen(theme: Theme) -> None:
 
 
 def test_any_colour_can_be_written_on() -> None:
-    """On every grey and on every device's colour, black or white has a contrast of 4.5 or more."""
+    """On every grey and every device's colour, black or white has a contrast of at least 4.5."""
     for colour in (*COLOURS, *(f"#{level:02x}{level:02x}{level:02x}" for level in range(256))):
         assert compute_contrast(choose_ink(colour), colour) >= TEXT_CONTRAST
 
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_dark_figure_is_dark_and_legible(study: pd.DataFrame, name: str) -> None:
-    """In the dark theme page and axes are dark, and every text outside a map's cells has a contrast of 4.5."""
+    """In the dark theme page and axes are dark, and texts outside a map's cells have a contrast of at least 4.5."""
     dark = THEMES["dark"]
     figure = lay_out(FIGURES[name].draw(study, dark))
 

@@ -116,7 +116,7 @@ def test_several_saves_are_named_at_the_end(tmp_path: Path) -> None:
 
     lines = write_all.describe_input(table, saves).splitlines()
     assert lines[:3] == ["Read from:", f"  {first}", f"  {second}"]
-    assert lines[3] == "Drawn together; one alone: python -m plotting 0002_dell"
+    assert lines[3] == "The figures show all of them; for one alone: python -m plotting 0002_dell"
     assert lines[4] == "2 saves, 2 devices, pairs: 3 measured."
     written = page.write_page(table, saves.files, []).replace("\\", "")
     assert f"- {first}\n- {second}\n" in written
