@@ -8,6 +8,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -54,20 +55,13 @@ def _plot_parser() -> argparse.ArgumentParser:
     parser.add_argument("--strict", action="store_true", help="exit with 1 if a file or Record was left out")
     parser.add_argument(
         "--export",
-        type=_parse_exports,
+        type=partial(output.parse_list, choices=EXPORTS),
         metavar="A,B",
         help="write files for other tools into --out instead. parquet, csv, jsonl: one table of pairs and one of runs; "
         "customBiggerIsBetter, customSmallerIsBetter: for github-action-benchmark",
     )
     output.add_options(parser)
     return parser
-
-
-def _parse_exports(text: str) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(text.split(",")))
-    if not set(names) <= set(EXPORTS):
-        raise argparse.ArgumentTypeError(f"unknown format in {text!r}, choose from {','.join(EXPORTS)}")
-    return names
 
 
 def _compare_parser() -> argparse.ArgumentParser:
@@ -115,8 +109,6 @@ def _plot(options: argparse.Namespace) -> int:
         else:
             form = output.Output(options.figure_format, options.dpi, options.theme)
             written = write_all.write_all(options.out, table, saves, form)
-    except export.ExportError as error:
-        raise UsageError(str(error)) from None
     except OSError as error:
         raise UsageError(
             f"--out {options.out}: cannot write there ({error.strerror}); name another folder, e.g. --out plots."

@@ -1,6 +1,7 @@
 """Form of the figures: formats, resolution, theme. Imports no matplotlib, so that bad usage is reported at once."""
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 FORMATS = ("png", "svg", "pdf")
@@ -26,7 +27,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options for the figures to the command line."""
     parser.add_argument(
         "--figure-format",
-        type=_parse_formats,
+        type=parse_list,
         default=Output.formats,
         metavar="LIST",
         help="png, svg, pdf or several of them, such as png,svg (default: png)",
@@ -37,10 +38,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--theme", choices=THEMES, default=Output.theme, help="default: %(default)s")
 
 
-def _parse_formats(text: str) -> tuple[str, ...]:
+def parse_list(text: str, choices: Sequence[str] = FORMATS) -> tuple[str, ...]:
+    """Return the distinct names in a comma-separated list, for argparse."""
     found = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
-    if unknown := [form for form in found if form not in FORMATS]:
-        raise argparse.ArgumentTypeError(f"unknown format {unknown[0]!r}, choose from {', '.join(FORMATS)}")
+    if unknown := [name for name in found if name not in choices]:
+        raise argparse.ArgumentTypeError(f"unknown format {unknown[0]!r}, choose from {', '.join(choices)}")
     return found
 
 

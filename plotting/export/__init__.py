@@ -14,11 +14,8 @@ import pandas as pd
 from plotting import files
 from plotting.export import action, rows
 from plotting.load import Saves
+from plotting.selection import UsageError
 from plotting.text import quote_formula
-
-
-class ExportError(Exception):
-    """A format that cannot be written; the message says what was asked, what was found, and what to type next."""
 
 
 def write_all(out: Path, table: pd.DataFrame, saves: Saves, formats: Sequence[str]) -> list[Path]:
@@ -27,7 +24,7 @@ def write_all(out: Path, table: pd.DataFrame, saves: Saves, formats: Sequence[st
     Adds to `saves.problems` a sentence for each pair whose runs cannot be used.
 
     Raises:
-        ExportError: a format cannot be written; then none is.
+        UsageError: a format cannot be written; then none is.
         OSError: `out` cannot be written.
     """
     tables = {}
@@ -51,7 +48,7 @@ def _make_array(table: pd.DataFrame, tool: str) -> str:
     """Return the JSON array of one of github-action-benchmark's custom tools."""
     entries = action.list_entries(table, tool)
     if not entries:  # the action's own error for an empty array is misleading
-        raise ExportError(
+        raise UsageError(
             f"--export={tool}: no pair has a value for it, and github-action-benchmark refuses an empty file; "
             "type python -m plotting --export=csv to see why each is missing."
         )
@@ -62,7 +59,7 @@ def _require_pyarrow() -> None:
     try:
         import_module("pyarrow")
     except ImportError as error:
-        raise ExportError(
+        raise UsageError(
             f"--export=parquet: needs pyarrow, which cannot be imported here ({error}); "
             "type pip install pyarrow, or --export=csv."
         ) from error

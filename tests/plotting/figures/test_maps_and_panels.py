@@ -136,7 +136,7 @@ def test_a_map_of_any_metric_says_what_was_not_measured(tmp_path: Path) -> None:
 
 
 def test_precisions_are_four_panels(drawn: dict[str, Figure]) -> None:
-    """The comparison of precisions has panels for throughput, RAM, efficiency and energy, labelled with unit and scale."""
+    """The comparison of precisions has panels for throughput, RAM, efficiency and energy, with unit and scale."""
     axes = drawn[PRECISION].axes
 
     ends = [", logarithmic" if found.get_xscale() == "log" else "" for found in axes]
