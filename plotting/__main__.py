@@ -18,7 +18,6 @@ from plotting.selection import RESULTS, UsageError
 DONE, FAILED, USAGE = 0, 1, 2
 FORMATS = ("table", "markdown", "json", "csv")
 EXPORTS = ("parquet", "csv", "jsonl", "customBiggerIsBetter", "customSmallerIsBetter")
-ENOUGH_SESSIONS = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -131,7 +130,7 @@ def _compare(options: argparse.Namespace) -> int:
     finally:
         _warn(read.problems)
     metrics = list(dict.fromkeys([*compare.COMPARED, *(gate.metric for gate in limits)]))
-    few = any(table.loc[table["save"] != "", "save"].nunique() < ENOUGH_SESSIONS for table in sides.values())
+    few = any(table.loc[table["save"] != "", "save"].nunique() < 3 for table in sides.values())
     found = compare.compare_sides(sides, selection.others(folders, read) if few else None, metrics)
     _print(render.FORMATS[options.format](found))
     failures = gates.find_failures(limits, found)

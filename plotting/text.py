@@ -9,8 +9,7 @@ import pandas as pd
 from plotting.table.columns import WHOLE
 
 SPECIAL = re.compile(r"([\\`*_\[\]<>|#~$])")
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""A spreadsheet would run a cell with such a start as a formula."""
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run a cell with such a start as a formula
 
 
 class Verbatim(str):

@@ -172,18 +172,16 @@ def _make_side(rows: pd.DataFrame, metric: str, others: pd.DataFrame) -> Side:
         groups = tuple(tuple(group) for group in found if group and min(group) > 0)
     if len(values) > 1:
         return Side(values, others=groups)
-    return Side(values, _bounds(rows, metric), _first_value_row(rows, metric)["blocks"].get(metric, ()), groups)
+    [blocks] = rows.loc[rows[metric].notna(), "blocks"]
+    return Side(values, _bounds(rows, metric), blocks.get(metric, ()), groups)
 
 
 def _bounds(rows: pd.DataFrame, metric: str) -> Bounds:
+    """Return the interval of the only session with a value."""
     if metric not in SAMPLED:
         return UNKNOWN
-    row = _first_value_row(rows, metric)
-    return float(row[f"{metric}_low"]), float(row[f"{metric}_high"])
-
-
-def _first_value_row(rows: pd.DataFrame, metric: str) -> pd.Series:
-    return rows[rows[metric].notna()].iloc[0]
+    [(low, high)] = rows.loc[rows[metric].notna(), [f"{metric}_low", f"{metric}_high"]].to_numpy(dtype=float)
+    return float(low), float(high)
 
 
 def _values(rows: pd.DataFrame, metric: str) -> list[float]:

@@ -31,7 +31,6 @@ class Gate:
     percent: float
 
     def __str__(self) -> str:
-        """Return the gate as it is typed."""
         return f"{self.metric}{'<' if METRICS[self.metric].higher_is_better else '>'}{self.percent:g}%"
 
     def fails_on(self, line: Line) -> bool:

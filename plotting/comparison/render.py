@@ -24,21 +24,14 @@ TERMS = {
     NOT_ALTERNATED: "all sessions of one side ran before those of the other, so slow drift counts as a difference; "
     "alternate them: A B A B A B",
 }
-DEFAULT_WIDTH, LEAST_WIDTH = 120, 60
-"""Width if the terminal's is unknown, and the narrowest table."""
-LONGEST_HEAD = 20
-"""If a side's name is longer, columns are headed `side 1`, `side 2`."""
-Cell = tuple[str, str, str, str]
-"""Value, ratio, interval and verdict of a side."""
-Row = tuple[str, str, Sequence[Cell]]
-"""Pair, metric ("" in the pair's own row), and a cell for each side."""
-Notes = dict[str, int]
-"""Text of a note -> its number."""
+Cell = tuple[str, str, str, str]  # value, ratio, interval and verdict of a side
+Row = tuple[str, str, Sequence[Cell]]  # pair, metric ("" in the pair's own row), and a cell for each side
+Notes = dict[str, int]  # text of a note -> its number
 
 
 def write_table(found: Sequence[Line], width: int | None = None) -> str:
     """Return the comparison for a terminal of `width` characters: sides, a row for each metric, and notes."""
-    width = max(width or shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns, LEAST_WIDTH)
+    width = max(width or shutil.get_terminal_size((120, 24)).columns, 60)
     notes: Notes = {}
     rows = _list_rows(found, notes)
     labels = ["", *(f" {metric}" if metric else pair for pair, metric, _ in rows)]
@@ -79,8 +72,8 @@ def _list_sides(found: Sequence[Line]) -> list[str]:
 
 
 def _list_heads(found: Sequence[Line]) -> list[str]:
-    sides = _list_sides(found)
-    return sides if max(map(len, sides)) <= LONGEST_HEAD else [f"side {at}" for at in range(1, len(sides) + 1)]
+    sides = _list_sides(found)  # numbers head the columns of long names
+    return sides if max(map(len, sides)) <= 20 else [f"side {at}" for at in range(1, len(sides) + 1)]
 
 
 def _describe_sides(found: Sequence[Line]) -> list[str]:

@@ -12,16 +12,12 @@ from benchmarks.record import MEASURED
 from plotting.metrics.registry import METRICS
 from plotting.table import series
 from plotting.table.series import CONDITIONS, PAIR
+from plotting.table.status import of_power
 
 WORK = ("weights", "checkpoint", "revision", "adapter", "workload_hash", "engine")
-SAME_WORK = {name: name.removesuffix("_hash") for name in WORK}
-"""Columns that must be equal for any ratio, in words."""
-SAME_POWER = {"power_scope": "power scope", "scope_mismatch": "scope mismatch"}
-SAME_MEMORY = {"memory_kind": "what counts as RAM"}
-SAME_FOR_METRIC = {name: SAME_POWER for name in METRICS if "joules" in name or "watt" in name} | {
-    name: SAME_MEMORY for name in METRICS if "ram" in name
-}
-"""Columns that must also be equal for the ratio of a metric."""
+SAME_WORK = {name: name.removesuffix("_hash") for name in WORK}  # columns that must be equal for any ratio, in words
+SAME_POWER = {"power_scope": "power scope", "scope_mismatch": "scope mismatch"}  # for ratios of energy
+SAME_MEMORY = {"memory_kind": "what counts as RAM"}  # for ratios of memory
 NAMED = {
     "device_name": "device",
     "processor": "processor",
@@ -97,7 +93,7 @@ def explain_unlike(row: pd.Series, before: pd.Series, metric: str) -> str:
     for side in (row, before):
         if side["invalid"] or not side["finite_logits"]:
             return str(side["invalid"]) or "outputs are not finite"
-    required = SAME_WORK | SAME_FOR_METRIC.get(metric, {})
+    required = SAME_WORK | (SAME_POWER if of_power(metric) else SAME_MEMORY if "ram" in metric else {})
     differing = [
         _describe_difference(column, words, before, row)
         for column, words in required.items()

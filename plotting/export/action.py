@@ -16,8 +16,7 @@ from plotting.metrics.registry import METRICS
 
 TOOLS = {"customBiggerIsBetter": True, "customSmallerIsBetter": False}
 """Tool of the action -> whether it takes the metrics where higher is better."""
-FAILURES = "failed_runs"
-"""The one metric that an unmeasured pair has too, so that the chart shows its failure."""
+FAILURES = "failed_runs"  # the one metric that an unmeasured pair has too, so that the chart shows its failure
 
 
 def list_entries(table: pd.DataFrame, tool: str) -> list[dict[str, Any]]:

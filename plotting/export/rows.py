@@ -22,8 +22,7 @@ RUN_COLUMNS = tuple(name for name in get_type_hints(Runs) if name != "reasons")
 RUNS = (*IDENTITY, *series.CONDITIONS, "save", "datetime", *RUN_COLUMNS)
 """Columns of a run: its series, which is that of one measured pair, then the columns of the Record."""
 WHOLE_RUN_COLUMNS = frozenset(name for name, hint in get_type_hints(Runs).items() if hint == list[int])
-EXACT = 2**53
-"""Whole numbers up to this are exact as floats."""
+EXACT = 2**53  # whole numbers up to this are exact as floats
 
 
 def make_pairs(table: pd.DataFrame) -> pd.DataFrame:

@@ -18,13 +18,10 @@ from plotting.figures.theme import Theme
 from plotting.metrics.registry import METRICS
 from plotting.table.work_groups import sections
 
-GROUP = 0.86
-"""Width of a model's group of bars; groups are 1 apart."""
+GROUP = 0.86  # width of a model's group of bars; groups are 1 apart
 WIDEST, NARROWEST = 18.0, 8.0
-MARGIN = 3.6
-"""Inches of a figure's width that legend and labels take."""
-THINNEST, BROADEST = 0.125, 0.62
-"""Inches of a bar's width."""
+MARGIN = 3.6  # inches of a figure's width that legend and labels take
+THINNEST, BROADEST = 0.125, 0.62  # inches of a bar's width
 MakeBar = Callable[[Row, float], Bar]
 
 
@@ -66,7 +63,7 @@ def _draw(table: pd.DataFrame, look: Look, make_bar: MakeBar, label: str, extra:
     `label` names the value axes.
     """
     strips = _split(table)
-    broad = max(len(strip.models) * len(strip.list_values("device", "precision")) for strip in strips)
+    broad = max(len(strip.models) * len(list_ordered(strip.section.table, "device", "precision")) for strip in strips)
     width = min(WIDEST, max(NARROWEST, MARGIN + broad * BROADEST / GROUP))
     height = 4.2 if len(strips) == 1 else 3.4
     heights = [height if strip.section.table[look.name].notna().any() else 0.8 for strip in strips]
@@ -99,7 +96,7 @@ def _split(table: pd.DataFrame) -> list[Strip]:
 
 def _draw_strip(axes: Axes, strip: Strip, look: Look, make_bar: MakeBar, inches: tuple[float, float]) -> None:
     """Draw one strip on its own scale; `inches` are the axes' width and height."""
-    series = strip.list_values("device", "precision")
+    series = list_ordered(strip.section.table, "device", "precision")
     thickness = GROUP / len(series)
     slots = max(len(strip.models), thickness * inches[0] / (2 * BROADEST))
     inch = thickness * inches[0] / slots

@@ -11,10 +11,8 @@ from plotting.figures.theme import Theme
 from plotting.metrics.registry import METRICS
 from plotting.table.work_groups import sections
 
-WIDTH = 3.6
-"""Inches of a panel's width, without labels."""
-LANE = 0.84
-"""Share of a device's place that its bars fill."""
+WIDTH = 3.6  # inches of a panel's width, without labels
+LANE = 0.84  # share of a device's place that its bars fill
 
 
 @style.explain_if_empty
@@ -29,7 +27,7 @@ def draw_panels_by_model(table: pd.DataFrame, theme: Theme, name: str) -> Figure
             axes.set_axis_off()
         for axes, model in zip(row, strip.models, strict=False):
             _draw_panel(axes, strip, model, look)
-        devices = [style.wrap(device, 24) for device in strip.list_values("device")]
+        devices = [style.wrap(device, 24) for device in list_ordered(strip.section.table, "device")]
         row[0].set_yticks(range(len(devices)), devices, fontsize=9)
     own = ", each model on its own scale" if len(set(table["model"])) > 1 else ""
     heading = f"{METRICS[name].label} of every device and precision{own}, {METRICS[name].direction}"
@@ -47,7 +45,7 @@ def _split(table: pd.DataFrame) -> tuple[int, list[Strip]]:
 
 def _measure(strip: Strip) -> tuple[float, float]:
     """Return inches of a bar's thickness, and of a panel's height."""
-    count = len(strip.list_values("device")) * len(strip.list_values("precision"))
+    count = len(list_ordered(strip.section.table, "device")) * len(list_ordered(strip.section.table, "precision"))
     thickness = 0.24 if count <= 12 else 0.15
     return thickness, max(thickness * count / LANE, 0.7)
 
@@ -55,7 +53,8 @@ def _measure(strip: Strip) -> tuple[float, float]:
 def _draw_panel(axes: Axes, strip: Strip, model: str, look: Look) -> None:
     words = strip.section.words
     style.add_heading(axes, f"{words}\n{model}" if words and model == strip.models[0] else model, look.theme, 11)
-    table, devices, precisions = strip.section.table, strip.list_values("device"), strip.list_values("precision")
+    table = strip.section.table
+    devices, precisions = list_ordered(table, "device"), list_ordered(table, "precision")
     bars = []
     for row in table[table["model"] == model].to_dict("records"):
         lane = spread(precisions.index(row["precision"]), len(precisions), LANE)

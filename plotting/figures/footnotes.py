@@ -17,10 +17,7 @@ from plotting.table.work_groups import EXPLAINED, sections
 
 Row = dict[Any, Any]
 COLUMNS = ["device", "model", "precision", "status", "attempted", "failed_runs", *status.DOUBTFUL]
-MOST_NAMED = 6
-"""Pairs that are named for one reason; further ones are counted."""
-MOST_BEST = 3
-"""With more groups that are ranked separately, no best pair is named."""
+MOST_NAMED = 6  # pairs that are named for one reason; further ones are counted
 NOT_SAMPLED = {"load_time_s": "each pair was loaded once", "avg_ram_gb": "it is a single mean over the runs"}
 """Why a metric that is not computed from runs has no interval."""
 BEYOND = "Decoding at the memory's peak rate (MBU 100%) is off the scale for every bar."
@@ -60,10 +57,10 @@ def list_sentences(
 
 
 def _name_best(table: pd.DataFrame, name: str) -> list[str]:
-    """Return the best pair of each group that is ranked separately, with the pairs that are tied with it."""
+    """Return the best pair, with ties, of each group that is ranked separately, unless there are more than three."""
     found = [(part.words, leaders(part.table, name)) for part in ranked_apart(table, name)]
     said = [f"{where}: {words}" if where else words for where, words in found if words]
-    return [f"{words[0].upper()}{words[1:]}." for words in said] if len(said) <= MOST_BEST else []
+    return [f"{words[0].upper()}{words[1:]}." for words in said] if len(said) <= 3 else []
 
 
 def _list_missing(rows: Sequence[Row]) -> list[str]:

@@ -9,7 +9,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize, to_hex
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from plotting.figures import footnotes, style
 from plotting.figures.strips import list_ordered
@@ -18,8 +18,7 @@ from plotting.metrics.registry import METRICS, shown
 from plotting.table import status
 from plotting.table.work_groups import Section, sections
 
-WIDE, NARROW = 1.25, 0.8
-"""Inches of a column's width, for up to MANY columns and for more."""
+WIDE, NARROW = 1.25, 0.8  # inches of a column's width, for up to MANY columns and for more
 MANY = 10
 
 
@@ -52,8 +51,9 @@ def _draw_map(axes: Axes, group: Section, name: str, theme: Theme, inches: float
         index=["device", "precision"], columns="model", values=name, dropna=False, sort=False
     )
     grid = values.reindex(index=rows, columns=models).to_numpy(dtype=float)
-    scale, label = _choose_scale(grid[~np.isnan(grid)], name)
+    scale = _choose_scale(grid[~np.isnan(grid)])
     if scale:
+        label = METRICS[name].axis + (", logarithmic" if isinstance(scale, LogNorm) else "")
         _paint(axes, grid, scale, style.wrap(label, 6.5 * len(rows)), theme)
     else:  # no value in this group: words alone
         axes.set_xlim(0, len(models))
@@ -79,7 +79,7 @@ def _paint(axes: Axes, grid: Any, scale: Normalize, label: str, theme: Theme) ->
     """Paint the cells and their colour bar; a logarithmic bar has plain numbers at 1, 2 and 5 of each decade."""
     ticks: dict[str, Any] = {}
     if isinstance(scale, LogNorm):
-        ticks = {"ticks": LogLocator(subs=(1, 2, 5)), "format": FuncFormatter(style.format_tick)}
+        ticks = {"ticks": LogLocator(subs=(1, 2, 5)), "format": StrMethodFormatter("{x:g}")}
     sns.heatmap(
         grid,
         ax=axes,
@@ -97,14 +97,12 @@ def _paint(axes: Axes, grid: Any, scale: Normalize, label: str, theme: Theme) ->
         bar.ax.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _choose_scale(values: Any, name: str) -> tuple[Normalize | None, str]:
-    """Return the scale of the colours and its label; None without a value."""
+def _choose_scale(values: Any) -> Normalize | None:
+    """Return the scale of the colours; None without a value."""
     if not len(values):
-        return None, ""
+        return None
     low, high = float(values.min()), float(values.max())
-    if style.needs_log_scale(values):
-        return LogNorm(low, high), f"{METRICS[name].axis}, logarithmic"
-    return Normalize(min(low, 0.0), high or 1.0), METRICS[name].axis
+    return LogNorm(low, high) if style.needs_log_scale(values) else Normalize(min(low, 0.0), high or 1.0)
 
 
 def _write_cell(

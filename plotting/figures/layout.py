@@ -19,14 +19,10 @@ from plotting.metrics.registry import shown
 from plotting.table import status, whiskers
 
 Row = dict[Any, Any]
-OFFSET = 4
-"""Points between a bar's end and its words."""
-MOST_WORDS = 0.55
-"""Largest share of an axis that is kept free for words."""
-ROOFLINE_MARK = 0.1
-"""Inches that the mark of a roofline beyond the scale takes."""
-HIGHEST_ROOFLINE = 1.5
-"""A roofline this many times longer than the longest bar is only a mark at the edge."""
+OFFSET = 4  # points between a bar's end and its words
+MOST_WORDS = 0.55  # largest share of an axis that is kept free for words
+ROOFLINE_MARK = 0.1  # inches that the mark of a roofline beyond the scale takes
+HIGHEST_ROOFLINE = 1.5  # a roofline this many times longer than the longest bar is only a mark at the edge
 
 
 @dataclass(frozen=True)
@@ -52,7 +48,6 @@ class Bar:
 
     @property
     def value(self) -> float:
-        """Length of all parts."""
         return sum(part.length for part in self.parts)
 
     @property
@@ -130,7 +125,8 @@ class BarAxes:
         """Return the value, the MBU of an upright bar, and failed runs; or why there is no value."""
         if why := status.absent(bar.row, name):
             return why
-        share = f"MBU {_percent(bar.row['mbu'])}" if self.along == "y" and not math.isnan(bar.roofline) else ""
+        mbu = "MBU <1%" if bar.row["mbu"] < 0.005 else f"MBU {bar.row['mbu']:.0%}"
+        share = mbu if self.along == "y" and not math.isnan(bar.roofline) else ""
         between = ", " if self.turned or self.along == "x" else "\n"
         return between.join(filter(None, (shown(bar.value), share, status.failed(bar.row))))
 
@@ -249,10 +245,6 @@ def finish(
         label, edge = "hatched: has a warning,\nsee footnote", look.theme.ink
         handles.append(Patch(facecolor=look.theme.page, edgecolor=edge, hatch=style.WARNING_HATCH, label=label))
     style.add_legend(figure, table, look.theme, handles)
-
-
-def _percent(share: float) -> str:
-    return "<1%" if share < 0.005 else f"{share:.0%}"
 
 
 def _has_artist(figure: Figure, name: str) -> bool:

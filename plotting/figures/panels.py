@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from plotting.figures import footnotes, style
 from plotting.figures.layout import Look, Row
@@ -18,14 +18,11 @@ from plotting.table import status
 from plotting.table.work_groups import Section, sections
 
 PANELS = ("tokens_per_sec", "avg_ram_gb", "tps_per_watt", "joules_per_token")
-LANES = 0.56
-"""Share of a row's height over which its marks are spread: equal values would hide each other."""
-MANY = 24
-"""With more rows the four panels stand side by side instead of two by two."""
+LANES = 0.56  # share of a row's height over which its marks are spread: equal values would hide each other
+MANY = 24  # with more rows the four panels stand side by side instead of two by two
 WIDE, TALL = (15.0, 0.36), (18.0, 0.17)
 """Inches: width of the figure and height of a row, for two and for four panels in a line."""
-Key = tuple[str, str]
-"""Model and device of a row."""
+Key = tuple[str, str]  # model and device of a row
 
 
 def draw_precision_panels(table: pd.DataFrame, theme: Theme = LIGHT) -> Figure:
@@ -64,7 +61,8 @@ def _draw_panel(axes: Axes, group: Section, keys: Sequence[Key], look: Look) -> 
         return
     heading = f"{metric.label}, {metric.direction}" + (f"\n{style.escape_dollars(group.words)}" if group.words else "")
     axes.set_title(heading, loc="left", fontsize=12, color=look.theme.ink)
-    rows = _sort_into_rows(table, keys)
+    ordered = table.sort_values("precision_order").to_dict("records")
+    rows = [[row for row in ordered if (row["model"], row["device"]) == key] for key in keys]
     present = [
         (row, at + spread(lane, len(found), LANES))
         for at, found in enumerate(rows)
@@ -81,13 +79,6 @@ def _draw_panel(axes: Axes, group: Section, keys: Sequence[Key], look: Look) -> 
         _explain_missing(axes, found, look, at, small=small)
 
 
-def _sort_into_rows(table: pd.DataFrame, keys: Sequence[Key]) -> list[list[Row]]:
-    rows: dict[Key, list[Row]] = {key: [] for key in keys}
-    for row in table.sort_values("precision_order").to_dict("records"):
-        rows[row["model"], row["device"]].append(row)
-    return list(rows.values())
-
-
 def _set_scale(axes: Axes, rows: Sequence[Row], look: Look, letters: int) -> None:
     """Set the scale of the values, from 0 or logarithmic; `letters` is the length of its label's lines."""
     values = [row[look.name] for row in rows]
@@ -99,7 +90,7 @@ def _set_scale(axes: Axes, rows: Sequence[Row], look: Look, letters: int) -> Non
     left, right = 0.8 * min(values), 1.25 * high
     axes.set_xlim(left, right)
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if right / left < 300 else (1, 3), numticks=12))
-    axes.xaxis.set_major_formatter(FuncFormatter(style.format_tick))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel(style.wrap(f"{METRICS[look.name].axis}, logarithmic", letters))
 
@@ -127,7 +118,7 @@ def _draw_marks(axes: Axes, present: Sequence[tuple[Row, float]], look: Look, *,
         axes.scatter(
             [row[look.name] for row, _ in found],
             [y for _, y in found],
-            marker=style.choose_marker(place),
+            marker=style.MARKERS[place % len(style.MARKERS)],
             s=14 if small else 42,
             facecolors=[look.fill(row) for row, _ in found],
             edgecolors=[look.outline(row) for row, _ in found],

@@ -17,17 +17,12 @@ class Strip:
     models: list[str]
     first: bool
 
-    def list_values(self, *columns: str) -> list[Any]:
-        """Return the distinct values of some columns in the group, as `list_ordered` does."""
-        return list_ordered(self.section.table, *columns)
-
 
 def list_ordered(table: pd.DataFrame, *columns: str) -> list[Any]:
     """Return the distinct values of a column, or tuples of several columns, sorted by their `_order` columns."""
     ordered = table.sort_values([f"{name}_order" for name in columns])
-    if len(columns) == 1:
-        return list(dict.fromkeys(ordered[columns[0]]))
-    return list(dict.fromkeys(zip(*(ordered[name] for name in columns), strict=True)))
+    found = dict.fromkeys(zip(*(ordered[name] for name in columns), strict=True))
+    return list(found) if len(columns) > 1 else [value for (value,) in found]
 
 
 def split(section: Section, count: int) -> Iterator[Strip]:

@@ -24,10 +24,9 @@ from plotting.table import status
 
 TINTS = (0.0, 0.6, 1.0, 0.3, 0.8)
 """How far each precision's fill is mixed with the page: full, pale, open, then two steps between."""
-WARNING_HATCH = "xxxx"
-"""Hatch of a value with a warning; nothing else is hatched."""
-LEGEND_LETTERS, LEGEND_INCHES = 26, 2.9
-"""Longest line of the legend, and its width."""
+MARKERS = "oDs^v"
+WARNING_HATCH = "xxxx"  # hatch of a value with a warning; nothing else is hatched
+LEGEND_LETTERS, LEGEND_INCHES = 26, 2.9  # longest line of the legend, and its width
 POWER_REMEDY = (
     "python -m benchmarks.power lists the sensors that work here; "
     "the log of a wall meter works too (--power-monitor=csv:FILE)."
@@ -91,11 +90,6 @@ def estimate_length(text: str, points: float) -> float:
     return max(map(len, text.split("\n"))) * letter
 
 
-def choose_marker(place: int) -> str:
-    """Return the shape of a precision's marks, by its place in the table."""
-    return "oDs^v"[place % 5]
-
-
 def list_tints(table: pd.DataFrame) -> dict[str, float]:
     """Return for each precision how far its fill is mixed with the page."""
     return {name: TINTS[place % len(TINTS)] for place, name in enumerate(list_ordered(table, "precision"))}
@@ -140,7 +134,7 @@ def add_legend(
         for device, colour in assign_colours(table).items()
     ]
     entries += [
-        (escape_dollars(name), theme.tint(theme.ink, share), theme.ink, choose_marker(place))
+        (escape_dollars(name), theme.tint(theme.ink, share), theme.ink, MARKERS[place % len(MARKERS)])
         for place, (name, share) in enumerate(list_tints(table).items())
     ]
     handles = [
@@ -160,11 +154,6 @@ def write(axes: Axes, text: str, at: tuple[float, float], **style: Any) -> None:
 def needs_log_scale(values: Sequence[float]) -> bool:
     """Return whether the largest value is more than 30 times the smallest, which must be positive."""
     return len(values) > 0 and 0 < min(values) < max(values) / 30
-
-
-def format_tick(value: float, _: object = None) -> str:
-    """Return the label of a tick on a logarithmic scale."""
-    return f"{value:g}"
 
 
 def write_reasons(axes: Axes, what: str, reasons: Sequence[str], theme: Theme, letters: int = 80) -> None:

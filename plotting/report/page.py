@@ -33,7 +33,7 @@ def write_page(
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - Markdown, not HTML: `finalize` escapes
     )
-    environment.filters["join"] = _join
+    environment.filters |= {"join": _join, "bullets": lambda found: _join([f"- {each}" for each in found], "\n")}
     measured = table[table["status"] == MEASURED]
     page: str = environment.get_template("README.md.jinja").render(
         dates=describe_dates(table),

@@ -19,8 +19,7 @@ from plotting.report.summary import count_statuses, write_summary
 from plotting.table.series import HARDWARE
 from plotting.table.work_groups import own
 
-MOST_SAVES = 12
-"""The terminal lists this many saves; the page lists all."""
+MOST_SAVES = 12  # the terminal lists this many saves; the page lists all
 
 
 def write_all(out: Path, table: pd.DataFrame, saves: Saves, output: Output | None = None) -> list[Path]:
