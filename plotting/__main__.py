@@ -1,6 +1,6 @@
 """The command line: `python -m plotting` and `python -m plotting compare`.
 
-Exit codes: 0 done; 1 --strict found problems, or a gate failed; 2 bad usage or nothing to read.
+Exit codes: 0 success; 1 --strict found problems, or a gate failed; 2 bad usage or nothing to read.
 """
 
 import argparse
@@ -8,17 +8,16 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
 from plotting import load, output, selection
 from plotting.selection import RESULTS, UsageError
 
-DONE, STRICT, USAGE = 0, 1, 2
-FAILED = 1
+DONE, FAILED, USAGE = 0, 1, 2
 FORMATS = ("table", "markdown", "json", "csv")
 EXPORTS = ("parquet", "csv", "jsonl", "customBiggerIsBetter", "customSmallerIsBetter")
-ENOUGH_SESSIONS = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a device's name that the terminal has no letters for
+            stream.reconfigure(errors="backslashreplace")  # the terminal may lack letters of a device's name
     try:
         if arguments[:1] == ["compare"]:
             return _compare(_compare_parser().parse_args(arguments[1:]))
@@ -37,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says in one sentence what is wrong, and what to type."""
+    """A parser whose errors are one sentence: what is wrong, and what to type."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(USAGE, f"{self.prog}: {message}; type {self.prog} --help.\n")
@@ -46,37 +45,30 @@ class _Parser(argparse.ArgumentParser):
 def _plot_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m plotting",
-        description="Make the CSV files, nine figures, summary and page from saved benchmarks.",
-        epilog="`python -m plotting compare A B` sets saves side by side.",
+        description="Write CSV files, nine figures, a summary and a results page from saved benchmarks.",
+        epilog="`python -m plotting compare A B` compares saves.",
         allow_abbrev=False,
     )
     _add_sources(parser, nargs="*")
     parser.add_argument("--out", type=Path, default=RESULTS / "plots", metavar="DIR", help="default: %(default)s")
-    parser.add_argument("--strict", action="store_true", help="exit with 1 if any file or Record was left out")
+    parser.add_argument("--strict", action="store_true", help="exit with 1 if a file or Record was left out")
     parser.add_argument(
         "--export",
-        type=_exports,
+        type=partial(output.parse_list, choices=EXPORTS),
         metavar="A,B",
-        help="instead of all that, write files for other tools into --out. parquet, csv, jsonl: one row a pair, and "
-        "one a run; customBiggerIsBetter, customSmallerIsBetter: for github-action-benchmark",
+        help="write files for other tools into --out instead. parquet, csv, jsonl: one table of pairs and one of runs; "
+        "customBiggerIsBetter, customSmallerIsBetter: for github-action-benchmark",
     )
     output.add_options(parser)
     return parser
 
 
-def _exports(text: str) -> tuple[str, ...]:
-    """Parse A,B of --export, each once."""
-    names = tuple(dict.fromkeys(text.split(",")))
-    if not set(names) <= set(EXPORTS):
-        raise argparse.ArgumentTypeError(f"asked for {text!r}, needs some of {','.join(EXPORTS)}")
-    return names
-
-
 def _compare_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m plotting compare",
-        description="Set saves side by side, pair by pair. The first side is the baseline. A pattern that matches "
-        "several like saves is one side of so many sessions; a pattern alone, or of unlike ones, is a side for each.",
+        description="Compare saves pair by pair. The first side is the baseline. A pattern that matches several "
+        "similar saves is one side, and they are its sessions. The saves of a single pattern, or of a pattern that "
+        "matches different ones, are a side each.",
         allow_abbrev=False,
     )
     _add_sources(parser, nargs="+")
@@ -86,26 +78,22 @@ def _compare_parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="GATE",
-        help="exit with 1 where a pair is worse by more, e.g. 'tokens_per_sec<-5%%' (repeatable)",
+        help="exit with 1 if a pair is worse by more than this, e.g. 'tokens_per_sec<-5%%' (repeatable)",
     )
     return parser
 
 
 def _add_sources(parser: argparse.ArgumentParser, nargs: str) -> None:
     parser.add_argument("saves", nargs=nargs, metavar="SAVE", help="a path, or a name pattern such as '*_thor'")
-    parser.add_argument(
-        "--results",
-        type=Path,
-        action="append",
-        metavar="DIR",
-        help="where saves are (default: results; repeatable)",
-    )
+    what = "folder with saves (default: results; repeatable)"
+    parser.add_argument("--results", type=Path, action="append", metavar="DIR", help=what)
 
 
 def _plot(options: argparse.Namespace) -> int:
-    from plotting import export  # a second of imports that bad usage must not cost
-    from plotting.report import write_all  # a second of imports that bad usage must not cost
-    from plotting.table import build  # a second of imports that bad usage must not cost
+    # imported here: they take a second, and bad usage is reported without them
+    from plotting import export
+    from plotting.report import write_all
+    from plotting.table import build
 
     paths = selection.choose(options.saves, options.results or [RESULTS])
     saves = load.load(paths)
@@ -118,20 +106,19 @@ def _plot(options: argparse.Namespace) -> int:
         if options.export:
             written = export.write_all(options.out, table, saves, options.export)
         else:
-            written = write_all.write_all(options.out, table, saves, output.chosen(options))
-    except export.Impossible as error:
-        raise UsageError(str(error)) from None
+            form = output.Output(options.figure_format, options.dpi, options.theme)
+            written = write_all.write_all(options.out, table, saves, form)
     except OSError as error:
         raise UsageError(
             f"--out {options.out}: cannot write there ({error.strerror}); name another folder, e.g. --out plots."
         ) from None
     _warn(saves.problems[known:])
-    _print("\n".join([*map(str, written), write_all.closing(table, saves), ""]))
-    return STRICT if options.strict and saves.problems else DONE
+    _print("\n".join([*map(str, written), write_all.describe_input(table, saves), ""]))
+    return FAILED if options.strict and saves.problems else DONE
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from plotting.comparison import compare, gates, render  # as above
+    from plotting.comparison import compare, gates, render  # imported here as above
 
     try:
         limits = [gates.parse(text) for text in options.fail_if]
@@ -143,20 +130,20 @@ def _compare(options: argparse.Namespace) -> int:
     finally:
         _warn(read.problems)
     metrics = list(dict.fromkeys([*compare.COMPARED, *(gate.metric for gate in limits)]))
-    few = any(table.loc[table["save"] != "", "save"].nunique() < ENOUGH_SESSIONS for table in sides.values())
-    found = compare.lines(sides, selection.others(folders, read) if few else None, metrics)
+    few = any(table.loc[table["save"] != "", "save"].nunique() < 3 for table in sides.values())
+    found = compare.compare_sides(sides, selection.others(folders, read) if few else None, metrics)
     _print(render.FORMATS[options.format](found))
-    failures = gates.failures(limits, found)
+    failures = gates.find_failures(limits, found)
     _warn(failures)
     return FAILED if failures else DONE
 
 
 def _print(text: str) -> None:
-    """Write to standard output. Where its reader has gone the exit code still tells what was found."""
+    """Write to standard output; if its reader has left, the exit code is unchanged."""
     try:
         print(text, end="", flush=True)
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python itself fails, when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # otherwise Python fails when it exits
         if not isinstance(error, BrokenPipeError):
             raise UsageError(f"cannot write the output ({error.strerror}); send it to another file.") from None
 

@@ -1,7 +1,7 @@
-"""In which form figures are written: formats, resolution, theme. Imports no matplotlib: bad usage must cost nothing."""
+"""Form of the figures: formats, resolution, theme. Imports no matplotlib, so that bad usage is reported at once."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 FORMATS = ("png", "svg", "pdf")
@@ -11,7 +11,7 @@ LOWEST_DPI, HIGHEST_DPI = 50, 600
 
 @dataclass(frozen=True)
 class Output:
-    """The form of the figures; `dpi` is that of PNG."""
+    """Form of the figures; `dpi` applies to PNG."""
 
     formats: tuple[str, ...] = ("png",)
     dpi: int = 150
@@ -24,32 +24,29 @@ class Output:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the figures' form to the command line."""
-    add: Callable[..., argparse.Action] = parser.add_argument
-    add(
+    """Add the options for the figures to the command line."""
+    parser.add_argument(
         "--figure-format",
-        type=_formats,
+        type=parse_list,
         default=Output.formats,
         metavar="LIST",
-        help="png, svg, pdf or several: png,svg (default: png)",
+        help="png, svg, pdf or several of them, such as png,svg (default: png)",
     )
-    add("--dpi", type=_dpi, default=Output.dpi, metavar="N", help="resolution of PNG (default: %(default)s)")
-    add("--theme", choices=THEMES, default=Output.theme, help="light or dark figures (default: %(default)s)")
+    parser.add_argument(
+        "--dpi", type=_parse_dpi, default=Output.dpi, metavar="N", help="resolution of PNG (default: %(default)s)"
+    )
+    parser.add_argument("--theme", choices=THEMES, default=Output.theme, help="default: %(default)s")
 
 
-def chosen(options: argparse.Namespace) -> Output:
-    """Return what a command line asks for."""
-    return Output(options.figure_format, options.dpi, options.theme)
-
-
-def _formats(text: str) -> tuple[str, ...]:
+def parse_list(text: str, choices: Sequence[str] = FORMATS) -> tuple[str, ...]:
+    """Return the distinct names in a comma-separated list, for argparse."""
     found = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
-    if unknown := [form for form in found if form not in FORMATS]:
-        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is no format of figures, which are {', '.join(FORMATS)}")
+    if unknown := [name for name in found if name not in choices]:
+        raise argparse.ArgumentTypeError(f"unknown format {unknown[0]!r}, choose from {', '.join(choices)}")
     return found
 
 
-def _dpi(text: str) -> int:
+def _parse_dpi(text: str) -> int:
     if not text.isdecimal() or not LOWEST_DPI <= int(text) <= HIGHEST_DPI:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {LOWEST_DPI} to {HIGHEST_DPI}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {LOWEST_DPI} to {HIGHEST_DPI}")
     return int(text)

@@ -52,12 +52,12 @@ def sides(patterns: Sequence[str], folders: Sequence[Path], read: Reader) -> dic
     """
     import pandas as pd  # as above
 
-    from plotting.comparison.sides import alike  # as above
+    from plotting.comparison.sides import is_one_side  # as above
 
     found: dict[str, pd.DataFrame] = {}
     for pattern, paths in _groups(patterns, folders).items():
         tables = read(paths)
-        if len(tables) > 1 and len(patterns) > 1 and alike(list(tables.values())):
+        if len(tables) > 1 and len(patterns) > 1 and is_one_side(list(tables.values())):
             found[pattern] = pd.concat(tables.values(), ignore_index=True)
             continue
         for path, table in tables.items():

@@ -1,4 +1,4 @@
-"""Text for files of other kinds: Markdown without markup from outside, CSV without formulas, aligned columns."""
+"""Text for other programs: Markdown without foreign markup, CSV without formulas, aligned columns."""
 
 import re
 from collections.abc import Sequence
@@ -9,46 +9,45 @@ import pandas as pd
 from plotting.table.columns import WHOLE
 
 SPECIAL = re.compile(r"([\\`*_\[\]<>|#~$])")
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""A spreadsheet takes a cell that begins so for a formula, and would run what a save's author wrote."""
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run a cell with such a start as a formula
 
 
 class Verbatim(str):
-    """Text that is Markdown already."""
+    """Text that is already Markdown."""
 
     __slots__ = ()
 
 
 def escape(value: Any) -> Any:
-    """Return text in which nothing is Markdown: names and error messages come from outside."""
+    """Return text without active Markdown; names and error messages come from outside."""
     return value if isinstance(value, Verbatim) else SPECIAL.sub(r"\\\1", str(value))
 
 
-def aligned(cells: Sequence[Sequence[str]], left: int = 2) -> list[str]:
-    """Return rows as lines, the first `left` columns to the left and the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+def align_columns(rows: Sequence[Sequence[str]], left: int = 2) -> list[str]:
+    """Return rows as lines of aligned columns: the first `left` ones to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(
             cell.ljust(width) if place < left else cell.rjust(width)
             for place, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
-        for row in cells
+        for row in rows
     ]
 
 
-def csv(rows: pd.DataFrame, columns: list[str]) -> str:
-    """Return some columns as CSV: nine digits, counts whole, no cell a formula."""
+def write_csv(rows: pd.DataFrame, columns: list[str]) -> str:
+    """Return some columns as CSV: nine digits, counts whole, no cell a formula, and None empty."""
     chosen = rows.loc[:, columns].copy()
     for name in columns:
         if name in WHOLE:
             chosen[name] = ["" if pd.isna(value) else f"{value:.15g}" for value in chosen[name]]
         elif chosen[name].dtype != "float64":
-            chosen[name] = [harmless(value) for value in chosen[name]]
+            chosen[name] = ["" if value is None else quote_formula(value) for value in chosen[name]]
     written: str = chosen.to_csv(index=False, float_format="%.9g", lineterminator="\n")
     return written
 
 
-def harmless(value: object) -> str:
-    """Return a cell that a spreadsheet shows and does not run."""
+def quote_formula(value: object) -> str:
+    """Return a cell that a spreadsheet shows as text instead of running it."""
     text = str(value)
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text

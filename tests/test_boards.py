@@ -189,10 +189,10 @@ def test_30_w_and_maxn_are_two_series(measured: Measured) -> None:
 
 def test_compare_says_the_mode(measured: Measured) -> None:
     """Comparing the two saves says the power mode of each, above the table and in each line of the JSON."""
-    found = compare.lines({name: measured.table([name]) for name in MODES})
+    found = compare.compare_sides({name: measured.table([name]) for name in MODES})
 
     assert {line.save: line.device for line in found} == {"orin": f"{ORIN} (MODE_30W)", "maxn": f"{ORIN} (MAXN)"}
-    said = render.as_table(found).splitlines()
+    said = render.write_table(found).splitlines()
     assert said[:2] == [f"orin (baseline): {ORIN} (MODE_30W)", f"maxn: {ORIN} (MAXN); single session"]
 
 

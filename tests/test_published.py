@@ -114,7 +114,7 @@ def test_the_report_shows_the_answers(session: Session, tmp_path: Path) -> None:
     page = (tmp_path / "README.md").read_text().replace("\\", "")
 
     assert done.returncode == 0, done.stderr
-    assert "What the models said in their first run" in page
+    assert "Text that the models generated in their first run" in page
     assert COMMIT in page
     assert f"the output of {CONVOLUTION} contains inf in fp16" in page
 

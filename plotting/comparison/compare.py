@@ -1,7 +1,7 @@
-"""Sides of saves beside each other, pair by pair: values, ratios to the first side, and what they are worth.
+"""Compare saves pair by pair: values, ratios to the baseline, and verdicts.
 
-Nothing is compared across unlike work: where two sides differ in weights, workload, precision of the
-model or what the power sensor covers, the ratio is left out and the difference is said.
+Only like work is compared: where two sides differ in weights, workload, precision or what the power sensor
+covers, there is no ratio, and the line names the difference.
 """
 
 import math
@@ -13,8 +13,8 @@ import pandas as pd
 from benchmarks.record import MEASURED
 from plotting.comparison import sides, statistics
 from plotting.comparison.sides import SERIES
-from plotting.comparison.statistics import APART, NOT_COMPARABLE, Difference, Side
-from plotting.metrics.bootstrap import LEAST_RUNS, UNKNOWN
+from plotting.comparison.statistics import NOT_ALTERNATED, NOT_COMPARABLE, Difference, Side
+from plotting.metrics.bootstrap import LEAST_RUNS, UNKNOWN, Bounds
 from plotting.metrics.registry import METRICS, SAMPLED
 
 COMPARED = (
@@ -26,218 +26,174 @@ COMPARED = (
     "avg_ram_gb",
     "load_time_s",
 )
-SOFTWARE = ["driver", "torch", "transformers"]
-NUMBER = r"^\d+_"
 
 
 @dataclass(frozen=True)
 class Line:
-    """One metric of one pair on one side, beside the baseline's. What is not known is None.
-
-    Attributes:
-        pair, metric, unit: what is compared.
-        save: the side: a save's name, or the pattern of its sessions.
-        device: of its first session.
-        value: its value; of several sessions their geometric mean.
-        ratio: value / baseline.
-        why: why there is no value, no ratio or no verdict; "" where all are there.
-        sessions: how many saves have a value.
-        low, high: 95% interval of `value`, from the runs of one session.
-        ratio_low, ratio_high: 95% interval of `ratio`.
-        verdict: better, worse, within noise or not comparable; "" of the baseline.
-        basis: what the interval of the ratio is drawn from.
-        p, p_adjusted: that there is no difference; corrected for the number of pairs and metrics.
-        rank_p, effect: Mann-Whitney's p and Cliff's delta, of sessions, or of blocks in time.
-        spread: standard deviation from session to session, relative.
-        differs: in what two comparable sides differ all the same.
-        remark: what is to be known of its sessions: runs that failed or are missing, throttling.
-    """
+    """One metric of one pair on one side, compared with the baseline. Unknown values are None."""
 
     pair: str
     metric: str
     unit: str
-    save: str
-    device: str
-    value: float | None
-    ratio: float | None = None
-    why: str = ""
-    sessions: int = 0
-    low: float | None = None
+    save: str  # the side: a save's name, or the pattern of its sessions
+    device: str  # of the first session
+    value: float | None  # geometric mean of the sessions
+    ratio: float | None = None  # value / baseline
+    why: str = ""  # why value, ratio or verdict is missing
+    sessions: int = 0  # number of saves with a value
+    low: float | None = None  # 95% interval of the value, from the runs of a single session
     high: float | None = None
-    ratio_low: float | None = None
+    ratio_low: float | None = None  # 95% interval of the ratio
     ratio_high: float | None = None
-    verdict: str = ""
-    basis: str = ""
-    p: float | None = None
-    p_adjusted: float | None = None
-    rank_p: float | None = None
-    effect: float | None = None
-    spread: float | None = None
-    differs: str = ""
-    remark: str = ""
+    verdict: str = ""  # better, worse, within noise or not comparable; "" for the baseline
+    basis: str = ""  # data behind the interval of the ratio
+    p: float | None = None  # p-value of "no difference"
+    p_adjusted: float | None = None  # corrected for the number of pairs and metrics
+    rank_p: float | None = None  # p-value of the Mann-Whitney test, over sessions or blocks in time
+    effect: float | None = None  # Cliff's delta of the same
+    spread: float | None = None  # standard deviation between sessions, relative
+    differs: str = ""  # differences that allow a comparison, such as the power mode
+    remark: str = ""  # failed or missing runs, and throttling
 
 
-def lines(
+def compare_sides(
     tables: dict[str, pd.DataFrame], others: pd.DataFrame | None = None, metrics: Sequence[str] = COMPARED
 ) -> list[Line]:
     """Return the comparison of {name of side: its table, a row for each session and pair}; the first is the baseline.
 
-    `others` are rows of further saves, which tell how far sessions of a series lie apart.
+    `others` are rows of further saves; they show the spread between sessions of a series.
     """
-    tables, baseline = sides.labelled(tables), next(iter(tables))
-    others = None if others is None or others.empty else sides.further(tables, others)
-    found, drawn = [], []
-    for pair in dict.fromkeys(pair for table in tables.values() for pair in sides.pairs(table)):
-        rows = {name: sides.sessions(table, pair) for name, table in tables.items()}
+    tables, baseline = sides.label_devices(tables), next(iter(tables))
+    known = pd.DataFrame() if others is None or others.empty else sides.select_further(tables, others)
+    found: list[tuple[Line, Difference | None]] = []
+    for pair in dict.fromkeys(pair for table in tables.values() for pair in sides.list_pairs(table)):
+        rows = {name: sides.select_sessions(table, pair) for name, table in tables.items()}
         for metric in metrics:
             for name in tables:
-                line, difference = _line(pair, metric, name, rows[name], rows[baseline], others, first=name == baseline)
-                found.append(line)
-                drawn.append(difference)
-    return _judged(found, drawn)
+                line = _describe_side(" ".join(pair), metric, name, rows[name])
+                compared = name != baseline
+                found.append(_compare(line, rows[name], rows[baseline], known) if compared else (line, None))
+    return _judge_all(found)
 
 
-def _line(
-    pair: tuple[str, str],
-    metric: str,
-    name: str,
-    rows: pd.DataFrame,
-    before: pd.DataFrame,
-    others: pd.DataFrame | None,
-    *,
-    first: bool,
-) -> tuple[Line, Difference | None]:
-    line = _alone(" ".join(pair), metric, name, rows)
-    if first:
-        return line, None
-    if why := line.why or _bar(rows, before, metric):
-        return replace(line, why=why, verdict=NOT_COMPARABLE), None
-    line = replace(line, differs=sides.differs(rows, before))
-    values, old = _values(rows, metric), _values(before, metric)
-    if min(*values, *old) <= 0:
-        return replace(line, why="no ratio to figures that are not above 0", verdict=NOT_COMPARABLE), None
-    same = bool((rows.iloc[0][SERIES] == before.iloc[0][SERIES]).all())
-    drawn = _side(before, metric, others), _side(rows, metric, others)
-    try:
-        difference = statistics.difference(*drawn, alike=same)
-    except OverflowError:
-        return replace(line, why="no ratio of these figures is finite", verdict=NOT_COMPARABLE), None
-    line = _with(line, difference, statistics.ranks(*drawn))
-    apart = same and len(values) + len(old) > 2 and sides.apart(rows, before)
-    return replace(line, basis=f"{line.basis}, {APART}") if apart else line, difference
-
-
-def _alone(pair: str, metric: str, name: str, rows: pd.DataFrame) -> Line:
-    """Return a side's figure of a metric, or why it has none."""
-    values = _values(rows, metric)
-    line = Line(
-        pair,
-        metric,
-        METRICS[metric].unit,
-        name,
-        str(rows.iloc[0]["device"]) if len(rows) else "",
-        _mean(values),
-        sessions=len(values),
-    )
+def _describe_side(pair: str, metric: str, name: str, rows: pd.DataFrame) -> Line:
+    """Return a side's value of a metric, or why it has none."""
+    values, device = _values(rows, metric), str(rows.iloc[0]["device"]) if len(rows) else ""
+    line = Line(pair, metric, METRICS[metric].unit, name, device, _mean(values), sessions=len(values))
     if not values:
-        return replace(line, why=_why_none(rows, metric))
+        return replace(line, why=_explain_missing(rows, metric))
     low, high = _bounds(rows, metric) if len(values) == 1 else UNKNOWN
-    return replace(line, low=_known(low), high=_known(high), remark=sides.remark(rows))
+    return replace(line, low=_finite(low), high=_finite(high), remark=sides.describe_problems(rows))
 
 
-def _bar(rows: pd.DataFrame, before: pd.DataFrame, metric: str) -> str:
-    """Return what keeps a side's figure from being compared; empty where nothing does."""
-    if not len(before):
-        return "not in the baseline"
-    if before.iloc[0]["status"] != MEASURED:
-        return f"baseline: {before.iloc[0]['status']}"
-    if not _values(before, metric):
-        return "the baseline has none"
-    return sides.unlike(rows.iloc[0], before.iloc[0], metric)
-
-
-def _with(line: Line, found: Difference, ranks: tuple[float, float]) -> Line:
-    return replace(
-        line,
-        ratio=found.ratio,
-        ratio_low=_known(found.low),
-        ratio_high=_known(found.high),
-        basis=found.basis,
-        p=_known(found.p),
-        rank_p=_known(ranks[0]),
-        effect=_known(ranks[1]),
-        spread=_known(found.spread),
-    )
-
-
-def _judged(found: Sequence[Line], drawn: Sequence[Difference | None]) -> list[Line]:
-    """Return the lines with their verdicts, p corrected for all pairs and metrics of a side."""
-    groups: dict[str, list[tuple[int, Difference]]] = {}
-    for place, (line, difference) in enumerate(zip(found, drawn, strict=True)):
-        if difference is not None:
-            groups.setdefault(line.save, []).append((place, difference))
-    judged = list(found)
-    for group in groups.values():
-        corrected = statistics.adjusted([difference.p for _, difference in group])
-        for (place, difference), p in zip(group, corrected, strict=True):
-            judged[place] = _judge(found[place], difference, p)
-    return judged
-
-
-def _judge(line: Line, difference: Difference, p: float) -> Line:
-    better = METRICS[line.metric].higher_is_better
-    if better is None:
-        return replace(line, verdict=NOT_COMPARABLE, why="neither way is better")
-    verdict = statistics.verdict(difference, p, higher_is_better=better)
-    few = f"too few runs for an interval: it takes {LEAST_RUNS}, that of a quantile more"
-    one = "one value a session, whose spread is not known: give three saves a side"
-    why = "" if verdict != NOT_COMPARABLE else few if line.metric in SAMPLED else one
-    return replace(line, verdict=verdict, p_adjusted=_known(p), why=why)
-
-
-def _side(rows: pd.DataFrame, metric: str, others: pd.DataFrame | None) -> Side:
-    values = tuple(_values(rows, metric))
-    groups: tuple[tuple[float, ...], ...] = ()
-    if others is not None and len(others):
-        like = sides.like(others, rows.iloc[0])
-        names = like["save"].str.replace(NUMBER, "", regex=True)  # of one name are sessions of one thing
-        found = [_values(group, metric) for _, group in like.groupby([*SOFTWARE, names], sort=False)]
-        groups = tuple(tuple(group) for group in found if group and min(group) > 0)
-    if len(values) > 1:
-        return Side(values, others=groups)
-    return Side(values, _bounds(rows, metric), _one(rows, metric)["blocks"].get(metric, ()), groups)
-
-
-def _bounds(rows: pd.DataFrame, metric: str) -> tuple[float, float]:
-    if metric not in SAMPLED:
-        return UNKNOWN
-    row = _one(rows, metric)
-    return float(row[f"{metric}_low"]), float(row[f"{metric}_high"])
-
-
-def _one(rows: pd.DataFrame, metric: str) -> pd.Series:
-    """Return the first session that has a value."""
-    return rows[rows[metric].notna()].iloc[0]
-
-
-def _values(rows: pd.DataFrame, metric: str) -> list[float]:
-    return [float(value) for value in rows[metric] if not pd.isna(value)]
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    if not values or min(values) <= 0:
-        return sum(values) / len(values) if values else None
-    return values[0] if len(values) == 1 else Side(tuple(values)).value
-
-
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) or math.isinf(value) else value
-
-
-def _why_none(rows: pd.DataFrame, metric: str) -> str:
+def _explain_missing(rows: pd.DataFrame, metric: str) -> str:
     if not len(rows):
         return "not in this save"
     row = rows.iloc[0]
     if row["status"] == MEASURED:
         return str(row[f"{metric}_reason"])
     return f"{row['status']}: {row['reason']}" if row["save"] and row["reason"] else str(row["status"])
+
+
+def _compare(
+    line: Line, rows: pd.DataFrame, before: pd.DataFrame, others: pd.DataFrame
+) -> tuple[Line, Difference | None]:
+    """Return a line with its difference from the baseline, or with why there is none."""
+    metric = line.metric
+    if why := line.why or _explain_no_ratio(rows, before, metric):
+        return replace(line, why=why, verdict=NOT_COMPARABLE), None
+    line = replace(line, differs=sides.describe_differences(rows, before))
+    values, old_values = _values(rows, metric), _values(before, metric)
+    if min(*values, *old_values) <= 0:
+        return replace(line, why="a ratio needs values above 0", verdict=NOT_COMPARABLE), None
+    alike = bool((rows.iloc[0][SERIES] == before.iloc[0][SERIES]).all())
+    old, new = _make_side(before, metric, others), _make_side(rows, metric, others)
+    try:
+        found = statistics.compute_difference(old, new, alike=alike)
+    except OverflowError:
+        return replace(line, why="the ratio of these values is not finite", verdict=NOT_COMPARABLE), None
+    rank_p, effect = statistics.compute_ranks(old, new)
+    blocked = alike and len(values) + len(old_values) > 2 and sides.is_blocked(rows, before)
+    line = replace(
+        line,
+        ratio=found.ratio,
+        ratio_low=_finite(found.low),
+        ratio_high=_finite(found.high),
+        basis=f"{found.basis}, {NOT_ALTERNATED}" if blocked else found.basis,
+        p=_finite(found.p),
+        rank_p=_finite(rank_p),
+        effect=_finite(effect),
+        spread=_finite(found.spread),
+    )
+    return line, found
+
+
+def _explain_no_ratio(rows: pd.DataFrame, before: pd.DataFrame, metric: str) -> str:
+    """Return why a side's value cannot be compared; "" if it can."""
+    if not len(before):
+        return "not in the baseline"
+    if before.iloc[0]["status"] != MEASURED:
+        return f"baseline: {before.iloc[0]['status']}"
+    if not _values(before, metric):
+        return "the baseline has no value"
+    return sides.explain_unlike(rows.iloc[0], before.iloc[0], metric)
+
+
+def _judge_all(found: Sequence[tuple[Line, Difference | None]]) -> list[Line]:
+    """Return the lines with verdicts; p is corrected for all pairs and metrics of a side."""
+    judged = [line for line, _ in found]
+    for side in dict.fromkeys(line.save for line in judged):
+        of_side = [(at, drawn) for at, (line, drawn) in enumerate(found) if drawn is not None and line.save == side]
+        corrected = statistics.adjust_p([drawn.p for _, drawn in of_side])
+        for (at, drawn), p in zip(of_side, corrected, strict=True):
+            judged[at] = _judge(judged[at], drawn, p)
+    return judged
+
+
+def _judge(line: Line, difference: Difference, p: float) -> Line:
+    better = METRICS[line.metric].higher_is_better
+    if better is None:
+        return replace(line, verdict=NOT_COMPARABLE, why="neither more nor less is better")
+    verdict = statistics.judge(difference, p, higher_is_better=better)
+    few = f"too few runs for an interval: it needs {LEAST_RUNS} runs, for a quantile more"
+    one = "one value a session, with unknown spread: compare three saves a side"
+    why = "" if verdict != NOT_COMPARABLE else few if line.metric in SAMPLED else one
+    return replace(line, verdict=verdict, p_adjusted=_finite(p), why=why)
+
+
+def _make_side(rows: pd.DataFrame, metric: str, others: pd.DataFrame) -> Side:
+    values = tuple(_values(rows, metric))
+    groups: tuple[tuple[float, ...], ...] = ()
+    if len(others):
+        like = sides.select_series(others, rows.iloc[0])
+        names = like["save"].str.replace(r"^\d+_", "", regex=True)  # saves of one name repeat one measurement
+        alike = like.groupby(["driver", "torch", "transformers", names], sort=False)
+        found = [_values(group, metric) for _, group in alike]
+        groups = tuple(tuple(group) for group in found if group and min(group) > 0)
+    if len(values) > 1:
+        return Side(values, others=groups)
+    [blocks] = rows.loc[rows[metric].notna(), "blocks"]
+    return Side(values, _bounds(rows, metric), blocks.get(metric, ()), groups)
+
+
+def _bounds(rows: pd.DataFrame, metric: str) -> Bounds:
+    """Return the interval of the only session with a value."""
+    if metric not in SAMPLED:
+        return UNKNOWN
+    [(low, high)] = rows.loc[rows[metric].notna(), [f"{metric}_low", f"{metric}_high"]].to_numpy(dtype=float)
+    return float(low), float(high)
+
+
+def _values(rows: pd.DataFrame, metric: str) -> list[float]:
+    return [float(value) for value in rows[metric].dropna()]
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    """Return the geometric mean; the arithmetic mean if a value is not positive."""
+    if not values or min(values) <= 0:
+        return sum(values) / len(values) if values else None
+    return values[0] if len(values) == 1 else Side(tuple(values)).value
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,9 +1,8 @@
-"""The regression gate: --fail-if 'tokens_per_sec<-5%'. Lines of a comparison -> what failed, in sentences.
+"""The regression gate: --fail-if 'tokens_per_sec<-5%'.
 
-A gate fails where a pair is worse by more than its limit: the verdict of the comparison, and a change
-beyond the limit. Within noise never fails, so under 2% a limit acts as 2%. It fails too where it cannot
-be judged: a pair that lost its value or is not comparable, or no pair at all that both sides have.
-A pair that only the later side has is not compared, nor one without a value on either.
+A gate fails if a pair has the verdict worse and changed by more than the limit. Changes within noise pass, so a
+limit under 2% acts as 2%. A gate also fails if it cannot be judged: a pair lost its value or is not
+comparable, or no pair of the baseline has a value. Pairs without a value in the baseline are ignored.
 """
 
 import difflib
@@ -17,26 +16,24 @@ from plotting.comparison.statistics import NOT_COMPARABLE, WORSE
 from plotting.metrics.registry import METRICS
 
 FORM = re.compile(r"\s*(?P<metric>\w+)\s*(?P<sign><|>)\s*(?P<percent>[+-]?\d+(\.\d*)?|[+-]?\.\d+)\s*(?P<unit>%?)\s*")
-COUNTED = "runs"
 EXAMPLE = "--fail-if 'tokens_per_sec<-5%'"
 
 
 class BadGate(Exception):
-    """What was asked, what is wrong with it, and what to type, in one sentence."""
+    """A gate that cannot be used; the message says what was asked, what is wrong, and what to type."""
 
 
 @dataclass(frozen=True)
 class Gate:
-    """A limit on a change for the worse: `metric` must not change beyond `percent`, negative where more is better."""
+    """A limit on changes for the worse, in percent; negative if higher is better."""
 
     metric: str
     percent: float
 
     def __str__(self) -> str:
-        """Return it as it is typed."""
         return f"{self.metric}{'<' if METRICS[self.metric].higher_is_better else '>'}{self.percent:g}%"
 
-    def broken_by(self, line: Line) -> bool:
+    def fails_on(self, line: Line) -> bool:
         """Return whether a line is worse by more than the limit."""
         if line.verdict != WORSE or line.ratio is None:
             return False
@@ -48,60 +45,60 @@ def parse(text: str) -> Gate:
     """Return the gate that was typed.
 
     Raises:
-        BadGate: it is none.
+        BadGate: it is invalid.
     """
     found = FORM.fullmatch(text)
     if not found:
-        raise BadGate(f"--fail-if {text!r} is no metric, < or >, and a percentage; type it as {EXAMPLE}.")
+        raise BadGate(f"--fail-if {text!r} needs a metric, < or >, and a percentage; type it as {EXAMPLE}.")
     name, sign, percent = found["metric"], found["sign"], float(found["percent"])
     if name not in METRICS:
         near = difflib.get_close_matches(name, METRICS, n=3, cutoff=0.4)
-        there = ", ".join(near or [name for name in METRICS if _has_limits(name)])
-        raise BadGate(f"--fail-if {text!r}: there is no metric {name!r}; type one of {there}.")
+        known = ", ".join(near or [name for name in METRICS if _can_be_limited(name)])
+        raise BadGate(f"--fail-if {text!r}: there is no metric {name!r}; type one of {known}.")
     better = METRICS[name].higher_is_better
     if better is None:
-        raise BadGate(f"--fail-if {text!r}: neither more nor less of {name} is better; type another metric's gate.")
-    if not _has_limits(name):
+        raise BadGate(f"--fail-if {text!r}: neither more nor less of {name} is better; type a gate for another metric.")
+    if not _can_be_limited(name):
         raise BadGate(
             f"--fail-if {text!r}: {name} is a count, mostly 0, and has no change in percent; a pair without a good run "
             f"fails any gate, such as {EXAMPLE}."
         )
     right = f"type --fail-if '{name}{'<-' if better else '>'}{abs(percent):g}%'."
     if not found["unit"]:
-        raise BadGate(f"--fail-if {text!r} has no percent sign, and a limit is a change in percent; {right}")
+        raise BadGate(f"--fail-if {text!r} needs a percent sign: a limit is a change in percent; {right}")
     if sign != ("<" if better else ">") or (percent > 0 if better else percent < 0):
-        more = "more" if better else "less"
-        raise BadGate(f"--fail-if {text!r} would fail on what is no regression: {more} of {name} is better; {right}")
+        more = "higher" if better else "lower"
+        raise BadGate(f"--fail-if {text!r} would fail on an improvement: a {more} {name} is better; {right}")
     if better and percent <= -100:
-        raise BadGate(f"--fail-if {text!r} can never fail: nothing falls by more than 100%; type a limit such as -5%.")
+        raise BadGate(f"--fail-if {text!r} can never fail: no value falls by more than 100%; type a limit such as -5%.")
     return Gate(name, percent + 0.0)
 
 
-def _has_limits(name: str) -> bool:
-    return METRICS[name].higher_is_better is not None and METRICS[name].unit != COUNTED
+def _can_be_limited(name: str) -> bool:
+    return METRICS[name].higher_is_better is not None and METRICS[name].unit != "runs"
 
 
-def failures(gates: Sequence[Gate], found: Sequence[Line]) -> list[str]:
-    """Return a sentence for each failure; none where all gates are passed."""
-    return [f"--fail-if '{gate}': {failure}." for gate in gates for failure in _failures(gate, found)]
+def find_failures(gates: Sequence[Gate], found: Sequence[Line]) -> list[str]:
+    """Return a sentence for each failure of a gate."""
+    return [f"--fail-if '{gate}': {failure}." for gate in gates for failure in _find_failures(gate, found)]
 
 
-def _failures(gate: Gate, found: Sequence[Line]) -> Iterator[str]:
+def _find_failures(gate: Gate, found: Sequence[Line]) -> Iterator[str]:
     lines = [line for line in found if line.metric == gate.metric]
     baseline = {line.pair: line for line in lines if line.save == lines[0].save}
     judged = [line for line in lines if line.save != lines[0].save and baseline[line.pair].value is not None]
     unknown = [line for line in judged if line.verdict == NOT_COMPARABLE]
     for line in judged:
-        if gate.broken_by(line):
-            yield f"{line.pair}, {line.save}: {_change(line)}"
-    for (save, why), pairs in _by_reason(unknown).items():
+        if gate.fails_on(line):
+            yield f"{line.pair}, {line.save}: {_describe_change(line)}"
+    for (save, why), pairs in _group_by_reason(unknown).items():
         yield f"{pairs}, {save}: could not be judged ({why})"
-    for (save, why), pairs in _by_reason([] if judged else baseline.values()).items():
+    for (save, why), pairs in _group_by_reason([] if judged else baseline.values()).items():
         yield f"no pair could be judged: {save} has no value of {pairs} ({why})"
 
 
-def _by_reason(lines: Iterable[Line]) -> dict[tuple[str, str], str]:
-    """Return {(side, why): its pairs}, so that each reason is said once; a save's own words are cut short."""
+def _group_by_reason(lines: Iterable[Line]) -> dict[tuple[str, str], str]:
+    """Return {(side, why): its pairs}; the reasons of a save are shortened."""
     found: dict[tuple[str, str], list[str]] = {}
     for line in lines:
         why = brief(line.why) if line.value is None else line.why
@@ -109,7 +106,7 @@ def _by_reason(lines: Iterable[Line]) -> dict[tuple[str, str], str]:
     return {key: ", ".join(pairs) for key, pairs in found.items()}
 
 
-def _change(line: Line) -> str:
+def _describe_change(line: Line) -> str:
     """Return `-8.1% (95% interval -9.0% to -7.2%; single session)`."""
     low, high = ((bound or 1.0) - 1 for bound in (line.ratio_low, line.ratio_high))
     return f"{(line.ratio or 1.0) - 1:+.1%} (95% interval {low:+.1%} to {high:+.1%}; {line.basis})"

@@ -1,4 +1,4 @@
-"""The tables that are exported: one row a pair, and one row a run. Typed, with null for what was not measured."""
+"""The exported tables: one row a pair, and one row a run. Typed; null means not measured."""
 
 import math
 from typing import Any, get_type_hints
@@ -12,43 +12,42 @@ from plotting.metrics.registry import BOUNDS, METRICS
 from plotting.table import series
 from plotting.table.columns import CONDITIONS, IDENTITY, WHOLE
 
-TEXT, COUNT, NUMBER, TRUTH = "string", "Int64", "float64", "boolean"
-"""pandas' names of the types of columns; NaN is the null of NUMBER."""
+TEXT, COUNT, NUMBER, BOOLEAN = "string", "Int64", "float64", "boolean"
+"""pandas' column types; the null of NUMBER is NaN."""
 STATE = ("status", "reason", "planned", "attempted")
-OF_METRICS = tuple(column for name in METRICS for column in (name, f"{name}_reason"))
-PAIRS = (*IDENTITY, *STATE, *OF_METRICS, *CONDITIONS, *BOUNDS)
-"""Columns of a pair. `<metric>_reason` says why a measured pair lacks the metric; `reason` why the whole pair does."""
-OF_RUNS = tuple(name for name in get_type_hints(Runs) if name != "reasons")
-RUNS = (*IDENTITY, *series.CONDITIONS, "save", "datetime", *OF_RUNS)
-"""Columns of a run: its series, which is that of one measured row of the pairs, then those of the Record."""
-WHOLE_RUNS = frozenset(name for name, hint in get_type_hints(Runs).items() if hint == list[int])
-EXACT = 2**53
-"""Whole numbers up to this are exact in the floats that the frame holds."""
+METRIC_COLUMNS = tuple(column for name in METRICS for column in (name, f"{name}_reason"))
+PAIRS = (*IDENTITY, *STATE, *METRIC_COLUMNS, *CONDITIONS, *BOUNDS)
+"""Columns of a pair: `<metric>_reason` says why a metric is missing, `reason` why the whole pair is."""
+RUN_COLUMNS = tuple(name for name in get_type_hints(Runs) if name != "reasons")
+RUNS = (*IDENTITY, *series.CONDITIONS, "save", "datetime", *RUN_COLUMNS)
+"""Columns of a run: its series, which is that of one measured pair, then the columns of the Record."""
+WHOLE_RUN_COLUMNS = frozenset(name for name, hint in get_type_hints(Runs).items() if hint == list[int])
+EXACT = 2**53  # whole numbers up to this are exact as floats
 
 
-def pairs(table: pd.DataFrame) -> pd.DataFrame:
-    """Return one row for each row of the table: measured, failed or skipped, and never attempted."""
+def make_pairs(table: pd.DataFrame) -> pd.DataFrame:
+    """Return one row for each row of the table: measured, failed, skipped or never attempted."""
     measured = table["status"] == MEASURED
     columns = {}
     for name in PAIRS:
         if pd.api.types.is_bool_dtype(table[name]):
-            columns[name] = table[name].astype(TRUTH).where(measured)  # of no run nothing is known
+            columns[name] = table[name].astype(BOOLEAN).where(measured)  # unknown without a run
         elif pd.api.types.is_numeric_dtype(table[name]):
-            columns[name] = _numbers(table[name], whole=name in WHOLE)
+            columns[name] = _type_numbers(table[name], whole=name in WHOLE)
         else:
-            columns[name] = _texts(table[name])
+            columns[name] = _type_texts(table[name])
     return pd.DataFrame(columns)
 
 
-def runs(table: pd.DataFrame, problems: list[str]) -> pd.DataFrame:
+def make_runs(table: pd.DataFrame, problems: list[str]) -> pd.DataFrame:
     """Return one row for each good run of each measured row of the table.
 
-    Adds to `problems` a sentence for each pair whose runs cannot be used, and leaves them out.
+    Leaves out pairs whose runs cannot be used, and adds a sentence for each to `problems`.
     """
     columns: dict[str, list[Any]] = {name: [] for name in RUNS}
     for _, row in table[table["status"] == MEASURED].iterrows():
         try:
-            found = _of_pair(row["record"]["runs"])
+            found = _read_runs(row["record"]["runs"])
         except (TypeError, ValueError) as error:
             pair = f"{row['model']} {row['precision']} on {row['device']}"
             problems.append(f"{row['save']}: the runs of {pair} cannot be exported ({error}); left out")
@@ -58,32 +57,30 @@ def runs(table: pd.DataFrame, problems: list[str]) -> pd.DataFrame:
             columns[name] += found[name] if name in found else [row[name]] * count
     return pd.DataFrame(
         {
-            name: _numbers(pd.Series(values, dtype=NUMBER), whole=name in WHOLE_RUNS)
-            if name in OF_RUNS
-            else _texts(pd.Series(values, dtype=object))
+            name: _type_numbers(pd.Series(values, dtype=NUMBER), whole=name in WHOLE_RUN_COLUMNS)
+            if name in RUN_COLUMNS
+            else _type_texts(pd.Series(values, dtype=object))
             for name, values in columns.items()
         }
     )
 
 
-def _of_pair(recorded: dict[str, Any]) -> dict[str, list[float]]:
-    """Return the columns of a Record's runs, NaN for null, each with one value for a run.
+def _read_runs(recorded: dict[str, Any]) -> dict[str, list[float]]:
+    """Return the columns of a Record's runs, one value a run, NaN for null.
 
     Raises:
-        TypeError, ValueError: a column is of another length, or holds no numbers.
+        TypeError: a column holds something other than numbers.
+        ValueError: the columns differ in length.
     """
-    lengths = {len(values) for name in OF_RUNS if isinstance(values := recorded.get(name), list)}
+    lengths = {len(values) for name in RUN_COLUMNS if isinstance(values := recorded.get(name), list)}
     if len(lengths) != 1:
         raise ValueError("its columns are of different lengths")
-    (count,) = lengths
-    found = {}
-    for name in OF_RUNS:
-        values = recorded.get(name)
-        found[name] = [math.nan] * count if values is None else [_number(value, name) for value in values]
-    return found
+    missing = [None] * lengths.pop()
+    columns = {name: missing if recorded.get(name) is None else recorded[name] for name in RUN_COLUMNS}
+    return {name: [_read_number(value, name) for value in values] for name, values in columns.items()}
 
 
-def _number(value: Any, name: str) -> float:
+def _read_number(value: Any, name: str) -> float:
     if value is None:
         return math.nan
     if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) > EXACT:
@@ -91,13 +88,13 @@ def _number(value: Any, name: str) -> float:
     return float(value)
 
 
-def _numbers(values: pd.Series, *, whole: bool) -> pd.Series:
-    """Return numbers with null for what is none; whole ones as such, unless one of them is not whole."""
+def _type_numbers(values: pd.Series, *, whole: bool) -> pd.Series:
+    """Return finite numbers and nulls; as integers if `whole` and all of them are."""
     finite = values.astype(NUMBER).replace([np.inf, -np.inf], np.nan)
     known = finite.dropna()
     return finite.astype(COUNT) if whole and ((known == known.round()) & (known.abs() <= EXACT)).all() else finite
 
 
-def _texts(values: pd.Series) -> pd.Series:
-    """Return texts with null for "", which is the frame's word for nothing."""
+def _type_texts(values: pd.Series) -> pd.Series:
+    """Return texts, with null for ""."""
     return values.astype(object).where(values != "", None).astype(TEXT)

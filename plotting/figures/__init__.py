@@ -1,6 +1,6 @@
-"""FIGURES: file name -> what draws it from the table. No file access here.
+"""FIGURES: file name -> how to draw it from the table. No file access here.
 
-A new figure is one entry, and one short function where none of these serves.
+A new figure is one entry, and a short function if no existing one fits.
 """
 
 from collections.abc import Callable
@@ -9,15 +9,15 @@ from functools import partial
 
 from matplotlib.figure import Figure
 
-from plotting.figures.bars import metric_bars, ram_bars
-from plotting.figures.combined import combined
-from plotting.figures.heat import device_map
-from plotting.figures.panels import PANELS, precision_panels
+from plotting.figures.bars import draw_metric_bars, draw_ram_bars
+from plotting.figures.combined import draw_panels_by_model
+from plotting.figures.heat import draw_heat_map
+from plotting.figures.panels import PANELS, draw_precision_panels
 
 
 @dataclass(frozen=True)
 class FigureSpec:
-    """A figure: its title and explanation on the page, the metrics that it shows, and (table, theme) -> Figure."""
+    """A figure: title and explanation for the page, the metrics that it shows, and (table, theme) -> Figure."""
 
     title: str
     explanation: str
@@ -25,62 +25,64 @@ class FigureSpec:
     draw: Callable[..., Figure]
 
 
+def _show(name: str, draw: Callable[..., Figure], title: str, explanation: str) -> FigureSpec:
+    """Return a figure of one metric."""
+    return FigureSpec(title, explanation, (name,), partial(draw, name=name))
+
+
 FIGURES: dict[str, FigureSpec] = {
-    "plot_12_tokens_per_second.png": FigureSpec(
+    "plot_12_tokens_per_second.png": _show(
+        "tokens_per_sec",
+        draw_metric_bars,
         "Plot 12: tokens per second",
-        "New tokens per second of the whole run, from encoded image to last token; whiskers are 95% intervals over the "
-        "runs, and a line is what decoding at the memory's peak rate would give (MBU 100%), where both are known.",
-        ("tokens_per_sec",),
-        partial(metric_bars, name="tokens_per_sec"),
+        "New tokens per second of the whole run, from image bytes in memory to the last token. Whiskers are 95% "
+        "intervals over the runs. A line marks decoding at the memory's peak rate (MBU 100%), if both are known.",
     ),
-    "plot_13_ram_usage.png": FigureSpec(
+    "plot_13_ram_usage.png": _show(
+        "avg_ram_gb",
+        draw_ram_bars,
         "Plot 13: RAM usage",
-        "Memory during the runs: on unified memory what loading added, over what was in use before; on a discrete "
-        "GPU host memory and VRAM; on a CPU the process that ran the model.",
-        ("avg_ram_gb",),
-        partial(ram_bars, name="avg_ram_gb"),
+        "Memory during the runs. Unified memory: what was in use before loading, and what loading added. Discrete GPU: "
+        "host memory and VRAM. CPU: the process that runs the model.",
     ),
-    "plot_14_tokens_per_sec_per_watt.png": FigureSpec(
+    "plot_14_tokens_per_sec_per_watt.png": _show(
+        "tps_per_watt",
+        draw_metric_bars,
         "Plot 14: tokens per second per watt",
-        "Throughput for each watt drawn during the runs; whiskers as of joules per token.",
-        ("tps_per_watt",),
-        partial(metric_bars, name="tps_per_watt"),
+        "Throughput per watt drawn during the runs. Whiskers: as for joules per token.",
     ),
-    "plot_15_joules_per_token.png": FigureSpec(
+    "plot_15_joules_per_token.png": _show(
+        "joules_per_token",
+        draw_metric_bars,
         "Plot 15: joules per token",
-        "Energy of the runs divided by the tokens that they made; whiskers are the expanded uncertainty (k=2, about "
-        "95%), which holds the spread of the runs and what the sensor adds.",
-        ("joules_per_token",),
-        partial(metric_bars, name="joules_per_token"),
+        "Energy of the runs divided by their new tokens. Whiskers are the expanded uncertainty (k=2, about 95%): the "
+        "spread of the runs and the known errors of the sensor.",
     ),
-    "plot_16_load_time.png": FigureSpec(
+    "plot_16_load_time.png": _show(
+        "load_time_s",
+        draw_metric_bars,
         "Plot 16: load time",
-        "Time until every weight was in memory, where it was recorded.",
-        ("load_time_s",),
-        partial(metric_bars, name="load_time_s"),
+        "Time until every weight is in memory, if it was recorded.",
     ),
-    "device_comparison_tokens_per_sec.png": FigureSpec(
+    "device_comparison_tokens_per_sec.png": _show(
+        "tokens_per_sec",
+        draw_heat_map,
         "Devices: tokens per second",
-        "Throughput, devices by models; a word in a cell says why it is empty.",
-        ("tokens_per_sec",),
-        partial(device_map, name="tokens_per_sec"),
+        "Throughput by device and model. An empty cell says why it is empty.",
     ),
-    "device_comparison_efficiency.png": FigureSpec(
-        "Devices: efficiency",
-        "Throughput per watt, devices by models.",
-        ("tps_per_watt",),
-        partial(device_map, name="tps_per_watt"),
+    "device_comparison_efficiency.png": _show(
+        "tps_per_watt", draw_heat_map, "Devices: efficiency", "Throughput per watt by device and model."
     ),
     "precision_comparison_fp16_vs_bf16.png": FigureSpec(
-        "Precisions: fp16 against bf16",
-        "What changes with the precision: throughput, memory, efficiency, energy; a row for each model and device.",
+        "Precisions: fp16 versus bf16",
+        "Effect of the precision on throughput, memory, efficiency and energy; a row for each model and device.",
         PANELS,
-        precision_panels,
+        draw_precision_panels,
     ),
-    "combined_device_precision_comparison.png": FigureSpec(
+    "combined_device_precision_comparison.png": _show(
+        "tokens_per_sec",
+        draw_panels_by_model,
         "Devices and precisions together",
         "Every device and precision in one view, a panel for each model.",
-        ("tokens_per_sec",),
-        partial(combined, name="tokens_per_sec"),
     ),
 }

@@ -1,4 +1,4 @@
-"""What a figure shows, in words, for those who do not see it."""
+"""Alternative text: the content of a figure in words."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,36 +6,36 @@ from collections.abc import Sequence
 import pandas as pd
 
 from benchmarks.record import MEASURED
-from plotting.analysis import conditions
 from plotting.analysis.ranking import leaders, ranked_apart
+from plotting.figures.style import list_reasons
 from plotting.metrics.registry import METRICS, shown
 from plotting.table import status
 from plotting.table.work_groups import Section, sections
 
 
-def describe(table: pd.DataFrame, title: str, names: Sequence[str]) -> str:
-    """Return what a figure shows in a few sentences: how much, from where to where, the best, and what is missing."""
-    return " ".join([f"{title}.", *(sentence for part in sections(table) for sentence in _said(part, names))])
+def describe_figure(table: pd.DataFrame, title: str, names: Sequence[str]) -> str:
+    """Return in a few sentences what a figure shows: number and range of the values, the best, and what is missing."""
+    return " ".join([f"{title}.", *(text for group in sections(table) for text in _describe_group(group, names))])
 
 
-def _said(part: Section, names: Sequence[str]) -> list[str]:
-    start = f"{part.words.capitalize()}: " if part.words else ""
-    sentences = [start + _said_of(part.table, name) for name in names]
-    gone = part.table.loc[part.table["status"] != MEASURED, ["status", "attempted", "failed_runs"]].to_dict("records")
-    counts = Counter("failed" if row["status"] == "failed" else status.absent(row, "runs") for row in gone)
+def _describe_group(group: Section, names: Sequence[str]) -> list[str]:
+    start = f"{group.words.capitalize()}: " if group.words else ""
+    sentences = [start + _describe_metric(group.table, name) for name in names]
+    lost = group.table.loc[group.table["status"] != MEASURED, ["status", "attempted", "failed_runs"]]
+    counts = Counter(
+        "failed" if row["status"] == "failed" else status.absent(row, "runs") for row in lost.to_dict("records")
+    )
     missing = ", ".join(f"{count} {word}" for word, count in counts.items())
     return [*sentences, f"Pairs without a value: {missing}."] if counts else sentences
 
 
-def _said_of(table: pd.DataFrame, name: str) -> str:
+def _describe_metric(table: pd.DataFrame, name: str) -> str:
     metric, values = METRICS[name], table[name].dropna()
     if not len(values):
-        why = "; ".join(dict.fromkeys(conditions.brief(reason) for reason in conditions.why_missing(table, name)))
-        return f"{metric.label} was not measured: {why or 'no reason is known'}."
+        return f"{metric.label} was not measured: {'; '.join(list_reasons(table, name)) or 'the reason is unknown'}."
     if len(values) == 1:
         model, precision, device = (table.loc[values.index[0], column] for column in ("model", "precision", "device"))
         return f"{metric.axis}: {shown(values.iloc[0])}, {model} {precision} on {device}."
     span = f"{len(values)} values from {shown(values.min())} to {shown(values.max())}"
-    parts = ranked_apart(table, name)  # of one kind of work there are several where sensors cover unlike things
-    best = leaders(table, name) if len(parts) == 1 else ""
+    best = leaders(table, name) if len(ranked_apart(table, name)) == 1 else ""
     return f"{metric.axis}, {metric.direction}: {', '.join(filter(None, (span, best)))}."

@@ -9,38 +9,38 @@ import pandas as pd
 from benchmarks.record import MEASURED
 from plotting.table import status, whiskers
 from plotting.table.work_groups import Section, sections
-from plotting.text import csv
+from plotting.text import write_csv
 
 FOLDER = "figures-data"
-"""A folder of its own: a script that takes `*.csv` beside the figures finds there what it always found."""
-BESIDE = {
+"""A separate folder: a script that reads `*.csv` beside the figures finds only the two main tables."""
+EXTRA = {
     "tokens_per_sec": ("mbu", "decode_tokens_per_sec"),
     "avg_ram_gb": ("memory_kind", "ram_baseline_gb", "ram_delta_gb", "avg_vram_gb"),
 }
-"""Columns that a metric's bars are drawn from beside its own."""
+"""Metric -> further columns that its bars are drawn from."""
 
 
-def numbers(table: pd.DataFrame, names: Sequence[str]) -> str:
-    """Return the CSV of a figure of some metrics: a row for each pair that it shows, as it shows it.
+def write_numbers(table: pd.DataFrame, names: Sequence[str]) -> str:
+    """Return the CSV of a figure of some metrics: a row for each pair.
 
-    `state` is "measured" or the word in place of the value; of each metric stand the value, the ends of its
-    whisker, and what the whisker is.
+    `state` is "measured" or the words in place of the value. Each metric has its value, the ends of its
+    whisker, and the kind of whisker.
     """
     bases = {name: whiskers.basis(table, name) for name in names}
-    rows = [_numbers(part, row, bases) for part in sections(table) for row in part.table.to_dict("records")]
+    rows = [_describe_row(group, row, bases) for group in sections(table) for row in group.table.to_dict("records")]
     found = pd.DataFrame(rows)
-    return csv(found, list(found.columns))
+    return write_csv(found, list(found.columns))
 
 
-def _numbers(part: Section, row: dict[Any, Any], bases: dict[str, str]) -> dict[str, Any]:
+def _describe_row(group: Section, row: dict[Any, Any], bases: dict[str, str]) -> dict[str, Any]:
     state = MEASURED if row["status"] == MEASURED else status.absent(row, "runs")
-    found = {"section": part.words, "device": row["device"], "model": row["model"], "precision": row["precision"]}
+    found = {"section": group.words, "device": row["device"], "model": row["model"], "precision": row["precision"]}
     found |= {"state": state, "runs": row["runs"], "failed_runs": row["failed_runs"]}
     found["doubt"] = status.doubt(row, *bases)
     for name, basis in bases.items():
         low, high = whiskers.span(row, name, basis) or (math.nan, math.nan)
         found |= {name: row[name], f"{name}_low": low, f"{name}_high": high, f"{name}_interval": basis}
-        found |= {column: row[column] for column in BESIDE.get(name, ())}
+        found |= {column: row[column] for column in EXTRA.get(name, ())}
         if name == "tokens_per_sec":
             found["roofline_tokens_per_sec"] = whiskers.roofline(row)
     return found

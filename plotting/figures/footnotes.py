@@ -1,4 +1,4 @@
-"""Footnotes of figures: conditions and what is missing, in a dozen words each; page and CSV hold the rest."""
+"""Footnotes of figures: conditions and missing values in a few words; page and CSV hold the rest."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,84 +17,70 @@ from plotting.table.work_groups import EXPLAINED, sections
 
 Row = dict[Any, Any]
 COLUMNS = ["device", "model", "precision", "status", "attempted", "failed_runs", *status.DOUBTFUL]
-NAMED = 6
-"""So many pairs are named for one reason; more are counted."""
-PARTS = 3
-"""Of more parts that are ranked apart no best is named."""
-ONCE = {"load_time_s": "each pair was loaded once", "avg_ram_gb": "it is one mean over the runs"}
-"""Why metrics that are not made of runs have no interval."""
-BEYOND = "Decoding at the memory's peak rate (MBU 100%) is beyond the scale of every bar."
-MORE = "More: README.md, unmeasured_pairs.csv and figures-data/ beside this figure."
+MOST_NAMED = 6  # pairs that are named for one reason; further ones are counted
+NOT_SAMPLED = {"load_time_s": "each pair was loaded once", "avg_ram_gb": "it is a single mean over the runs"}
+"""Why a metric that is not computed from runs has no interval."""
+BEYOND = "Decoding at the memory's peak rate (MBU 100%) is off the scale for every bar."
+MORE = "Details: README.md, unmeasured_pairs.csv and figures-data/ next to this figure."
 
 
-def footnote(
+def list_sentences(
     table: pd.DataFrame,
     names: Sequence[str],
     *,
     with_whiskers: bool = True,
-    expected: bool = True,
+    explain_whiskers: bool = True,
     mbu: bool = False,
     mark: str = "hatched",
 ) -> list[str]:
-    """Return the sentences under a figure of some metrics. Of several metrics no best is named.
+    """Return the sentences under a figure of some metrics; the best pair is named for a single metric.
 
-    `with_whiskers` are drawn or not, and `expected` where a reader knows them from such figures; it shows an
-    MBU or not; `mark` is what doubt looks like.
+    `explain_whiskers`: say why some are missing. `mark`: how the figure marks a value with a warning.
     """
-    parts = sections(table)
-    rows = [row for part in parts for row in part.table[COLUMNS].to_dict("records")]
+    groups = sections(table)
+    rows = [row for group in groups for row in group.table[COLUMNS].to_dict("records")]
+    measured = [row for row in rows if row["status"] == MEASURED]
+    warnings = ((words, row) for row in measured for words in status.doubts(row, *names))
     bases = dict.fromkeys(whiskers.basis(table, name) for name in names)
     return [
         *conditions.conditions(table, figure=True, names=[*names, "mbu"] if mbu else names),
-        *(_best(table, names[0]) if len(names) == 1 else []),
-        *_missing(rows),
-        *_failures(rows),
-        *_doubts(rows, names, mark),
-        *(whiskers.SAID[of] for of in bases if of and with_whiskers),
-        *(_without_interval(table, names) if expected else []),
+        *(_name_best(table, names[0]) if len(names) == 1 else []),
+        *_list_missing(rows),
+        *_list_pairs("Measured pairs with failed runs", measured, ((status.failed(row), row) for row in measured)),
+        *_list_pairs(f"With a warning ({mark})", measured, warnings),
+        *(whiskers.SAID[basis] for basis in bases if basis and with_whiskers),
+        *(_explain_missing_whiskers(table, names) if explain_whiskers else []),
         *(conditions.uncertainty(table, figure=True) if whiskers.BUDGET in bases else []),
-        *([EXPLAINED] if len(parts) > 1 else []),
+        *([EXPLAINED] if len(groups) > 1 else []),
         MORE,
     ]
 
 
-def _best(table: pd.DataFrame, name: str) -> list[str]:
-    """Return the best pair of each part of a table that is ranked by itself, with those that are tied with it."""
+def _name_best(table: pd.DataFrame, name: str) -> list[str]:
+    """Return the best pair, with ties, of each group that is ranked separately, unless there are more than three."""
     found = [(part.words, leaders(part.table, name)) for part in ranked_apart(table, name)]
     said = [f"{where}: {words}" if where else words for where, words in found if words]
-    return [f"{words[0].upper()}{words[1:]}." for words in said] if len(said) <= PARTS else []
+    return [f"{words[0].upper()}{words[1:]}." for words in said] if len(said) <= 3 else []
 
 
-def _missing(rows: Sequence[Row]) -> list[str]:
-    """Return which pairs of a figure have no value, by state; where they are many, how many."""
-    gone = [row for row in rows if row["status"] != MEASURED]
-    if len({(row["status"], row["device"], row["model"]) for row in gone}) > NAMED:
-        counts = Counter(status.NOT_ATTEMPTED if row["status"] == NEVER else str(row["status"]) for row in gone)
+def _list_missing(rows: Sequence[Row]) -> list[str]:
+    """Return which pairs have no value, by status, or how many if there are many."""
+    lost = [row for row in rows if row["status"] != MEASURED]
+    if len({(row["status"], row["device"], row["model"]) for row in lost}) > MOST_NAMED:
+        counts = Counter(status.NOT_ATTEMPTED if row["status"] == NEVER else str(row["status"]) for row in lost)
         return [f"Without a value: {', '.join(f'{count} pairs {state}' for state, count in counts.items())}."]
-    found = _by_reason(rows, ((str(row["status"]), row) for row in gone))
-    return [" ".join(f"{why[0].upper()}{why[1:]}: {names}." for why, names in found)] if gone else []
+    found = _group_by_reason(rows, ((str(row["status"]), row) for row in lost))
+    return [" ".join(f"{why[0].upper()}{why[1:]}: {names}." for why, names in found)] if lost else []
 
 
-def _failures(rows: Sequence[Row]) -> list[str]:
-    """Return in which measured pairs runs failed, how many of how many."""
-    measured = [row for row in rows if row["status"] == MEASURED]
-    return _listed("Runs failed in measured pairs", measured, ((status.failed(row), row) for row in measured))
-
-
-def _doubts(rows: Sequence[Row], names: Sequence[str], mark: str) -> list[str]:
-    """Return which values are in doubt, and why."""
-    measured = [row for row in rows if row["status"] == MEASURED]
-    found = ((words, row) for row in measured for words in status.doubts(row, *names))
-    return _listed(f"In doubt, {mark}", measured, found)
-
-
-def _listed(heading: str, rows: Sequence[Row], found: Iterable[tuple[str, Row]]) -> list[str]:
-    said = [f"{names}: {why}" for why, names in _by_reason(rows, found)]
+def _list_pairs(heading: str, rows: Sequence[Row], found: Iterable[tuple[str, Row]]) -> list[str]:
+    """Return one sentence with the pairs of each reason, or nothing."""
+    said = [f"{names}: {why}" for why, names in _group_by_reason(rows, found)]
     return [f"{heading}: {'; '.join(said)}."] if said else []
 
 
-def _by_reason(rows: Sequence[Row], found: Iterable[tuple[str, Row]]) -> Iterator[tuple[str, str]]:
-    """Yield each reason with those of the rows that it is of: (why, "LLaVA fp16/bf16, Phi fp16 (Jetson Thor)")."""
+def _group_by_reason(rows: Sequence[Row], found: Iterable[tuple[str, Row]]) -> Iterator[tuple[str, str]]:
+    """Yield each reason with its pairs: (why, "LLaVA fp16/bf16, Phi fp16 (Jetson Thor)")."""
     groups: dict[str, list[Row]] = {}
     for why, row in found:
         if why:
@@ -102,38 +88,38 @@ def _by_reason(rows: Sequence[Row], found: Iterable[tuple[str, Row]]) -> Iterato
     everywhere = Counter(row["device"] for row in rows)
     for why, group in groups.items():
         counts = Counter(row["device"] for row in group)
-        whole = [device for device, count in counts.items() if NAMED < count == everywhere[device]]
+        whole = [device for device, count in counts.items() if MOST_NAMED < count == everywhere[device]]
         rest = [row for row in group if row["device"] not in whole]
-        named = [f"all of {device}" for device in whole] + _names(rest[:NAMED], alone=len(everywhere) == 1)
-        more = f" and {len(rest) - NAMED} more" if len(rest) > NAMED else ""
+        named = [f"all of {device}" for device in whole]
+        named += _name_pairs(rest[:MOST_NAMED], with_device=len(everywhere) > 1)
+        more = f" and {len(rest) - MOST_NAMED} more" if len(rest) > MOST_NAMED else ""
         yield why, f"{', '.join(named)}{more}"
 
 
-def _names(group: Sequence[Row], *, alone: bool) -> list[str]:
-    """Return pairs in words: those of one device together, and devices of the same pairs too; one `alone` unnamed."""
-    of_device: dict[str, dict[str, list[str]]] = {}
+def _name_pairs(group: Sequence[Row], *, with_device: bool) -> list[str]:
+    """Return pairs in words; devices with the same pairs share one mention."""
+    models: dict[str, dict[str, list[str]]] = {}
     for row in group:
-        of_device.setdefault(row["device"], {}).setdefault(row["model"], []).append(row["precision"])
+        models.setdefault(row["device"], {}).setdefault(row["model"], []).append(row["precision"])
     devices: dict[str, list[str]] = {}
-    for device, models in of_device.items():
-        pairs = ", ".join(f"{model} {'/'.join(precisions)}" for model, precisions in models.items())
+    for device, found in models.items():
+        pairs = ", ".join(f"{model} {'/'.join(precisions)}" for model, precisions in found.items())
         devices.setdefault(pairs, []).append(device)
-    return [pairs if alone else f"{pairs} ({', '.join(names)})" for pairs, names in devices.items()]
+    return [f"{pairs} ({', '.join(names)})" if with_device else pairs for pairs, names in devices.items()]
 
 
-def _without_interval(table: pd.DataFrame, names: Sequence[str]) -> Iterator[str]:
-    """Say of each metric which values have no interval over the runs, and why."""
+def _explain_missing_whiskers(table: pd.DataFrame, names: Sequence[str]) -> Iterator[str]:
+    """Yield for each metric which values have no interval over the runs, and why."""
     for name in names:
-        rows, basis = table[table[name].notna()], whiskers.basis(table, name)
+        rows = table[table[name].notna()]
         bare = [row for row in rows.to_dict("records") if whiskers.span(row, name, whiskers.RUNS) is None]
-        if basis == whiskers.BUDGET or not bare:
+        if whiskers.basis(table, name) == whiskers.BUDGET or not bare:
             continue
         which = "has no whiskers" if len(bare) == len(rows) else f"has no whisker for {len(bare)} of {len(rows)} pairs"
+        why = NOT_SAMPLED.get(name, "it is not computed from runs")
         if name in SAMPLED:
-            counts = sorted({int(row["runs"]) for row in bare})
-            runs = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
-            enough = f"an interval takes {LEAST_RUNS} runs, and there were {runs}"
-            why = enough if counts[-1] < LEAST_RUNS else f"{runs} runs gave no interval"
-        else:
-            why = ONCE.get(name, "it is not made of runs")
+            least, most = min(row["runs"] for row in bare), max(row["runs"] for row in bare)
+            runs = f"{least:.0f}" if least == most else f"{least:.0f} to {most:.0f}"
+            few = f"an interval needs {LEAST_RUNS} runs, and there were {runs}"
+            why = few if most < LEAST_RUNS else f"{runs} runs gave no interval"
         yield f"{METRICS[name].label} {which}: {why}."

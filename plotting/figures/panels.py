@@ -1,140 +1,120 @@
 """The comparison of precisions: four panels, a row for each model and device, a mark for each precision."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from plotting.figures import footnotes, style
 from plotting.figures.layout import Look, Row
-from plotting.figures.theme import LIGHT, Theme, palette
+from plotting.figures.strips import list_ordered, spread
+from plotting.figures.theme import LIGHT, Theme
 from plotting.metrics.registry import METRICS
-from plotting.table import status, whiskers
+from plotting.table import status
 from plotting.table.work_groups import Section, sections
 
 PANELS = ("tokens_per_sec", "avg_ram_gb", "tps_per_watt", "joules_per_token")
-LANES = 0.56
-"""Of a row's height, over which its marks are spread: equal values would hide one another."""
-MANY = 24
-"""More rows than that stand in four panels side by side instead of two by two."""
+LANES = 0.56  # share of a row's height over which its marks are spread: equal values would hide each other
+MANY = 24  # with more rows the four panels stand side by side instead of two by two
 WIDE, TALL = (15.0, 0.36), (18.0, 0.17)
-"""Inches: width of the figure, height of a row; of two panels a line, of four."""
-WIDE_SCALE = 300
-"""A logarithmic scale that ends at so many times its start has fewer ticks."""
-Key = tuple[str, str]
-"""Device and model: what a row is of."""
+"""Inches: width of the figure and height of a row, for two and for four panels in a line."""
+Key = tuple[str, str]  # model and device of a row
 
 
-def precision_panels(table: pd.DataFrame, theme: Theme = LIGHT) -> Figure:
-    """Return four panels: a line for each device and model, a mark for each precision."""
-    parts = sections(table)
-    keys = [_keys(part) for part in parts]
-    columns = 2 if max(map(len, keys)) <= MANY else 4
+def draw_precision_panels(table: pd.DataFrame, theme: Theme = LIGHT) -> Figure:
+    """Return four panels: a row for each model and device, a mark for each precision."""
+    groups = [(group, list_ordered(group.table, "model", "device")) for group in sections(table)]
+    columns = 2 if max(len(keys) for _, keys in groups) <= MANY else 4
     width, pitch = WIDE if columns == 2 else TALL
     looks = [Look(table, name, theme) for name in PANELS]
-    lines = [
-        (part, found, looks[at : at + columns])
-        for part, found in zip(parts, keys, strict=True)
-        for at in range(0, len(PANELS), columns)
-    ]
-    heights = [_height(part, len(found) * pitch, some) for part, found, some in lines]
-    figure = style.canvas(width, 0.4 + sum(heights), theme)
-    grid = figure.subplots(len(lines), columns, squeeze=False, gridspec_kw={"height_ratios": heights})
-    for axes_of_line, (part, found, some) in zip(grid, lines, strict=True):
+    lines = [(*group, looks[at : at + columns]) for group in groups for at in range(0, len(PANELS), columns)]
+    heights = [_height(group, len(keys) * pitch, some) for group, keys, some in lines]
+    figure, grid = style.make_canvas(width, heights, theme, columns, extra=0.4)
+    for axes_of_line, (group, keys, some) in zip(grid, lines, strict=True):
         for axes, look in zip(axes_of_line, some, strict=True):
-            _panel(axes, part, found, look)
-        _name_rows(axes_of_line, found, pitch, with_device=len(set(part.table["device"])) > 1)
-    precisions = list(style.tints(table))
-    heading = " against ".join(precisions) if len(precisions) == 2 else ", ".join(precisions)
-    style.title(figure, f"Precision: {heading}", theme)
-    style.footnote(figure, footnotes.footnote(table, PANELS, mark="crossed"), theme)
-    figure.legend(handles=_marks(table, theme), loc="outside right upper", frameon=False, fontsize=10)
+            _draw_panel(axes, group, keys, look)
+        _name_rows(axes_of_line, keys, pitch, with_device=len(set(group.table["device"])) > 1)
+    precisions = list(style.list_tints(table))
+    heading = " versus ".join(precisions) if len(precisions) == 2 else ", ".join(precisions)
+    style.add_title(figure, f"Precision: {heading}", theme)
+    style.add_footnote(figure, footnotes.list_sentences(table, PANELS, mark="crossed"), theme)
+    warned = any(status.doubt(row, *PANELS) for row in table.to_dict("records"))
+    cross = Line2D([], [], ls="", marker="x", c=theme.ink, label="crossed: has a warning,\nsee footnote")
+    style.add_legend(figure, table, theme, [cross] if warned else [], marks=True)
     return figure
 
 
-def _keys(part: Section) -> list[Key]:
-    ordered = part.table.sort_values(["model_order", "device_order"])
-    return list(dict.fromkeys(zip(ordered["device"], ordered["model"], strict=True)))
-
-
-def _height(part: Section, rows: float, some: Sequence[Look]) -> float:
+def _height(group: Section, rows: float, some: Sequence[Look]) -> float:
     """Return the height of a line of panels, inches; one without any value holds a few words."""
-    measured = any(part.table[look.name].notna().any() for look in some)
+    measured = any(group.table[look.name].notna().any() for look in some)
     return 1.0 + max(rows, 0.8) if measured else 1.3
 
 
-def _panel(axes: Axes, part: Section, keys: Sequence[Key], look: Look) -> None:
-    metric, table = METRICS[look.name], part.table
+def _draw_panel(axes: Axes, group: Section, keys: Sequence[Key], look: Look) -> None:
+    metric, table, small = METRICS[look.name], group.table, len(keys) > MANY
     if not table[look.name].notna().any():
-        style.say_nothing(axes, metric.label, style.reasons(table, look.name), look.theme, letters=48)
+        style.write_reasons(axes, metric.label, style.list_reasons(table, look.name), look.theme, letters=48)
         return
-    heading = f"{metric.label}, {metric.direction}"
-    if part.words:
-        heading += f"\n{style.plain(part.words)}"
+    heading = f"{metric.label}, {metric.direction}" + (f"\n{style.escape_dollars(group.words)}" if group.words else "")
     axes.set_title(heading, loc="left", fontsize=12, color=look.theme.ink)
-    places = {key: at for at, key in enumerate(keys)}
-    rows: list[list[Row]] = [[] for _ in keys]
-    for row in table.sort_values("precision_order").to_dict("records"):
-        rows[places[row["device"], row["model"]]].append(row)
-    spread = [(row, at + _lane(place, len(found))) for at, found in enumerate(rows) for place, row in enumerate(found)]
-    there = [(row, y) for row, y in spread if not status.absent(row, look.name)]
+    ordered = table.sort_values("precision_order").to_dict("records")
+    rows = [[row for row in ordered if (row["model"], row["device"]) == key] for key in keys]
+    present = [
+        (row, at + spread(lane, len(found), LANES))
+        for at, found in enumerate(rows)
+        for lane, row in enumerate(found)
+        if not status.absent(row, look.name)
+    ]
     axes.set(ylim=(len(keys) - 0.5, -0.5), xlabel=metric.axis)
-    _scale(axes, [row for row, _ in there], look, letters=24 if len(keys) > MANY else 60)
+    _set_scale(axes, [row for row, _ in present], look, letters=24 if small else 60)
     _shade(axes, keys, look.theme)
-    _draw(axes, there, look, small=len(keys) > MANY)
-    if len(keys) > MANY:
+    _draw_marks(axes, present, look, small=small)
+    if small:
         axes.tick_params(axis="x", labeltop=True, labelsize=9)
     for at, found in enumerate(rows):
-        _say_missing(axes, found, look, at, small=len(keys) > MANY)
+        _explain_missing(axes, found, look, at, small=small)
 
 
-def _scale(axes: Axes, there: Sequence[Row], look: Look, letters: int) -> None:
-    """Set the scale of the values, from 0 or logarithmic; its label has lines of so many letters."""
-    values = [row[look.name] for row in there]
-    ends = [whiskers.span(row, look.name, look.basis) or (row[look.name],) * 2 for row in there]
-    if not style.logarithmic(values):
-        right = 1.06 * max(high for _, high in ends) or 1.0
-        axes.set_xlim(0, right)
+def _set_scale(axes: Axes, rows: Sequence[Row], look: Look, letters: int) -> None:
+    """Set the scale of the values, from 0 or logarithmic; `letters` is the length of its label's lines."""
+    values = [row[look.name] for row in rows]
+    high = max((look.span(row) or (0.0, row[look.name]))[1] for row in rows)
+    if not style.needs_log_scale(values):
+        axes.set_xlim(0, 1.06 * high or 1.0)
         return
     axes.set_xscale("log")
-    left, right = 0.8 * min(values), 1.25 * max(high for _, high in ends)
+    left, right = 0.8 * min(values), 1.25 * high
     axes.set_xlim(left, right)
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if right / left < WIDE_SCALE else (1, 3), numticks=12))
-    axes.xaxis.set_major_formatter(FuncFormatter(style.plainly))
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if right / left < 300 else (1, 3), numticks=12))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel(style.wrapped(f"{METRICS[look.name].axis}, logarithmic", letters))
+    axes.set_xlabel(style.wrap(f"{METRICS[look.name].axis}, logarithmic", letters))
 
 
 def _shade(axes: Axes, keys: Sequence[Key], theme: Theme) -> None:
-    """Shade every other model's rows where a model has several: the eye would lose them."""
-    models = list(dict.fromkeys(model for _, model in keys))
+    """Shade the rows of every other model, if a model has several rows."""
+    models = list(dict.fromkeys(model for model, _ in keys))
     if len(models) == len(keys):
         return
     for model in models[1::2]:
-        places = [at for at, key in enumerate(keys) if key[1] == model]
+        places = [at for at, key in enumerate(keys) if key[0] == model]
         axes.axhspan(places[0] - 0.5, places[-1] + 0.5, color=theme.tint(theme.pale, 0.6), zorder=0, gid="band")
 
 
-def _lane(place: int, among: int) -> float:
-    """Return how far from the middle of its row a mark stands."""
-    return LANES * ((place + 0.5) / among - 0.5)
-
-
-def _draw(axes: Axes, there: Sequence[tuple[Row, float]], look: Look, *, small: bool) -> None:
-    """Draw whiskers and marks: one artist for each precision, whatever their number."""
-    spanned = [(row, y, whiskers.span(row, look.name, look.basis)) for row, y in there]
-    known = [(row, [(both[0], y), (both[1], y)]) for row, y, both in spanned if both]
-    if known:
-        paints = [look.outline(row) for row, _ in known]
-        lines = LineCollection([line for _, line in known], colors=paints, linewidths=1.2, gid="whiskers", zorder=2)
+def _draw_marks(axes: Axes, present: Sequence[tuple[Row, float]], look: Look, *, small: bool) -> None:
+    """Draw whiskers and marks, as one artist for each precision."""
+    spans = [(row, y, ends) for row, y in present if (ends := look.span(row))]
+    if spans:
+        segments = [[(low, y), (high, y)] for _, y, (low, high) in spans]
+        colours = [look.outline(row) for row, *_ in spans]
+        lines = LineCollection(segments, colors=colours, linewidths=1.2, gid="whiskers", zorder=2)
         axes.add_collection(lines, autolim=False)
     for place, precision in enumerate(look.tints):
-        found = [(row, y) for row, y in there if row["precision"] == precision]
+        found = [(row, y) for row, y in present if row["precision"] == precision]
         axes.scatter(
             [row[look.name] for row, _ in found],
             [y for _, y in found],
@@ -146,20 +126,14 @@ def _draw(axes: Axes, there: Sequence[tuple[Row, float]], look: Look, *, small: 
             zorder=3,
             gid=precision,
         )
-    doubtful = [(row[look.name], y) for row, y in there if status.doubt(row, look.name)]
-    if doubtful:
-        axes.plot(
-            *zip(*doubtful, strict=True),
-            "x",
-            color=look.theme.ink,
-            markersize=5 if small else 8,
-            zorder=4,
-            gid="in doubt",
-        )
+    crossed = [(row[look.name], y) for row, y in present if status.doubt(row, look.name)]
+    if crossed:
+        x, y = zip(*crossed, strict=True)
+        axes.plot(x, y, "x", color=look.theme.ink, markersize=5 if small else 8, zorder=4, gid="warning")
 
 
-def _say_missing(axes: Axes, found: Sequence[Row], look: Look, at: int, *, small: bool) -> None:
-    """Write into the freer side of a row which precision has no mark, and why; marks lie over the words."""
+def _explain_missing(axes: Axes, found: Sequence[Row], look: Look, at: int, *, small: bool) -> None:
+    """Write into the emptier side of a row which precision has no mark, and why; marks cover the words."""
     words = {row["precision"]: why for row in found if (why := status.absent(row, look.name))}
     if not words:
         return
@@ -169,8 +143,9 @@ def _say_missing(axes: Axes, found: Sequence[Row], look: Look, at: int, *, small
     text = next(iter(words.values())) if same else ", ".join(f"{name} {word}" for name, word in words.items())
     marks = [_share(axes, row[look.name]) for row in found if row["precision"] not in words]
     at_left = not marks or min(marks) > 1 - max(marks)
-    written = axes.annotate(
-        style.plain(text),
+    style.write(
+        axes,
+        text,
         (0.008 if at_left else 0.992, at),
         xycoords=("axes fraction", "data"),
         ha="left" if at_left else "right",
@@ -181,7 +156,6 @@ def _say_missing(axes: Axes, found: Sequence[Row], look: Look, at: int, *, small
         bbox={"facecolor": look.theme.page, "edgecolor": "none", "pad": 0.6, "alpha": 0.8},
         zorder=1.5,
     )
-    written.set_in_layout(False)
 
 
 def _share(axes: Axes, value: float) -> float:
@@ -191,27 +165,9 @@ def _share(axes: Axes, value: float) -> float:
 
 
 def _name_rows(line: Sequence[Axes], keys: Sequence[Key], pitch: float, *, with_device: bool) -> None:
-    """Write the rows' names beside the first panel that has rows; the device is left out where there is only one."""
-    names = [f"{model}, {device}" if with_device else model for device, model in keys]
+    """Label the rows at the first panel that has rows."""
+    low = pitch < WIDE[1]  # low rows have room for one line
+    names = [style.wrap(", ".join(key) if with_device else key[0], 80 if low else 44) for key in keys]
     drawn = [axes for axes in line if axes.axison]
     for axes in drawn:
-        letters = 80 if pitch < WIDE[1] else 44  # low rows have room for one line
-        labels = [style.wrapped(name, letters) for name in names] if axes is drawn[0] else [""] * len(names)
-        axes.set_yticks(range(len(names)), labels, fontsize=7 if pitch < WIDE[1] else 10)
-
-
-def _marks(table: pd.DataFrame, theme: Theme) -> list[Line2D]:
-    devices = [
-        Line2D([], [], marker="o", ls="", c=colour, mec=theme.outline(colour), label=style.wrapped(name, 26))
-        for name, colour in palette(table).items()
-    ]
-    precisions = [
-        _mark(style.MARKERS[place % len(style.MARKERS)], theme, style.plain(name), theme.tint(theme.ink, share))
-        for place, (name, share) in enumerate(style.tints(table).items())
-    ]
-    doubtful = any(status.doubt(row, *PANELS) for row in table.to_dict("records"))
-    return [*devices, *precisions, *([_mark("x", theme, "in doubt, see footnote", theme.ink)] if doubtful else [])]
-
-
-def _mark(marker: str, theme: Theme, name: str, fill: Any) -> Line2D:
-    return Line2D([], [], marker=marker, linestyle="", markerfacecolor=fill, markeredgecolor=theme.ink, label=name)
+        axes.set_yticks(range(len(names)), names if axes is drawn[0] else [""] * len(names), fontsize=7 if low else 10)

@@ -1,31 +1,26 @@
-"""A figure as bytes: the same figure gives the same bytes in every format, and says what it shows."""
+"""Figures as bytes, the same on every run, with title and alternative text inside."""
 
 from io import BytesIO
-from typing import Any
 from xml.sax.saxutils import escape
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+METADATA = {
+    "png": ("Description", "Software"),
+    "svg": ("Description", "Date", "Creator"),
+    "pdf": ("Subject", "CreationDate", "Creator", "Producer"),
+}
+"""Format -> field of the alternative text, and fields to leave out, which would differ between runs."""
 
-def rendered(figure: Figure, form: str, title: str, alt: str, dpi: int) -> bytes:
-    """Return a figure as png, svg or pdf, with title and alternative text in it and neither date nor version."""
+
+def render(figure: Figure, form: str, title: str, alt: str, dpi: int) -> bytes:
+    """Return a figure as png, svg or pdf, with title and alternative text, but no date or version."""
+    words, *left_out = METADATA[form]
     written = BytesIO()
-    # ids of an SVG's parts would be random
-    with mpl.rc_context({"svg.hashsalt": "edge-vlm-bench"}):
-        figure.savefig(written, format=form, dpi=dpi, metadata=_metadata(form, title, alt))
-    found = written.getvalue()
-    return _described(found, alt) if form == "svg" else found
-
-
-def _metadata(form: str, title: str, alt: str) -> dict[str, Any]:
-    if form == "png":
-        return {"Title": title, "Description": alt, "Software": None}
-    if form == "svg":
-        return {"Title": title, "Description": alt, "Date": None, "Creator": None}
-    return {"Title": title, "Subject": alt, "CreationDate": None, "Creator": None, "Producer": None}
-
-
-def _described(svg: bytes, alt: str) -> bytes:
-    """Return an SVG with a <desc> behind its <title>: what screen readers read out."""
-    return svg.replace(b"</title>", f"</title>\n <desc>{escape(alt)}</desc>".encode(), 1)
+    with mpl.rc_context({"svg.hashsalt": "edge-vlm-bench"}):  # the ids in an SVG would be random
+        figure.savefig(written, format=form, dpi=dpi, metadata={"Title": title, words: alt} | dict.fromkeys(left_out))
+    if form != "svg":
+        return written.getvalue()
+    # screen readers read a <desc> after the <title>
+    return written.getvalue().replace(b"</title>", f"</title>\n <desc>{escape(alt)}</desc>".encode(), 1)

@@ -1,52 +1,37 @@
-"""Rows of axes: the models of a section, as many in each row as it has room for."""
+"""Strips: rows of axes that each hold some models of a work group."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
 
 from plotting.table.work_groups import Section
 
 
 @dataclass(frozen=True)
 class Strip:
-    """Some models of a section, in one row of axes; `first` of its section or not."""
+    """Some models of a work group in one row of axes; `first` marks the group's first strip."""
 
     section: Section
     models: list[str]
     first: bool
 
-    @property
-    def devices(self) -> list[str]:
-        """The section's devices, in the table's order."""
-        return _ordered(self.section, "device")
 
-    @property
-    def precisions(self) -> list[str]:
-        """The section's precisions, in the table's order."""
-        return _ordered(self.section, "precision")
-
-    @property
-    def series(self) -> list[tuple[str, str]]:
-        """The section's pairs of device and precision, in the table's order."""
-        return series(self.section)
+def list_ordered(table: pd.DataFrame, *columns: str) -> list[Any]:
+    """Return the distinct values of a column, or tuples of several columns, sorted by their `_order` columns."""
+    ordered = table.sort_values([f"{name}_order" for name in columns])
+    found = dict.fromkeys(zip(*(ordered[name] for name in columns), strict=True))
+    return list(found) if len(columns) > 1 else [value for (value,) in found]
 
 
-def models(section: Section) -> list[str]:
-    """Return a section's models, in the table's order."""
-    return _ordered(section, "model")
+def split(section: Section, count: int) -> Iterator[Strip]:
+    """Yield the strips of a work group, with at most `count` models each."""
+    models = list_ordered(section.table, "model")
+    for at in range(0, len(models), count):
+        yield Strip(section, models[at : at + count], first=at == 0)
 
 
-def series(section: Section) -> list[tuple[str, str]]:
-    """Return a section's pairs of device and precision, in the table's order."""
-    ordered = section.table.sort_values(["device_order", "precision_order"])
-    return list(dict.fromkeys(zip(ordered["device"], ordered["precision"], strict=True)))
-
-
-def split(section: Section, each: int) -> Iterator[Strip]:
-    """Yield a section's strips, of `each` models, the last one of what remains."""
-    found = models(section)
-    for at in range(0, len(found), each):
-        yield Strip(section, found[at : at + each], first=at == 0)
-
-
-def _ordered(section: Section, name: str) -> list[str]:
-    return list(dict.fromkeys(section.table.sort_values(f"{name}_order")[name]))
+def spread(lane: int, lanes: int, width: float) -> float:
+    """Return how far the middle of one of several equal lanes is from the middle of all, which take `width`."""
+    return width * ((lane + 0.5) / lanes - 0.5)

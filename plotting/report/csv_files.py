@@ -5,26 +5,25 @@ import pandas as pd
 from benchmarks.record import MEASURED
 from plotting.metrics.registry import BOUNDS, METRICS
 from plotting.table.columns import CONDITIONS, IDENTITY, UNMEASURED
-from plotting.text import csv
+from plotting.text import write_csv
 
 
-def metrics_csv(table: pd.DataFrame) -> str:
-    """Return vision_model_metrics.csv: metrics in their units, `not_measured`, the conditions, 95% intervals.
+def write_measured(table: pd.DataFrame) -> str:
+    """Return vision_model_metrics.csv: metrics, `not_measured`, conditions, 95% intervals over the runs of a session.
 
-    An empty cell was not measured; `not_measured` says why. Intervals are of the runs of one session.
+    `not_measured` gives the reason for each empty metric: `reason (metric, metric); ...`.
     """
     measured = table[table["status"] == MEASURED].copy()
-    measured["not_measured"] = [_reasons(row) for _, row in measured.iterrows()]
-    return csv(measured, [*IDENTITY, *METRICS, "not_measured", *CONDITIONS, *BOUNDS])
+    measured["not_measured"] = [_explain_empty(row) for _, row in measured.iterrows()]
+    return write_csv(measured, [*IDENTITY, *METRICS, "not_measured", *CONDITIONS, *BOUNDS])
 
 
-def unmeasured_csv(table: pd.DataFrame) -> str:
-    """Return unmeasured_pairs.csv: what failed, was skipped or never attempted, and why."""
-    return csv(table[table["status"] != MEASURED].copy(), list(UNMEASURED))
+def write_unmeasured(table: pd.DataFrame) -> str:
+    """Return unmeasured_pairs.csv: pairs that failed, were skipped or never attempted, with the reason."""
+    return write_csv(table[table["status"] != MEASURED].copy(), list(UNMEASURED))
 
 
-def _reasons(row: pd.Series) -> str:
-    """Return why cells of a row are empty: `reason (metric, metric); ...`."""
+def _explain_empty(row: pd.Series) -> str:
     found: dict[str, list[str]] = {}
     for name in METRICS:
         if pd.isna(row[name]):

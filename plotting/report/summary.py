@@ -1,7 +1,7 @@
-"""benchmark_summary_report.txt: leaders, models, statistics, what is missing, conditions. Table -> text."""
+"""benchmark_summary_report.txt: rankings, models, statistics, what is missing, and conditions."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
@@ -9,12 +9,13 @@ from benchmarks.record import MEASURED
 from plotting.analysis import conditions
 from plotting.analysis.observations import observations
 from plotting.analysis.ranking import CATEGORIES, Place, may_be_ranked, ranked_apart, ranking
-from plotting.metrics.registry import METRICS, Metric, shown
+from plotting.metrics.registry import METRICS, shown
 from plotting.table.row import STATISTICAL_ONLY
 from plotting.table.work_groups import sections
-from plotting.text import aligned
+from plotting.text import align_columns
 
 NEGLIGIBLE = 0.0005
+"""A smaller relative uncertainty is shown as "less than": the samples are constant, only rounding is left."""
 WIDTH = 100
 MOST_PLACES = 8
 BREAKDOWN = {
@@ -32,136 +33,121 @@ BREAKDOWN = {
     "failed_runs": "failed",
 }
 """Columns of the breakdown by model, with short headings: metrics, and the interval of one."""
-INTERVAL = "_interval"
 
 
-def text(table: pd.DataFrame, problems: Sequence[str]) -> str:
-    """Return the report. `problems` are the sentences of the reader about files that it left out."""
-    parts = [
-        _heading("edge-vlm-bench: summary", "="),
-        *_sentences([f"Measured: {dates(table)}.", *conditions.conditions(table), *conditions.uncertainty(table)]),
-        *_top(table),
-        *_breakdown(table),
-        *_statistics(table),
-        *_section("Observations", observations(table) or ["None: too few pairs."]),
-        *_section("Not measured", unmeasured(table) or ["Every pair and every category above was measured."]),
-        *_section("Files left out", problems or ["None."]),
-    ]
-    return "\n".join(parts) + "\n"
+def write_summary(table: pd.DataFrame, problems: Sequence[str]) -> str:
+    """Return the report; `problems` are the reader's sentences about files that it left out."""
+    measured = [f"Measured: {describe_dates(table)}.", *conditions.conditions(table), *conditions.uncertainty(table)]
+    parts = {
+        "Top three by category": _list_rankings(table),
+        "Model by model": _break_down(table),
+        "Quick reference": [f"Pairs: {count_statuses(table)}.", *_list_statistics(table)],
+        "Observations": _wrap(observations(table) or ["None: too few pairs."]),
+        "Not measured": _wrap(list_unmeasured(table) or ["Every pair and every category above was measured."]),
+        "Files left out": _wrap(problems or ["None."]),
+    }
+    head = "edge-vlm-bench: summary"
+    body = [line for title, lines in parts.items() for line in ("", title, "-" * len(title), *lines)]
+    return "\n".join([head, "=" * len(head), *_wrap(measured), *body, ""])
 
 
-def dates(table: pd.DataFrame) -> str:
-    """Return the span of days of the saves."""
+def describe_dates(table: pd.DataFrame) -> str:
+    """Return the first and last day of the saves."""
     days = sorted({str(stamp)[:10] for stamp in table["datetime"] if stamp})
     return "no date" if not days else days[0] if days[0] == days[-1] else f"{days[0]} to {days[-1]}"
 
 
-def place(found: Place, unit: str) -> str:
+def count_statuses(table: pd.DataFrame) -> str:
+    """Return the number of pairs of each status, in words."""
+    return ", ".join(f"{count} {status}" for status, count in table["status"].value_counts(sort=False).items())
+
+
+def list_rankings(table: pd.DataFrame, names: Sequence[str]) -> Iterator[tuple[str, list[str], str]]:
+    """Yield (title, places, why there are none) for each metric and each group that is ranked separately."""
+    for name in names:
+        for part in ranked_apart(table, name):
+            title = f"{METRICS[name].axis}, {METRICS[name].direction}{f', {part.words}' if part.words else ''}"
+            measured = part.table[part.table["status"] == MEASURED]
+            reasons = filter(None, dict.fromkeys(measured[f"{name}_reason"]))
+            yield title, _list_places(part.table, name), "; ".join(reasons) or "no pair can be ranked"
+
+
+def _list_places(table: pd.DataFrame, name: str) -> list[str]:
+    """Return the top three of a metric as lines; a tie of many is cut short."""
+    lines = [describe_place(place, METRICS[name].unit) for place in ranking(table, name)]
+    more = len(lines) - MOST_PLACES
+    return [*lines[:MOST_PLACES], f"and {more} more, tied with these"] if more > 0 else lines
+
+
+def describe_place(found: Place, unit: str) -> str:
     """Return one place of a ranking as a line."""
     tie = " (tie)" if found.tied else ""
     return f"{found.place}. {found.model} on {found.device}, {found.precision}: {shown(found.value)} {unit}{tie}"
 
 
-def _top(table: pd.DataFrame) -> list[str]:
-    lines = _section("Top three by category", [])
-    for name in CATEGORIES:
-        for part in ranked_apart(table, name):
-            metric = METRICS[name]
-            lines.append(f"{metric.axis}, {metric.direction}{f', {part.words}' if part.words else ''}")
-            best = places(part.table, name)
-            lines += [f"  {line}" for line in best] or [f"  not measured: {why_none(part.table, name)}"]
-    return lines
+def _list_rankings(table: pd.DataFrame) -> Iterator[str]:
+    for title, places, why in list_rankings(table, CATEGORIES):
+        yield title
+        yield from (f"  {line}" for line in places or [f"not measured: {why}"])
 
 
-def places(table: pd.DataFrame, name: str) -> list[str]:
-    """Return the top three of a metric as lines; a tie of many is cut short, and says so."""
-    found = [place(each, METRICS[name].unit) for each in ranking(table, name)]
-    more = len(found) - MOST_PLACES
-    return [*found[:MOST_PLACES], f"and {more} more, tied with these"] if more > 0 else found
-
-
-def why_none(table: pd.DataFrame, name: str) -> str:
-    """Return why no row has a metric."""
-    measured = table[table["status"] == MEASURED]
-    found = [reason for reason in dict.fromkeys(measured[f"{name}_reason"]) if reason]
-    return "; ".join(found) or "no row may be ranked"
-
-
-def _breakdown(table: pd.DataFrame) -> list[str]:
-    lines = _section("Model by model", [])
-    for model, rows in table.sort_values(["model_order", "device_order", "precision_order"]).groupby(
-        "model", sort=False
-    ):
-        cells = [("device", "precision", *BREAKDOWN.values())]
-        for _, row in rows.iterrows():
-            values = [cell(row, name) for name in BREAKDOWN]
-            if row["status"] != MEASURED:
-                values[0] = row["status"]
-            cells.append((row["device"], row["precision"], *values))
-        lines += [str(model), *(f"  {line}" for line in aligned(cells)), ""]
+def _break_down(table: pd.DataFrame) -> list[str]:
+    """Return a table for each model, with a row for each device and precision."""
+    lines: list[str] = []
+    ordered = table.sort_values(["model_order", "device_order", "precision_order"])
+    for model, rows in ordered.groupby("model", sort=False):
+        head = ("device", "precision", *BREAKDOWN.values())
+        cells = [head, *((row["device"], row["precision"], *list_cells(row)) for _, row in rows.iterrows())]
+        lines += [str(model), *(f"  {line}" for line in align_columns(cells)), ""]
     return lines[:-1]
 
 
-def cell(row: pd.Series, name: str) -> str:
-    """Return a value of a breakdown, or its interval; an uncertainty that leaves the sensor's gain out says so.
+def list_cells(row: pd.Series) -> list[str]:
+    """Return a pair's values of the breakdown, "-" for a missing one; without a measurement its status comes first."""
+    cells = [format_cell(row, name) for name in BREAKDOWN]
+    return cells if row["status"] == MEASURED else [str(row["status"]), *cells[1:]]
 
-    One under NEGLIGIBLE of its value is shown as less than that: a sensor that stands still leaves what rounding does.
-    """
-    if name.endswith(INTERVAL):
-        return _interval(row, METRICS[name.removesuffix(INTERVAL)])
+
+def format_cell(row: pd.Series, name: str) -> str:
+    """Return a value of the breakdown, or its interval; "stat." marks an uncertainty without the sensor's gain."""
+    base, is_interval = name.removesuffix("_interval"), name.endswith("_interval")
+    if is_interval:
+        low, high = (METRICS[base].show(row[f"{base}_{end}"]) for end in ("low", "high"))
+        return "-" if "-" in (low, high) else f"{low} to {high}"
     text = METRICS[name].show(row[name])
-    alone = name.endswith("_uncertainty") and text != "-" and row["uncertainty_kind"] == STATISTICAL_ONLY
-    least = NEGLIGIBLE * abs(row.get(name.removesuffix("_uncertainty"), 0.0)) if text != "-" else 0.0
-    if name.endswith("_uncertainty") and row[name] < least:
-        text = f"<{METRICS[name].show(least)}"
-    return f"{text} stat." if alone else text
+    if text == "-" or not name.endswith("_uncertainty"):
+        return text
+    least = NEGLIGIBLE * abs(row[name.removesuffix("_uncertainty")])
+    text = f"<{METRICS[name].show(least)}" if row[name] < least else text
+    return f"{text} stat." if row["uncertainty_kind"] == STATISTICAL_ONLY else text
 
 
-def _interval(row: pd.Series, metric: Metric) -> str:
-    low, high = (metric.show(row[f"{metric.name}_{end}"]) for end in ("low", "high"))
-    return "-" if "-" in (low, high) else f"{low} to {high}"
+def _list_statistics(table: pd.DataFrame) -> Iterator[str]:
+    """Yield a table of number, least, median and largest value of each metric, for each work group."""
+    for group in sections(table):
+        if group.words:
+            yield f"{group.words.capitalize()}:"
+        cells: list[tuple[str, ...]] = [("metric", "unit", "pairs", "min", "median", "max")]
+        for name, metric in METRICS.items():
+            values = group.table.loc[may_be_ranked(group.table, name), name]
+            if len(values):
+                spread = (metric.show(value) for value in (values.min(), values.median(), values.max()))
+                cells.append((metric.label, metric.unit, str(len(values)), *spread))
+        yield from align_columns(cells)
 
 
-def _statistics(table: pd.DataFrame) -> list[str]:
-    states = table["status"].value_counts(sort=False)
-    counts = ", ".join(f"{count} {status}" for status, count in states.items())
-    lines = [*_section("Quick reference", []), f"Pairs: {counts}."]
-    for part in sections(table):
-        lines += [f"{part.words.capitalize()}:"] if part.words else []
-        lines += aligned(_spread(part.table))
-    return lines
-
-
-def _spread(table: pd.DataFrame) -> list[tuple[str, ...]]:
-    cells: list[tuple[str, ...]] = [("metric", "unit", "pairs", "min", "median", "max")]
-    for name, metric in METRICS.items():
-        values = table.loc[may_be_ranked(table, name), name]
-        if len(values):
-            low, middle, high = (metric.show(v) for v in (values.min(), values.median(), values.max()))
-            cells.append((metric.label, metric.unit, str(len(values)), low, middle, high))
-    return cells
-
-
-def unmeasured(table: pd.DataFrame) -> list[str]:
-    """Return a line for each pair without a measurement, and one for each metric that a device lacks."""
+def list_unmeasured(table: pd.DataFrame) -> list[str]:
+    """Return a line for each pair without a measurement, and for each device with metrics that it lacks."""
     rows = table[table["status"] != MEASURED]
     lines = [f"{r.device}, {r.model}, {r.precision}: {r.status}, {r.reason.rstrip('.')}." for r in rows.itertuples()]
     for device, found in table[table["status"] == MEASURED].groupby("device", sort=False):
-        gone: dict[str, list[str]] = {}
+        lost: dict[str, list[str]] = {}
         for name in CATEGORIES:
             if found[name].isna().all():
-                gone.setdefault(found.iloc[0][f"{name}_reason"], []).append(METRICS[name].label.lower())
-        lines += [f"{device}, {', '.join(names)}: {reason}." for reason, names in gone.items()]
+                lost.setdefault(found.iloc[0][f"{name}_reason"], []).append(METRICS[name].label.lower())
+        lines += [f"{device}, {', '.join(names)}: {reason}." for reason, names in lost.items()]
     return lines
 
 
-def _section(title: str, sentences: Sequence[str]) -> list[str]:
-    return ["", _heading(title, "-"), *_sentences(sentences)]
-
-
-def _heading(title: str, rule: str) -> str:
-    return f"{title}\n{rule * len(title)}"
-
-
-def _sentences(sentences: Sequence[str]) -> list[str]:
+def _wrap(sentences: Sequence[str]) -> list[str]:
     return [line for sentence in sentences for line in textwrap.wrap(sentence, WIDTH, subsequent_indent="  ")]

@@ -60,8 +60,12 @@ def texts(folder: Path) -> list[str]:
     if built.empty:
         return saves.problems
     assert not built.duplicated(["device", "model", "precision"]).any()
-    products = [csv_files.metrics_csv(built), csv_files.unmeasured_csv(built), summary.text(built, saves.problems)]
-    return [*products, page.markdown(built, saves.files, saves.problems), *saves.problems]
+    products = [
+        csv_files.write_measured(built),
+        csv_files.write_unmeasured(built),
+        summary.write_summary(built, saves.problems),
+    ]
+    return [*products, page.write_page(built, saves.files, saves.problems), *saves.problems]
 
 
 def document(folder: Path) -> Any:
@@ -171,7 +175,7 @@ def test_rates_of_nothing_are_drawn(tmp_path: Path) -> None:
     empty["runs"]["new_tokens"] = [0] * 10
     built = made.one(tmp_path, empty, record("phi", power_w=None))
 
-    assert summary.text(built, [])
+    assert summary.write_summary(built, [])
     for spec in FIGURES.values():
         assert spec.draw(built).get_suptitle()
 

@@ -1,4 +1,4 @@
-"""The command line, run in this process: exit codes, one sentence for each mistake, and the products."""
+"""The command line in this process: exit codes, one sentence for each error, and the products."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def plot(capsys: pytest.CaptureFixture[str], folder: Path, out: Path, *options: 
 
 
 def test_products_problems_and_bytes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """All products are written and named; twice gives the same bytes; a broken file is named, and 1 under --strict."""
+    """All products are written and listed, with the same bytes each time; --strict exits with 1 for a broken file."""
     folder, out = tmp_path / "results", tmp_path / "new" / "plots"
     made.on(folder, [record("phi"), unmeasured("llava", "bf16")])
     (folder / "0000_broken.json").write_text("{")
@@ -62,7 +62,7 @@ def test_products_problems_and_bytes(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 @pytest.mark.parametrize("command", [[], ["compare", "a", "b"]], ids=["plot", "compare"])
 def test_a_missing_folder_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str], command: list[str]) -> None:
-    """A folder that is not there is named, with the command that makes a save and the option to name another."""
+    """The error for a missing folder names it, the command that makes a save, and the option for another folder."""
     gone = tmp_path / "gone"
 
     said = refused(capsys, *command, "--results", str(gone))
@@ -73,7 +73,7 @@ def test_a_missing_folder_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 
 def test_an_empty_folder_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A folder without a save, even one with products and journals in it, is named, with what to type."""
+    """The error for a folder without saves names it, even if it holds products and journals."""
     made.on(tmp_path / "plots", [record()])
     made.on(tmp_path / ".journal", [record()])
 
@@ -82,7 +82,7 @@ def test_an_empty_folder_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_only_broken_files_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Where no file holds a benchmark of ours each is named with its cause, and the last sentence says what to type."""
+    """If no file holds a benchmark, each is named with its problem, and the last sentence says what to type."""
     (tmp_path / "a.json").write_bytes(b"\xff\xfe")
     (tmp_path / "b.json").write_text("{}")
 
@@ -100,7 +100,7 @@ def test_only_broken_files_are_said(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_an_unwritable_out_is_said(
     results: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, out: str, cause: str
 ) -> None:
-    """An --out that cannot be written is named with the cause and another to type, and nothing is harmed."""
+    """The error for an unwritable --out names it, the cause, and what to type; existing files are unchanged."""
     taken = tmp_path / "taken"
     taken.write_text("mine")
 
@@ -125,7 +125,7 @@ def test_an_unwritable_out_is_said(
     ids=" ".join,
 )
 def test_bad_usage_is_one_sentence(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
-    """An unknown, abbreviated or incomplete option is refused in one sentence that ends with what to type."""
+    """An unknown, abbreviated or incomplete option is refused in one sentence that says what to type."""
     said = refused(capsys, *arguments)
 
     program = "python -m plotting compare" if arguments[0] == "compare" else "python -m plotting"
@@ -135,7 +135,7 @@ def test_bad_usage_is_one_sentence(capsys: pytest.CaptureFixture[str], arguments
 
 @pytest.mark.parametrize("command", ["plot", "compare"])
 def test_a_name_that_matches_nothing_is_said(results: Path, capsys: pytest.CaptureFixture[str], command: str) -> None:
-    """A name that matches no save is repeated, beside the names that there are."""
+    """The error for a name without a save repeats it and lists the known names."""
     arguments = ["compare", "thor", "orin"] if command == "compare" else ["orin"]
 
     said = refused(capsys, *arguments, "--results", str(results))
@@ -146,7 +146,7 @@ def test_a_name_that_matches_nothing_is_said(results: Path, capsys: pytest.Captu
 
 @pytest.mark.parametrize("arguments", [["--help"], ["compare", "--help"]], ids=" ".join)
 def test_help_names_every_option(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
-    """--help leaves with 0 and names the options of its command."""
+    """--help exits with 0 and names every option of its command."""
     with pytest.raises(SystemExit) as left:
         main(arguments)
 

@@ -1,4 +1,4 @@
-"""The figures' form: formats, resolution, theme, the words in the files, and the same bytes each time."""
+"""Form of the figures: formats, resolution, theme, embedded texts, and the same bytes each time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image
 
 from plotting.__main__ import main
 from plotting.figures import FIGURES, alt_text
-from plotting.figures.save import rendered
+from plotting.figures.save import render
 from plotting.output import FORMATS, Output
 from plotting.report import page
 from plotting.text import escape
@@ -31,19 +31,19 @@ NAME = "plot_12_tokens_per_second.png"
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("name", [NAME, "device_comparison_efficiency.png", "precision_comparison_fp16_vs_bf16.png"])
 def test_the_same_table_gives_the_same_bytes(lone: pd.DataFrame, name: str, form: str) -> None:
-    """Drawn twice, a figure is the same file byte by byte, in every format, and bears no date."""
-    first, second = (rendered(draw(name, lone), form, "Title", ALT, 60) for _ in range(2))
+    """A figure drawn twice has the same bytes in every format, and no date."""
+    first, second = (render(draw(name, lone), form, "Title", ALT, 60) for _ in range(2))
 
     assert first == second
     assert not re.search(rb"20[2-9]\d-\d\d-\d\dT|D:20\d\d|CreationDate|[Mm]atplotlib v", first)
 
 
 def test_a_png_says_what_it_shows(lone: pd.DataFrame, tmp_path: Path) -> None:
-    """A PNG bears title and alternative text, and its resolution is the one that was asked for."""
+    """A PNG has title, alternative text, and the chosen resolution."""
     figure = draw(NAME, lone)
     sizes = {}
     for dpi in (60, 120):
-        (tmp_path / "a.png").write_bytes(rendered(figure, "png", "Title", ALT, dpi))
+        (tmp_path / "a.png").write_bytes(render(figure, "png", "Title", ALT, dpi))
         with Image.open(tmp_path / "a.png") as image:
             assert (image.info["Title"], image.info["Description"]) == ("Title", ALT)
             sizes[dpi] = image.size
@@ -52,16 +52,16 @@ def test_a_png_says_what_it_shows(lone: pd.DataFrame, tmp_path: Path) -> None:
 
 
 def test_an_svg_says_what_it_shows(lone: pd.DataFrame) -> None:
-    """An SVG is well-formed, and has title and description, which screen readers read out, at its head."""
-    root = ET.fromstring(rendered(draw(NAME, lone), "svg", "Title", ALT, 150))  # noqa: S314 - our own
+    """An SVG is well-formed and starts with title and description, which screen readers read."""
+    root = ET.fromstring(render(draw(NAME, lone), "svg", "Title", ALT, 150))  # noqa: S314 - our own
 
     assert [child.tag.rpartition("}")[2] for child in root][:2] == ["title", "desc"]
     assert [child.text for child in root][:2] == ["Title", ALT]
 
 
-def test_a_pdf_is_one(lone: pd.DataFrame) -> None:
-    """A PDF begins and ends as one, and has its title."""
-    content = rendered(draw(NAME, lone), "pdf", "Title", ALT, 150)
+def test_a_pdf_is_whole(lone: pd.DataFrame) -> None:
+    """A PDF has the start and end of the format, and its title."""
+    content = render(draw(NAME, lone), "pdf", "Title", ALT, 150)
 
     assert content.startswith(b"%PDF")
     assert content.rstrip().endswith(b"%%EOF")
@@ -70,12 +70,12 @@ def test_a_pdf_is_one(lone: pd.DataFrame) -> None:
 
 @pytest.mark.parametrize(("form", "picture"), [("png,svg", "png"), ("svg,pdf", "svg"), ("pdf", "")])
 def test_the_page_links_what_is_written(lone: pd.DataFrame, form: str, picture: str) -> None:
-    """The page shows a picture that browsers show, links the other formats and the numbers, and has the words."""
-    text = page.markdown(lone, [], [], Output(tuple(form.split(","))))
+    """The page shows a picture that browsers display, and links the other formats and the numbers."""
+    text = page.write_page(lone, [], [], Output(tuple(form.split(","))))
 
     for name, spec in FIGURES.items():
         stem = name.removesuffix(".png")
-        alt = alt_text.describe(lone, spec.title, spec.metrics)
+        alt = alt_text.describe_figure(lone, spec.title, spec.metrics)
         assert (f"]({stem}.{picture})" in text) == bool(picture)
         assert text.count(f"![{escape(alt)!s}](") == (1 if picture else 0)
         assert str(escape(alt)) in text
@@ -85,7 +85,7 @@ def test_the_page_links_what_is_written(lone: pd.DataFrame, form: str, picture: 
 
 
 def test_options_of_the_form(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Formats, resolution and theme are what the command line says, and each figure has its numbers beside it."""
+    """The command line sets formats, resolution and theme, and each figure has its numbers as CSV."""
     made.on(tmp_path / "results", [record("phi")])
     out = tmp_path / "plots"
     options = ["--results", str(tmp_path / "results"), "--out", str(out)]
@@ -107,15 +107,15 @@ def test_options_of_the_form(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize(
     ("option", "said"),
     [
-        ("--figure-format=gif", "'gif' is no format of figures, which are png, svg, pdf"),
-        ("--figure-format=png,", "'' is no format of figures, which are png, svg, pdf"),
-        ("--dpi=5000", "'5000' is no whole number from 50 to 600"),
-        ("--dpi=-1", "'-1' is no whole number from 50 to 600"),
+        ("--figure-format=gif", "unknown format 'gif', choose from png, svg, pdf"),
+        ("--figure-format=png,", "unknown format '', choose from png, svg, pdf"),
+        ("--dpi=5000", "'5000' is not a whole number from 50 to 600"),
+        ("--dpi=-1", "'-1' is not a whole number from 50 to 600"),
         ("--theme=blue", "invalid choice: 'blue'"),
     ],
 )
 def test_a_bad_form_is_one_sentence(capsys: pytest.CaptureFixture[str], option: str, said: str) -> None:
-    """A format, resolution or theme that is none is refused with 2, in one sentence that says what there is."""
+    """An invalid format, resolution or theme is refused with 2, in one sentence that lists the choices."""
     with pytest.raises(SystemExit) as left:
         main([option])
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """Return the one sentence with which a command line is refused, with exit code 2 and nothing on stdout."""
+    """Return the one sentence that refuses a command line; the exit code must be 2, and stdout empty."""
     try:
         code = main(arguments)
     except SystemExit as left:

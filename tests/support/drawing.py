@@ -1,4 +1,4 @@
-"""Reading a figure as a reader does: by ticks, bars, words and legend."""
+"""Read a figure by its ticks, bars, words and legend."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def draw(name: str, table: pd.DataFrame) -> Figure:
 
 
 def lay_out(figure: Figure) -> Figure:
-    """Have matplotlib place every artist, which parses every text, without painting one."""
+    """Let matplotlib place every artist and parse every text, without painting."""
     figure.set_dpi(50)
     figure.draw_without_rendering()
     return figure
@@ -81,7 +81,7 @@ def ticks(axes: Axes, which: str) -> list[str]:
 
 
 def device_colours(figure: Figure, table: pd.DataFrame) -> dict[str, str]:
-    """Return {device: colour} as a figure's legend says."""
+    """Return {device: colour} from a figure's legend."""
     handles = legend(figure)
     return {
         device: to_hex(handle.get_color()) if isinstance(handle := handles[device], Line2D) else colour(handle)
@@ -90,7 +90,7 @@ def device_colours(figure: Figure, table: pd.DataFrame) -> dict[str, str]:
 
 
 def paints(figure: Figure, table: pd.DataFrame) -> dict[str, tuple[str, str]]:
-    """Return {paint: (device, precision)} as the legend says: its greys show how pale a precision is."""
+    """Return {colour: (device, precision)} from the legend, whose greys show the tint of a precision."""
     ink, page = np.array(to_rgb(LIGHT.ink)), np.array(to_rgb(LIGHT.page))
     found = {}
     for precision in dict.fromkeys(table["precision"]):
@@ -102,7 +102,7 @@ def paints(figure: Figure, table: pd.DataFrame) -> dict[str, tuple[str, str]]:
 
 
 def pair_of(bar: Rectangle, axes: Axes, known: dict[str, tuple[str, str]]) -> Pair:
-    """Return which pair a bar is, as a reader finds it: model by the tick, device and precision by its paint.
+    """Return the pair of a bar: model from the tick, device and precision from its colour.
 
     Open bars show their device by the edge.
     """
@@ -115,13 +115,13 @@ def pair_of(bar: Rectangle, axes: Axes, known: dict[str, tuple[str, str]]) -> Pa
 
 
 def values(table: pd.DataFrame, name: str) -> dict[Pair, float]:
-    """Return {pair: value} of a table's column, where there is one."""
+    """Return {pair: value} of a table's column, without missing ones."""
     found = table[table[name].notna()]
     keys = zip(found["device"], found["model"], found["precision"], strict=True)
     return dict(zip(keys, found[name], strict=True))
 
 
 def spans(axes: Axes, name: str = "whiskers") -> list[tuple[float, float]]:
-    """Return the ends of the lines of a name, upwards."""
+    """Return lower and upper ends of the lines with this name."""
     lines = [found for found in axes.collections if isinstance(found, LineCollection) and found.get_gid() == name]
     return [(segment[0, 1], segment[1, 1]) for found in lines for segment in found.get_segments()]

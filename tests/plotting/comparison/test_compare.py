@@ -1,4 +1,4 @@
-"""Saves side by side: ratios where the work is the same, and words where it is not."""
+"""Comparison of saves: ratios for the same work, and reasons for different work."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def lines(folder: Path, *contents: list[dict[str, Any]]) -> list[compare.Line]:
-    """Return the comparison of saves named a, b, ... of these Records; a is the baseline."""
+def compare_saves(folder: Path, *contents: list[dict[str, Any]]) -> list[compare.Line]:
+    """Return the comparison of saves a, b, ... with these Records; a is the baseline."""
     names = "abcdef"[: len(contents)]
     tables = {name: made.one(folder / name, *records) for name, records in zip(names, contents, strict=True)}
-    return compare.lines(tables)
+    return compare.compare_sides(tables)
 
 
 def cell(found: list[compare.Line], save: str, metric: str = "tokens_per_sec", pair: str = "Phi bf16") -> compare.Line:
@@ -30,9 +30,9 @@ def cell(found: list[compare.Line], save: str, metric: str = "tokens_per_sec", p
 
 
 def test_the_first_save_is_the_baseline(tmp_path: Path) -> None:
-    """Every later save has its ratio to the first, value over baseline, and the first has none."""
+    """Every later save has a ratio, value / baseline; the first save has none."""
     contents = [[record("phi", latency_s=latency)] for latency in (0.5, 0.25, 1.0)]
-    found = lines(tmp_path, *contents)
+    found = compare_saves(tmp_path, *contents)
 
     assert [(cell(found, name).value, cell(found, name).ratio) for name in "abc"] == [
         (32.0, None),
@@ -46,7 +46,7 @@ def test_the_first_save_is_the_baseline(tmp_path: Path) -> None:
 
 
 def changed(section: str, field: str, value: object) -> dict[str, Any]:
-    """Return a Record of Phi with one thing changed."""
+    """Return a Record of Phi with one changed value."""
     built = record("phi", latency_s=0.25)
     built[section][field] = value
     return built
@@ -63,8 +63,8 @@ def changed(section: str, field: str, value: object) -> dict[str, Any]:
     ],
 )
 def test_unlike_work_has_no_ratio(tmp_path: Path, other: dict[str, Any], words: str) -> None:
-    """Where the work differs no metric has a ratio, and each says in what; the values stay."""
-    found = lines(tmp_path, [record("phi")], [other])
+    """Different work leaves every metric without a ratio and names the difference; the values stay."""
+    found = compare_saves(tmp_path, [record("phi")], [other])
 
     for metric in compare.COMPARED:
         line = cell(found, "b", metric)
@@ -73,12 +73,12 @@ def test_unlike_work_has_no_ratio(tmp_path: Path, other: dict[str, Any], words: 
 
 
 def test_all_that_differs_is_named(tmp_path: Path) -> None:
-    """Where several things differ, all are named, with what each side has."""
+    """Every difference is named, with the values of both sides."""
     other = record("phi", new_tokens=32)
     other["checkpoint"]["weights"] = "random"
     other["workload"] |= {"batch_size": 4, "prompts": ["What?"], "images": [{"name": "a.jpg", "sha256": "f" * 64}]}
 
-    assert cell(lines(tmp_path, [record("phi")], [other]), "b").why == (
+    assert cell(compare_saves(tmp_path, [record("phi")], [other]), "b").why == (
         "differs in weights (mini, random), workload (new tokens 16, 32, batch 1, 4, photographs, prompts)"
     )
 
@@ -91,11 +91,11 @@ def test_all_that_differs_is_named(tmp_path: Path) -> None:
         (changed("memory", "kind", "unified"), "what counts as RAM (host, unified)", {"avg_ram_gb"}),
     ],
 )
-def test_unlike_sensors_bar_only_their_own_ratios(
+def test_different_sensors_prevent_only_their_own_ratios(
     tmp_path: Path, other: dict[str, Any], words: str, barred: set[str]
 ) -> None:
-    """What the sensor covers bars the ratios of energy, another kind of memory those of RAM, and neither any other."""
-    found = [line for line in lines(tmp_path, [record("phi")], [other]) if line.save == "b"]
+    """Another sensor scope prevents only energy ratios, another kind of memory only RAM ratios."""
+    found = [line for line in compare_saves(tmp_path, [record("phi")], [other]) if line.save == "b"]
 
     assert {line.metric for line in found if line.ratio is None} == barred
     assert {line.why for line in found if line.ratio is None} == {f"differs in {words}"}
@@ -112,19 +112,19 @@ def side(folder: Path, *sessions: tuple[int, float]) -> pd.DataFrame:
 
 
 def test_sessions_that_were_not_in_turn_are_said(tmp_path: Path) -> None:
-    """Where all sessions of one side came before those of the other the basis of the verdict says so."""
+    """If all sessions of one side ran before the other side's, the basis of the verdict says so."""
     block = {"a": side(tmp_path / "a", (1, 0.5), (2, 0.51)), "b": side(tmp_path / "b", (3, 0.5), (4, 0.51))}
     turns = {"a": side(tmp_path / "c", (1, 0.5), (3, 0.51)), "b": side(tmp_path / "d", (2, 0.5), (4, 0.51))}
-    found, in_turn = compare.lines(block), compare.lines(turns)
+    found, in_turn = compare.compare_sides(block), compare.compare_sides(turns)
 
     assert cell(found, "b").basis == "2 + 2 sessions, not in turn"
     assert cell(in_turn, "b").basis == "2 + 2 sessions"
 
 
 def test_a_side_is_the_geometric_mean_of_its_sessions(tmp_path: Path) -> None:
-    """The value of several sessions is their geometric mean, so that the ratio is that of the values shown."""
+    """The value of several sessions is their geometric mean, and the ratio is that of the values shown."""
     sides = {"a": side(tmp_path / "a", (1, 0.4), (3, 0.5)), "b": side(tmp_path / "b", (2, 0.8), (4, 1.0))}
-    line, before = (cell(compare.lines(sides), name) for name in "ba")
+    line, before = (cell(compare.compare_sides(sides), name) for name in "ba")
 
     assert before.value == pytest.approx(16 / (0.4 * 0.5) ** 0.5)
     assert (line.value or 0) / (before.value or 1) == pytest.approx(line.ratio)
@@ -132,31 +132,31 @@ def test_a_side_is_the_geometric_mean_of_its_sessions(tmp_path: Path) -> None:
 
 
 def test_rows_that_cannot_be_right_are_not_compared(tmp_path: Path) -> None:
-    """A row with infinite outputs, or a bandwidth over the peak, has no verdict, and the reason."""
+    """A row with infinite outputs, or with an MBU over 1, is not comparable, with the reason."""
     odd, over = record("phi"), record("phi")
     odd["health"]["finite_logits"] = False
     over["roofline"]["bandwidth_bytes_per_s"] = 1e6
-    found = lines(tmp_path, [record("phi")], [odd], [over])
+    found = compare_saves(tmp_path, [record("phi")], [odd], [over])
 
     assert (cell(found, "b").verdict, cell(found, "b").why) == ("not comparable", "outputs are not finite")
     assert cell(found, "c").why.startswith("MBU would be ")
 
 
-def test_what_differs_beside_is_said(tmp_path: Path) -> None:
-    """Another version or power mode bars no ratio, and stands below the table."""
+def test_other_differences_are_named(tmp_path: Path) -> None:
+    """Another version or power mode allows a ratio, and is named."""
     newer = record("phi")
     newer["engine"]["versions"]["torch"] = "2.15.0"
     tables = {
         "a": made.one(tmp_path / "a", record("phi"), power_mode="30W"),
         "b": made.one(tmp_path / "b", newer, power_mode="MAXN"),
     }
-    line = cell(compare.lines(tables), "b")
+    line = cell(compare.compare_sides(tables), "b")
 
     assert (line.ratio, line.differs) == (1, "power mode: 30W, MAXN; torch: 2.14.1, 2.15.0")
 
 
 def test_what_differs_between_sessions_of_a_side_is_said(tmp_path: Path) -> None:
-    """Versions that differ within a side are all named, also where both sides have the same two."""
+    """All versions within a side are named, even if both sides have the same two."""
     mixed = {name: [record("phi"), record("phi", latency_s=0.51)] for name in "ab"}
     for first, second in mixed.values():
         first["engine"]["versions"]["torch"], second["engine"]["versions"]["torch"] = "2.14.1", "2.15.0"
@@ -165,25 +165,23 @@ def test_what_differs_between_sessions_of_a_side_is_said(tmp_path: Path) -> None
         for name, records in mixed.items()
     }
 
-    assert cell(compare.lines(tables), "b").differs == "torch: 2.14.1 and 2.15.0, 2.14.1 and 2.15.0"
+    assert cell(compare.compare_sides(tables), "b").differs == "torch: 2.14.1 and 2.15.0, 2.14.1 and 2.15.0"
 
 
-def test_what_is_to_be_known_of_a_side_is_said(tmp_path: Path) -> None:
-    """Runs that failed or were never made, and throttling, stand beside the figures of a side; nothing else does."""
+def test_problems_of_a_side_are_named(tmp_path: Path) -> None:
+    """A side's remark names failed runs, missing runs and throttling; otherwise it is empty."""
     odd = record("phi", planned=20)
     odd["counts"] |= {"attempted": 12, "failed": 2}
     odd["health"]["throttled"] = ["thermal"]
-    found = lines(tmp_path, [record("phi")], [odd])
+    found = compare_saves(tmp_path, [record("phi")], [odd])
 
     assert cell(found, "a").remark == ""
-    assert cell(found, "b").remark == (
-        "2 of 12 runs failed; stopped after 12 of 20 runs; slowed down by the device (thermal)"
-    )
+    assert cell(found, "b").remark == ("2 of 12 runs failed; stopped after 12 of 20 runs; throttled (thermal)")
 
 
 def test_missing_pairs_are_said(tmp_path: Path) -> None:
-    """A pair that is only in one save, or failed in one, has words on the side where it is missing, and no ratio."""
-    found = lines(tmp_path, [record("phi"), unmeasured("llava", "bf16")], [record("smolvlm2"), record("llava")])
+    """A pair that only one save has, or that failed in one, has a reason on the other side, and no ratio."""
+    found = compare_saves(tmp_path, [record("phi"), unmeasured("llava", "bf16")], [record("smolvlm2"), record("llava")])
 
     assert (cell(found, "b").value, cell(found, "b").why) == (None, "not in this save")
     failed = unmeasured("llava", "bf16")["message"]
@@ -195,18 +193,18 @@ def test_missing_pairs_are_said(tmp_path: Path) -> None:
 
 
 def test_a_missing_sensor_is_said(tmp_path: Path) -> None:
-    """Energy that one save lacks is None with its reason on that side, and never 0 or a ratio to 0."""
-    found = lines(tmp_path, [record("phi", power_w=None)], [record("phi")])
+    """Energy that one save lacks is None with its reason, never 0 or a ratio to 0."""
+    found = compare_saves(tmp_path, [record("phi", power_w=None)], [record("phi")])
 
     assert (cell(found, "a", "joules_per_token").value, cell(found, "a", "joules_per_token").why) == (None, NO_SENSOR)
     assert cell(found, "b", "joules_per_token").ratio is None
-    assert cell(found, "b", "joules_per_token").why == "the baseline has none"
+    assert cell(found, "b", "joules_per_token").why == "the baseline has no value"
     assert cell(found, "b", "tokens_per_sec").ratio == pytest.approx(1.0)
 
 
 def test_pairs_are_in_the_studys_order(tmp_path: Path) -> None:
-    """Pairs stand in the order of the study, whatever the order of the saves, and each once."""
-    found = lines(
+    """Pairs are in the study's order, each once, independent of the order in the saves."""
+    found = compare_saves(
         tmp_path,
         [record("gemma3n"), record("phi"), record("smolvlm2")],
         [record("smolvlm2"), record("phi"), record("gemma3n")],
@@ -216,25 +214,25 @@ def test_pairs_are_in_the_studys_order(tmp_path: Path) -> None:
     assert len(found) == 3 * 2 * len(compare.COMPARED)
 
 
-def test_figures_beyond_all_measure_are_no_crash(tmp_path: Path) -> None:
-    """A damaged save whose times no float can add up is compared as far as it goes, without a warning or a crash."""
+def test_values_near_the_largest_float_are_compared(tmp_path: Path) -> None:
+    """A damaged save whose times overflow when added is compared as far as possible, without a warning."""
     damaged = record("phi")
     steady = record("phi")
     steady["runs"]["latency_s"] = [0.5, 0.59, 0.43, 0.59, 0.46, 0.48, 0.57, 0.48, 0.51, 0.41]
     damaged["runs"]["latency_s"] = [0.5, 0.59, 0.43, 0.59, 1.7e308, 0.48, 0.57, 0.48, 0.51, 0.41]
-    found = lines(tmp_path, [steady], [damaged])
+    found = compare_saves(tmp_path, [steady], [damaged])
 
-    assert cell(found, "b").verdict in ("worse", "not comparable")
-    assert cell(found, "b", "latency_p50_s").why == "no ratio of these figures is finite"
+    assert (cell(found, "b").verdict, cell(found, "b").why) == ("worse", "")
+    assert cell(found, "b", "latency_p50_s").why == "the ratio of these values is not finite"
     assert cell(found, "b", "ttft_p50_s").verdict == "within noise"
-    json.loads(render.as_json(found), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    json.loads(render.write_json(found), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
 
 
 def test_a_workload_that_is_not_recorded_is_said(tmp_path: Path) -> None:
-    """A Record without its number of tokens is called so, on its device's label and where the sides differ."""
+    """A Record without its number of tokens says so in its device's label and in the difference."""
     lost = record("phi")
     lost["workload"] |= {"hash": "another", "new_tokens": None}
-    line = cell(lines(tmp_path, [record("phi")], [lost]), "b")
+    line = cell(compare_saves(tmp_path, [record("phi")], [lost]), "b")
 
     assert (line.device, line.why) == (
         "Jetson Thor (tokens not recorded)",

@@ -1,4 +1,4 @@
-"""`python -m plotting compare`: which saves are sides, what is printed where, and exit codes."""
+"""`python -m plotting compare`: choice of sides, outputs, and exit codes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.factory import record, save
 
 
 def test_one_save_is_not_compared(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Comparing takes two saves: one alone, or one named twice, is refused with the names that there are."""
+    """A single save, also named twice, is refused, and the known names are listed."""
     said = refused(capsys, "compare", "thor", "0001*", "--results", str(results))
 
     assert "found only '0001_thor', and it takes two saves" in said
@@ -28,7 +28,7 @@ def test_one_save_is_not_compared(results: Path, capsys: pytest.CaptureFixture[s
 
 @pytest.mark.parametrize("first", ["dell", "0002_dell", "0002_dell.json", "*_dell", "PATH"])
 def test_saves_are_named_in_several_ways(results: Path, capsys: pytest.CaptureFixture[str], first: str) -> None:
-    """A save is named with or without its number, by a pattern or by its path, and the first is the baseline."""
+    """A save can be named with or without its number, by a pattern or by its path; the first is the baseline."""
     first = str(results / "0002_dell.json") if first == "PATH" else first
 
     assert main(["compare", first, "thor", "--format=json", "--results", str(results)]) == 0
@@ -40,7 +40,7 @@ def test_saves_are_named_in_several_ways(results: Path, capsys: pytest.CaptureFi
 
 
 def test_folders_are_repeatable(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Saves of one name in two folders are told apart by their paths."""
+    """Saves with one name in two folders are listed by their paths."""
     for name in ("a", "b"):
         made.on(tmp_path / name, [record("phi")])
 
@@ -52,7 +52,7 @@ def test_folders_are_repeatable(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
 @pytest.mark.parametrize("name", ["table", "markdown"])
 def test_formats_for_people(results: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
-    """The table, which is the default, and the Markdown show values with ratios."""
+    """The table (the default) and the Markdown show values with ratios."""
     options = [] if name == "table" else ["--format", name]
 
     assert main(["compare", "thor", "dell", "--results", str(results), *options]) == 0
@@ -63,7 +63,7 @@ def test_formats_for_people(results: Path, capsys: pytest.CaptureFixture[str], n
 
 
 def test_compare_names_what_it_leaves_out(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """An entry that is no Record is named on stderr, and the rest is compared all the same."""
+    """An entry without a Record is named on stderr, and the rest is compared anyway."""
     path = results / "0001_thor.json"
     content = json.loads(path.read_text())
     content["unmeasured"].append({"note": "mine"})
@@ -71,13 +71,14 @@ def test_compare_names_what_it_leaves_out(results: Path, capsys: pytest.CaptureF
 
     assert main(["compare", "thor", "dell", "--format=json", "--results", str(results)]) == 0
     out, err = capsys.readouterr()
-    assert json.loads(out)
+    speeds = [line["value"] for line in json.loads(out) if line["metric"] == "tokens_per_sec"]
+    assert speeds == [32.0, 64.0]
     assert err == f"python -m plotting: {path}: entry 2 has no Record; left out\n"
 
 
 @pytest.fixture
 def sessions(tmp_path: Path) -> Path:
-    """Return a folder of three saves of each of two commits, and one of another device."""
+    """Return a folder with three saves each of two commits, and one of another device."""
     folder = tmp_path / "results"
     for name, latency in (("old", 0.5), ("new", 0.6)):
         for number in range(3):
@@ -94,7 +95,7 @@ def compared(capsys: pytest.CaptureFixture[str], folder: Path, *arguments: str) 
 
 
 def test_a_pattern_is_a_side_of_sessions(sessions: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Two patterns that match several like saves each are two sides, whose sessions are the units."""
+    """Two patterns that match several similar saves are two sides with sessions."""
     old, new = compared(capsys, sessions, "*_old", "*_new")
 
     assert [(line["save"], line["sessions"]) for line in (old, new)] == [("*_old", 3), ("*_new", 3)]
@@ -103,14 +104,14 @@ def test_a_pattern_is_a_side_of_sessions(sessions: Path, capsys: pytest.CaptureF
 
 
 def test_a_pattern_alone_is_a_side_for_each_save(sessions: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """One pattern alone sets its saves beside each other."""
+    """The saves of a single pattern are compared with each other."""
     found = compared(capsys, sessions, "*_old")
 
     assert [line["save"] for line in found] == ["0000_old", "0001_old", "0002_old"]
 
 
 def test_unlike_saves_of_a_pattern_are_sides(sessions: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A pattern that matches unlike saves is a side for each; a save stands on the first side that names it."""
+    """Different saves of a pattern are a side each; a save belongs to the first side that names it."""
     found = compared(capsys, sessions, "0001_old", "0009*", "000[019]*")
 
     assert [line["save"] for line in found] == ["0001_old", "0009_orin", "000[019]*"]
@@ -119,21 +120,21 @@ def test_unlike_saves_of_a_pattern_are_sides(sessions: Path, capsys: pytest.Capt
 
 
 def test_one_side_is_not_compared(sessions: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Two patterns of which the first takes all saves as its sessions leave no second side, which is said."""
+    """If the first pattern takes all saves, there is no second side, and the error says so."""
     said = refused(capsys, "compare", "*_old", "0001_old", "--results", str(sessions))
 
     assert "'*_old' is the only side that there is, and it takes two; type python -m plotting compare A B" in said
 
 
 def test_a_copy_is_no_session(sessions: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A save that was copied counts once."""
+    """A copied save counts once."""
     (sessions / "0008_old.json").write_bytes((sessions / "0000_old.json").read_bytes())
 
     assert compared(capsys, sessions, "*_old", "*_new")[0]["sessions"] == 3
 
 
 def test_other_saves_know_the_spread(sessions: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Between two single sessions the other saves of the series tell how far sessions of one name lie apart."""
+    """For single sessions, other saves of the series give the spread between sessions."""
     _, new = compared(capsys, sessions, "0000_old", "0000_new")
 
     assert new["basis"] == "single session, spread of 4 other saves"
@@ -146,7 +147,7 @@ def test_other_saves_know_the_spread(sessions: Path, capsys: pytest.CaptureFixtu
 
 @pytest.mark.parametrize(("gate", "code"), [("tokens_per_sec<-5%", 1), ("tokens_per_sec<-20%", 0)])
 def test_a_gate_sets_the_exit_code(sessions: Path, capsys: pytest.CaptureFixture[str], gate: str, code: int) -> None:
-    """A gate that fails is said on stderr, and the exit code is 1; the comparison is printed all the same."""
+    """A gate that fails is named on stderr with exit code 1, and the comparison is printed anyway."""
     assert main(["compare", "*_old", "*_new", "--fail-if", gate, "--results", str(sessions)]) == code
     out, err = capsys.readouterr()
 
@@ -158,20 +159,21 @@ def test_a_gate_sets_the_exit_code(sessions: Path, capsys: pytest.CaptureFixture
 
 
 def test_a_gated_metric_is_shown(sessions: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A metric that is gated is compared, also one that is not compared by itself."""
+    """A metric with a gate is compared, even if it is not by default."""
     assert main(["compare", "*_old", "*_new", "--fail-if=latency_p95_s>50%", "--results", str(sessions)]) == 0
-    assert "latency_p95_s" in capsys.readouterr().out
+    [row] = [line for line in capsys.readouterr().out.splitlines() if line.startswith(" latency_p95_s ")]
+    assert "x 1.200" in row
 
 
 def test_a_bad_gate_is_bad_usage(sessions: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A gate that is none is refused before anything is read."""
+    """An invalid gate is refused before anything is read."""
     said = refused(capsys, "compare", "*_old", "*_new", "--fail-if", "speed<5%", "--results", str(sessions))
 
     assert said.startswith("python -m plotting: --fail-if 'speed<5%': there is no metric 'speed'; type one of ")
 
 
 def test_a_damaged_save_of_a_pattern_is_left_out(sessions: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A file of a pattern that cannot be read is named, and its side has the other sessions; a side of none is not."""
+    """An unreadable file of a pattern is named; its side keeps the other sessions, and an empty side is refused."""
     cut = sessions / "0005_old.json"
     cut.write_bytes((sessions / "0000_old.json").read_bytes()[:500])
     said = f"python -m plotting: {cut}: is no JSON (empty, cut off or damaged); left out\n"
@@ -186,14 +188,14 @@ def test_a_damaged_save_of_a_pattern_is_left_out(sessions: Path, capsys: pytest.
 
 
 def test_a_save_named_twice_is_one_side(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A save that is named by its path and by its name stands on one side."""
+    """A save that is named by its path and by its name is one side."""
     found = compared(capsys, results, str(results / ".." / "results" / "0001_thor.json"), "thor", "dell")
 
     assert [line["save"] for line in found] == ["0001_thor", "0002_dell"]
 
 
 def test_names_of_files_are_printable(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A file's name that would steer the terminal, or that is no text, is shown without those letters."""
+    """Terminal escapes and undecodable bytes in a file's name are not shown."""
     (results / "0002_dell.json").rename(results / "0002_\x1b[2J\udcff.json")
 
     assert main(["compare", "thor", "0002*", "--results", str(results)]) == 0
@@ -203,13 +205,13 @@ def test_names_of_files_are_printable(results: Path, capsys: pytest.CaptureFixtu
 
 
 def command(folder: Path, *options: str) -> list[str]:
-    """Return a comparison of the sessions that a gate of 5% fails."""
+    """Return the command of a comparison that fails a gate of 5%."""
     gate = ["--fail-if", "tokens_per_sec<-5%"]
     return [sys.executable, "-m", "plotting", "compare", "*_old", "*_new", "--results", str(folder), *gate, *options]
 
 
 def test_a_reader_that_leaves_changes_no_exit_code(sessions: Path) -> None:
-    """Where the output's reader has gone, as with `| head -1`, the gate is judged and said all the same."""
+    """If the reader of the output leaves, as with `| head -1`, the gate is judged and reported anyway."""
     with subprocess.Popen(
         command(sessions), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=product.ROOT
     ) as started:
@@ -225,7 +227,7 @@ def test_a_reader_that_leaves_changes_no_exit_code(sessions: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a disk without room")
 def test_an_output_without_room_is_said(sessions: Path) -> None:
-    """An output that cannot be written is bad usage, said in one sentence, and no failed gate."""
+    """An output that cannot be written is bad usage, reported in one sentence, not a failed gate."""
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             command(sessions), stdout=full, stderr=subprocess.PIPE, text=True, cwd=product.ROOT, check=False
@@ -238,7 +240,7 @@ def test_an_output_without_room_is_said(sessions: Path) -> None:
 
 
 def test_a_terminal_without_the_letters_is_no_error(tmp_path: Path) -> None:
-    """A device's name that the terminal has no letters for is shown with their numbers."""
+    """Letters that the terminal lacks are shown as numbers."""
     for name, latency in (("old", 0.5), ("new", 0.6)):
         save(tmp_path / f"0001_{name}.json", [record("phi", latency_s=latency)], label="Thör")
     done = product.run(command(tmp_path), PYTHONIOENCODING="ascii")
@@ -246,3 +248,20 @@ def test_a_terminal_without_the_letters_is_no_error(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert r"old (baseline): Th\xf6r" in done.stdout
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import plotting.comparison.compare, plotting.comparison.gates, plotting.comparison.render",
+        "from plotting.__main__ import main; main(['compare', '*_old', '*_new', '--results', sys.argv[1]])",
+    ],
+    ids=["import", "command"],
+)
+def test_a_comparison_imports_no_matplotlib(sessions: Path, code: str) -> None:
+    """Neither the modules of a comparison nor a real one import matplotlib or seaborn."""
+    code = f"import sys; {code}; print(sorted({{'matplotlib', 'seaborn', 'pandas'}} & set(sys.modules)))"
+    done = product.run([sys.executable, "-c", code, str(sessions)])
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1] == "['pandas']"

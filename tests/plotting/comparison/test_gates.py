@@ -1,4 +1,4 @@
-"""The regression gate: what fails it, what never does, and each way to type it wrongly."""
+"""The regression gate: what fails it, what passes, and how it may be typed wrong."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ def noisy(model: str = "phi", *, slower: float = 1.0, seed: int = 1, **chosen: A
     return built
 
 
-def failures(folder: Path, *sides: list[dict[str, Any]], typed: tuple[str, ...] = TYPED) -> list[str]:
-    """Return what the gates say of sides a, b, ... of these Records."""
+def judge(folder: Path, *sides: list[dict[str, Any]], typed: tuple[str, ...] = TYPED) -> list[str]:
+    """Return the failures of the gates for sides a, b, ... with these Records."""
     names = "abc"[: len(sides)]
     tables = {name: made.one(folder / name, *records) for name, records in zip(names, sides, strict=True)}
     limits = [gates.parse(text) for text in typed]
-    return gates.failures(limits, compare.lines(tables, metrics=[gate.metric for gate in limits]))
+    return gates.find_failures(limits, compare.compare_sides(tables, metrics=[gate.metric for gate in limits]))
 
 
 def test_worse_beyond_the_limit_fails(tmp_path: Path) -> None:
-    """A pair that is 9% slower fails a gate of 5% in each metric that it is worse in, with change and interval."""
-    speed, energy = failures(tmp_path, [noisy()], [noisy(slower=1.1, seed=2)])
+    """A pair that is 9% slower fails a gate of 5% in each metric, with change and interval."""
+    speed, energy = judge(tmp_path, [noisy()], [noisy(slower=1.1, seed=2)])
 
     assert speed.startswith("--fail-if 'tokens_per_sec<-5%': Phi bf16, b: -9.")
     assert "(95% interval -9." in speed
@@ -46,31 +46,32 @@ def test_worse_beyond_the_limit_fails(tmp_path: Path) -> None:
 
 
 def test_worse_within_the_limit_passes(tmp_path: Path) -> None:
-    """A pair that is 3% slower beyond doubt passes a gate of 5%, and fails one of 2%."""
+    """A pair that is significantly slower by 3% passes a gate of 5%, and fails one of 2%."""
     sides = [noisy()], [noisy(slower=1.03, seed=2)]
 
-    assert failures(tmp_path / "5", *sides) == []
-    assert len(failures(tmp_path / "2", *sides, typed=("tokens_per_sec<-2%",))) == 1
+    assert judge(tmp_path / "5", *sides) == []
+    [sentence] = judge(tmp_path / "2", *sides, typed=("tokens_per_sec<-2%",))
+    assert sentence.startswith("--fail-if 'tokens_per_sec<-2%': Phi bf16, b: -3.0% (95% interval")
 
 
 def test_better_passes(tmp_path: Path) -> None:
-    """A pair that is faster passes, however much."""
-    assert failures(tmp_path, [noisy()], [noisy(slower=0.5, seed=2)]) == []
+    """A much faster pair passes."""
+    assert judge(tmp_path, [noisy()], [noisy(slower=0.5, seed=2)]) == []
 
 
 def test_within_noise_never_fails(tmp_path: Path) -> None:
-    """A change beyond the limit that noise may be passes, and so does one under 2%, whatever the limit."""
+    """A change within noise passes any limit, and so does a change under 2%."""
     built = noisy(slower=1.1)
     built["runs"]["latency_s"] = list(np.repeat([0.2, 0.9], 30))
     small = noisy(slower=1.015, seed=2)
 
-    assert failures(tmp_path / "wide", [noisy()], [built], typed=("tokens_per_sec<-5%",)) == []
-    assert failures(tmp_path / "small", [noisy()], [small], typed=("tokens_per_sec<0%",)) == []
+    assert judge(tmp_path / "wide", [noisy()], [built], typed=("tokens_per_sec<-5%",)) == []
+    assert judge(tmp_path / "small", [noisy()], [small], typed=("tokens_per_sec<0%",)) == []
 
 
 def test_every_later_side_is_judged(tmp_path: Path) -> None:
-    """Each side after the first is held against the first."""
-    found = failures(tmp_path, [noisy()], [noisy(seed=3)], [noisy(slower=1.2, seed=2)], typed=TYPED[:1])
+    """Each later side is compared with the first."""
+    found = judge(tmp_path, [noisy()], [noisy(seed=3)], [noisy(slower=1.2, seed=2)], typed=TYPED[:1])
 
     assert [sentence.split(": ")[1] for sentence in found] == ["Phi bf16, c"]
 
@@ -85,45 +86,46 @@ def test_every_later_side_is_judged(tmp_path: Path) -> None:
     ids=["failed", "gone", "unlike"],
 )
 def test_what_cannot_be_judged_fails(tmp_path: Path, after: dict[str, Any], why: str) -> None:
-    """A pair of the baseline that failed, is gone or did other work fails the gate, with the reason."""
-    [sentence] = failures(tmp_path, [noisy()], [after], typed=TYPED[:1])
+    """A pair of the baseline that failed, is missing or did other work fails the gate, with the reason."""
+    [sentence] = judge(tmp_path, [noisy()], [after], typed=TYPED[:1])
 
     assert sentence == f"--fail-if 'tokens_per_sec<-5%': Phi bf16, b: could not be judged ({why})."
 
 
 def test_a_single_value_cannot_be_judged(tmp_path: Path) -> None:
-    """The load time of one save a side has no spread, so that its gate fails with what to do."""
-    [sentence] = failures(tmp_path, [noisy()], [noisy()], typed=("load_time_s>10%",))
+    """The load time of one save a side has no known spread, so its gate fails and says what to do."""
+    [sentence] = judge(tmp_path, [noisy()], [noisy()], typed=("load_time_s>10%",))
 
-    assert "could not be judged (one value a session, whose spread is not known: give three saves a side)" in sentence
+    why = "one value a session, with unknown spread: compare three saves a side"
+    assert sentence == f"--fail-if 'load_time_s>10%': Phi bf16, b: could not be judged ({why})."
 
 
 def test_what_the_baseline_lacks_is_not_judged(tmp_path: Path) -> None:
-    """A new pair, and one that failed on both sides, fail no gate, beside one that is judged."""
+    """A new pair, and a pair that failed on both sides, do not fail a gate."""
     lost = unmeasured("llava", "bf16")
 
-    assert failures(tmp_path, [noisy(), lost], [noisy(seed=2), lost, noisy("gemma3n")]) == []
+    assert judge(tmp_path, [noisy(), lost], [noisy(seed=2), lost, noisy("gemma3n")]) == []
 
 
 def test_a_gate_that_judges_nothing_fails(tmp_path: Path) -> None:
-    """Where no pair of the baseline has the metric the gate fails: it guards nothing."""
+    """A gate fails if no pair of the baseline has its metric."""
     powerless = [noisy(power_w=None)], [noisy(power_w=None)]
 
-    [sentence] = failures(tmp_path, *powerless, typed=TYPED[1:])
+    [sentence] = judge(tmp_path, *powerless, typed=TYPED[1:])
     assert sentence.endswith(f": no pair could be judged: a has no value of Phi bf16 ({NO_SENSOR}).")
 
 
 def test_a_reason_is_said_once_and_short(tmp_path: Path) -> None:
-    """Pairs that cannot be judged for one reason share a sentence, without what the reason says in brackets."""
+    """Pairs with one reason share a sentence, and the reason is cut before its brackets."""
     blind = [noisy(model, power_w=None) for model in ("llava", "phi")]
     for built in blind:
         built["power"]["reasons"] = dict.fromkeys(built["power"]["reasons"], "no sensor (rapl: none; nvml: none)")
     seeing = [noisy(model) for model in ("llava", "phi")]
 
-    assert failures(tmp_path / "lost", seeing, blind, typed=TYPED[1:]) == [
+    assert judge(tmp_path / "lost", seeing, blind, typed=TYPED[1:]) == [
         "--fail-if 'joules_per_token>5%': LLaVA bf16, Phi bf16, b: could not be judged (no sensor)."
     ]
-    assert failures(tmp_path / "none", blind, blind, typed=TYPED[1:]) == [
+    assert judge(tmp_path / "none", blind, blind, typed=TYPED[1:]) == [
         "--fail-if 'joules_per_token>5%': no pair could be judged: a has no value of LLaVA bf16, Phi bf16 (no sensor)."
     ]
 
@@ -132,31 +134,43 @@ def test_a_reason_is_said_once_and_short(tmp_path: Path) -> None:
     "text", ["tokens_per_sec<-5%", " tokens_per_sec < -5.0 % ", "tokens_per_sec<-05%"], ids=["plain", "spaced", "zero"]
 )
 def test_a_gate_may_be_typed_with_room(text: str) -> None:
-    """Spaces and zeros do not matter."""
+    """Spaces and extra zeros do not matter."""
     assert str(gates.parse(text)) == "tokens_per_sec<-5%"
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("tokens_per_sec", "is no metric, < or >, and a percentage; type it as --fail-if 'tokens_per_sec<-5%'"),
-        ("tokens_per_sec<=-5%", "is no metric, < or >, and a percentage; type it as --fail-if 'tokens_per_sec<-5%'"),
-        ("tokens_per_sec<-nan%", "is no metric, < or >, and a percentage; type it as --fail-if 'tokens_per_sec<-5%'"),
-        ("", "is no metric, < or >, and a percentage; type it as --fail-if 'tokens_per_sec<-5%'"),
+        ("tokens_per_sec", "needs a metric, < or >, and a percentage; type it as --fail-if 'tokens_per_sec<-5%'"),
+        ("tokens_per_sec<=-5%", "needs a metric, < or >, and a percentage; type it as --fail-if 'tokens_per_sec<-5%'"),
+        ("tokens_per_sec<-nan%", "needs a metric, < or >, and a percentage; type it as --fail-if 'tokens_per_sec<-5%'"),
+        ("", "needs a metric, < or >, and a percentage; type it as --fail-if 'tokens_per_sec<-5%'"),
         ("token_per_sec<-5%", "there is no metric 'token_per_sec'; type one of tokens_per_sec, "),
         ("x<-5%", "there is no metric 'x'; type one of tokens_per_sec, decode_tokens_per_sec, "),
-        ("tokens_per_sec<-5", "has no percent sign, and a limit is a change in percent; type --fail-if 'tokens_per_"),
-        ("tokens_per_sec>5%", "more of tokens_per_sec is better; type --fail-if 'tokens_per_sec<-5%'"),
-        ("tokens_per_sec<5%", "more of tokens_per_sec is better; type --fail-if 'tokens_per_sec<-5%'"),
-        ("joules_per_token<-5%", "less of joules_per_token is better; type --fail-if 'joules_per_token>5%'"),
-        ("joules_per_token>-5%", "less of joules_per_token is better; type --fail-if 'joules_per_token>5%'"),
-        ("tokens_per_sec<-100%", "can never fail: nothing falls by more than 100%; type a limit such as -5%"),
+        ("tokens_per_sec<-5", "needs a percent sign: a limit is a change in percent; type --fail-if 'tokens_per_"),
+        (
+            "tokens_per_sec>5%",
+            "on an improvement: a higher tokens_per_sec is better; type --fail-if 'tokens_per_sec<-5%'",
+        ),
+        (
+            "tokens_per_sec<5%",
+            "on an improvement: a higher tokens_per_sec is better; type --fail-if 'tokens_per_sec<-5%'",
+        ),
+        (
+            "joules_per_token<-5%",
+            "improvement: a lower joules_per_token is better; type --fail-if 'joules_per_token>5%'",
+        ),
+        (
+            "joules_per_token>-5%",
+            "improvement: a lower joules_per_token is better; type --fail-if 'joules_per_token>5%'",
+        ),
+        ("tokens_per_sec<-100%", "can never fail: no value falls by more than 100%; type a limit such as -5%"),
         ("failed_runs>0%", "failed_runs is a count, mostly 0, and has no change in percent; a pair without a good run"),
-        ("runs<-5%", "neither more nor less of runs is better; type another metric's gate"),
+        ("runs<-5%", "neither more nor less of runs is better; type a gate for another metric"),
     ],
 )
-def test_what_is_no_gate_is_said(text: str, said: str) -> None:
-    """What is no gate is refused in one sentence that repeats it and ends with what to type."""
+def test_an_invalid_gate_is_refused(text: str, said: str) -> None:
+    """An invalid gate is refused in one sentence that repeats it, says what is wrong, and what to type."""
     with pytest.raises(gates.BadGate) as refused:
         gates.parse(text)
 

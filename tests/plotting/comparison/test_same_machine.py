@@ -1,4 +1,4 @@
-"""Twenty-four real sessions of one miniature on one machine: nothing changed, and hardly anything is called so."""
+"""Twenty-four real sessions of one miniature on one machine: nothing changed, so few verdicts may say so."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ def sessions(tmp_path_factory: pytest.TempPathFactory) -> list[pd.DataFrame]:
 def different(
     before: Sequence[pd.DataFrame], after: Sequence[pd.DataFrame], others: Sequence[pd.DataFrame] = ()
 ) -> list[str]:
-    """Return the metrics in which two sides are called different."""
+    """Return the metrics with the verdict better or worse."""
     known = pd.concat(others, ignore_index=True) if others else None
-    found = compare.lines({"before": pd.concat(before), "after": pd.concat(after)}, known)
+    found = compare.compare_sides({"before": pd.concat(before), "after": pd.concat(after)}, known)
     judged = [line for line in found if line.save == "after" and line.verdict != NOT_COMPARABLE]
     assert "tokens_per_sec" in {line.metric for line in judged}
     return [line.metric for line in judged if line.verdict in (BETTER, WORSE)]
 
 
 def couples(sessions: list[pd.DataFrame]) -> list[tuple[list[pd.DataFrame], list[pd.DataFrame], list[pd.DataFrame]]]:
-    """Return each session beside the next one, with all the others."""
+    """Return each session with the next one, and all the others."""
     return [
         (sessions[first : first + 1], sessions[first + 1 : first + 2], sessions[:first] + sessions[first + 2 :])
         for first in range(0, SAVES, 2)
@@ -52,17 +52,17 @@ def couples(sessions: list[pd.DataFrame]) -> list[tuple[list[pd.DataFrame], list
 
 
 def in_turn(sessions: list[pd.DataFrame]) -> list[tuple[list[pd.DataFrame], list[pd.DataFrame]]]:
-    """Return sides of three sessions each, made in turn."""
+    """Return sides of three alternating sessions each."""
     return [(sessions[first : first + 6 : 2], sessions[first + 1 : first + 6 : 2]) for first in range(0, SAVES, 6)]
 
 
 def test_single_sessions_beside_the_others(sessions: list[pd.DataFrame]) -> None:
-    """Of twelve pairs of saves, where the others tell how far sessions lie apart, at most one is called different."""
+    """Of twelve pairs of saves with a spread from the others, at most one has a difference."""
     assert sum(bool(different(*sides)) for sides in couples(sessions)) <= 1
 
 
 def test_three_sessions_a_side_in_turn(sessions: list[pd.DataFrame]) -> None:
-    """Of four pairs of sides, three sessions each made in turn, none is called different."""
+    """Of four pairs of sides with three alternating sessions each, none has a difference."""
     assert not any(different(*sides) for sides in in_turn(sessions))
 
 

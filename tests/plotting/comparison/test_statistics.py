@@ -1,4 +1,4 @@
-"""Verdicts on two sides: rarely wrong where nothing changed, and found where something did, on simulated sessions."""
+"""Verdicts on simulated sessions: rarely wrong without a change, and found with one."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from plotting.comparison.statistics import (
     WORSE,
     Difference,
     Side,
-    adjusted,
-    difference,
-    ranks,
-    verdict,
+    adjust_p,
+    compute_difference,
+    compute_ranks,
+    judge,
 )
 from tests.support.simulated import Bench
 
@@ -26,15 +26,15 @@ PAIRS = 1000
 
 
 def verdicts(bench: Bench, sessions: int, *, slower: float = 1.0, others: int = 0, alike: bool = True) -> list[str]:
-    """Return the verdicts on tokens/s of 1,000 pairs of sides, the second of which is slower by a factor."""
+    """Return the verdicts on tokens/s of 1,000 pairs of sides; the second side is slower by a factor."""
     before = bench.sessions(PAIRS * sessions).reshape(PAIRS, sessions, -1)
     after = bench.sessions(PAIRS * sessions, slower=slower).reshape(PAIRS, sessions, -1)
     known = bench.runs / bench.sessions(PAIRS * others).sum(axis=1).reshape(PAIRS, others)
     found = []
     for old, new, group in zip(before, after, known, strict=True):
         groups = (tuple(group.tolist()),) if others else ()
-        drawn = difference(bench.side(*old, others=groups), bench.side(*new, others=groups), alike=alike)
-        found.append(verdict(drawn, drawn.p, higher_is_better=True))
+        drawn = compute_difference(bench.side(*old, others=groups), bench.side(*new, others=groups), alike=alike)
+        found.append(judge(drawn, drawn.p, higher_is_better=True))
     return found
 
 
@@ -44,7 +44,7 @@ def verdicts(bench: Bench, sessions: int, *, slower: float = 1.0, others: int = 
     ids=str,
 )
 def test_no_difference_is_rarely_called_one(sessions: int, others: int, apart: float) -> None:
-    """Of 1,000 pairs of sides without a difference at most 5% are called different, where sessions lie so far apart."""
+    """Of 1,000 pairs of equal sides with this spread between sessions at most 5% have a verdict."""
     found = verdicts(Bench(apart=apart), sessions, others=others)
 
     assert sum(word != WITHIN_NOISE for word in found) <= 0.05 * PAIRS
@@ -53,12 +53,12 @@ def test_no_difference_is_rarely_called_one(sessions: int, others: int, apart: f
 @pytest.mark.parametrize(("calm", "wild"), [(3, 3), (5, 2), (2, 5), (5, 3)])
 @pytest.mark.parametrize("times", [2, 4])
 def test_devices_of_unlike_spread_are_rarely_called_different(calm: int, wild: int, times: int) -> None:
-    """Of 5,000 pairs of devices, one of which varies 2 or 4 times as much, at most 5% are told apart wrongly."""
+    """Of 5,000 pairs of equal devices, one with 2 or 4 times the spread, at most 5% have an interval without 1."""
     chance, pairs = np.random.default_rng(20261124), 5000
     before = np.exp(0.01 * chance.standard_normal((pairs, calm)))
     after = np.exp(0.01 * times * chance.standard_normal((pairs, wild)))
     drawn = [
-        difference(Side(tuple(one)), Side(tuple(other)), alike=False)
+        compute_difference(Side(tuple(one)), Side(tuple(other)), alike=False)
         for one, other in zip(before.tolist(), after.tolist(), strict=True)
     ]
 
@@ -67,10 +67,10 @@ def test_devices_of_unlike_spread_are_rarely_called_different(calm: int, wild: i
 
 
 def test_unlike_spreads_by_hand() -> None:
-    """Each side reaches as far as its own interval, 4.303 standard errors of three sessions, and both together."""
+    """The interval combines both sides' own ones: 4.303 standard errors for three sessions."""
     before, after = (100.0, 101.0, 102.0), (110.0, 130.0, 120.0)
     spread = np.log([before, after]).std(axis=1, ddof=1)
-    found = difference(Side(before), Side(after), alike=False)
+    found = compute_difference(Side(before), Side(after), alike=False)
 
     assert found.high == pytest.approx(found.ratio * math.exp(4.302653 * math.hypot(*spread) / math.sqrt(3)), rel=1e-6)
 
@@ -80,7 +80,7 @@ def test_unlike_spreads_by_hand() -> None:
     [(1, 0.004, 1.05, WORSE), (3, 0.012, 1.05, WORSE), (3, 0.012, 0.95, BETTER), (5, 0.02, 1.05, WORSE)],
 )
 def test_five_percent_are_found(sessions: int, apart: float, slower: float, word: str) -> None:
-    """A change of 5% is found in at least 90% of 1,000 pairs of sides whose sessions lie so far apart."""
+    """A change of 5% is found in at least 90% of 1,000 pairs of sides with this spread."""
     found = verdicts(Bench(apart=apart), sessions, slower=slower)
 
     assert found.count(word) >= 0.90 * PAIRS
@@ -98,104 +98,106 @@ def test_where_it_breaks() -> None:
 
 
 def test_single_sessions_are_called_what_they_are() -> None:
-    """One save a side is a single session: of its runs alone; other saves of the series make its spread known."""
+    """One save a side is a single session; only other saves of the series give a spread."""
     one, other = Side((100.0,), (99.0, 101.0)), Side((110.0,), (109.0, 111.0))
-    alone = difference(one, other, alike=True)
+    alone = compute_difference(one, other, alike=True)
     others = ((100.0, 120.0, 80.0), (90.0, 110.0))
-    beside = difference(Side((100.0,), (99.0, 101.0), others=others), other, alike=True)
+    beside = compute_difference(Side((100.0,), (99.0, 101.0), others=others), other, alike=True)
 
     assert (alone.basis, math.isnan(alone.spread)) == (SINGLE, True)
     assert alone.low == pytest.approx(1.1 * math.exp(-math.hypot(math.log(1.01), math.log(110 / 109))), rel=1e-3)
-    assert verdict(alone, alone.p, higher_is_better=True) == BETTER
+    assert judge(alone, alone.p, higher_is_better=True) == BETTER
     assert beside.basis == "single session, spread of 5 other saves"
     assert beside.low < 1 < beside.high
-    assert verdict(beside, beside.p, higher_is_better=True) == WITHIN_NOISE
+    assert judge(beside, beside.p, higher_is_better=True) == WITHIN_NOISE
 
 
 def test_two_other_saves_are_no_spread() -> None:
-    """Two other saves say too little of the spread: the comparison stays one of single sessions."""
+    """Two other saves are too few for a spread: the basis stays "single session"."""
     others = ((100.0, 101.0),)
 
-    found = difference(Side((100.0,), (99.0, 101.0), others=others), Side((110.0,), (109.0, 111.0)), alike=True)
+    found = compute_difference(Side((100.0,), (99.0, 101.0), others=others), Side((110.0,), (109.0, 111.0)), alike=True)
     assert found.basis == SINGLE
 
 
 def test_a_session_of_few_runs_widens_the_interval() -> None:
-    """A single session that knows itself worse than others lie apart is taken at its own word."""
+    """A single session whose runs are less certain than the spread of others keeps its own interval."""
     others = ((100.0, 100.1, 99.9, 100.0),)
-    vague = difference(Side((100.0,), (90.0, 111.0), others=others), Side((105.0,), (95.0, 116.0)), alike=True)
+    vague = compute_difference(Side((100.0,), (90.0, 111.0), others=others), Side((105.0,), (95.0, 116.0)), alike=True)
 
     assert vague.low < 1 < vague.high
     assert vague.p > 0.05
 
 
 def test_three_sessions_by_hand() -> None:
-    """Three sessions a side give Student's interval on logs: 2.776 pooled standard errors at 4 degrees of freedom."""
+    """Three sessions a side give Student's interval on logs: 2.776 pooled standard errors (4 degrees of freedom)."""
     before, after = (100.0, 101.0, 102.0), (110.0, 112.0, 111.0)
     logs = np.log([before, after])
     error = math.sqrt(logs.var(axis=1, ddof=1).mean() * 2 / 3)
-    found = difference(Side(before), Side(after), alike=True)
+    found = compute_difference(Side(before), Side(after), alike=True)
 
     assert found.ratio == pytest.approx(math.exp(logs[1].mean() - logs[0].mean()))
     assert found.low == pytest.approx(found.ratio * math.exp(-2.776445 * error), rel=1e-6)
     assert found.basis == "3 + 3 sessions"
-    assert ranks(Side(before), Side(after)) == pytest.approx((0.1, 1.0))  # the least that three and three can give
+    assert compute_ranks(Side(before), Side(after)) == pytest.approx(
+        (0.1, 1.0)
+    )  # the least that three and three can give
     assert found.p < 0.001
 
 
 def test_a_verdict_needs_a_change_that_matters() -> None:
-    """A clear change is a verdict over 2% and over the spread from session to session; under either it is noise."""
+    """A significant change has a verdict only above 2% and above the spread between sessions."""
 
     def found(ratio: float, spread: float = math.nan) -> str:
         drawn = Difference(ratio, ratio * 0.999, ratio * 1.001, 0.0001, spread, "")
-        return verdict(drawn, drawn.p, higher_is_better=True)
+        return judge(drawn, drawn.p, higher_is_better=True)
 
     assert [found(0.97), found(0.985), found(1.015), found(1.03)] == [WORSE, WITHIN_NOISE, WITHIN_NOISE, BETTER]
     assert [found(1.03, spread=0.04), found(1.05, spread=0.04)] == [WITHIN_NOISE, BETTER]
 
 
 def test_lower_may_be_better() -> None:
-    """Where lower is better a rise is worse."""
+    """If lower is better, an increase is worse."""
     rise = Difference(1.1, 1.05, 1.15, 0.001, math.nan, SINGLE)
 
-    assert verdict(rise, rise.p, higher_is_better=False) == WORSE
+    assert judge(rise, rise.p, higher_is_better=False) == WORSE
 
 
 @pytest.mark.parametrize("bounds", [(math.nan, math.nan), (0.9, math.nan), (math.nan, 1.1)])
 def test_no_interval_is_no_verdict(bounds: tuple[float, float]) -> None:
-    """One value a side whose spread is not known, at one end or at both, has no p and is not compared."""
+    """A side without a complete interval has no p, and is not comparable."""
     for before, after in (
         (Side((1.0,), bounds), Side((2.0,), (1.9, 2.1))),
         (Side((2.0,), (1.9, 2.1)), Side((1.0,), bounds)),
     ):
-        found = difference(before, after, alike=True)
+        found = compute_difference(before, after, alike=True)
 
         assert math.isnan(found.p)
-        assert verdict(found, found.p, higher_is_better=True) == NOT_COMPARABLE
+        assert judge(found, found.p, higher_is_better=True) == NOT_COMPARABLE
 
 
 def test_many_pairs_are_corrected_for() -> None:
-    """Of twelve pairs, one at p = 0.04 is none; all twelve at it are; and what has no p does not count."""
-    assert adjusted([0.04, *[0.5] * 11])[0] == pytest.approx(0.48)
-    assert adjusted([0.04] * 12) == pytest.approx([0.04] * 12)
-    assert adjusted([0.01, math.nan, 0.5])[::2] == pytest.approx([0.02, 0.5])
-    assert math.isnan(adjusted([math.nan])[0])
+    """A p of 0.04 in one of twelve pairs becomes 0.48, in all twelve it stays; NaN does not count."""
+    assert adjust_p([0.04, *[0.5] * 11])[0] == pytest.approx(0.48)
+    assert adjust_p([0.04] * 12) == pytest.approx([0.04] * 12)
+    assert adjust_p([0.01, math.nan, 0.5])[::2] == pytest.approx([0.02, 0.5])
+    assert math.isnan(adjust_p([math.nan])[0])
 
 
 def test_equal_sides_are_no_difference() -> None:
-    """A side beside itself has the ratio 1, p 1 by either test, no effect, and is within noise."""
+    """A side compared with itself has ratio 1, p 1 in both tests, no effect, and is within noise."""
     side = Side((100.0,), (99.0, 101.0), (98.0, 100.0, 102.0, 100.0))
-    found = difference(side, side, alike=True)
+    found = compute_difference(side, side, alike=True)
 
     assert (found.ratio, found.p) == (1.0, 1.0)
-    assert ranks(side, side) == pytest.approx((1.0, 0.0))
-    assert verdict(found, found.p, higher_is_better=True) == WITHIN_NOISE
+    assert compute_ranks(side, side) == pytest.approx((1.0, 0.0))
+    assert judge(found, found.p, higher_is_better=True) == WITHIN_NOISE
 
 
 def test_blocks_are_ranked_where_there_is_one_session() -> None:
-    """Of single sessions the blocks in time are ranked: eight against eight that all lie higher is beyond chance."""
+    """Blocks in time of single sessions are ranked: eight against eight higher ones are significant."""
     low, high = tuple(np.arange(8) / 100 + 1), tuple(np.arange(8) / 100 + 2)
-    p, effect = ranks(Side((1.0,), blocks=low), Side((2.0,), blocks=high))
+    p, effect = compute_ranks(Side((1.0,), blocks=low), Side((2.0,), blocks=high))
 
     assert effect == 1.0
     assert p < 0.001

@@ -1,4 +1,4 @@
-"""--export=customBiggerIsBetter, customSmallerIsBetter: what github-action-benchmark takes."""
+"""--export=customBiggerIsBetter, customSmallerIsBetter: arrays that github-action-benchmark accepts."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 def accepted(path: Path) -> list[dict[str, Any]]:
-    """Read a file as github-action-benchmark reads it, and hold it to more than that.
+    """Read a file as github-action-benchmark does, but more strictly.
 
-    It parses strict JSON, an array of objects; name and unit are made texts and value a number (null would
-    be 0); range and extra are optional texts; an empty array is an error; charts are told apart by name.
-    A range is taken apart where it is a plus-minus and a number.
+    The action reads a JSON array of objects. It converts name and unit to text and value to a number (null
+    to 0). range and extra are optional texts. An empty array is an error. The name identifies a chart. A
+    range of plus-minus and a number is parsed.
     """
     (array,) = lines_of_one(path)
     assert array
@@ -50,7 +50,7 @@ def lines_of_one(path: Path) -> list[Any]:
 
 
 def test_the_action_takes_what_is_written(saves: Path) -> None:
-    """Each direction's array holds its metrics alone, with their units, values and uncertainty, and no null."""
+    """Each direction's array holds only its metrics, with unit, value and uncertainty, and no null."""
     out = exported(saves, *action.TOOLS)
     table = made.table(saves)
     values = {}
@@ -74,7 +74,7 @@ def test_the_action_takes_what_is_written(saves: Path) -> None:
 
 
 def test_the_action_gets_the_uncertainty(tmp_path: Path) -> None:
-    """Energy per token comes with its standard uncertainty as the action's range; what has none has no range."""
+    """Energy per token has its standard uncertainty as range; a metric without one has no range."""
     made.on(tmp_path, [record("phi")])
     found = {
         e["name"].rpartition(" ")[2]: e
@@ -89,7 +89,7 @@ def test_the_action_gets_the_uncertainty(tmp_path: Path) -> None:
 
 
 def test_what_is_not_ranked_is_not_charted(tmp_path: Path) -> None:
-    """Energy of a sensor that does not cover what computed, and whatever has no finite logits, are left out."""
+    """Energy from a sensor that misses the device, and pairs with non-finite logits, are left out."""
     aside, odd = record("phi"), record("llava")
     aside["power"]["scope_mismatch"] = True
     odd["health"]["finite_logits"] = False
@@ -103,7 +103,7 @@ def test_what_is_not_ranked_is_not_charted(tmp_path: Path) -> None:
 
 
 def test_names_do_not_break_the_actions_tables(tmp_path: Path) -> None:
-    """Backquotes and bars of a device's name, which would end the cells of a comment's table, are replaced."""
+    """Backquotes and bars in a device's name are replaced, because they would break tables."""
     made.on(tmp_path, [record("phi")], label="a`b|c")
     found = accepted(exported(tmp_path, "customBiggerIsBetter") / "customBiggerIsBetter.json")
 
@@ -111,7 +111,7 @@ def test_names_do_not_break_the_actions_tables(tmp_path: Path) -> None:
 
 
 def test_nothing_for_the_action_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Where no pair has a value of a direction, the empty file that the action refuses is not written."""
+    """Without a value for a direction no file is written, because the action refuses an empty one."""
     made.on(tmp_path, [unmeasured("phi", "bf16")])
     out = tmp_path / "out"
 

@@ -1,4 +1,4 @@
-"""--export: pairs and runs in files that other tools read, and the arrays of github-action-benchmark."""
+"""--export: pairs and runs for other tools, and arrays for github-action-benchmark."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ FORMULA = '=HYPERLINK("http://x","y")'
 
 
 def typed(path: Path, like: pd.DataFrame) -> pd.DataFrame:
-    """Read a CSV file with the types of a table; the quote that makes a formula harmless is left."""
+    """Read a CSV file with the types of a table; quotes before formulas stay."""
     return pd.read_csv(path, dtype=like.dtypes.to_dict(), keep_default_na=False, na_values=[""])
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
-    """Read JSON lines as a strict reader does: NaN and Infinity are no JSON."""
+    """Read JSON lines strictly: NaN and Infinity are refused."""
 
     def refuse(name: str) -> None:
         raise ValueError(name)
@@ -47,7 +47,7 @@ def from_jsonl(path: Path, like: pd.DataFrame) -> pd.DataFrame:
 
 
 def from_parquet(path: Path, like: pd.DataFrame) -> pd.DataFrame:
-    """Read a parquet file, whose own types must be those of a table; texts may be stored in several ways."""
+    """Read a parquet file, which has types of its own; texts may be stored in several ways."""
     read = pd.read_parquet(path, engine="pyarrow")
     for name, kind in like.dtypes.items():
         if kind == rows.TEXT:
@@ -64,12 +64,12 @@ READERS: dict[str, Callable[[Path, pd.DataFrame], pd.DataFrame]] = {
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_what_is_written_is_what_is_read(saves: Path, name: str) -> None:
-    """Pairs and runs read back from a file are those of the frame: every value, every null and every type."""
+def test_what_is_read_equals_what_was_written(saves: Path, name: str) -> None:
+    """Pairs and runs read back from a file have every value, null and type of the table."""
     if name == "parquet":
         pytest.importorskip("pyarrow", reason="needs pyarrow: pip install pyarrow")
     table = made.table(saves)
-    expected = {"pairs": rows.pairs(table), "runs": rows.runs(table, [])}
+    expected = {"pairs": rows.make_pairs(table), "runs": rows.make_runs(table, [])}
     out = exported(saves, name)
 
     assert {path.name for path in out.iterdir()} == {f"pairs.{name}", f"runs.{name}"}
@@ -78,7 +78,7 @@ def test_what_is_written_is_what_is_read(saves: Path, name: str) -> None:
 
 
 def test_a_pair_has_its_metrics_and_why_one_is_missing(saves: Path) -> None:
-    """A row of the pairs holds the frame's metrics; its interval, where known; a missing one is null, with why."""
+    """A pair's row holds its metrics and known intervals; a missing metric is null, with its reason."""
     found = {(row["model"], row["precision"]): row for row in lines(exported(saves, "jsonl") / "pairs.jsonl")}
     table = made.table(saves)
     measured = made.row(table, "Phi", "fp16")
@@ -96,7 +96,7 @@ def test_a_pair_has_its_metrics_and_why_one_is_missing(saves: Path) -> None:
 
 
 def test_pairs_without_a_run_are_rows_of_nulls(saves: Path) -> None:
-    """A failed pair and one never attempted have their status and reason, and null for whatever was not measured."""
+    """A failed pair, and one never attempted, have status and reason, and null for every metric."""
     found = {(row["model"], row["precision"]): row for row in lines(exported(saves, "jsonl") / "pairs.jsonl")}
     failed, never = found["LLaVA", "bf16"], found["Phi", "bf16"]
 
@@ -110,7 +110,7 @@ def test_pairs_without_a_run_are_rows_of_nulls(saves: Path) -> None:
 
 
 def test_a_run_has_every_column_of_its_record(saves: Path) -> None:
-    """A row of the runs is one good run: its series, and each column of the Record, with null where it has none."""
+    """A run's row holds its series and each column of the Record, null if missing."""
     found = [row for row in lines(exported(saves, "jsonl") / "runs.jsonl") if row["model"] == "Phi"]
     recorded = record("phi", "fp16", runs=3)["runs"]
 
@@ -124,18 +124,18 @@ def test_a_run_has_every_column_of_its_record(saves: Path) -> None:
 
 
 def test_runs_are_those_of_the_pairs(tmp_path: Path) -> None:
-    """Of two saves of one series only the newer's runs are exported, as only its row stands among the pairs."""
+    """Of two saves of one series only the newer is exported, in pairs and in runs."""
     made.on(tmp_path, [record("phi", latency_s=0.5)], datetime="2026-11-23T10:00:00")
     made.on(tmp_path, [record("phi", latency_s=0.25, runs=4)], datetime="2026-11-24T10:00:00")
     table = made.table(tmp_path)
-    pairs, runs = rows.pairs(table), rows.runs(table, [])
+    pairs, runs = rows.make_pairs(table), rows.make_runs(table, [])
 
     assert list(runs["latency_s"]) == [0.25] * 4
     assert set(runs["save"]) == set(pairs["save"]) == {"0002_thor.json"}
 
 
 def test_runs_that_are_damaged_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Columns of different lengths cannot be exported: the pair is named, and --strict makes it exit with 1."""
+    """Runs with columns of different lengths are left out and named; --strict exits with 1."""
     damaged = record("phi")
     damaged["runs"]["images"] = [1, 1]
     damaged["runs"]["energy_j"] = damaged["runs"]["energy_coverage"] = None
@@ -152,16 +152,16 @@ def test_runs_that_are_damaged_are_named(tmp_path: Path, capsys: pytest.CaptureF
 
 @pytest.mark.parametrize("value", [math.inf, "0.5", True, 2**60])
 def test_runs_that_are_no_numbers_are_named(value: object) -> None:
-    """A value that is no finite number, or that a float cannot hold, is refused with the column's name."""
+    """A value that is not a finite number, or not exact as a float, is refused with the column's name."""
     runs = record("phi")["runs"]
     runs["latency_s"][3] = value
 
     with pytest.raises(TypeError, match=r"^latency_s holds '(inf|0\.5|True|1152921504606846976)'$"):
-        rows._of_pair(runs)
+        rows._read_runs(runs)
 
 
 def test_no_cell_of_the_csv_is_a_formula(tmp_path: Path) -> None:
-    """A name that a spreadsheet would run is quoted in the CSV, in pairs and in runs, and left alone in JSON lines."""
+    """A name that a spreadsheet would run is quoted in the CSV files, and unchanged in JSON lines."""
     made.on(tmp_path, [record("phi")], label=FORMULA)
     out = exported(tmp_path, "csv", "jsonl")
 
@@ -171,7 +171,7 @@ def test_no_cell_of_the_csv_is_a_formula(tmp_path: Path) -> None:
 
 
 def test_without_pyarrow_it_says_what_to_install(saves: Path, tmp_path: Path) -> None:
-    """Where pyarrow cannot be imported, parquet is refused in one sentence, and no file of the others is written."""
+    """Without pyarrow, parquet is refused in one sentence, and no other file is written."""
     hidden = tmp_path / "hidden"
     hidden.mkdir()
     (hidden / "pyarrow.py").write_text("raise ImportError('libarrow.so: not here')")
@@ -188,18 +188,21 @@ def test_without_pyarrow_it_says_what_to_install(saves: Path, tmp_path: Path) ->
 
 @pytest.mark.parametrize("asked", ["xml", "csv,", ""])
 def test_an_unknown_format_is_refused(capsys: pytest.CaptureFixture[str], asked: str) -> None:
-    """A format that there is not is refused with those that there are, with exit code 2."""
+    """An unknown format is refused with exit code 2, and the known ones are listed."""
     with pytest.raises(SystemExit) as left:
         main([f"--export={asked}"])
 
     assert left.value.code == 2
-    said = f"asked for {asked!r}, needs some of parquet,csv,jsonl,customBiggerIsBetter,customSmallerIsBetter"
-    assert said in capsys.readouterr().err
+    unknown = asked.rpartition(",")[2]
+    assert capsys.readouterr().err == (
+        f"python -m plotting: argument --export: unknown format {unknown!r}, choose from parquet, csv, jsonl, "
+        "customBiggerIsBetter, customSmallerIsBetter; type python -m plotting --help.\n"
+    )
     assert EXPORTS == export.FORMATS
 
 
 def test_export_writes_nothing_else(saves: Path) -> None:
-    """--export writes its own files alone, without the seconds that figures take; twice gives the same bytes."""
+    """--export writes only its own files, and the same bytes each time."""
     formats = [name for name in EXPORTS if name != "parquet" or importlib.util.find_spec("pyarrow")]
     first = {path.name: path.read_bytes() for path in exported(saves, *formats).iterdir()}
     again = {path.name: path.read_bytes() for path in exported(saves, *formats).iterdir()}
@@ -211,13 +214,13 @@ def test_export_writes_nothing_else(saves: Path) -> None:
 
 
 def test_values_that_no_type_holds_are_null(tmp_path: Path) -> None:
-    """Infinity among the conditions is null, and a count that is not whole stays the number that it is."""
+    """An infinite condition is null, and a fractional count keeps its value."""
     odd = record("phi")
     odd["power"]["idle_before_w"] = math.inf
     odd["runs"]["image_tokens"] = [100.5] * 10
     path = made.on(tmp_path, [odd])
     path.write_text(path.read_text().replace("Infinity", "1e999"))
-    (row,) = rows.pairs(build.build(made.read(tmp_path))).to_dict("records")
+    (row,) = rows.make_pairs(build.build(made.read(tmp_path))).to_dict("records")
 
     assert pd.isna(row["idle_before_w"])
     assert row["image_tokens"] == 100.5

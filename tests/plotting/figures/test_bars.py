@@ -1,4 +1,4 @@
-"""Figures 12 to 16: bars as high as their values, words where there is none, whiskers, rooflines, stacks of RAM."""
+"""Figures 12 to 16: bar heights, words in place of bars, whiskers, rooflines, stacks of RAM."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 THROUGHPUT, JOULES = "plot_12_tokens_per_second.png", "plot_15_joules_per_token.png"
 ROOF = "decoding at the memory's peak rate (MBU 100%)"
-HATCHED = "hatched: in doubt, see footnote"
+HATCHED = "hatched: has a warning, see footnote"
 
 
 def heights(figure: Figure, table: pd.DataFrame) -> dict[tuple[str, str, str], float]:
@@ -53,7 +53,7 @@ def heights(figure: Figure, table: pd.DataFrame) -> dict[tuple[str, str, str], f
 
 @pytest.mark.parametrize("name", BARS)
 def test_a_bar_is_as_high_as_its_value(drawn: dict[str, Figure], study: pd.DataFrame, name: str) -> None:
-    """Model by tick, device and precision by paint, each bar's height is the table's value of that pair."""
+    """Each bar, identified by tick and colour, is as high as the table's value of its pair."""
     found = heights(drawn[name], study)
 
     assert found == pytest.approx(values(study, BARS[name]))
@@ -62,7 +62,7 @@ def test_a_bar_is_as_high_as_its_value(drawn: dict[str, Figure], study: pd.DataF
 
 @pytest.mark.parametrize("name", BARS)
 def test_every_bar_is_there_at_both_sizes(sized: Drawn, name: str) -> None:
-    """One device x two models and eight x twenty x three alike have each measured pair's bar, at its height."""
+    """Every measured pair has a bar of its height, in a small and in a large study."""
     expected = values(sized.table, BARS[name])
 
     assert heights(sized.figures[name], sized.table) == pytest.approx(expected)
@@ -71,7 +71,7 @@ def test_every_bar_is_there_at_both_sizes(sized: Drawn, name: str) -> None:
 
 @pytest.mark.parametrize("name", BARS)
 def test_an_axis_has_its_unit(drawn: dict[str, Figure], name: str) -> None:
-    """The axis of a bar figure is labelled with its metric and unit, and the title says which way is better."""
+    """The axis names metric and unit, and the title says whether higher or lower is better."""
     metric = METRICS[BARS[name]]
     figure = drawn[name]
 
@@ -81,7 +81,7 @@ def test_an_axis_has_its_unit(drawn: dict[str, Figure], name: str) -> None:
 
 @pytest.mark.parametrize("name", [*BARS, RAM])
 def test_words_stand_in_place_of_missing_bars(drawn: dict[str, Figure], name: str) -> None:
-    """A failed pair, with its runs counted, and one never attempted have these words where their bar would be."""
+    """A failed pair, with its number of failed runs, and a pair never attempted have words in place of a bar."""
     found = {}
     for axes in drawn[name].axes:
         for text in axes.texts:
@@ -93,32 +93,32 @@ def test_words_stand_in_place_of_missing_bars(drawn: dict[str, Figure], name: st
 
 @pytest.mark.parametrize("name", [*BARS, RAM])
 def test_values_stand_above_bars(lone: pd.DataFrame, name: str) -> None:
-    """The value of a bar stands above it, in three digits."""
+    """Each bar has its value above it, with three digits."""
     metric = BARS.get(name, "avg_ram_gb")
 
     assert shown(lone[metric].iloc[0]) in {word.partition("\n")[0] for word in words(draw(name, lone))}
 
 
 def test_failed_runs_stand_beside_the_value(tmp_path: Path) -> None:
-    """A measured pair some of whose runs failed has their number at its bar and in the footnote."""
+    """The number of failed runs of a measured pair is at its bar and in the footnote."""
     partly = record()
     partly["counts"] |= {"attempted": 13, "failed": 3}
     figure = draw(THROUGHPUT, made.one(tmp_path, partly, record("phi")))
 
     assert [word for word in words(figure) if word.endswith("\n3 of 13 failed")]
     footnote = " ".join(figure.get_supxlabel().split())
-    assert "Runs failed in measured pairs: SmolVLM2 bf16: 3 of 13 failed." in footnote
+    assert "Measured pairs with failed runs: SmolVLM2 bf16: 3 of 13 failed." in footnote
 
 
 @pytest.mark.parametrize("name", BARS)
 def test_the_legend_is_in_the_tables_order(drawn: dict[str, Figure], name: str) -> None:
-    """The legend has the devices and then the precisions, in the order of the table, and nothing that is not drawn."""
+    """The legend lists exactly the devices and precisions, in the order of the table."""
     assert list(legend(drawn[name])) == [*made.DEVICES, *made.PRECISIONS]
 
 
 @pytest.mark.parametrize("name", [*BARS, RAM])
 def test_many_bars_are_wrapped(sized: Drawn, name: str) -> None:
-    """More bars than fit stand in further rows of axes, each model once, and no bar is too thin."""
+    """Bars that do not fit are in further rows of axes, each model once, and no bar is too thin."""
     figure = sized.figures[name]
     models = [model for axes in figure.axes for model in ticks(axes, "x")]
 
@@ -131,7 +131,7 @@ def test_many_bars_are_wrapped(sized: Drawn, name: str) -> None:
 
 @pytest.mark.parametrize("name", [*BARS, RAM])
 def test_no_row_of_axes_is_flat(sized: Drawn, name: str) -> None:
-    """Each row's longest bar takes half of its axis or more at both sizes; the title says scales of their own."""
+    """Each row's longest bar takes at least half of its axis, and the title says that scales differ."""
     figure = sized.figures[name]
     for axes in figure.axes:
         ends = [bar.get_y() + bar.get_height() for bar in rectangles(axes)]
@@ -142,7 +142,7 @@ def test_no_row_of_axes_is_flat(sized: Drawn, name: str) -> None:
 
 @pytest.mark.parametrize("name", [*BARS, RAM])
 def test_axes_keep_their_height_under_a_long_footnote(study: pd.DataFrame, name: str) -> None:
-    """A footnote of many lines makes the figure higher and leaves the axes as high as they were."""
+    """A long footnote makes the figure higher, but not the axes lower."""
     odd = study.assign(throttled=[f"cause {number}" for number in range(len(study))])
     short, long = (lay_out(draw(name, table)) for table in (study, odd))
     before, after = (figure.axes[0].get_window_extent().height for figure in (short, long))
@@ -152,7 +152,7 @@ def test_axes_keep_their_height_under_a_long_footnote(study: pd.DataFrame, name:
 
 
 def test_ram_is_stacked_as_the_memory_is(drawn: dict[str, Figure], study: pd.DataFrame) -> None:
-    """Unified: pale baseline, the delta above; discrete: host memory, narrower VRAM above; host: the process alone."""
+    """Unified: pale baseline and delta above; discrete: host memory and narrower VRAM above; CPU: one bar."""
     figure = drawn[RAM]
     colours = device_colours(figure, study)
     [axes] = figure.axes
@@ -180,19 +180,19 @@ def test_ram_is_stacked_as_the_memory_is(drawn: dict[str, Figure], study: pd.Dat
 
 
 def test_the_ram_legend_explains_only_what_is_there(lone: pd.DataFrame) -> None:
-    """On a CPU alone the legend of the RAM figure has no entry of unified or discrete memory."""
+    """With only a CPU the legend of the RAM figure has no entry for unified or discrete memory."""
     assert list(legend(draw(RAM, lone))) == [made.THOR, "bf16"]
 
 
 def test_the_value_above_a_stack_is_its_sum(tmp_path: Path) -> None:
-    """Above a stacked bar stands host memory and VRAM together."""
+    """The value above a stacked bar is the sum of host memory and VRAM."""
     table = made.one(tmp_path, record(memory_kind="discrete", ram_gb=6.0, vram_gb=5.5))
 
     assert "11.5" in words(draw(RAM, table))
 
 
 def test_whiskers_of_energy_are_the_budget_alone(study: pd.DataFrame) -> None:
-    """On J/token and tokens/s/W stands twice the budget's standard uncertainty, also beside an interval over runs."""
+    """Whiskers of J/token and tokens/s/W are twice the standard uncertainty, even if an interval over runs exists."""
     for name in ("joules_per_token", "tps_per_watt"):
         figure = draw(next(file for file, metric in BARS.items() if metric == name), made.with_intervals(study))
         found = sorted(span for axes in figure.axes for span in spans(axes))
@@ -208,7 +208,7 @@ def test_whiskers_of_energy_are_the_budget_alone(study: pd.DataFrame) -> None:
 
 @pytest.mark.parametrize("name", [THROUGHPUT, "plot_16_load_time.png"])
 def test_whiskers_of_the_rest_are_intervals_over_the_runs(sized: Drawn, name: str) -> None:
-    """A metric without a budget has the table's 95% interval on each bar, and the footnote says that it is one."""
+    """A metric without an uncertainty budget has the table's 95% interval, and the footnote says so."""
     figure, table = sized.figures[name], sized.table[sized.table[BARS[name]].notna()]
     found = sorted(span for axes in figure.axes for span in spans(axes))
 
@@ -218,7 +218,7 @@ def test_whiskers_of_the_rest_are_intervals_over_the_runs(sized: Drawn, name: st
 
 
 def test_without_intervals_there_are_no_whiskers(study: pd.DataFrame) -> None:
-    """Where the table knows no interval, no bar has a whisker and the footnote speaks of none."""
+    """Without intervals no bar has a whisker, and the footnote does not mention them."""
     figure = draw(THROUGHPUT, made.without_intervals(study))
 
     assert not any(spans(axes) for axes in figure.axes)
@@ -226,7 +226,7 @@ def test_without_intervals_there_are_no_whiskers(study: pd.DataFrame) -> None:
 
 
 def test_the_figure_says_how_uncertain_and_of_what(drawn: dict[str, Figure], tmp_path: Path) -> None:
-    """The footnote of J/token says the uncertainty with its k, and "statistical only" where no gain is known."""
+    """The footnote of J/token states the uncertainty, its k, and whether the sensor's gain is included."""
     footnote = " ".join(drawn[JOULES].get_supxlabel().split())
     unknown = "(standard uncertainty, k=1; statistical only: nobody states the sensor's gain)"
     assert f"{', '.join(made.DEVICES)}: energy is uncertain by ± 1.0% {unknown}." in footnote
@@ -238,7 +238,7 @@ def test_the_figure_says_how_uncertain_and_of_what(drawn: dict[str, Figure], tmp
 
 
 def roofed(share: float) -> dict[str, Any]:
-    """Return a Record whose decoding reads at such a share of the memory's peak."""
+    """Return a Record with this MBU."""
     found = record()
     found["roofline"]["bandwidth_bytes_per_s"] *= 0.0370 / share  # 273 GB/s give an MBU of 3.7%
     return found
@@ -246,7 +246,7 @@ def roofed(share: float) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("share", "beyond"), [(0.8, False), (0.1, True)])
 def test_rooflines(tmp_path: Path, share: float, beyond: bool) -> None:
-    """A line stands at decode tokens/s / MBU, or the footnote calls it beyond the scale; the bar says its MBU."""
+    """A line marks decode tokens/s / MBU, or the footnote says that it is off the scale; the bar shows its MBU."""
     table = made.one(tmp_path, roofed(share))
     figure = draw(THROUGHPUT, table)
     [axes] = figure.axes
@@ -262,7 +262,7 @@ def test_rooflines(tmp_path: Path, share: float, beyond: bool) -> None:
 
 
 def test_a_lone_roofline_beyond_the_scale_is_a_mark(tmp_path: Path) -> None:
-    """Beside a line on the scale, one far beyond it is a mark at the edge, and the legend says what a mark is."""
+    """If another roofline is on the scale, one beyond it is a mark at the edge, explained in the legend."""
     other = roofed(0.1)
     other["pair"] |= {"label": "LLaVA"}
     figure = draw(THROUGHPUT, made.one(tmp_path, roofed(0.8), other))
@@ -271,19 +271,19 @@ def test_a_lone_roofline_beyond_the_scale_is_a_mark(tmp_path: Path) -> None:
     [marks] = [line for line in axes.lines if line.get_gid() == "beyond"]
     assert [ticks(axes, "x")[round(x)] for x in np.asarray(marks.get_xdata())] == ["LLaVA"]
     assert tuple(np.asarray(marks.get_ydata())) == (axes.get_ylim()[1],)
-    assert f"{ROOF}; a triangle: beyond the scale" in legend(figure)
+    assert f"{ROOF}; triangle: beyond the scale" in legend(figure)
     assert footnotes.BEYOND not in figure.get_supxlabel()
 
 
 def test_a_small_mbu_is_not_nothing(tmp_path: Path) -> None:
-    """An MBU of less than half a percent is written as less than one, not as none."""
+    """An MBU below half a percent is shown as less than 1%."""
     figure = draw(THROUGHPUT, made.one(tmp_path, roofed(0.002)))
 
     assert any(word.endswith("\nMBU <1%") for word in words(figure))
 
 
 def test_without_mbu_there_is_no_roofline(tmp_path: Path) -> None:
-    """Where the peak bandwidth is unknown there is neither line nor words about it."""
+    """Without a known peak bandwidth there is no roofline and no MBU."""
     unknown = record()
     unknown["roofline"] |= {"bandwidth_bytes_per_s": None, "reasons": {"bandwidth_bytes_per_s": "not known"}}
     figure = draw(THROUGHPUT, made.one(tmp_path, unknown))
@@ -293,7 +293,7 @@ def test_without_mbu_there_is_no_roofline(tmp_path: Path) -> None:
 
 
 def ill(**parts: Any) -> dict[str, Any]:
-    """Return a Record with some values of its sections changed: section__key=value."""
+    """Return a Record with changed values: section__key=value."""
     found = record()
     for name, value in parts.items():
         section, _, key = name.partition("__")
@@ -311,8 +311,8 @@ def ill(**parts: Any) -> dict[str, Any]:
     ],
     ids=["not finite", "throttled", "over the roof", "scope"],
 )
-def test_what_is_in_doubt_is_hatched(tmp_path: Path, odd: dict[str, Any], why: str, of_all: bool) -> None:
-    """A bar in a bad state is hatched, the footnote says why, and no other is; a wrong sensor spoils energy alone."""
+def test_a_bar_with_a_warning_is_hatched(tmp_path: Path, odd: dict[str, Any], why: str, of_all: bool) -> None:
+    """Only a bar with a warning is hatched, and the footnote says why; a wrong sensor affects energy alone."""
     table = made.one(tmp_path, odd, record("phi"))
     for name, expected in ((JOULES, True), (THROUGHPUT, of_all)):
         figure = draw(name, table)
@@ -320,5 +320,5 @@ def test_what_is_in_doubt_is_hatched(tmp_path: Path, odd: dict[str, Any], why: s
         footnote = " ".join(figure.get_supxlabel().split())
 
         assert hatched == (["SmolVLM2"] if expected else [])
-        assert (f"In doubt, hatched: SmolVLM2 bf16: {why}." in footnote) == expected
+        assert (f"With a warning (hatched): SmolVLM2 bf16: {why}." in footnote) == expected
         assert (HATCHED in legend(figure)) == expected

@@ -1,4 +1,4 @@
-"""Behind each figure: its numbers as CSV, and what it shows in words."""
+"""The numbers of each figure as CSV, and its alternative text."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 
 BEST = {"load_time_s": (", all 34 are tied.",), "avg_ram_gb": (".",)}
-"""Metric -> how the words on its best begin; of RAM none is named, where unlike memories are ranked apart."""
+"""Metric -> start of the words on its best; RAM has none, because kinds of memory are ranked separately."""
 
 
 def read(table: pd.DataFrame, name: str) -> list[dict[str, str]]:
-    """Return the rows of the CSV behind a figure."""
-    return list(csv.DictReader(io.StringIO(data.numbers(table, FIGURES[name].metrics))))
+    """Return the rows of a figure's CSV."""
+    return list(csv.DictReader(io.StringIO(data.write_numbers(table, FIGURES[name].metrics))))
 
 
 @pytest.mark.parametrize("name", BARS)
 def test_the_numbers_are_those_of_the_bars(study: pd.DataFrame, name: str) -> None:
-    """The CSV's values and whiskers are the heights and lines of the figure, and a word stands where a bar has none."""
+    """The CSV holds the heights and whiskers of the figure, and words for missing bars."""
     table, metric = made.with_intervals(study), BARS[name]
     figure, rows = draw(name, table), read(table, name)
 
@@ -49,7 +49,7 @@ def test_the_numbers_are_those_of_the_bars(study: pd.DataFrame, name: str) -> No
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_has_its_metrics(study: pd.DataFrame, name: str) -> None:
-    """The CSV of each figure has a row for each pair, and the values of each metric that the figure shows."""
+    """The CSV of each figure has a row for each pair, and every metric of the figure."""
     rows = read(study, name)
 
     assert len(rows) == 36
@@ -57,8 +57,8 @@ def test_every_figure_has_its_metrics(study: pd.DataFrame, name: str) -> None:
         assert sum(bool(row[metric]) for row in rows) == 34
 
 
-def test_rooflines_and_doubts_are_numbers_too(tmp_path: Path) -> None:
-    """The CSV behind throughput has the roofline that is drawn, and in words what makes a row doubtful."""
+def test_rooflines_and_warnings_are_in_the_csv(tmp_path: Path) -> None:
+    """The CSV of throughput holds the roofline, and the warning of a row in words."""
     odd = record()
     odd["health"]["throttled"] = ["hardware slowdown"]
     table = made.one(tmp_path, odd)
@@ -80,8 +80,8 @@ def test_no_cell_is_a_formula(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_words_say_what_a_figure_shows(study: pd.DataFrame, name: str) -> None:
-    """The alternative text has of each metric how many values, their span and the best, and what is missing."""
-    text = alt_text.describe(study, "Title", FIGURES[name].metrics)
+    """The alternative text has number, range and best value of each metric, and what is missing."""
+    text = alt_text.describe_figure(study, "Title", FIGURES[name].metrics)
 
     assert text.startswith("Title. ")
     for metric in FIGURES[name].metrics:
@@ -94,8 +94,8 @@ def test_words_say_what_a_figure_shows(study: pd.DataFrame, name: str) -> None:
 
 
 def test_words_say_that_nothing_was_measured(powerless: pd.DataFrame, hopeless: pd.DataFrame) -> None:
-    """Without a value the alternative text says why there is none."""
-    assert alt_text.describe(powerless, "T", ["tps_per_watt"]) == f"T. Efficiency was not measured: {NO_SENSOR}."
-    said = alt_text.describe(hopeless, "T", ["tokens_per_sec"])
+    """Without a value the alternative text says why."""
+    assert alt_text.describe_figure(powerless, "T", ["tps_per_watt"]) == f"T. Efficiency was not measured: {NO_SENSOR}."
+    said = alt_text.describe_figure(hopeless, "T", ["tokens_per_sec"])
     assert "Throughput was not measured: llava-fp16: all 10 runs failed, first with RuntimeError: no;" in said
     assert said.endswith("Pairs without a value: 2 failed, 2 not attempted.")

@@ -1,4 +1,4 @@
-"""What all nine figures share: they draw from any table, say what is missing, and show names as they are."""
+"""All nine figures: they draw any table, say what is missing, and show names unchanged."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ OF_POWER = {
 @pytest.mark.parametrize("table", FOOTNOTES)
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_draws_and_says_its_conditions(name: str, table: str, request: pytest.FixtureRequest) -> None:
-    """Each figure draws from any table, with a title; its footnote has its metrics' conditions and what is missing."""
+    """Each figure draws any table, with a title, and a footnote with conditions and missing pairs."""
     if table == "study":
         figure = request.getfixturevalue("drawn")[name]
     else:
@@ -72,7 +72,7 @@ def test_every_figure_draws_and_says_its_conditions(name: str, table: str, reque
 
 
 def test_a_device_has_one_colour_in_all_figures(drawn: dict[str, Figure], study: pd.DataFrame) -> None:
-    """Each device has a colour of its own, and it is the same in every figure that shows devices by colour."""
+    """Each device has one colour of its own in all figures."""
     figures = {name: figure for name, figure in drawn.items() if name not in MAPS}
     found = [device_colours(figure, study) for figure in figures.values()]
 
@@ -83,7 +83,7 @@ def test_a_device_has_one_colour_in_all_figures(drawn: dict[str, Figure], study:
 
 @pytest.mark.parametrize("name", POWER_FIGURES)
 def test_without_power_a_figure_says_so(powerless: pd.DataFrame, name: str) -> None:
-    """A figure of energy without any sensor is small, and says why it has no bar and which command helps."""
+    """A figure of energy without any sensor is small, and says why, and which command helps."""
     figure = draw(name, powerless)
 
     [axes] = figure.axes
@@ -97,7 +97,7 @@ def test_without_power_a_figure_says_so(powerless: pd.DataFrame, name: str) -> N
 
 
 def test_long_reasons_are_brief_in_figures(tmp_path: Path) -> None:
-    """A reason stands in a figure in a dozen words at most, cut with a mark, and the figure says where all of it is."""
+    """A figure cuts a reason after twelve words, and says where the full text is."""
     long = record(power_w=None)
     why = "no sensor here (hwmon: none of it is there; nvml: neither; rapl: the kernel shows no counter)"
     long["power"]["reasons"] = dict.fromkeys(long["power"]["reasons"], why)
@@ -114,7 +114,7 @@ def test_long_reasons_are_brief_in_figures(tmp_path: Path) -> None:
 
 
 def test_without_power_the_other_panels_stay(powerless: pd.DataFrame) -> None:
-    """Without any sensor the comparison of precisions keeps throughput and RAM, and says in the others why."""
+    """Without any sensor the comparison of precisions shows throughput and RAM, and says why the others are empty."""
     axes = draw(PRECISION, powerless).axes
 
     marks = [
@@ -127,7 +127,7 @@ def test_without_power_the_other_panels_stay(powerless: pd.DataFrame) -> None:
 
 
 def test_one_pair_without_power_is_said_in_its_place(tmp_path: Path) -> None:
-    """Where one pair of several has no energy, its place says so, and the footnote counts it."""
+    """If one of several pairs has no energy, its place says so, and the footnote counts it."""
     table = made.one(tmp_path, record("phi", power_w=None), record("llava"))
     figure = draw("plot_15_joules_per_token.png", table)
 
@@ -137,7 +137,7 @@ def test_one_pair_without_power_is_said_in_its_place(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", [*BARS, RAM, *MAPS])
 def test_only_failures_are_words(hopeless: pd.DataFrame, name: str) -> None:
-    """Where all pairs failed, a figure says instead of bars that nothing was measured, and the failures' message."""
+    """If all pairs failed, a figure says that nothing was measured, with the message of the failures."""
     text = " ".join(" ".join(words(draw(name, hopeless))).split())
 
     assert "not measured" in text
@@ -146,11 +146,11 @@ def test_only_failures_are_words(hopeless: pd.DataFrame, name: str) -> None:
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_names_are_shown_as_they_stand(tmp_path: Path, name: str) -> None:
-    """Dollar signs, underscores, braces and backslashes in names and messages are shown, and begin no mathematics."""
+    """Dollar signs, underscores, braces and backslashes in names and messages are shown unchanged."""
     device, model, message = r"Lab $x^{$ a_b\q", "Smol_$VLM^2$", r"no $\frac{ memory_left"
     odd = record()
     odd["pair"] |= {"label": model, "precision": r"$b_{f}^"}
-    odd["checkpoint"]["weights"] = r"$w_{"  # a section of its own, which bears this name
+    odd["checkpoint"]["weights"] = r"$w_{"  # a work group of its own, named after the weights
     figure = lay_out(draw(name, made.one(tmp_path, odd, unmeasured("phi", "bf16", message=message), label=device)))
 
     shown_texts = [text.replace(r"\$", "$") for text in words(figure)]
@@ -159,7 +159,7 @@ def test_names_are_shown_as_they_stand(tmp_path: Path, name: str) -> None:
 
 
 def test_every_product_is_there() -> None:
-    """FIGURES has the nine files of the study, each with words for the page."""
+    """FIGURES has the nine files of the study, each with title and explanation."""
     assert set(FIGURES) == {*BARS, *MAPS, RAM, PRECISION, COMBINED}
     assert all(spec.title and spec.explanation.endswith(".") for spec in FIGURES.values())
     assert all(set(spec.metrics) <= set(METRICS) for spec in FIGURES.values())
@@ -167,7 +167,7 @@ def test_every_product_is_there() -> None:
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_nothing_overlaps_or_is_cut_off(sized: Drawn, name: str) -> None:
-    """At both sizes no two words of axes lie over one another, and title, labels and legend are inside the figure."""
+    """At both sizes no two texts of axes overlap, and title, labels and legend are inside the figure."""
     figure = sized.figures[name]
     for axes in figure.axes:
         names = [label for label in (*axes.get_xticklabels(), *axes.get_yticklabels()) if label.get_text()]
@@ -188,7 +188,7 @@ def test_nothing_overlaps_or_is_cut_off(sized: Drawn, name: str) -> None:
 
 
 def overlapping(boxes: np.ndarray[Any, Any]) -> list[int]:
-    """Return two boxes (x0, y0, x1, y1) that share more than a fifth of the lesser one's area; [] without such."""
+    """Return the first two boxes (x0, y0, x1, y1) that share over a fifth of the smaller one, or []."""
     low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
     high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
     shared = np.prod(np.clip(high - low, 0, None), axis=2)

@@ -1,4 +1,4 @@
-"""Heat maps, the comparison of precisions and the combined view: every cell, mark and bar is its value."""
+"""Heat maps, the comparison of precisions and the combined view show every value."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from matplotlib.collections import LineCollection, PathCollection, QuadMesh
 from matplotlib.colors import to_hex
 from matplotlib.text import Annotation
 
-from plotting.figures.heat import device_map
+from plotting.figures.heat import draw_heat_map
 from plotting.figures.panels import PANELS
-from plotting.figures.theme import TEXT_CONTRAST, THEMES, contrast
+from plotting.figures.theme import TEXT_CONTRAST, THEMES, compute_contrast
 from plotting.metrics.registry import METRICS, shown
 from plotting.table import status
 from tests.support import made
-from tests.support.drawing import COMBINED, MAPS, PRECISION, draw, flat, paints, rectangles, ticks, values
+from tests.support.drawing import COMBINED, MAPS, PRECISION, draw, flat, legend, paints, rectangles, ticks, values
 from tests.support.factory import record
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def cells(axes: Axes) -> dict[tuple[int, int], str]:
 
 @pytest.mark.parametrize("name", MAPS)
 def test_a_cell_is_its_value_at_both_sizes(sized: Drawn, name: str) -> None:
-    """A heat map's cells, by the labels of its axes, have the values in colour and in writing, or the reason."""
+    """Each cell of a heat map shows its pair's value as colour and text, or why there is none."""
     axes, table = sized.figures[name].axes[0], sized.table
     models, lines = ticks(axes, "x"), ticks(axes, "y")
     found: Any = np.ma.filled(np.ma.asarray(mesh(axes).get_array(), dtype=float), math.nan)
@@ -60,7 +60,7 @@ def test_a_cell_is_its_value_at_both_sizes(sized: Drawn, name: str) -> None:
 
 
 def test_a_missing_cell_says_why(drawn: dict[str, Figure]) -> None:
-    """The cell of a failed pair counts its failed runs, and that of one never attempted says so."""
+    """The cell of a failed pair counts its failed runs; that of a pair never attempted says so."""
     axes = drawn["device_comparison_tokens_per_sec.png"].axes[0]
     said = {(ticks(axes, "y")[y], ticks(axes, "x")[x]): text for (x, y), text in cells(axes).items()}
 
@@ -70,8 +70,8 @@ def test_a_missing_cell_says_why(drawn: dict[str, Figure]) -> None:
 
 @pytest.mark.parametrize("theme", THEMES)
 def test_every_cell_can_be_read(study: pd.DataFrame, theme: str) -> None:
-    """Each cell's text has a contrast of 4.5 or more on its own colour, in both themes, whatever the value."""
-    figure = device_map(study, THEMES[theme], name="tokens_per_sec")
+    """Each cell's text has a contrast of at least 4.5 on the cell, in both themes."""
+    figure = draw_heat_map(study, THEMES[theme], name="tokens_per_sec")
     axes = figure.axes[0]
     cell, colours, seen = mesh(axes), mpl.colormaps[THEMES[theme].shades], set()
     grid: Any = np.ma.asarray(cell.get_array()).reshape(6, 6)
@@ -79,7 +79,7 @@ def test_every_cell_can_be_read(study: pd.DataFrame, theme: str) -> None:
         x, y = (math.floor(at) for at in text.get_position())
         empty = bool(np.ma.getmaskarray(grid)[y, x])
         surface = to_hex(tuple(axes.get_facecolor() if empty else colours(cell.norm(grid[y, x]))))
-        assert contrast(to_hex(text.get_color()), surface) >= TEXT_CONTRAST, text.get_text()
+        assert compute_contrast(to_hex(text.get_color()), surface) >= TEXT_CONTRAST, text.get_text()
         seen.add(to_hex(text.get_color()))
 
     assert {"#000000", "#ffffff"} <= seen
@@ -87,7 +87,7 @@ def test_every_cell_can_be_read(study: pd.DataFrame, theme: str) -> None:
 
 @pytest.mark.parametrize("name", MAPS)
 def test_the_scale_of_a_map_has_its_unit(drawn: dict[str, Figure], name: str) -> None:
-    """The colour scale of a heat map is labelled with metric and unit, and says where it is logarithmic."""
+    """The colour scale of a heat map names metric, unit, and a logarithmic scale."""
     [label] = [axes.get_ylabel() for axes in drawn[name].axes if axes.get_ylabel()]
     logarithmic = isinstance(mesh(drawn[name].axes[0]).norm, mpl.colors.LogNorm)
 
@@ -106,7 +106,7 @@ def test_a_colour_bar_is_labelled_in_plain_numbers(drawn: dict[str, Figure], siz
 
 
 def test_a_linear_map_begins_at_nothing(two: pd.DataFrame) -> None:
-    """The colours of a linear map begin at 0: a value that is half of another is half as far from the palest."""
+    """The colours of a linear map start at 0."""
     norm = mesh(draw("device_comparison_tokens_per_sec.png", two).axes[0]).norm
 
     assert not isinstance(norm, mpl.colors.LogNorm)
@@ -115,7 +115,7 @@ def test_a_linear_map_begins_at_nothing(two: pd.DataFrame) -> None:
 
 
 def test_a_hatched_cell_keeps_its_value_legible(tmp_path: Path) -> None:
-    """The cell of a value in doubt is hatched, and its value stands on a box of the cell's own colour."""
+    """The cell of a value with a warning is hatched, and the value has a box in the cell's colour."""
     odd = record()
     odd["health"]["throttled"] = ["hardware slowdown"]
     axes = draw("device_comparison_tokens_per_sec.png", made.one(tmp_path, odd, record("phi"))).axes[0]
@@ -128,15 +128,15 @@ def test_a_hatched_cell_keeps_its_value_legible(tmp_path: Path) -> None:
 
 
 def test_a_map_of_any_metric_says_what_was_not_measured(tmp_path: Path) -> None:
-    """A measured pair without the metric is said in its cell as not measured, beside one that has it."""
+    """The cell of a measured pair without the metric says "not measured"."""
     table = made.one(tmp_path, record("phi", power_w=None), record("llava"))
-    axes = device_map(table, name="tps_per_watt").axes[0]
+    axes = draw_heat_map(table, name="tps_per_watt").axes[0]
 
     assert set(cells(axes).values()) == {"not measured", "0.800"}
 
 
 def test_precisions_are_four_panels(drawn: dict[str, Figure]) -> None:
-    """The comparison of precisions has throughput, RAM, efficiency and energy, with units and where logarithmic."""
+    """The comparison of precisions has panels for throughput, RAM, efficiency and energy, with unit and scale."""
     axes = drawn[PRECISION].axes
 
     ends = [", logarithmic" if found.get_xscale() == "log" else "" for found in axes]
@@ -160,7 +160,7 @@ def marks(figure: Figure, panel: int, lone: str = "") -> dict[tuple[str, str, st
 
 @pytest.mark.parametrize("panel", range(4))
 def test_a_mark_is_its_value(sized: Drawn, panel: int) -> None:
-    """In each panel the marks of a row are its pair's values, at both sizes; a precision is one artist in a panel."""
+    """The marks of a row show its pair's values; each precision is one artist with its own shape."""
     axes = sized.figures[PRECISION].axes[panel]
 
     assert marks(sized.figures[PRECISION], panel, made.THOR) == pytest.approx(values(sized.table, PANELS[panel]))
@@ -171,7 +171,7 @@ def test_a_mark_is_its_value(sized: Drawn, panel: int) -> None:
 
 @pytest.mark.parametrize("panel", range(4))
 def test_a_missing_mark_is_said_in_its_row(drawn: dict[str, Figure], panel: int) -> None:
-    """A row says which precision has no mark, and why; no other row says anything."""
+    """Only a row without a mark says which precision is missing, and why."""
     names = ticks(drawn[PRECISION].axes[0], "y")
     texts = [text for text in drawn[PRECISION].axes[panel].texts if isinstance(text, Annotation)]
     said = {(names[round(text.xy[1])], text.get_text()) for text in texts}
@@ -180,7 +180,7 @@ def test_a_missing_mark_is_said_in_its_row(drawn: dict[str, Figure], panel: int)
 
 
 def test_marks_have_whiskers(sized: Drawn) -> None:
-    """Each mark of throughput has its interval, as one artist for the panel."""
+    """Each mark of throughput has its interval; they are one artist."""
     axes = sized.figures[PRECISION].axes[0]
     [lines] = [found for found in axes.collections if found.get_gid() == "whiskers"]
     assert isinstance(lines, LineCollection)
@@ -193,7 +193,7 @@ def test_marks_have_whiskers(sized: Drawn) -> None:
 
 @pytest.mark.parametrize("panel", range(4))
 def test_marks_are_spread_over_their_panel(sized: Drawn, panel: int) -> None:
-    """At both sizes a panel's marks stand apart: it is logarithmic, and says so, where values span thirtyfold."""
+    """A panel is logarithmic, and says so, exactly if the largest value is over 30 times the smallest."""
     axes, found = sized.figures[PRECISION].axes[panel], sized.table[PANELS[panel]].dropna()
 
     wide = found.max() > 30 * found.min()
@@ -206,7 +206,7 @@ def test_marks_are_spread_over_their_panel(sized: Drawn, panel: int) -> None:
 
 
 def test_rows_of_a_model_are_shaded_together(sized: Drawn) -> None:
-    """Where models have several rows every other one's are shaded, exactly these, and scales stand at both ends."""
+    """If models have several rows, every other model is shaded, and the scale is shown at both ends."""
     axes = sized.figures[PRECISION].axes[0]
     names = [name.partition(",")[0] for name in ticks(axes, "y")]
     bands = [patch for patch in axes.patches if patch.get_gid() == "band"]
@@ -224,20 +224,20 @@ def middle(axes: Axes, at: int) -> tuple[float, float]:
     return float(x), float(y)
 
 
-def test_a_mark_in_doubt_is_crossed(tmp_path: Path) -> None:
-    """A pair in a bad state has a cross over its mark, at its value, in the legend and in the footnote."""
+def test_a_mark_with_a_warning_is_crossed(tmp_path: Path) -> None:
+    """A pair with a warning has a cross at its value, explained in the legend and the footnote."""
     odd = record()
     odd["health"]["throttled"] = ["hardware slowdown"]
     figure = draw(PRECISION, made.one(tmp_path, odd, record("phi", "fp16")))
 
-    crosses = [tuple(np.asarray(line.get_xdata())) for line in figure.axes[0].lines if line.get_gid() == "in doubt"]
+    crosses = [tuple(np.asarray(line.get_xdata())) for line in figure.axes[0].lines if line.get_gid() == "warning"]
     assert crosses == [(pytest.approx(32.0),)]
-    assert "in doubt, see footnote" in {text.get_text() for text in figure.legends[0].get_texts()}
+    assert "crossed: has a warning, see footnote" in legend(figure)
     assert "throttled (hardware slowdown)" in figure.get_supxlabel()
 
 
 def test_the_combined_view_has_every_pair(sized: Drawn) -> None:
-    """A panel a model with a bar for each device and precision, its length the throughput, or a word in its place."""
+    """Each model's panel has a bar for each device and precision, or why it is missing."""
     figure, known = sized.figures[COMBINED], paints(sized.figures[COMBINED], sized.table)
     panels = [axes for axes in figure.axes if axes.axison]
     rows = {(row["device"], row["model"], row["precision"]): row for row in sized.table.to_dict("records")}

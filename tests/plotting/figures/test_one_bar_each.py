@@ -1,4 +1,4 @@
-"""No two rows share a bar: what would, is told apart by what it is."""
+"""No two rows share a bar: labels name the differences between them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,23 @@ import pytest
 
 from plotting.figures import FIGURES
 from plotting.table import build
-from tests.plotting.table.test_build import with_power, with_revision, with_value
 from tests.support import made
 from tests.support.factory import record, unmeasured
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+def with_value(section: str, field: str, value: str, **options: Any) -> dict[str, Any]:
+    """Return a Record with one changed field."""
+    built = record(**options)
+    built[section][field] = value
+    return built
+
+
+def with_revision(revision: str) -> dict[str, Any]:
+    """Return a Record of another revision of one checkpoint."""
+    return with_value("checkpoint", "revision", revision, weights="hub")
 
 
 def with_checkpoint(name: str) -> dict[str, Any]:
@@ -22,7 +33,7 @@ def with_checkpoint(name: str) -> dict[str, Any]:
 
 
 def with_hash(digest: str, new_tokens: int) -> dict[str, Any]:
-    """Return a Record of so many tokens and a workload of its own."""
+    """Return a Record of another workload with this number of tokens."""
     return with_value("workload", "hash", digest, new_tokens=new_tokens)
 
 
@@ -38,7 +49,7 @@ def with_hash(digest: str, new_tokens: int) -> dict[str, Any]:
     ids=["failure", "checkpoint", "workloads", "close hashes", "close revisions"],
 )
 def test_no_two_rows_share_a_bar(tmp_path: Path, records: list[dict[str, Any]]) -> None:
-    """However series differ, no two rows have one device, model and precision, and every figure can be drawn."""
+    """No two rows of different series share device, model and precision, and every figure can be drawn."""
     for made_record in records:
         made.on(tmp_path, [made_record])
     built = made.table(tmp_path)
@@ -50,7 +61,7 @@ def test_no_two_rows_share_a_bar(tmp_path: Path, records: list[dict[str, Any]]) 
 
 
 def test_a_revision_tells_apart_its_own_model_alone(tmp_path: Path) -> None:
-    """Two revisions of one model label that model's rows, and the device's other models keep its plain name."""
+    """Two revisions of a model appear in the labels of its rows, but not in those of other models."""
     made.on(tmp_path, [with_revision("a" * 40), record("llava", weights="hub")])
     made.on(tmp_path, [with_revision("b" * 40)])
     built = made.table(tmp_path)
@@ -63,12 +74,12 @@ def test_a_revision_tells_apart_its_own_model_alone(tmp_path: Path) -> None:
     ]
 
 
-def test_a_pair_that_failed_before_its_sensor_was_read_stands_with_its_device(tmp_path: Path) -> None:
-    """A failed pair whose power scope is unknown makes no further device beside two scopes."""
+def test_a_pair_that_failed_before_its_sensor_was_read_joins_its_device(tmp_path: Path) -> None:
+    """A failed pair with an unknown power scope joins one of two scopes instead of a third device."""
     failed = unmeasured("phi", "bf16")
     failed["power"]["scope"] = None
-    made.on(tmp_path, [with_power("gpu"), failed])
-    made.on(tmp_path, [with_power("module")])
+    made.on(tmp_path, [with_value("power", "scope", "gpu"), failed])
+    made.on(tmp_path, [with_value("power", "scope", "module")])
 
     assert set(made.table(tmp_path)["device"]) == {f"{made.THOR} (gpu power)", f"{made.THOR} (module power)"}
 
@@ -102,7 +113,7 @@ def computed_by(uuid: str) -> dict[str, Any]:
 def test_two_devices_of_one_name_are_told_apart(
     tmp_path: Path, first: dict[str, Any], second: dict[str, Any], labels: set[str]
 ) -> None:
-    """Devices that bear one name are neither merged nor drawn as one: the label says in what they differ."""
+    """Devices with one name are kept apart: their labels name the difference."""
     made.on(tmp_path, **first)
     made.on(tmp_path, **second)
 

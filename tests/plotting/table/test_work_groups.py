@@ -76,7 +76,7 @@ def test_a_pair_of_another_kind_of_work_is_no_hole_in_any_product(mixed: pd.Data
     for name in ("unmeasured_pairs.csv", "README.md", "benchmark_summary_report.txt"):
         text = (tmp_path / name).read_text()
         assert "never attempted" not in text.replace("skipped or never attempted", ""), name
-    assert "pairs: 7 measured." in write_all.closing(mixed, Saves())
+    assert "pairs: 7 measured." in write_all.describe_input(mixed, Saves())
 
 
 def test_a_hole_of_its_own_kind_is_in_the_products(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_a_device_that_did_two_things_is_one(tmp_path: Path) -> None:
     """The closing line counts devices, not their series: unlike work of one is one device, two kinds are two."""
 
     def counted() -> str:
-        return write_all.closing(made.table(tmp_path), made.read(tmp_path)).splitlines()[-1]
+        return write_all.describe_input(made.table(tmp_path), made.read(tmp_path)).splitlines()[-1]
 
     made.on(tmp_path, [record("phi")])
     made.on(tmp_path, [record("phi", weights="random")])
@@ -114,11 +114,11 @@ def test_several_saves_are_named_at_the_end(tmp_path: Path) -> None:
         "0002_dell.json: Dell, 1 pair, random weights",
     )
 
-    lines = write_all.closing(table, saves).splitlines()
+    lines = write_all.describe_input(table, saves).splitlines()
     assert lines[:3] == ["Read from:", f"  {first}", f"  {second}"]
-    assert lines[3] == "Drawn together; one alone: python -m plotting 0002_dell"
+    assert lines[3] == "The figures show all of them; for one alone: python -m plotting 0002_dell"
     assert lines[4] == "2 saves, 2 devices, pairs: 3 measured."
-    written = page.markdown(table, saves.files, []).replace("\\", "")
+    written = page.write_page(table, saves.files, []).replace("\\", "")
     assert f"- {first}\n- {second}\n" in written
 
 
@@ -168,7 +168,7 @@ def test_maps_and_panels_have_only_their_own_rows(figures: dict[str, Figure]) ->
 
 def test_unlike_work_is_not_ranked_together(mixed: pd.DataFrame) -> None:
     """Page and summary have a top three for each kind of work, under its name."""
-    for text in (page.markdown(mixed, [], []), summary.text(mixed, [])):
+    for text in (page.write_page(mixed, [], []), summary.write_summary(mixed, [])):
         assert f"Throughput (tokens/s), higher is better, {MINI}" in text
         after = text.partition(f"Throughput (tokens/s), higher is better, {RANDOM}")[2]
         lone = after.replace("\\.", ".").replace("\n- ", " ").split()
