@@ -15,7 +15,6 @@ from benchmarks.power import selftest
 from benchmarks.power.__main__ import lines
 from benchmarks.power.analysis import warnings
 from benchmarks.power.base import PowerSample, PowerTarget
-from tests.power.sensors.test_nvml import library as library  # noqa: PLC0414 - a fixture
 from tests.support import boards, product, trees
 
 if TYPE_CHECKING:
@@ -51,11 +50,11 @@ def test_a_board_s_sensor(tmp_path: Path) -> None:
     assert selftest.chosen(PowerTarget("cuda:0", root=tmp_path)) == ("hwmon", None)
 
 
-def test_the_boards_of_the_study(tmp_path: Path, library: Path) -> None:
+def test_the_boards_of_the_study(tmp_path: Path, nvml_library: Path) -> None:
     """On each board the report names it, and of what works there scope, rails, rate and watts at rest, in words too."""
     stats = boards.with_tegrastats(tmp_path / "bin", os.environ["PATH"])
     settings = {
-        "gb10": boards.gb10(tmp_path / "gb10", library),
+        "gb10": boards.gb10(tmp_path / "gb10", nvml_library),
         "orin": boards.orin(tmp_path / "orin"),
         "thor": boards.thor(tmp_path / "thor") | stats,
     }
@@ -86,9 +85,9 @@ def test_the_boards_of_the_study(tmp_path: Path, library: Path) -> None:
         assert said.endswith(f"--power-monitor=auto takes {next(iter(works))}.\n")
 
 
-def test_on_the_cpu_a_gpus_sensor_says_what_it_does_not_cover(library: Path) -> None:
+def test_on_the_cpu_a_gpus_sensor_says_what_it_does_not_cover(nvml_library: Path) -> None:
     """Where torch computes on the CPU auto leaves NVML out, and the report says what typing its name does."""
-    done = run("--torch-device=cpu", LD_LIBRARY_PATH=str(library))
+    done = run("--torch-device=cpu", LD_LIBRARY_PATH=str(nvml_library))
 
     assert "a GPU's sensor does not cover computing on the CPU: auto leaves it out; by its name it is" in done.stdout
     if done.returncode == 1:  # where there is no counter of the processor's
@@ -180,9 +179,9 @@ def test_a_sensor_that_reads_0_w_does_not_work(tmp_path: Path) -> None:
     assert rapl["why_not"] == "rapl: it opens, and in 0.2 s the sensor read 0 W throughout, which nothing draws"
 
 
-def test_its_json(library: Path) -> None:
+def test_its_json(nvml_library: Path) -> None:
     """The JSON form names device and sensors, every null with a reason, though torch has no CUDA."""
-    done = run("--json", LD_LIBRARY_PATH=str(library), FAKE_MW="42500")
+    done = run("--json", LD_LIBRARY_PATH=str(nvml_library), FAKE_MW="42500")
     found: dict[str, Any] = json.loads(done.stdout)
     nvml = next(verdict for verdict in found["sensors"] if verdict["name"] == "nvml")
 
@@ -196,9 +195,9 @@ def test_its_json(library: Path) -> None:
         assert value is not None or name in nvml["seen"]["reasons"]
 
 
-def test_its_words(library: Path) -> None:
+def test_its_words(nvml_library: Path) -> None:
     """The report says of each sensor whether it works, and which one auto takes."""
-    done = run(LD_LIBRARY_PATH=str(library))
+    done = run(LD_LIBRARY_PATH=str(nvml_library))
 
     assert "nvml works: NVML driver 580.95.05" in done.stdout
     assert "hwmon, tegrastats, jtop do not work: they are sensors of Jetson boards, and this machine d" in done.stdout

@@ -1,6 +1,6 @@
 """The real jtop service on made-up sysfs files, in a mount namespace of its own; run by test_jtop_service.py.
 
-    unshare -m -p -f --kill-child --mount-proc python -m tests.power.jtop_stage SCENE FOLDER
+    unshare -m -p -f --kill-child --mount-proc python -m tests.support.jtop_stage SCENE FOLDER
 
 What the service reads and writes is mounted over here first, and ends with this process: /sys, /run and /etc/group.
 Prints what the scene saw as JSON.

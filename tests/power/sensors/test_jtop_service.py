@@ -34,7 +34,7 @@ def _needs() -> None:
 
 def stage(scene: str, folder: Path) -> dict[str, Any]:
     """Play a scene with the real service in a namespace of its own, and return what was seen."""
-    done = product.run([*UNSHARE, sys.executable, "-m", "tests.power.jtop_stage", scene, str(folder)])
+    done = product.run([*UNSHARE, sys.executable, "-m", "tests.support.jtop_stage", scene, str(folder)])
     log = folder / "service.log"
     assert done.returncode == 0, done.stderr + (log.read_text() if log.exists() else "")
     return dict(json.loads(done.stdout.splitlines()[-1]))

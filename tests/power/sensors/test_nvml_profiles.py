@@ -5,37 +5,14 @@ What the boards' drivers support stands in fake_nvml.c. Never run on a board.
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.power.sensors.test_nvml import ask
-from tests.power.sensors.test_nvml import library as library  # noqa: PLC0414 - a fixture
-from tests.support import nvml_stage, product
+from tests.support.nvml_probe import KNOWN_J, play_scenes, run_code
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-KNOWN_J = nvml_stage.joules()
-
-
-def play(library: Path, scenes: dict[str, dict[str, str]], *arguments: str) -> dict[str, dict[str, Any]]:
-    """Play the script in all scenes at once, each with its fakes, and return what was found in each."""
-    command = [sys.executable, "-m", "tests.power.nvml_stage", *arguments]
-    settings = product.environment() | {"LD_LIBRARY_PATH": str(library), "PYTHONPATH": str(product.ROOT)}
-    started = {
-        name: subprocess.Popen(command, env=settings | fakes, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for name, fakes in scenes.items()
-    }
-    found = {}
-    for name, process in started.items():
-        out, complaint = process.communicate(timeout=60)
-        assert process.returncode == 0, complaint
-        found[name] = json.loads(out)
-    return found
 
 
 def disagreement(seen: dict[str, Any]) -> list[str]:
@@ -43,10 +20,10 @@ def disagreement(seen: dict[str, Any]) -> list[str]:
     return [flag for flag in seen["power"]["flags"] if flag.startswith("Integrated power")]
 
 
-def test_known_joules_of_each_board(library: Path) -> None:
+def test_known_joules_of_each_board(nvml_library: Path) -> None:
     """A known energy comes out within 0.5% on every board: by its counter, its power field, or its mean of a second."""
-    found = play(
-        library,
+    found = play_scenes(
+        nvml_library,
         {
             "H200": {"FAKE_PROFILE": "H200"},
             "RTX": {"FAKE_PROFILE": "RTX"},
@@ -65,10 +42,10 @@ def test_known_joules_of_each_board(library: Path) -> None:
         assert disagreement(seen) == [], name
 
 
-def test_a_counter_that_fails_is_left_for_the_power_field(library: Path) -> None:
+def test_a_counter_that_fails_is_left_for_the_power_field(nvml_library: Path) -> None:
     """Reset in the middle, standing still from the middle or from the beginning: power is integrated, within 0.5%."""
-    found = play(
-        library,
+    found = play_scenes(
+        nvml_library,
         {
             "reset": {"FAKE_PROFILE": "H200", "FAKE_RESET": "1.05"},
             "stops": {"FAKE_PROFILE": "H200", "FAKE_STILL": "1.05"},
@@ -81,10 +58,10 @@ def test_a_counter_that_fails_is_left_for_the_power_field(library: Path) -> None
         assert seen["energy_j"] == [pytest.approx(KNOWN_J, rel=0.005)], name
 
 
-def test_a_counter_that_disagrees_is_flagged(library: Path) -> None:
+def test_a_counter_that_disagrees_is_flagged(nvml_library: Path) -> None:
     """The counter is taken and compared: 10% less than the integrated power is said, 2% less is not."""
-    found = play(
-        library,
+    found = play_scenes(
+        nvml_library,
         {
             "apart": {"FAKE_PROFILE": "RTX", "FAKE_COUNTS": "90"},
             "near": {"FAKE_PROFILE": "RTX", "FAKE_COUNTS": "98"},
@@ -99,7 +76,7 @@ def test_a_counter_that_disagrees_is_flagged(library: Path) -> None:
 
 BOARD = """
 import json
-from benchmarks import device, health, memory, nvml
+from benchmarks.machine import device, health, memory, nvml
 from benchmarks.power import selftest
 from benchmarks.power.base import PowerTarget
 watch = health.Watch(None)
@@ -117,9 +94,9 @@ print(json.dumps({
 UNKNOWN = "NVML does not say"
 
 
-def test_a_gb10_shows_no_memory(library: Path) -> None:
+def test_a_gb10_shows_no_memory(nvml_library: Path) -> None:
     """A GB10's driver knows of no memory of its own: that is null, and device, health and self-test work without."""
-    seen = ask(library, BOARD, FAKE_PROFILE="GB10")
+    seen = run_code(nvml_library, BOARD, FAKE_PROFILE="GB10")
 
     assert seen["bytes"] == [None, None]
     assert (seen["machine"]["kind"], seen["machine"]["memory_kind"]) == ("gb10", "unified")
@@ -128,14 +105,14 @@ def test_a_gb10_shows_no_memory(library: Path) -> None:
     assert seen["nvml"]["seen"]["mean_w"] == pytest.approx(30.0)
 
 
-def test_a_discrete_gpu_shows_its_memory(library: Path) -> None:
+def test_a_discrete_gpu_shows_its_memory(nvml_library: Path) -> None:
     """A discrete GPU's memory is NVML's total and what is free of it, bytes."""
-    assert ask(library, BOARD, FAKE_PROFILE="RTX")["bytes"] == [25_000_000_000, 18_750_000_000]
+    assert run_code(nvml_library, BOARD, FAKE_PROFILE="RTX")["bytes"] == [25_000_000_000, 18_750_000_000]
 
 
-def test_an_orin_that_answers_nothing_is_refused(library: Path) -> None:
+def test_an_orin_that_answers_nothing_is_refused(nvml_library: Path) -> None:
     """An Orin's NVML starts and supports nothing: no sensor, with a sentence that says so, and nulls with reasons."""
-    seen = ask(library, BOARD, FAKE_PROFILE="Orin")
+    seen = run_code(nvml_library, BOARD, FAKE_PROFILE="Orin")
 
     assert not seen["nvml"]["works"]
     assert seen["nvml"]["why_not"] == (

@@ -7,7 +7,7 @@ import pytest
 from benchmarks.power.sensors import rails
 from benchmarks.power.sensors.ina3221 import resolution_w
 from benchmarks.power.sensors.tegrastats import milliwatts
-from tests.power.sensors.test_tegrastats import LINES
+from tests.support.fake_tegrastats import LINES
 
 
 @pytest.mark.parametrize("board", rails.BOARDS, ids=lambda board: board.name)

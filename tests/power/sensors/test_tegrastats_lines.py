@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from benchmarks.power.sensors import rails as registry
 from benchmarks.power.sensors.tegrastats import milliwatts, ram_bytes
-from tests.power.sensors.test_tegrastats import LINES, THOR, THOR_W
+from tests.support.fake_tegrastats import LINES, THOR, THOR_W
 
 WORDS = [*THOR.split(), "-", "/", "mW", "VDD_GPU", "\x00"]
 

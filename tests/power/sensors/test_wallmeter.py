@@ -15,27 +15,13 @@ from benchmarks.power.base import PowerTarget, SensorUnavailable
 from benchmarks.power.sensors import meterlog
 from benchmarks.power.sensors.wallmeter import WallMeterMonitor
 from tests.support import product
+from tests.support.meter_log import HEAD, make_rows, write_log
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 S = 1_000_000_000
 TARGET = PowerTarget("cuda:0")
-HEAD = "time,watts\n"
-
-
-def log(folder: Path, text: str) -> Path:
-    """Write a log."""
-    path = folder / "wall.csv"
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def rows(watts: float, since_s: float, until_s: float, step_s: float = 1.0) -> str:
-    """Return lines from so many seconds after now to so many, by UNIX time."""
-    now = time.time()
-    count = round((until_s - since_s) / step_s) + 1
-    return "".join(f"{now + since_s + n * step_s:.6f},{watts}\n" for n in range(count))
 
 
 @pytest.mark.parametrize(
@@ -85,14 +71,14 @@ def test_formats(tmp_path: Path, header: str, line: str, watts: float | None) ->
 def test_bad_logs_are_refused(tmp_path: Path, text: str, complaint: str) -> None:
     """A log that cannot be right is refused before anything is measured, in a sentence with its line."""
     with pytest.raises(SensorUnavailable, match=f"--power-monitor=csv:.*wall.csv: .*{complaint}"):
-        WallMeterMonitor.check(str(log(tmp_path, text)))
+        WallMeterMonitor.check(str(write_log(tmp_path, text)))
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_logs_of_windows(tmp_path: Path, encoding: str) -> None:
     """A byte order mark and Windows' line ends are read over, at the start and behind it; UTF-16 is refused."""
     path = tmp_path / "wall.csv"
-    path.write_bytes((HEAD + rows(50, -3, -1)).replace("\n", "\r\n").encode(encoding))
+    path.write_bytes((HEAD + make_rows(50, -3, -1)).replace("\n", "\r\n").encode(encoding))
     if encoding == "utf-16":
         with pytest.raises(SensorUnavailable, match=r"cannot be read .not UTF-8 text.; save it as UTF-8"):
             WallMeterMonitor.check(str(path))
@@ -100,7 +86,7 @@ def test_logs_of_windows(tmp_path: Path, encoding: str) -> None:
     monitor = WallMeterMonitor(TARGET, str(path))
     first = [sample.watts for sample in monitor.read()]
     with path.open("ab") as file:
-        file.write(rows(60, -0.5, -0.5).replace("\n", "\r\n").encode())
+        file.write(make_rows(60, -0.5, -0.5).replace("\n", "\r\n").encode())
 
     assert first + [sample.watts for sample in monitor.read()] == [50.0, 60.0]
     assert monitor.remarks == ()
@@ -126,7 +112,7 @@ def test_what_is_asked_is_checked(argument: str | None, complaint: str) -> None:
 
 def test_samples_come_when_their_time_has_come(tmp_path: Path) -> None:
     """Of what was logged before, the last sample is given; what lies ahead when its time has come, each once."""
-    monitor = WallMeterMonitor(TARGET, str(log(tmp_path, HEAD + rows(50, -1.95, 5.05, 0.1))))
+    monitor = WallMeterMonitor(TARGET, str(write_log(tmp_path, HEAD + make_rows(50, -1.95, 5.05, 0.1))))
     first = monitor.read()
     time.sleep(0.25)
     then = monitor.read()
@@ -142,7 +128,7 @@ def test_samples_come_when_their_time_has_come(tmp_path: Path) -> None:
 @pytest.mark.parametrize("ahead_s", [0.0, 7200.25, -3.5])
 def test_the_logs_clock_is_mapped(tmp_path: Path, ahead_s: float) -> None:
     """A sample that was logged 1 s ago is 1 s old on the runs' clock, less the offset that was given."""
-    path = log(tmp_path, HEAD + rows(50, ahead_s - 2, ahead_s - 1))
+    path = write_log(tmp_path, HEAD + make_rows(50, ahead_s - 2, ahead_s - 1))
     (sample,) = WallMeterMonitor(TARGET, f"{path},offset={ahead_s}").read()
 
     assert (time.monotonic_ns() - sample.time_ns) / S == pytest.approx(1.0, abs=0.2)
@@ -151,12 +137,12 @@ def test_the_logs_clock_is_mapped(tmp_path: Path, ahead_s: float) -> None:
 @pytest.mark.parametrize(("from_s", "said"), [(-3600, "3599 s old"), (3600, "3600 s ahead"), (-1, ""), (0.5, "")])
 def test_a_clock_in_doubt_is_said(tmp_path: Path, from_s: float, said: str) -> None:
     """A log without a sample of about now may be an hour off: that is said until it grows."""
-    path = log(tmp_path, HEAD + rows(50, from_s, from_s + 1))
+    path = write_log(tmp_path, HEAD + make_rows(50, from_s, from_s + 1))
     monitor = WallMeterMonitor(TARGET, str(path))
     monitor.read()
     before = monitor.remarks
     with path.open("a") as file:
-        file.write(rows(50, from_s + 2, from_s + 2))
+        file.write(make_rows(50, from_s + 2, from_s + 2))
     monitor.read()
 
     assert before == ((f"The log's nearest sample was {said} at the start: is its clock right?",) if said else ())
@@ -165,7 +151,7 @@ def test_a_clock_in_doubt_is_said(tmp_path: Path, from_s: float, said: str) -> N
 
 def test_a_log_that_counts_from_its_start(tmp_path: Path) -> None:
     """Seconds since the start are placed by `start`, as ISO 8601 or UNIX seconds."""
-    path = log(tmp_path, "# source: WT310\nelapsed,W\n0,40\n1,41\n")
+    path = write_log(tmp_path, "# source: WT310\nelapsed,W\n0,40\n1,41\n")
     began = datetime.now(timezone.utc) - timedelta(seconds=5)
     for start in (began.isoformat(), str(began.timestamp())):
         monitor = WallMeterMonitor(TARGET, f"{path},start={start}")
@@ -200,7 +186,7 @@ def test_any_text_is_no_crash(tmp_path: Path, header: str, lines: list[str], mor
 
 def test_a_session_beside_a_meter(tmp_path: Path) -> None:
     """A meter that shows 50 W once a second makes 50 W x the windows of a session, and its Record says wall."""
-    path = log(tmp_path, HEAD + rows(50, -5, 240))
+    path = write_log(tmp_path, HEAD + make_rows(50, -5, 240))
     done = product.measure(
         tmp_path / "results", "--models=llava", "--precisions=bf16", "--runs=3", "--warmup-runs=1",
         f"--power-monitor=csv:{path}",

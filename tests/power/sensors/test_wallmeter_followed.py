@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmarks.power.analysis import attribution
-from benchmarks.power.base import SensorFacts, SensorLost
+from benchmarks.power.base import PowerTarget, SensorFacts, SensorLost
 from benchmarks.power.sensors.wallmeter import WallMeterMonitor
-from tests.power.sensors.test_wallmeter import HEAD, TARGET, S, log, rows
 from tests.support import trees
+from tests.support.meter_log import HEAD, make_rows, write_log
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+S = 1_000_000_000
+TARGET = PowerTarget("cuda:0")
 
 
 class Set(WallMeterMonitor):
@@ -29,7 +32,7 @@ class Set(WallMeterMonitor):
 @pytest.mark.parametrize(("by_s", "said"), [(-5.0, "-5.0"), (3600.0, "+3600.0"), (0.05, "")])
 def test_a_clock_that_is_set_in_the_middle_is_said(tmp_path: Path, by_s: float, said: str) -> None:
     """Where this machine's clock jumps, log and runs may not agree any more: that stays said; slewing is not said."""
-    monitor = Set(TARGET, str(log(tmp_path, HEAD + rows(50, -3, 60))))
+    monitor = Set(TARGET, str(write_log(tmp_path, HEAD + make_rows(50, -3, 60))))
     times = [sample.time_ns for sample in monitor.read()]
     monitor.by_s = by_s
     times += [sample.time_ns for _ in range(3) for sample in monitor.read()]
@@ -44,10 +47,13 @@ def test_what_was_logged_while_the_machine_slept_is_in_no_run(tmp_path: Path) ->
 
     The machine slept for 10 s, 4 s ago by its own clock, and drew 2 W.
     """
-    path = log(tmp_path, HEAD + rows(50, -11, -10, 0.5))
+    path = write_log(tmp_path, HEAD + make_rows(50, -11, -10, 0.5))
     monitor = Set(TARGET, str(path))
     samples, zero = monitor.read(), time.monotonic_ns()
-    for slept, lines in ((0.0, rows(50, -9.5, -4.5, 0.5)), (10.0, rows(2, -4, 5, 0.5) + rows(80, 6, 10, 0.5))):
+    for slept, lines in (
+        (0.0, make_rows(50, -9.5, -4.5, 0.5)),
+        (10.0, make_rows(2, -4, 5, 0.5) + make_rows(80, 6, 10, 0.5)),
+    ):
         with path.open("a") as file:
             file.write(lines)
         monitor.by_s = slept
@@ -62,10 +68,10 @@ def test_what_was_logged_while_the_machine_slept_is_in_no_run(tmp_path: Path) ->
 
 def test_a_log_is_followed(tmp_path: Path) -> None:
     """Lines that are appended are read once they are complete, and a line that is torn waits for its end."""
-    path = log(tmp_path, HEAD + rows(50, -3, -2))
+    path = write_log(tmp_path, HEAD + make_rows(50, -3, -2))
     monitor = WallMeterMonitor(TARGET, str(path))
     monitor.read()
-    line = rows(60, -0.5, -0.5)
+    line = make_rows(60, -0.5, -0.5)
     found = []
     for part in (line[:-4], line[-4:]):
         with path.open("a") as file:
@@ -78,11 +84,11 @@ def test_a_log_is_followed(tmp_path: Path) -> None:
 
 def test_bad_lines_are_gaps_and_named(tmp_path: Path) -> None:
     """A line that cannot be read is a missing sample, never a bridge between its neighbours, and is named."""
-    path = log(tmp_path, HEAD + rows(50, -5, -4))
+    path = write_log(tmp_path, HEAD + make_rows(50, -5, -4))
     monitor = WallMeterMonitor(TARGET, str(path))
     samples = monitor.read()
     with path.open("a") as file:
-        file.write(rows(50, -3, -3) + "garbage\n" + rows(50, -2, -1))
+        file.write(make_rows(50, -3, -3) + "garbage\n" + make_rows(50, -2, -1))
     samples += monitor.read()
     times = [sample.time_ns for sample in samples]
     two = attribution.Marked([(times[1], times[-2]), (times[-2], times[-1])], {})
@@ -96,10 +102,10 @@ def test_bad_lines_are_gaps_and_named(tmp_path: Path) -> None:
 
 def test_gaps_are_gaps(tmp_path: Path) -> None:
     """Where the meter paused for longer than three of its periods, nothing is known, and nothing is charged."""
-    path = log(tmp_path, HEAD + rows(50, -30, -29))
+    path = write_log(tmp_path, HEAD + make_rows(50, -30, -29))
     monitor = WallMeterMonitor(TARGET, str(path))
     with path.open("a") as file:
-        file.write(rows(50, -28, -20) + rows(50, -10, -1))
+        file.write(make_rows(50, -28, -20) + make_rows(50, -10, -1))
     samples = monitor.read()
     zero = time.monotonic_ns()
     windows = [(zero - 27 * S, zero - 22 * S), (zero - 18 * S, zero - 12 * S), (zero - 9 * S, zero - 2 * S)]
@@ -111,7 +117,7 @@ def test_gaps_are_gaps(tmp_path: Path) -> None:
 def test_permissions_that_change_while_it_runs() -> None:
     """A log that may not be read any more is a lost sensor, with why."""
     with trees.readable_by_all() as folder:
-        path = log(folder, HEAD + rows(50, -3, -2))
+        path = write_log(folder, HEAD + make_rows(50, -3, -2))
         with trees.as_nobody():
             monitor = WallMeterMonitor(TARGET, str(path))
             monitor.read()
@@ -123,7 +129,7 @@ def test_permissions_that_change_while_it_runs() -> None:
 @pytest.mark.parametrize("what", ["gone", "cut short", "replaced", "only bad lines"])
 def test_a_log_that_ends_is_a_lost_sensor(tmp_path: Path, what: str) -> None:
     """A log that is deleted, cut short, replaced or full of what is no sample is lost, with why."""
-    path = log(tmp_path, HEAD + rows(50, -3, -2))
+    path = write_log(tmp_path, HEAD + make_rows(50, -3, -2))
     monitor = WallMeterMonitor(TARGET, str(path))
     monitor.read()
     if what == "gone":
@@ -132,7 +138,7 @@ def test_a_log_that_ends_is_a_lost_sensor(tmp_path: Path, what: str) -> None:
         path.write_text(HEAD)
     elif what == "replaced":
         path.rename(tmp_path / "old.csv")
-        log(tmp_path, HEAD + rows(50, -3, 3))
+        write_log(tmp_path, HEAD + make_rows(50, -3, 3))
     else:
         with path.open("a") as file:
             file.write("ERR 17\n" * 10)
