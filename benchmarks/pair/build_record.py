@@ -8,7 +8,7 @@ from benchmarks import redact
 from benchmarks.machine.roofline import Traffic
 from benchmarks.models import miniature
 from benchmarks.pair import outcome
-from benchmarks.power.analysis.attribution import Marked
+from benchmarks.power.analysis.attribution import MarkedRuns
 from benchmarks.record import INTERRUPTED, MEASURED, SCHEMA, Record
 from benchmarks.record.sections import Checkpoint, Engine, Load, Memory, Numerics, Roofline, Sample
 
@@ -43,7 +43,7 @@ LOAD_FIELDS = {
 def compose(session: PairSession, status: str, finished: str) -> Record:
     """Return the Record of a pair that ended as `status`, without secrets."""
     tally, meters = session.tally, session.meters
-    reading = meters.read(Marked(tally.windows, tally.phases), tally.torch_peak_bytes)
+    reading = meters.read(MarkedRuns(tally.windows, tally.phases), tally.torch_peak_bytes)
     runs = tally.runs(
         session.plan.work.batch_size, reading.energy_j, reading.coverage, reading.power["reasons"].get("method")
     )

@@ -41,7 +41,7 @@ def test_without_the_model_there_is_no_idle_power_after_the_runs(tmp_path: Path)
     assert (record["status"], record["counts"]["good"]) == ("measured", 12)
     assert power["idle_before_w"] == pytest.approx(WATTS)
     assert (power["idle_after_w"], power["idle_w"]) == (None, None)
-    assert power["reasons"]["idle_w"] == "no readings cover a rest with the model loaded after the runs"
+    assert power["reasons"]["idle_w"] == "no readings cover the idle time with the model loaded after the runs"
     assert list(faults(record)) == []
 
 

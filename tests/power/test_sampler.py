@@ -70,7 +70,7 @@ def test_a_sensor_that_hangs_is_lost() -> None:
     sampler.start()
     sampler.stop()
 
-    assert sampler.lost == "it has not answered for 0.1 s"
+    assert sampler.lost == "it did not answer for 0.1 s"
     assert sampler.samples == []
     answer.set()
 

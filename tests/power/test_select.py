@@ -22,7 +22,7 @@ def test_auto_never_pairs_a_gpu_sensor_with_the_cpu(tmp_path: Path) -> None:
     assert chosen.monitor is None
     assert chosen.reason is not None
     assert chosen.reason.startswith("no sensor here (hwmon: no INA3221 shows the rails of a Jetson board")
-    assert "tegrastats, jtop, nvml: a GPU's sensor does not cover computing on the CPU; rapl: the" in chosen.reason
+    assert "tegrastats, jtop, nvml: a GPU's sensor does not cover a model on the CPU; rapl: the" in chosen.reason
 
 
 def test_auto_takes_what_covers_the_cpu(tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_auto_takes_what_covers_the_cpu(tmp_path: Path) -> None:
 
     assert (on_cpu.name, on_cpu.scope_mismatch) == ("rapl", False)
     assert on_gpu.name != "rapl"
-    assert "rapl: a CPU's sensor does not cover computing on a GPU" in (on_gpu.reason or "rapl: a CPU's sensor")
+    assert "rapl: a CPU sensor does not cover a model on a GPU" in (on_gpu.reason or "rapl: a CPU sensor")
     assert power.select("rapl", PowerTarget("cuda:9", root=tmp_path)).scope_mismatch
 
 
@@ -45,7 +45,7 @@ def test_auto_knows_by_the_rails_what_they_cover(tmp_path: Path, board: str, *, 
     assert on_gpu.name == "hwmon"
     assert (on_cpu.name == "hwmon") == for_cpu
     assert power.select("hwmon", PowerTarget("cpu", root=tmp_path)).scope_mismatch != for_cpu
-    told = "hwmon: a GPU's sensor does not cover computing on the CPU; type --power-monitor=hwmon:whole for all of the"
+    told = "hwmon: a GPU sensor does not cover a model on the CPU; type --power-monitor=hwmon:whole for the whole"
     assert (told in (on_cpu.reason or "")) != for_cpu
     assert not power.select("hwmon:whole", PowerTarget("cpu", root=tmp_path)).scope_mismatch
 
@@ -66,7 +66,7 @@ def test_none_is_no_sensor() -> None:
     """`none` measures no power, and the Record will say that this was asked for."""
     chosen = power.select("none", PowerTarget("cuda:0"))
 
-    assert (chosen.monitor, chosen.reason) == (None, "--power-monitor=none was asked for")
+    assert (chosen.monitor, chosen.reason) == (None, "power measurement is off (--power-monitor=none)")
 
 
 def test_replay_is_opened_by_name(tmp_path: Path) -> None:
@@ -84,8 +84,8 @@ def test_replay_is_opened_by_name(tmp_path: Path) -> None:
     [
         ("nvlm", "did you mean nvml"),
         ("tegrastat", "did you mean tegrastats"),
-        ("nvml:0", "nvml takes nothing after it"),
-        ("auto:0", "auto takes nothing after it"),
+        ("nvml:0", "nvml takes no argument"),
+        ("auto:0", "auto takes no argument"),
         ("hwmon:all", "type hwmon for GPU and SoC, or hwmon:whole"),
         ("csv", "csv needs a file; type --power-monitor=csv:FILE"),
     ],

@@ -77,7 +77,12 @@ def play(uuid: str | None, *, with_zeus: bool) -> dict[str, Any]:
     monitor.close()
     window = (round((epoch + WINDOW[0]) * 1e9), round((epoch + WINDOW[1]) * 1e9))
     found = attribution.attribute(
-        "nvml", SensorFacts.of(monitor), sampler.samples, attribution.Marked([window], {}), [], lost=sampler.lost
+        "nvml",
+        SensorFacts.from_monitor(monitor),
+        sampler.samples,
+        attribution.MarkedRuns([window], {}),
+        [],
+        lost=sampler.lost,
     )
     return {"energy_j": found.energy_j, "power": found.power, "zeus_j": theirs}
 

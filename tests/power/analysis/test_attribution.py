@@ -34,7 +34,7 @@ def test_the_counter_is_preferred_and_compared() -> None:
 
 def test_a_counter_whose_last_tick_is_missing_is_still_preferred() -> None:
     """Where a journal ends with the last run, the counter, whose last tick came before it, still gives the others."""
-    runs = attribution.Marked([(i * S, i * S + 9 * S // 10) for i in range(1, 15)], {})
+    runs = attribution.MarkedRuns([(i * S, i * S + 9 * S // 10) for i in range(1, 15)], {})
     taken = [PowerSample(i * S // 20, 30.0, 3.0 * (i // 2)) for i in range(20 * 15 - 1)]
     found = attribution.attribute("bench", SENSOR, taken, runs, [])
 
@@ -48,7 +48,7 @@ def test_a_counter_whose_last_tick_is_missing_is_still_preferred() -> None:
 @pytest.mark.parametrize("wrong_j", [0.0, 9e9], ids=["reset or too low", "too high"])
 def test_one_wrong_reading_of_a_counter_is_charged_to_no_run(wrong_j: float) -> None:
     """In one of fifteen runs the counter reads nonsense once: that run has no joules, and all others their own."""
-    runs = attribution.Marked([(i * S, i * S + 9 * S // 10) for i in range(1, 16)], {})
+    runs = attribution.MarkedRuns([(i * S, i * S + 9 * S // 10) for i in range(1, 16)], {})
     taken = [PowerSample(i * S // 10, 30.0, 5e6 + 3.0 * i) for i in range(180)]
     taken[75] = PowerSample(taken[75].time_ns, 30.0, wrong_j)
     found = attribution.attribute("bench", SENSOR, taken, runs, [])
@@ -77,7 +77,7 @@ def test_a_counter_alone_is_enough() -> None:
 
 def test_two_samples_are_no_budget() -> None:
     """Where too few samples fell into the runs there is no uncertainty, rather than one of the edges alone."""
-    short = attribution.Marked([(10 * S, 10 * S + S // 20), (13 * S, 13 * S + S // 20)], {})
+    short = attribution.MarkedRuns([(10 * S, 10 * S + S // 20), (13 * S, 13 * S + S // 20)], {})
 
     assert attribution.attribute("bench", SENSOR, samples(), short, IDLE).power["uncertainty"] == []
 
@@ -90,7 +90,7 @@ def test_a_sensor_lost_in_the_middle() -> None:
     assert found.coverage == [1.0, 0.0]
     assert found.power["energy_runs"] == 1
     assert found.power["idle_w"] is None
-    assert "The sensor stopped in the middle: unplugged." in found.power["flags"]
+    assert "The sensor stopped early: unplugged." in found.power["flags"]
     assert list(faults(found.power, "power")) == []
 
 
@@ -107,7 +107,7 @@ def test_missing_rails_are_no_zero() -> None:
 def test_a_run_that_is_covered_in_part_counts_for_nothing() -> None:
     """A run with samples in under 95% of its time is in no count, budget and phase, only in its column."""
     holes = [PowerSample(s.time_ns, None) if i == 105 else s for i, s in enumerate(samples())]
-    found = attribution.attribute("bench", SENSOR, holes, attribution.Marked(WINDOWS, {"decode": WINDOWS}), IDLE)
+    found = attribution.attribute("bench", SENSOR, holes, attribution.MarkedRuns(WINDOWS, {"decode": WINDOWS}), IDLE)
 
     assert found.coverage == [pytest.approx(0.9), 1.0]
     assert found.power["energy_runs"] == found.power["phases"]["run_count"] == 1
@@ -129,7 +129,7 @@ def test_idle_time_is_said() -> None:
 def test_the_trace_is_bounded() -> None:
     """A day of samples is kept as at most TRACE_POINTS points of min, mean and max."""
     taken = [PowerSample(i * S // 1000, float(i % 7)) for i in range(20_000)]
-    found = attribution.attribute("bench", SENSOR, taken, attribution.Marked([(0, 19 * S)], {}), IDLE)
+    found = attribution.attribute("bench", SENSOR, taken, attribution.MarkedRuns([(0, 19 * S)], {}), IDLE)
 
     assert found.trace is not None
     assert len(found.trace["time_s"]) <= TRACE_POINTS
@@ -138,7 +138,7 @@ def test_the_trace_is_bounded() -> None:
 
 def test_without_a_sensor_everything_is_null_with_a_reason() -> None:
     """Without a sensor there are no joules, no zeros, and each null has the reason beside it."""
-    found = attribution.without_sensor("none", "no sensor here")
+    found = attribution.describe_without_sensor("none", "no sensor here")
 
     assert (found.energy_j, found.coverage, found.trace) == (None, None, None)
     assert list(faults(found.power, "power")) == []
@@ -155,13 +155,13 @@ def test_a_counters_uncertainty_is_that_of_its_ticks() -> None:
 @pytest.mark.parametrize(
     ("watts", "lost", "reason"),
     [
-        (0.0, None, "the sensor read 0 W throughout, which nothing draws"),
-        (-30.0, None, "the sensor read nothing above 0 W, and power that flows back: is it wired the wrong way round?"),
-        (None, None, "every reading was void: a rail was missing, or was no number"),
+        (0.0, None, "the sensor read 0 W throughout, but every device draws power"),
+        (-30.0, None, "the sensor read nothing above 0 W, and negative power: is it wired in reverse?"),
+        (None, None, "every reading was void: a rail was missing or held no valid number"),
         (
             None,
             "unplugged",
-            "every reading was void: a rail was missing, or was no number; it stopped in the middle: u",
+            "every reading was void: a rail was missing or held no valid number; it stopped early: u",
         ),
     ],
     ids=["0 W", "wired the wrong way round", "void", "void and lost"],
@@ -188,7 +188,7 @@ def test_runs_and_phases_without_length_have_no_energy() -> None:
     """A window that ends where it begins has no joules and no coverage, as a run and as a phase."""
     empty = [(10 * S, 10 * S), (11 * S, 14 * S)]
     found = attribution.attribute(
-        "bench", SENSOR, samples(), attribution.Marked(empty, {"vision": [(11 * S, 11 * S)] * 2}), IDLE
+        "bench", SENSOR, samples(), attribution.MarkedRuns(empty, {"vision": [(11 * S, 11 * S)] * 2}), IDLE
     )
 
     assert found.energy_j == [None, pytest.approx(90.0)]
@@ -230,8 +230,8 @@ def test_the_budget_is_of_the_runs_alone() -> None:
 def test_a_known_lag_moves_the_samples() -> None:
     """Samples of a sensor that lags by half a second are moved back by that, where the lag is known."""
     late = [PowerSample(s.time_ns + S // 2, s.watts) for s in samples()]
-    edge = attribution.Marked([(9 * S, 10 * S)], {})
-    known = SensorFacts.of(Bench(PowerTarget("cuda:0")))
+    edge = attribution.MarkedRuns([(9 * S, 10 * S)], {})
+    known = SensorFacts.from_monitor(Bench(PowerTarget("cuda:0")))
     lagging = SensorFacts(**{**vars_of(known), "averaging_s": 1.0, "lag_s": 0.5})
 
     moved, as_they_came = (attribution.attribute("bench", sensor, late, edge, []) for sensor in (lagging, known))
@@ -254,7 +254,7 @@ def test_sessions_laid_out_apart_are_pooled() -> None:
     first, gap = samples(), 80 * S
     second = [PowerSample(s.time_ns + gap, s.watts) for s in first]
     both = [*WINDOWS, *((start + gap, end + gap) for start, end in WINDOWS)]
-    found = attribution.attribute("bench", SENSOR, first + second, attribution.Marked(both, {"decode": both}), IDLE)
+    found = attribution.attribute("bench", SENSOR, first + second, attribution.MarkedRuns(both, {"decode": both}), IDLE)
 
     assert found.energy_j == pytest.approx([60.0] * 4)
     assert found.power["phases"]["decode"]["energy_j"] == pytest.approx(240.0)

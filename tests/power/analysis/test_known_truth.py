@@ -115,7 +115,7 @@ def measured(truth: Truth, make: Callable[..., Sensor], rng: np.random.Generator
         )
         for i, moment in enumerate(t)
     ]
-    found = attribution.attribute("bench", sensor, samples, attribution.Marked(truth.windows, {}), [])
+    found = attribution.attribute("bench", sensor, samples, attribution.MarkedRuns(truth.windows, {}), [])
     assert found.energy_j is not None
     assert None not in found.energy_j
     stated = math.hypot(*(term["relative"] for term in found.power["uncertainty"]))

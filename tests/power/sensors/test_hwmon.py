@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.power.analysis import attribution
-from benchmarks.power.base import PowerSample, PowerTarget, SensorFacts, SensorLost, SensorUnavailable
+from benchmarks.power.base import PowerSample, PowerTarget, SensorLost, SensorUnavailable
 from benchmarks.power.sensors.hwmon import HwmonMonitor
 from tests.support import trees
+from tests.support.bench import charge
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,7 +70,7 @@ def test_known_joules(tmp_path: Path) -> None:
     trees.hwmon(tmp_path, "thor")
     monitor = opened(tmp_path)
     samples = [PowerSample(tick * S // 20, monitor.read()[0].watts) for tick in range(100)]
-    found = attribution.attribute("hwmon", SensorFacts.of(monitor), samples, attribution.Marked([(S, 3 * S)], {}), [])
+    found = charge("hwmon", monitor, samples, [(S, 3 * S)])
 
     assert found.energy_j == pytest.approx([39.2 * 2], rel=0.005)
     assert (found.power["method"], found.power["rails"]) == ("integration", ["VDD_GPU", "VDD_CPU_SOC_MSS"])
@@ -144,13 +144,13 @@ def test_the_budget_has_what_is_known(tmp_path: Path) -> None:
     trees.hwmon(tmp_path, "orin")
     monitor = opened(tmp_path)
     samples = [PowerSample(tick * S // 20, monitor.read()[0].watts) for tick in range(100)]
-    found = attribution.attribute("hwmon", SensorFacts.of(monitor), samples, attribution.Marked([(S, 3 * S)], {}), [])
+    found = charge("hwmon", monitor, samples, [(S, 3 * S)])
     terms = {term["name"]: term["relative"] for term in found.power["uncertainty"]}
 
     assert terms["offset"] == pytest.approx(0.461880 / 15.2, rel=1e-5)
     assert terms["quantisation"] == pytest.approx(0.4 / 12**0.5 / 15.2)
     assert found.power["flags"] == [
-        "The uncertainty is statistical only, beside the sensor's offset: nobody states its gain."
+        "The uncertainty is statistical only, plus the sensor's offset: nobody states its gain."
     ]
 
 
@@ -174,8 +174,8 @@ def test_missing_rails_cover_nothing(tmp_path: Path) -> None:
     for tick in range(120):
         rail.write_text("" if 20 <= tick < 60 else "500")
         samples.append(PowerSample(tick * S // 20, monitor.read()[0].watts))
-    two = attribution.Marked([(S, 3 * S), (4 * S, 5 * S)], {})
-    found = attribution.attribute("hwmon", SensorFacts.of(monitor), samples, two, [])
+    two = [(S, 3 * S), (4 * S, 5 * S)]
+    found = charge("hwmon", monitor, samples, two)
 
     assert found.energy_j == [None, pytest.approx(39.2)]
     assert found.coverage == [pytest.approx(0.0, abs=0.03), 1.0]
@@ -206,7 +206,7 @@ def test_a_chip_that_goes_is_a_lost_sensor(tmp_path: Path) -> None:
         ("thor", "VIN", "whole", "Jetson Thor lacks VIN"),
         ("orin", "VIN_SYS_5V0", "whole", "Jetson AGX Orin lacks VIN_SYS_5V0"),
         ("orin", "VDD_GPU_SOC", None, "no INA3221 shows the rails of a Jetson board"),
-        ("xavier", "CV", "whole", "nobody says which rails are all of Jetson AGX Xavier; type hwmon alone"),
+        ("xavier", "CV", "whole", "nobody states all rails of Jetson AGX Xavier; type hwmon alone"),
     ],
 )
 def test_a_board_without_a_rail_is_refused(
@@ -237,7 +237,7 @@ def test_other_machines_have_no_rails(tmp_path: Path) -> None:
     """A machine with other chips, or none, is refused."""
     trees.write(trees.chip(tmp_path, "0-0048", 0, "coretemp") / "in1_label", "VDD_GPU_SOC")
 
-    with pytest.raises(SensorUnavailable, match="there are no rails at all"):
+    with pytest.raises(SensorUnavailable, match="found no rails at all"):
         opened(tmp_path)
 
 

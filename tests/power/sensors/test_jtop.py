@@ -144,7 +144,7 @@ def test_a_service_that_comes_back(jtop_service: Any) -> None:
     assert {sample.watts for sample in back} == {7.6}
     (remark,) = monitor.remarks
     assert remark.startswith(
-        "The jtop service was lost (RuntimeError: Lost connection with jtop server) and was connected to again after "
+        "The jtop service was lost (RuntimeError: Lost connection with jtop server) and came back after "
     )
     jtop_service.alive = False
     assert read_until_lost(monitor) == (

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.power.base import SensorUnavailable
-from benchmarks.power.sensors.jtop_client import milliwatts, ram_bytes
+from benchmarks.power.sensors.jtop_client import parse_milliwatts, parse_ram_bytes
 from tests.support.jtop_package import THOR, make_power
 from tests.support.quick_jtop import open_monitor, read_watts
 
@@ -112,12 +112,12 @@ json = st.recursive(
 @given(json)
 def test_anything_for_power(anything: Any) -> None:
     """Whatever stands for `power` or `memory`, nothing is raised, and rails are whole numbers of mW."""
-    assert all(type(now) is int for now in milliwatts(anything).values())
-    assert ram_bytes(anything) is None
-    assert ram_bytes({"RAM": anything}) is None or type(anything["used"]) is int
+    assert all(type(now) is int for now in parse_milliwatts(anything).values())
+    assert parse_ram_bytes(anything) is None
+    assert parse_ram_bytes({"RAM": anything}) is None or type(anything["used"]) is int
 
 
 def test_power_as_documented() -> None:
     """A rail is what it draws now; `tot` and `avg` are no rails."""
-    assert milliwatts(make_power(THOR)) == THOR
-    assert milliwatts({"rail": {"A": {"power": True}, "B": {"power": 1.5}, "C": SimpleNamespace()}}) == {}
+    assert parse_milliwatts(make_power(THOR)) == THOR
+    assert parse_milliwatts({"rail": {"A": {"power": True}, "B": {"power": 1.5}, "C": SimpleNamespace()}}) == {}

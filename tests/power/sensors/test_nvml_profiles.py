@@ -84,7 +84,7 @@ watch.read(); watch.close()
 reader = memory.MemoryReader("discrete", 1)
 reader.read(); reader.close()
 look = health.snapshot("cuda:0", None)
-verdicts = selftest.examine(PowerTarget("cuda:0"), 0.3)
+verdicts = selftest.examine_sensors(PowerTarget("cuda:0"), 0.3)
 print(json.dumps({
     "machine": device.identify("cuda:0"), "bytes": [nvml.memory_bytes(None), nvml.free_bytes(None)],
     "health": [look.temperature_c, look.clock_hz, watch.seen], "why": [look.reason, watch.reason, reader.vram_reason],
@@ -116,7 +116,7 @@ def test_an_orin_that_answers_nothing_is_refused(nvml_library: Path) -> None:
 
     assert not seen["nvml"]["works"]
     assert seen["nvml"]["why_not"] == (
-        "nvml: the library starts, but this GPU answers no power call (as Jetson Orin's)."
+        "nvml: the library starts, but this GPU answers no power call (as on Jetson Orin)."
     )
     assert (seen["bytes"], seen["health"]) == ([None, None], [None, None, None])
     assert seen["why"] == [

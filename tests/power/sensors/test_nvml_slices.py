@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     [
         ("", "MIG is on, and torch did not say on which slice"),
         (UUID.format(1), "MIG is on, and torch did not say on which slice"),
-        (SLICE, "MIG is on, and board power cannot be shared out among its slices"),
+        (SLICE, "MIG is on, and the board's power cannot be divided among its slices"),
     ],
     ids=["no UUID", "the board's", "a slice's"],
 )

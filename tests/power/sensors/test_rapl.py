@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.power.analysis import attribution
-from benchmarks.power.base import PowerSample, PowerTarget, SensorFacts, SensorLost, SensorUnavailable
+from benchmarks.power.base import PowerSample, PowerTarget, SensorLost, SensorUnavailable
 from benchmarks.power.sensors.rapl import RaplMonitor
 from tests.support import trees
+from tests.support.bench import charge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,7 +70,7 @@ def test_no_zone_is_counted_twice(
 
     assert joules(monitor) == pytest.approx(joules_a_step)
     assert (monitor.scope, monitor.rails) == (scope, rails)
-    assert (monitor.of_cpu, monitor.of_gpu) == (True, False)
+    assert (monitor.cpu_only, monitor.gpu_only) == (True, False)
 
 
 def test_known_joules(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_known_joules(tmp_path: Path) -> None:
         counter.write_text(str((50_000_000 + tick * 3_250_000) % 100_000_000))
         time.sleep(0.0005)  # a wrap must take its time: 10 kW are the most
         samples.append(PowerSample(tick * S // 20, 65.0, joules(monitor)))
-    found = attribution.attribute("rapl", SensorFacts.of(monitor), samples, attribution.Marked([(S, 3 * S)], {}), [])
+    found = charge("rapl", monitor, samples, [(S, 3 * S)])
 
     assert found.energy_j == pytest.approx([130], rel=0.005)
     assert (found.power["method"], found.power["scope"]) == ("counter", "package")
@@ -166,8 +166,8 @@ def test_missing_readings_cover_nothing(tmp_path: Path) -> None:
         counter.write_text("" if 20 <= tick < 60 else str(tick * 500_000))
         time.sleep(0.0005)  # the 20 J that were missed must have taken their time: 10 kW are the most
         samples.append(PowerSample(tick * S // 20, None, joules(monitor)))
-    two = attribution.Marked([(S, 3 * S), (4 * S, 5 * S)], {})
-    found = attribution.attribute("rapl", SensorFacts.of(monitor), samples, two, [])
+    two = [(S, 3 * S), (4 * S, 5 * S)]
+    found = charge("rapl", monitor, samples, two)
 
     assert found.energy_j == [None, pytest.approx(10.0)]
     assert found.power["energy_runs"] == 1
@@ -179,7 +179,7 @@ def test_counters_that_go_are_a_lost_sensor(tmp_path: Path) -> None:
     monitor = opened(tmp_path)
     shutil.rmtree(tmp_path / "sys")
 
-    with pytest.raises(SensorLost, match="shows its counters no more"):
+    with pytest.raises(SensorLost, match="no longer shows its counters"):
         monitor.read()
 
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.power.base import PowerTarget, SensorLost, SensorUnavailable
-from benchmarks.power.sensors.replay import ReplayMonitor
+from benchmarks.power.sensors.logs import ReplayMonitor
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +48,7 @@ def test_samples_come_when_their_time_has_come(tmp_path: Path) -> None:
         ("a,b\n1,2\n", "the first line must be"),
         ("time_s,watts\n0,1\n", "at least two samples"),
         ("time_s,watts\n0,1\n0,1\n", "each later than the one before"),
-        ("time_s,watts\n0,1\n1,many\n", "line 3 is '1,many'"),
+        ("time_s,watts\n0,1\n1,many\n", "line 3, '1,many', must be time_s,watts"),
         ("time_s,watts\n0,1\n1,inf\n", "line 3"),
     ],
 )

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.power.analysis.energy import Curve
+from benchmarks.power.analysis.energy import EnergyCurve
 from benchmarks.power.base import PowerTarget, SensorLost, SensorUnavailable
 from benchmarks.power.sampler import Sampler
 from tests.support import product
@@ -52,8 +52,8 @@ def test_known_joules(tegrastats_path: Path) -> None:
     assert sampler.lost is None
     assert times == sorted(times)
     assert {sample.watts for sample in sampler.samples} == {THOR_W}
-    curve = Curve(times, [s.watts for s in sampler.samples], monitor.period_s, counter=False)
-    joules, coverage = curve.energy([(times[2], times[-2])])
+    curve = EnergyCurve(times, [s.watts for s in sampler.samples], monitor.period_s, counter=False)
+    joules, coverage = curve.integrate([(times[2], times[-2])])
     assert joules[0] == pytest.approx(THOR_W * (times[-2] - times[2]) / 1e9, rel=1e-6)
     assert coverage[0] == pytest.approx(1.0)
     assert (monitor.scope, monitor.rails) == ("gpu+soc", ("VDD_GPU", "VDD_CPU_SOC_MSS"))
@@ -119,7 +119,7 @@ def test_it_stops_printing(tegrastats_path: Path) -> None:
     sampler, _ = sampled(1.5)
 
     assert sampler.lost is not None
-    assert "tegrastats has printed nothing for 1 s; its last line was " in sampler.lost
+    assert "tegrastats printed nothing for 1 s; its last line was " in sampler.lost
 
 
 def test_nothing_is_left_behind(tegrastats_path: Path) -> None:
@@ -160,16 +160,16 @@ def test_it_dies_with_the_meter(tegrastats_path: Path) -> None:
     [
         (
             "echo 'must be root' >&2; exit 1",
-            "tegrastats ended with exit code 1 before it had been read ('must be root')",
+            "tegrastats ended with exit code 1 before it could be read ('must be root')",
         ),
-        ("exit 0", "tegrastats ended with exit code 0 before it had been read (empty)"),
+        ("exit 0", "tegrastats ended with exit code 0 before it could be read (empty)"),
         ("exec sleep 60", "printed nothing within 1 s"),
         (
             print_forever("RAM 1/2MB VIN_SYS_5V0 1mW/1mW"),
             "no line with the GPU's rails of a known board came within 1 s",
         ),
         (print_forever("hello"), "no line with the GPU's rails of a known board came within 1 s, but 'hello'"),
-        (f"printf '%s\\n' '{THOR}'; exit 2", "tegrastats ended with exit code 2 before it had been read"),
+        (f"printf '%s\\n' '{THOR}'; exit 2", "tegrastats ended with exit code 2 before it could be read"),
         (f"printf '%s\\n' '{THOR}'; exec sleep 60", "no line with the GPU's rails of a known board came"),
     ],
     ids=["needs root", "ends at once", "silent", "no GPU rail", "no tegrastats", "one line, then death", "one line"],
@@ -187,7 +187,7 @@ def test_what_is_no_sensor_is_refused(tegrastats_path: Path, body: str, complain
 def test_it_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without tegrastats, or without the right to execute it, it is refused with the remedy."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(SensorUnavailable, match=r"tegrastats: it is not on PATH\. It comes with L4T on a Jetson"):
+    with pytest.raises(SensorUnavailable, match=r"tegrastats: it is not on PATH\. L4T installs it on a Jetson"):
         QuickTegrastats(TARGET)
     (tmp_path / "tegrastats").write_text("")
     with pytest.raises(SensorUnavailable, match="is not executable; type `sudo chmod a"):

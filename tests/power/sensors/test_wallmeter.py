@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.power.base import PowerTarget, SensorUnavailable
-from benchmarks.power.sensors import meterlog
-from benchmarks.power.sensors.wallmeter import WallMeterMonitor
+from benchmarks.power.sensors import log_format
+from benchmarks.power.sensors.logs import WallMeterMonitor
 from tests.support import product
 from tests.support.meter_log import HEAD, make_rows, write_log
 
@@ -42,9 +42,9 @@ TARGET = PowerTarget("cuda:0")
 )
 def test_formats(tmp_path: Path, header: str, line: str, watts: float | None) -> None:
     """ISO 8601 with a zone, UNIX seconds and seconds since the start, in any usual layout, are one time and power."""
-    asked = meterlog.asked_for(f"{tmp_path / 'wall.csv'},start=1795521600")
-    table = meterlog.table_of(asked, header)
-    found = meterlog.row_of(asked, table, line, 0)
+    asked = log_format.parse_options(f"{tmp_path / 'wall.csv'},start=1795521600")
+    table = log_format.find_layout(asked, header)
+    found = log_format.parse_row(asked, table, line, 0)
 
     assert found.time_ns == 1_795_521_600 * S
     assert found.watts == (None if watts is None else pytest.approx(watts))
@@ -53,19 +53,22 @@ def test_formats(tmp_path: Path, header: str, line: str, watts: float | None) ->
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("", "the first line is '', and must name one column time and one watts"),
-        ("time,volts\n1795521600,5\n", "must name one column time and one watts"),
-        ("time,watts,power\n", "must name one column time and one watts"),
-        ("time_ms,watts\n", "must name one column time and one watts"),
-        (HEAD + "1795521600,5\n", "holds 1 samples, and two show its pace; start it first"),
-        (HEAD + "2026-11-24T12:00:00,5\n", "line 2, .* has a time without its zone; it must be as 2026-11-24T12:00:00"),
-        (HEAD + "2026-13-24T12:00:00Z,5\n", "line 2, .* has a time that is none"),
-        (HEAD + "1795521600,5\n1795521601,many\n", "line 3, '1795521601,many', has no number of watts"),
-        (HEAD + "1795521600,5\n\n# noon\n1795521600,5\n", "line 5, .* is not later than the one before"),
+        ("", "the first line is ''; it must name one time column and one power column"),
+        ("time,volts\n1795521600,5\n", "must name one time column and one power column"),
+        ("time,watts,power\n", "must name one time column and one power column"),
+        ("time_ms,watts\n", "must name one time column and one power column"),
+        (HEAD + "1795521600,5\n", "holds 1 samples and needs two; start the meter before the session"),
+        (
+            HEAD + "2026-11-24T12:00:00,5\n",
+            "line 2, .* has a time without a time zone; write it as 2026-11-24T12:00:00",
+        ),
+        (HEAD + "2026-13-24T12:00:00Z,5\n", "line 2, .* has an invalid time"),
+        (HEAD + "1795521600,5\n1795521601,many\n", "line 3, '1795521601,many', has no valid power"),
+        (HEAD + "1795521600,5\n\n# noon\n1795521600,5\n", "line 5, .* is not later than the line before"),
         (HEAD + "1795521600000,5\n", "line 2, .* has no time in seconds"),
         (HEAD + "1795521600\n", "line 2, '1795521600', has too few columns"),
         (HEAD + "1795521600,51,3\n", "line 2, .* has more columns than the first line; decimal commas need semicolons"),
-        (HEAD + "0.0,5\n1.0,5\n", "has its time since the log began; say when that was: .*,start=2026-11-24T12"),
+        (HEAD + "0.0,5\n1.0,5\n", "counts time from the start of the log; type that time: .*,start=2026-11-24T12"),
     ],
 )
 def test_bad_logs_are_refused(tmp_path: Path, text: str, complaint: str) -> None:
@@ -97,11 +100,11 @@ def test_logs_of_windows(tmp_path: Path, encoding: str) -> None:
     [
         (None, "csv needs a file; type --power-monitor=csv:FILE"),
         (",offset=1", "csv needs a file"),
-        ("wall.csv,offset=much", "offset=much: is no number of seconds; type one such as 2.5"),
-        ("wall.csv,offset=inf", "is no number of seconds"),
+        ("wall.csv,offset=much", "offset=much: not a number of seconds; type one such as 2.5"),
+        ("wall.csv,offset=inf", "not a number of seconds"),
         ("wall.csv,start=noon", "type ,start=2026-11-24T12:00:00"),
         ("/nonexistent/wall.csv", "cannot be read .No such file or directory.; name a file of samples"),
-        ("/dev/null", "is no regular file"),
+        ("/dev/null", "not a regular file"),
     ],
 )
 def test_what_is_asked_is_checked(argument: str | None, complaint: str) -> None:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks.power.analysis import attribution
-from benchmarks.power.base import PowerTarget, SensorFacts, SensorLost
-from benchmarks.power.sensors.wallmeter import WallMeterMonitor
+from benchmarks.power.base import PowerTarget, SensorLost
+from benchmarks.power.sensors.logs import WallMeterMonitor
 from tests.support import trees
+from tests.support.bench import charge
 from tests.support.meter_log import HEAD, make_rows, write_log
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ class Set(WallMeterMonitor):
 
     by_s = 0.0
 
-    def _shift_ns(self) -> int:
-        return super()._shift_ns() + round(self.by_s * S)
+    def _read_shift_ns(self) -> int:
+        return super()._read_shift_ns() + round(self.by_s * S)
 
 
 @pytest.mark.parametrize(("by_s", "said"), [(-5.0, "-5.0"), (3600.0, "+3600.0"), (0.05, "")])
@@ -37,7 +37,7 @@ def test_a_clock_that_is_set_in_the_middle_is_said(tmp_path: Path, by_s: float, 
     monitor.by_s = by_s
     times += [sample.time_ns for _ in range(3) for sample in monitor.read()]
 
-    told = f"This machine slept or its clock was set, by {said} s in the middle: do log and runs agree?"
+    told = f"This machine slept or its clock changed by {said} s during the session: do log and runs agree?"
     assert monitor.remarks == ((told,) if said else ())
     assert times == sorted(times)
 
@@ -58,12 +58,12 @@ def test_what_was_logged_while_the_machine_slept_is_in_no_run(tmp_path: Path) ->
             file.write(lines)
         monitor.by_s = slept
         samples += monitor.read()
-    runs = attribution.Marked([(zero - 9 * S, zero - 5 * S), (zero - 3 * S, zero - S)], {})
-    found = attribution.attribute("csv", SensorFacts.of(monitor), samples, runs, [])
+    runs = [(zero - 9 * S, zero - 5 * S), (zero - 3 * S, zero - S)]
+    found = charge("csv", monitor, samples, runs)
 
     assert {sample.watts for sample in samples} == {50.0, None, 80.0}
     assert found.energy_j == pytest.approx([200.0, 160.0])
-    assert monitor.remarks[0].startswith("This machine slept or its clock was set, by +10.0 s")
+    assert monitor.remarks[0].startswith("This machine slept or its clock changed by +10.0 s")
 
 
 def test_a_log_is_followed(tmp_path: Path) -> None:
@@ -91,13 +91,13 @@ def test_bad_lines_are_gaps_and_named(tmp_path: Path) -> None:
         file.write(make_rows(50, -3, -3) + "garbage\n" + make_rows(50, -2, -1))
     samples += monitor.read()
     times = [sample.time_ns for sample in samples]
-    two = attribution.Marked([(times[1], times[-2]), (times[-2], times[-1])], {})
-    found = attribution.attribute("csv", SensorFacts.of(monitor), samples, two, [])
+    two = [(times[1], times[-2]), (times[-2], times[-1])]
+    found = charge("csv", monitor, samples, two)
 
     assert [sample.watts for sample in samples] == [50.0, 50.0, None, 50.0, 50.0]
     assert times == sorted(times)
     assert found.energy_j == [None, pytest.approx(50.0, rel=1e-3)]
-    assert monitor.remarks == ("The log has lines that cannot be read, line 5, 'garbage', has too few columns.",)
+    assert monitor.remarks == ("The log has lines that cannot be read: line 5, 'garbage', has too few columns.",)
 
 
 def test_gaps_are_gaps(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_gaps_are_gaps(tmp_path: Path) -> None:
     samples = monitor.read()
     zero = time.monotonic_ns()
     windows = [(zero - 27 * S, zero - 22 * S), (zero - 18 * S, zero - 12 * S), (zero - 9 * S, zero - 2 * S)]
-    found = attribution.attribute("csv", SensorFacts.of(monitor), samples, attribution.Marked(windows, {}), [])
+    found = charge("csv", monitor, samples, windows)
 
     assert found.energy_j == [pytest.approx(250, rel=0.005), None, pytest.approx(350, rel=0.005)]
 
@@ -122,7 +122,7 @@ def test_permissions_that_change_while_it_runs() -> None:
             monitor = WallMeterMonitor(TARGET, str(path))
             monitor.read()
         path.chmod(0)
-        with trees.as_nobody(), pytest.raises(SensorLost, match=r"wall.csv cannot be read any more .Permission denied"):
+        with trees.as_nobody(), pytest.raises(SensorLost, match=r"wall.csv can no longer be read .Permission denied"):
             monitor.read()
 
 
@@ -144,6 +144,11 @@ def test_a_log_that_ends_is_a_lost_sensor(tmp_path: Path, what: str) -> None:
             file.write("ERR 17\n" * 10)
         assert [sample.watts for sample in monitor.read()] == [None] * 10
 
-    complaint = {"gone": "cannot be read any more", "only bad lines": "only bad lines by now, line 13, 'ERR 17'"}
-    with pytest.raises(SensorLost, match=complaint.get(what, "was replaced or cut short; a log must be appended to")):
+    complaint = {
+        "gone": "can no longer be read",
+        "only bad lines": "the last 10 lines of wall.csv cannot be read: line 13, 'ERR 17'",
+    }
+    with pytest.raises(
+        SensorLost, match=complaint.get(what, "was replaced or cut short; a meter must only append to its log")
+    ):
         monitor.read()
