@@ -20,7 +20,7 @@ WATTS = 40.0
 
 
 def test_without_the_model_there_is_no_idle_power_after_the_runs(tmp_path: Path) -> None:
-    """A model's process that dies in the idle time after its runs costs that idle power, with why, and no run."""
+    """If the model's process dies in the idle time after its runs, that idle power is null and no run is lost."""
     storage = tmp_path / "results"
     trace = tmp_path / "trace.csv"
     trace.write_text("\n".join(["time_s,watts", *(f"{tick / 20},{WATTS}" for tick in range(12_000))]))

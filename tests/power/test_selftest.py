@@ -1,4 +1,4 @@
-"""`python -m benchmarks.power`: what a machine's sensors are good for, over made-up boards and drivers."""
+"""`python -m benchmarks.power` on made-up boards and drivers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_board_s_sensor(tmp_path: Path) -> None:
-    """On a Thor's files hwmon works, with its rails, watts and rate; sensors that are not there say why."""
+    """With a Thor's files hwmon works, and missing sensors give their reason."""
     trees.hwmon(tmp_path, "thor")
     found = {
         verdict["name"]: verdict for verdict in selftest.examine_sensors(PowerTarget("cuda:0", root=tmp_path), 0.3)
@@ -53,7 +53,7 @@ def test_a_board_s_sensor(tmp_path: Path) -> None:
 
 
 def test_the_boards_of_the_study(tmp_path: Path, nvml_library: Path) -> None:
-    """On each board the report names it, and of what works there scope, rails, rate and watts at rest, in words too."""
+    """The report names each board, and scope, rails and idle watts of its working sensors."""
     stats = boards.with_tegrastats(tmp_path / "bin", os.environ["PATH"])
     settings = {
         "gb10": boards.gb10(tmp_path / "gb10", nvml_library),
@@ -88,7 +88,7 @@ def test_the_boards_of_the_study(tmp_path: Path, nvml_library: Path) -> None:
 
 
 def test_on_the_cpu_a_gpus_sensor_says_what_it_does_not_cover(nvml_library: Path) -> None:
-    """Where torch computes on the CPU auto leaves NVML out, and the report says what typing its name does."""
+    """For a model on the CPU auto does not choose NVML, and the report says what naming it does."""
     done = run("--torch-device=cpu", LD_LIBRARY_PATH=str(nvml_library))
 
     assert "a GPU sensor does not cover a model on the CPU: auto does not choose it; if named, its" in done.stdout
@@ -97,7 +97,7 @@ def test_on_the_cpu_a_gpus_sensor_says_what_it_does_not_cover(nvml_library: Path
 
 
 def test_an_arm_processor_has_no_rapl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On an Arm board nobody is told to load Intel's module."""
+    """On an Arm board the refusal does not suggest Intel's module."""
     monkeypatch.setattr(platform, "machine", lambda: "aarch64")
     (rapl,) = [
         verdict
@@ -112,7 +112,7 @@ def test_an_arm_processor_has_no_rapl(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_root_that_is_no_folder() -> None:
-    """EDGE_VLM_BENCH_ROOT that names no folder is refused with what it must hold."""
+    """An EDGE_VLM_BENCH_ROOT that is not a folder is refused with what it must hold."""
     done = run(EDGE_VLM_BENCH_ROOT="/no/such/folder")
 
     assert done.returncode == 2
@@ -129,7 +129,7 @@ def test_a_root_that_is_no_folder() -> None:
     ],
 )
 def test_what_is_stated_of_a_sensor(tmp_path: Path, board: str, said: str) -> None:
-    """The report says of a sensor what its budget of uncertainty will hold, by whom, and what nobody states."""
+    """The report shows a sensor's stated errors, their sources, and what nobody states."""
     trees.hwmon(tmp_path, board)
     target = PowerTarget("cuda:0", root=tmp_path)
     found: dict[str, Any] = {
@@ -147,7 +147,7 @@ def test_what_is_stated_of_a_sensor(tmp_path: Path, board: str, said: str) -> No
 
 
 def test_what_a_series_tells() -> None:
-    """Rate, renewal, step and counter come from the readings alone; what they do not tell is null with a reason."""
+    """Rate, update period, step and counter power come from the readings."""
     samples = [PowerSample(tick * S // 20, 10.0 + (tick // 4 % 20) * 0.5, tick / 20 * 12.0) for tick in range(200)]
     seen = selftest.summarise(samples, None)
 
@@ -160,7 +160,7 @@ def test_what_a_series_tells() -> None:
 
 
 def test_a_sensor_that_gives_nothing() -> None:
-    """Readings without a number are void, and no value is made of them."""
+    """Readings without a number are void and give no values."""
     seen = selftest.summarise([PowerSample(tick * S, None) for tick in range(5)], "the chip is gone")
 
     assert (seen["mean_w"], seen["counter_mean_w"], seen["void_samples"]) == (None, None, 5)
@@ -170,7 +170,7 @@ def test_a_sensor_that_gives_nothing() -> None:
 
 
 def test_a_sensor_that_reads_0_w_does_not_work(tmp_path: Path) -> None:
-    """A counter that is there and never moves, as in some virtual machines, is no sensor that works."""
+    """A counter that never moves, as in some virtual machines, does not work."""
     trees.rapl(tmp_path, {"intel-rapl:0": "package-0"})
     (rapl,) = [
         found for found in selftest.examine_sensors(PowerTarget("cpu", root=tmp_path), 0.2) if found["name"] == "rapl"
@@ -183,7 +183,7 @@ def test_a_sensor_that_reads_0_w_does_not_work(tmp_path: Path) -> None:
 
 
 def test_its_json(nvml_library: Path) -> None:
-    """The JSON form names device and sensors, every null with a reason, though torch has no CUDA."""
+    """The JSON names device and sensors, with a reason for every null, even without CUDA in torch."""
     done = run("--json", LD_LIBRARY_PATH=str(nvml_library), FAKE_MW="42500")
     found: dict[str, Any] = json.loads(done.stdout)
     nvml = next(verdict for verdict in found["sensors"] if verdict["name"] == "nvml")
@@ -199,7 +199,7 @@ def test_its_json(nvml_library: Path) -> None:
 
 
 def test_its_words(nvml_library: Path) -> None:
-    """The report says of each sensor whether it works, and which one auto takes."""
+    """The report says whether each sensor works, and which one auto chooses."""
     done = run(LD_LIBRARY_PATH=str(nvml_library))
 
     assert "nvml works: NVML driver 580.95.05" in done.stdout

@@ -1,4 +1,4 @@
-"""Energy maths: known answers, and laws that hold for all traces."""
+"""Energy maths: known answers, and properties of all traces."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_what_is_not_covered_is_said(times: list[int], watts: list[float], share
 
 @given(traces(), st.lists(st.floats(0, 1), min_size=1, max_size=6))
 def test_the_parts_of_a_window_add_up(trace: tuple[list[int], list[float]], cuts: list[float]) -> None:
-    """However a window is cut, its parts hold together the energy of the whole."""
+    """The parts of a window add up to the energy of the whole."""
     times, watts = trace
     end = times[-1] + S
     edges = [0, *sorted(int(cut * end) for cut in cuts), end]
@@ -104,7 +104,7 @@ def test_energy_lies_between_its_bounds(trace: tuple[list[int], list[float]]) ->
 
 @given(traces())
 def test_a_missing_reading_never_adds_energy(trace: tuple[list[int], list[float]]) -> None:
-    """With one reading more missing, energy and coverage are the same or lower."""
+    """One more missing reading never raises energy or coverage."""
     times, watts = trace
     window = [(times[0], times[-1])]
     before = EnergyCurve(times, watts, 1.0, counter=False).integrate(window)
@@ -116,7 +116,7 @@ def test_a_missing_reading_never_adds_energy(trace: tuple[list[int], list[float]
 
 
 def test_mean_power_needs_half_the_time() -> None:
-    """Idle power is energy / covered time, and null where under half is covered."""
+    """Mean power is energy / covered time, and None if under half is covered."""
     times, watts = [0, S, 2 * S], [10.0, 12.0, 10.0]
 
     assert compute_mean_power(times, watts, 1.0, (0, 2 * S)) == pytest.approx(11.0)
@@ -164,7 +164,7 @@ def test_any_series_whose_integral_is_known(
 def test_any_split_of_windows_sums_to_the_whole(
     line: tuple[list[int], list[float], list[float]], cuts: list[int]
 ) -> None:
-    """Windows that divide a span hold together its energy and its covered time, of a power and of its counter."""
+    """The parts of a span add up to its energy and covered time, for power and for its counter."""
     times, watts, joules = line
     edges = sorted(cuts)
     lengths = np.diff(edges) / S
@@ -179,7 +179,7 @@ def test_any_split_of_windows_sums_to_the_whole(
 def test_energy_scales_and_does_not_move(
     line: tuple[list[int], list[float], list[float]], factor: float, shift: int
 ) -> None:
-    """Power times a factor is energy times that factor; the same samples and window later are the same energy."""
+    """Energy scales with power, and does not change if samples and window move together."""
     times, watts, _ = line
     window = (times[0] + 1, times[-1])
     base = EnergyCurve(times, watts, 1.0, counter=False).integrate([window])
@@ -212,7 +212,7 @@ def test_more_watts_throughout_are_more_joules_of_what_is_covered(
 def test_missing_samples_never_lower_the_energy_silently(
     trace: tuple[list[int], list[float]], data: st.DataObject
 ) -> None:
-    """Whichever readings are void, energy that falls falls with the coverage; of constant power none is lost unsaid."""
+    """Void readings never lower the energy without lowering the coverage."""
     times, watts = trace
     window = [(times[0], times[-1])]
     before = EnergyCurve(times, watts, 1.0, counter=False).integrate(window)
@@ -228,7 +228,7 @@ def test_missing_samples_never_lower_the_energy_silently(
 
 @given(st.lists(st.integers(1, 400), min_size=2, max_size=60), st.floats(1, 500))
 def test_samples_that_never_came_are_a_gap(between: list[int], watts: float) -> None:
-    """Where samples did not come at all, constant power is whole up to the gap allowed, and uncovered beyond."""
+    """Constant power is complete across allowed gaps, and longer gaps are uncovered."""
     times = (np.cumsum([0, *between]) * (S // 100)).tolist()
     (joules,), (coverage,) = EnergyCurve(times, [watts] * len(times), 1.0, counter=False).integrate([(0, times[-1])])
 
@@ -239,7 +239,7 @@ def test_samples_that_never_came_are_a_gap(between: list[int], watts: float) -> 
 
 @given(st.lists(st.integers(0, 300), max_size=30), st.lists(st.integers(1, 40), max_size=12))
 def test_samples_inside_are_those_in_a_window(times: list[int], steps: list[int]) -> None:
-    """A sample is inside where one of the windows holds it, its edges with it."""
+    """A sample is inside if a window holds it, edges included."""
     edges = np.cumsum(steps).tolist()
     windows = list(zip(edges[::2], edges[1::2], strict=False))
 

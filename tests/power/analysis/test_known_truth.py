@@ -1,4 +1,4 @@
-"""Joules and their stated uncertainty against power that is known: sensors of several kinds, simulated many times."""
+"""Joules and their stated uncertainty for known power: sensors of several kinds, simulated many times."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def averaged(truth: Truth, t: Any, _: np.random.Generator) -> Sensor:
 
 
 def late(truth: Truth, t: Any, _: np.random.Generator) -> Sensor:
-    """The mean of the last half second, of which nobody knows that it is the last."""
+    """The mean of the last half second, with an unknown lag."""
     return {"averaging_s": 0.5}, truth.mean(t, 0.5), None
 
 

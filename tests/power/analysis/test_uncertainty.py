@@ -1,4 +1,4 @@
-"""The uncertainty budget: each term against an answer known by other means."""
+"""The uncertainty budget: each term compared with an independent answer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SENSOR = SensorFacts("bench meter", "module", ("VIN",), 0.1, None, "")
 
 
 def test_statistics_of_independent_samples() -> None:
-    """For independent samples it is s / (mean sqrt(n)); for samples that drift together it is larger."""
+    """The term is s / (mean sqrt(n)) for independent samples, and larger for correlated ones."""
     rng = np.random.default_rng(1)
     independent = rng.normal(100, 5, 4000)
     drifting = 100 + 5 * np.sin(np.linspace(0, 20, 4000))
@@ -63,7 +63,7 @@ def test_the_edges_of_a_step_are_off_as_the_formula_says() -> None:
 
 
 def test_edges_that_lose_the_same_each_time_are_not_averaged_out() -> None:
-    """Runs among less power lose at every edge, so that a hundred are as uncertain as one; runs in a row are not."""
+    """A hundred runs between less power are as uncertain as one; runs in a row are less uncertain."""
     times = np.arange(-30, 4000) * S // 10 - S // 20
     apart = [(2 * i * S, (2 * i + 1) * S) for i in range(100)]
     among = np.where((times // S) % 2 == 0, 50.0, 10.0)
@@ -102,7 +102,7 @@ def test_a_step_between_two_ticks_is_off_as_the_formula_says() -> None:
 
 
 def test_a_slower_sensor_has_wider_edges() -> None:
-    """Where a sensor updates or averages more slowly than it is read, its edges are as wide as that."""
+    """The edges are as wide as the sensor's update or averaging time, if that is longer than its period."""
     times, watts = np.arange(40) * S // 20, np.where(np.arange(40) < 20, 10.0, 50.0)
     window = [(int(0.97 * S), int(1.97 * S))]
     smeared = np.interp(times / S, [0.5, 1.5], [10.0, 50.0])
@@ -115,20 +115,20 @@ def test_a_slower_sensor_has_wider_edges() -> None:
 
 
 def test_gaps_have_no_edges() -> None:
-    """An edge in a gap of the samples charges nothing, and adds nothing."""
+    """An edge in a gap of the samples adds nothing."""
     assert edges_of([0, S // 10, 10 * S, 101 * S // 10], [10, 10, 90, 90], [(S, 2 * S)], 1.0) == 0.0
     assert edges_of([0], [10], [(S, 2 * S)], 1.0) == 0.0
 
 
 def test_a_gap_of_unknown_power_is_off_as_the_formula_says() -> None:
-    """Power between none and twice the mean in a gap that adds nothing is missing by 2 share / sqrt(3) in the rms."""
+    """The coverage term is the rms of uniform power between 0 and twice the mean, 2 share / sqrt(3)."""
     power = np.random.default_rng(7).uniform(0, 100, 50_000)  # of a mean of 50 W, in 4% of the time
 
     assert uncertainty.compute_coverage(0.04) == pytest.approx(np.sqrt(np.mean(np.square(0.04 * power / 50))), rel=0.02)
 
 
 def test_a_sensor_that_stands_still_has_no_spread() -> None:
-    """Readings that are all the same have a spread of 0, and not what rounding makes of their mean."""
+    """Equal readings have a spread of exactly 0."""
     assert uncertainty.compute_statistical([0.1 + 0.2] * 99) == 0.0
 
 
@@ -138,7 +138,7 @@ def power(watts: list[float], sensor: SensorFacts = SENSOR) -> Series:
 
 
 def test_every_known_term_has_its_source() -> None:
-    """Statistics, edges, quantisation, offset and gain each stand with a source; what nobody states is left out."""
+    """Each known term has a source, and unknown terms are left out."""
     known = SensorFacts("s", "module", ("VIN",), 0.1, 0.02, "data sheet", 0.3, "its offset", resolution_w=0.4)
     watts = [30.0 + i % 3 for i in range(100)]
 
@@ -154,7 +154,7 @@ def test_every_known_term_has_its_source() -> None:
 
 
 def test_the_scale_is_read_from_many_levels_only() -> None:
-    """A scale's step that the sensor does not state is read from eight levels or more: two of the load are none."""
+    """An unstated scale is read from eight levels or more, not from two levels of the load."""
     two, many = [10.0, 30.0] * 50, [20.0 + 0.4 * (i % 9) for i in range(100)]
 
     assert "quantisation" not in {t["name"] for t in budget.list_run_terms(power(two), [(S, 9 * S)], 160.0, 0.0)}
@@ -164,7 +164,7 @@ def test_the_scale_is_read_from_many_levels_only() -> None:
 
 
 def test_a_counter_averages_nothing() -> None:
-    """What a sensor's watts average over does not make its counter coarser: that resolves what its ticks do."""
+    """The averaging time of a sensor's watts does not limit its counter's resolution."""
     sensor = SensorFacts("driver", "gpu", ("usage",), 0.1, None, "", averaging_s=1.0)
     times = [i * S // 10 for i in range(100)]
 
@@ -173,7 +173,7 @@ def test_a_counter_averages_nothing() -> None:
 
 
 def test_rounding_is_no_scale() -> None:
-    """Sums of rails that differ by rounding alone are one level: the scale is the sensor's."""
+    """Sums of rails that differ by rounding alone are one level."""
     noisy = [20.0 + 0.4 * (i % 9) + 1e-14 * (i % 5) for i in range(100)]
 
     (term,) = [t for t in budget.list_run_terms(power(noisy), [(S, 9 * S)], 172.8, 0.0) if t["name"] == "quantisation"]

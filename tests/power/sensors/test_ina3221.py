@@ -1,4 +1,4 @@
-"""What the INA3221 adds to a reading, by hand and by trying."""
+"""The INA3221's errors, by hand and by simulation."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ORIN, NANO = (20.0, 0.002), (5.0, 0.005)
 def test_known_shunts(
     channels: list[tuple[float | None, float | None]], step_w: float | None, offset_w: float | None
 ) -> None:
-    """Step and offset of a sum are those computed by hand; with one shunt or voltage unknown there are none."""
+    """Step and offset of a sum match those computed by hand; they are None if a shunt or voltage is unknown."""
     found = ina3221.compute_resolution_w(channels), ina3221.compute_offset_uncertainty_w(channels)
 
     assert found == ((None, None) if step_w is None else (pytest.approx(step_w), pytest.approx(offset_w, rel=1e-6)))

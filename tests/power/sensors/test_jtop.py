@@ -1,6 +1,6 @@
-"""The jtop monitor over a package in jetson-stats' place, so that what a service does can be told to it.
+"""The jtop monitor with a stand-in for jetson-stats' package, whose service each test controls.
 
-test_jtop_service.py tries the same against the real one, where it can be installed and run.
+test_jtop_service.py does the same with the real service, if it can be installed and run.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def test_each_board_has_its_rails(
     jtop_service: Any, rails: dict[str, int], summed: tuple[str, ...], expected: float
 ) -> None:
-    """GPU+SOC is the sum of the board's rails as they are now, whatever the service's total and averages say."""
+    """GPU+SOC is the sum of the board's rails now, not the service's total or averages."""
     jtop_service.power = make_power(rails)
     monitor = open_monitor()
 
@@ -54,7 +54,7 @@ def test_each_board_has_its_rails(
     ids=["missing", "offline", "without a figure", "none at all"],
 )
 def test_a_missing_rail_voids_the_reading(jtop_service: Any, change: Callable[[Any], object]) -> None:
-    """A reading that lacks a rail is one without watts, never the sum of the others."""
+    """A reading that lacks a rail has no watts."""
     jtop_service.power = make_power(THOR)
     monitor = open_monitor()
     changed = make_power(THOR)
@@ -73,7 +73,7 @@ def test_a_missing_rail_voids_the_reading(jtop_service: Any, change: Callable[[A
 def test_what_the_chips_are_worth(
     jtop_service: Any, tmp_path: Path, rails: dict[str, int], worth: tuple[float | None, float | None]
 ) -> None:
-    """Offset and step are those of the board's shunts where they are known; averaging is what the kernel says."""
+    """Offset and step come from the board's known shunts, and the averaging time from the kernel."""
     jtop_service.power = make_power(rails)
     trees.hwmon(tmp_path, "thor")
     monitor, blind = open_monitor(tmp_path), open_monitor()
@@ -87,7 +87,7 @@ def test_what_the_chips_are_worth(
 
 
 def test_ram_as_the_service_sees_it(jtop_service: Any) -> None:
-    """Each reading holds the RAM in use as the service counts it, and one without it costs no watts."""
+    """Each reading holds the RAM in use, and one without it still has watts."""
     monitor = open_monitor()
     seen = {sample.ram_bytes for sample in read_for(monitor)}
     jtop_service.memory = {}
@@ -101,7 +101,7 @@ def test_ram_as_the_service_sees_it(jtop_service: Any) -> None:
 
 @pytest.mark.parametrize(("rails", "mismatch"), [(ORIN, True), (THOR, False)], ids=["AGX Orin", "Thor"])
 def test_which_boards_cover_the_cpu(jtop_service: Any, rails: dict[str, int], *, mismatch: bool) -> None:
-    """Computing on the CPU is covered by the rails of a Thor, which feed it, and not by those of an AGX Orin."""
+    """A Thor's rails cover a model on the CPU, which they feed; an AGX Orin's do not."""
     jtop_service.power = make_power(rails)
     chosen = power.select("jtop", PowerTarget("cpu"))
     assert chosen.monitor is not None
@@ -111,7 +111,7 @@ def test_which_boards_cover_the_cpu(jtop_service: Any, rails: dict[str, int], *,
 
 
 def test_a_service_that_goes_again_at_once(jtop_service: Any) -> None:
-    """A service that takes a connection while it ends, and gives nothing, has not come back yet."""
+    """A service that accepts a connection while it stops has not come back."""
     monitor = open_monitor()
     jtop_service.alive = False
     read_for(monitor, 1.1)  # the first try finds it still going
@@ -123,7 +123,7 @@ def test_a_service_that_goes_again_at_once(jtop_service: Any) -> None:
 
 
 def test_an_old_reading_is_no_new_one(jtop_service: Any) -> None:
-    """What the client gives out twice, told by the board's uptime, counts once, and in the end the sensor is lost."""
+    """A repeated reading, known by the board's uptime, counts once, and repeats alone are a lost sensor."""
     monitor = open_monitor()
     read_for(monitor)
     jtop_service.uptime = 1234.5
@@ -133,7 +133,7 @@ def test_an_old_reading_is_no_new_one(jtop_service: Any) -> None:
 
 
 def test_a_service_that_comes_back(jtop_service: Any) -> None:
-    """A service that goes is connected to again, once: the gap has no watts and is said, a second loss is the last."""
+    """The monitor reconnects once: the gap has no watts and a remark, and a second loss is final."""
     monitor = open_monitor()
     jtop_service.alive = False
     gap = read_for(monitor, 0.3)
@@ -153,7 +153,7 @@ def test_a_service_that_comes_back(jtop_service: Any) -> None:
 
 
 def test_a_service_that_stays_away(jtop_service: Any) -> None:
-    """A service that does not come back is a lost sensor, and no client is made meanwhile for a socket that is gone."""
+    """A service that stays away is a lost sensor, and no client is made while its socket is missing."""
     monitor = open_monitor()
     jtop_service.alive, before = False, jtop_service.clients
     jtop_service.socket.unlink()

@@ -1,4 +1,4 @@
-"""The jtop monitor as it is opened: a service that is there, one that is not, and whatever it shows."""
+"""Open the jtop monitor: with and without a service, and with any values."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def test_the_first_reading_may_be_slow(jtop_service: Any) -> None:
-    """A service whose first reading takes longer than the client waits is tried again, not refused."""
+    """If the service's first reading is slow, the client tries again."""
     jtop_service.start = ["Error connection"] * 2
     monitor = open_monitor()
 
@@ -30,7 +30,7 @@ def test_the_first_reading_may_be_slow(jtop_service: Any) -> None:
 
 
 def test_the_services_pace(jtop_service: Any) -> None:
-    """The first client's interval holds for all, so the period is the one that readings come in."""
+    """The period is that of the readings, because the first client's interval holds for all."""
     jtop_service.interval = 0.1
     monitor = open_monitor()
     monitor.close()
@@ -54,7 +54,7 @@ def test_the_services_pace(jtop_service: Any) -> None:
     ],
 )
 def test_what_is_no_sensor_is_refused(jtop_service: Any, error: str, complaint: str) -> None:
-    """Whatever the client says is told in a sentence, with what to type next."""
+    """Every error of the client becomes one sentence with what to type next."""
     jtop_service.start = [error]
 
     with pytest.raises(SensorUnavailable) as refusal:
@@ -65,7 +65,7 @@ def test_what_is_no_sensor_is_refused(jtop_service: Any, error: str, complaint: 
 
 @pytest.mark.parametrize("shown", [{}, make_power({"VIN": 1}), {"rail": None}, None, ["tot"]])
 def test_without_the_rails_of_a_board(jtop_service: Any, shown: Any) -> None:
-    """A service without the GPU's rails is refused with the rails that it shows."""
+    """A service without the GPU's rails is refused, and the rails that it shows are named."""
     jtop_service.power = shown
 
     with pytest.raises(SensorUnavailable, match="and not the GPU's rails of a known board; type --power-monitor="):
@@ -81,7 +81,7 @@ def test_a_service_that_falls_silent_at_once(jtop_service: Any) -> None:
 
 
 def test_without_jetson_stats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without jetson-stats the monitor is refused, and names the version to install by the board's own."""
+    """Without jetson-stats the monitor is refused, and says how to find the version to install."""
     for name in [name for name in sys.modules if name.split(".")[0] == "jtop"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
@@ -91,7 +91,7 @@ def test_without_jetson_stats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_start_method_is_ours(jtop_service: Any) -> None:
-    """Importing jetson-stats makes `fork` the start method of the process; it is put back."""
+    """Importing jetson-stats sets the start method `fork`; the monitor restores the previous one."""
     before = multiprocessing.get_start_method(allow_none=True)
     del sys.modules["jtop"]
     open_monitor().close()  # imports the package anew
@@ -111,13 +111,13 @@ json = st.recursive(
 
 @given(json)
 def test_anything_for_power(anything: Any) -> None:
-    """Whatever stands for `power` or `memory`, nothing is raised, and rails are whole numbers of mW."""
+    """Any value for `power` or `memory` is parsed without an error, and rails are whole numbers of mW."""
     assert all(type(now) is int for now in parse_milliwatts(anything).values())
     assert parse_ram_bytes(anything) is None
     assert parse_ram_bytes({"RAM": anything}) is None or type(anything["used"]) is int
 
 
 def test_power_as_documented() -> None:
-    """A rail is what it draws now; `tot` and `avg` are no rails."""
+    """A rail's value is its power now; `tot` and `avg` are not used."""
     assert parse_milliwatts(make_power(THOR)) == THOR
     assert parse_milliwatts({"rail": {"A": {"power": True}, "B": {"power": 1.5}, "C": SimpleNamespace()}}) == {}

@@ -1,4 +1,4 @@
-"""The jtop monitor over the real service of jetson-stats, on made-up sysfs files. Never run on a board.
+"""The jtop monitor with the real service of jetson-stats, on made-up sysfs files. Never run on a board.
 
 Needs jetson-stats (`python -m pip install jetson-stats`, AGPL, no dependency of the suite), root and namespaces.
 """
@@ -41,7 +41,7 @@ def stage(scene: str, folder: Path) -> dict[str, Any]:
 
 
 def test_agx_orin(tmp_path: Path) -> None:
-    """An AGX Orin's GPU+SOC rail is read as it is; without its file there are no watts; a restart costs a gap."""
+    """An AGX Orin's GPU+SOC rail is read; without its file there are no watts, and a restart leaves a gap."""
     seen = stage("orin", tmp_path)
 
     assert (seen["rails"], seen["scope"]) == (["VDD_GPU_SOC"], "gpu+soc")
@@ -69,7 +69,7 @@ def test_thor(tmp_path: Path) -> None:
 
 
 def test_refusals(tmp_path: Path) -> None:
-    """Each way in which the service can fail is told apart, and its remedy named."""
+    """Each failure of the service has its own message with a remedy."""
     seen = stage("refusals", tmp_path)
 
     assert "the service does not run (/run/jtop.sock); type `sudo systemctl start jtop`" in seen["no service"]

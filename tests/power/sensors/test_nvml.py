@@ -1,4 +1,4 @@
-"""The NVML monitor over the real nvidia-ml-py and a library without a GPU (fake_nvml.c). Never run on a board."""
+"""The NVML monitor with the real nvidia-ml-py and a stand-in for the driver (fake_nvml.c). Never run on a board."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_power_and_counter(nvml_library: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("off", "averaging_s"), [("", None), ("I", 1.0)], ids=["instantaneous", "power usage"])
 def test_what_a_reading_averages_over(nvml_library: Path, tmp_path: Path, off: str, averaging_s: float | None) -> None:
-    """PowerUsage may average over 1 s and is judged by it; of the other field, and of the lag, nothing is made up."""
+    """PowerUsage counts as an average over 1 s; the other field's averaging time and the lag stay unknown."""
     seen = probe_monitor(nvml_library, tmp_path, FAKE_OFF=off)
 
     assert seen["averaging_s"] == averaging_s
@@ -37,18 +37,18 @@ def test_what_a_reading_averages_over(nvml_library: Path, tmp_path: Path, off: s
 def test_a_gain_is_stated_of_what_was_compared(
     nvml_library: Path, tmp_path: Path, profile: str, gain: float | None
 ) -> None:
-    """The gain that was found on Ampere and Ada boards is that of no other: there it is null, not carried over."""
+    """The gain is stated for Ampere and Ada boards, and null for all others."""
     assert probe_monitor(nvml_library, tmp_path, FAKE_PROFILE=profile)["gain"] == gain
 
 
 @pytest.mark.parametrize("off", ["", "K"], ids=["nothing answers", "its UUID is remembered"])
 def test_a_lost_gpu_is_a_lost_sensor(nvml_library: Path, tmp_path: Path, off: str) -> None:
-    """A GPU that falls off the bus is a loss of the sensor, with the reason, and no reading of 0 W."""
+    """A GPU that falls off the bus is a lost sensor with a reason, not a reading of 0 W."""
     assert "GPU is lost" in probe_monitor(nvml_library, tmp_path, FAKE_OFF=off)["lost"]
 
 
 def test_a_missing_reading_is_no_lost_sensor(nvml_library: Path) -> None:
-    """Where power is not there for once the reading is void and the sensor goes on, even on a GPU without a UUID."""
+    """One missing value voids the reading, and the sensor continues, even on a GPU without a UUID."""
     code = """
 import json, os
 from benchmarks.power.base import PowerTarget
@@ -64,7 +64,7 @@ print(json.dumps(seen))
 
 @pytest.mark.parametrize("milliwatts", ["0", "-1"], ids=["0", "NVML_VALUE_NOT_AVAILABLE"])
 def test_a_number_that_says_unknown_is_no_power(nvml_library: Path, tmp_path: Path, milliwatts: str) -> None:
-    """0 W, and the number by which NVML says that it does not know (4.3 MW), are no readings."""
+    """0 W and NVML's number for an unknown value (4.3 MW) are not readings."""
     assert "answers no power call" in probe_monitor(nvml_library, tmp_path, FAKE_MW=milliwatts)["refused"]
 
 
@@ -81,7 +81,7 @@ def test_a_number_that_says_unknown_is_no_power(nvml_library: Path, tmp_path: Pa
 def test_any_optional_call_may_be_missing(
     nvml_library: Path, tmp_path: Path, fakes: dict[str, str], source: str, scope: str, *, counts: bool
 ) -> None:
-    """Whatever a board's driver does not support, the rest is measured, and the source says by what."""
+    """If a driver lacks a call, the others are used, and the source names them."""
     seen = probe_monitor(nvml_library, tmp_path, **fakes)
 
     assert seen["watts"] == 30.0
@@ -102,19 +102,19 @@ def test_any_optional_call_may_be_missing(
 def test_what_cannot_be_attributed_is_refused(
     nvml_library: Path, tmp_path: Path, fakes: dict[str, str], uuid: str, complaint: str
 ) -> None:
-    """A library that loads is no sensor yet: without a real reading of the right GPU it is refused, with why."""
+    """Without a real reading of the right GPU the sensor is refused with the reason."""
     assert complaint in probe_monitor(nvml_library, tmp_path, uuid, **fakes)["refused"]
 
 
 def test_the_right_gpu_by_its_uuid(nvml_library: Path, tmp_path: Path) -> None:
-    """CUDA_VISIBLE_DEVICES numbers CUDA's GPUs, not NVML's: the UUID that torch gives finds it, "GPU-" or not."""
+    """The GPU is found by torch's UUID, with or without "GPU-", because CUDA and NVML number GPUs differently."""
     two = {"FAKE_GPUS": "2", "CUDA_VISIBLE_DEVICES": "1"}
     assert probe_monitor(nvml_library, tmp_path, UUID.format(2), **two)["watts"] == 60.0
     assert probe_monitor(nvml_library, tmp_path, "GPU-" + UUID.format(1), FAKE_GPUS="2")["watts"] == 30.0
 
 
 def test_a_neighbour_that_failed_hides_no_gpu(nvml_library: Path, tmp_path: Path) -> None:
-    """A GPU is found though the one before it fell off the bus; the failed one itself is not."""
+    """A GPU is found although the one before it failed; the failed one is not."""
     assert probe_monitor(nvml_library, tmp_path, UUID.format(2), FAKE_GPUS="2", FAKE_DEAD="0")["watts"] == 60.0
     assert (
         "none with the UUID"
@@ -124,7 +124,7 @@ def test_a_neighbour_that_failed_hides_no_gpu(nvml_library: Path, tmp_path: Path
 
 
 def test_without_a_driver(tmp_path: Path) -> None:
-    """Where there is no NVIDIA driver the monitor is refused, and says so."""
+    """Without an NVIDIA driver the monitor is refused with that reason."""
     if shutil.which("nvidia-smi"):
         pytest.skip("this machine has an NVIDIA driver")
 
@@ -135,7 +135,7 @@ def test_without_a_driver(tmp_path: Path) -> None:
 
 
 def test_health_and_vram(nvml_library: Path) -> None:
-    """Temperature, clock, throttling and the process's VRAM are read by the same library."""
+    """Temperature, clock, throttling and the process's VRAM come from the same library."""
     code = """
 import json, os
 from benchmarks.machine import device, health, memory
@@ -152,7 +152,7 @@ print(json.dumps([look.temperature_c, look.clock_hz, unread, watch.seen, vram, d
 
 
 def test_several_gpus_are_no_cpu(nvml_library: Path, tmp_path: Path) -> None:
-    """Where the driver shows several GPUs and no device files (WSL), `auto` computes on CUDA, as with one."""
+    """If the driver shows GPUs and no device files (WSL), the torch device `auto` is CUDA."""
     code = """
 import json, pathlib, sys
 from benchmarks.machine import device
@@ -164,7 +164,7 @@ print(json.dumps(device.choose_torch_device("auto", pathlib.Path(sys.argv[1]))))
 
 @pytest.mark.parametrize("fakes", [{"FAKE_OFF": "IP"}, {"FAKE_MIG": "1"}, {"FAKE_GPUS": "2"}])
 def test_a_refusal_lets_go_of_the_library(nvml_library: Path, fakes: dict[str, str]) -> None:
-    """A sensor that is refused, for whatever reason, leaves NVML as it found it."""
+    """A refused sensor leaves NVML as it found it."""
     code = """
 import json, sys
 from benchmarks.power.base import PowerTarget, SensorUnavailable
@@ -182,7 +182,7 @@ print(json.dumps([refused > 0, pynvml._nvmlLib_refcount]))
 
 
 def test_the_unofficial_pynvml_is_refused(nvml_library: Path, tmp_path: Path) -> None:
-    """The package pynvml of before 12, which hides NVIDIA's own, is refused with what to type."""
+    """The unofficial pynvml package, which hides NVIDIA's own, is refused with what to type."""
     package = tmp_path / "pynvml"
     package.mkdir()
     (package / "__init__.py").write_text("from .nvml import *\n")  # as theirs, it hides the names with an underscore
@@ -195,7 +195,7 @@ def test_the_unofficial_pynvml_is_refused(nvml_library: Path, tmp_path: Path) ->
 
 
 def test_nvidia_s_file_alone_is_enough(nvml_library: Path, tmp_path: Path) -> None:
-    """Where a distribution ships NVIDIA's file under a package name of its own, the sensor works."""
+    """The sensor works if a distribution ships NVIDIA's file under its own package name."""
     site = tmp_path / "site"
     site.mkdir()
     shutil.copy(Path(pynvml.__file__), site)

@@ -1,6 +1,6 @@
-"""The NVML monitor's joules on boards as their owners report them: a known script of power, through every layer.
+"""The NVML monitor's joules on boards as their owners report them, for a known script of power.
 
-What the boards' drivers support stands in fake_nvml.c. Never run on a board.
+fake_nvml.c defines what the boards' drivers support. Never run on a board.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def disagreement(seen: dict[str, Any]) -> list[str]:
-    """Return the flags by which counter and power disagree; on a busy machine there may be one of few samples too."""
+    """Return the flags on a difference of counter and power; a busy machine may add one of few samples."""
     return [flag for flag in seen["power"]["flags"] if flag.startswith("Integrated power")]
 
 
 def test_known_joules_of_each_board(nvml_library: Path) -> None:
-    """A known energy comes out within 0.5% on every board: by its counter, its power field, or its mean of a second."""
+    """A known energy is measured within 0.5% on every board, by its counter, power field or 1 s mean."""
     found = play_scenes(
         nvml_library,
         {
@@ -43,7 +43,7 @@ def test_known_joules_of_each_board(nvml_library: Path) -> None:
 
 
 def test_a_counter_that_fails_is_left_for_the_power_field(nvml_library: Path) -> None:
-    """Reset in the middle, standing still from the middle or from the beginning: power is integrated, within 0.5%."""
+    """If the counter is reset or stuck, power is integrated instead, within 0.5%."""
     found = play_scenes(
         nvml_library,
         {
@@ -59,7 +59,7 @@ def test_a_counter_that_fails_is_left_for_the_power_field(nvml_library: Path) ->
 
 
 def test_a_counter_that_disagrees_is_flagged(nvml_library: Path) -> None:
-    """The counter is taken and compared: 10% less than the integrated power is said, 2% less is not."""
+    """The counter is preferred, and a difference of 10% to the integrated power is flagged, but not one of 2%."""
     found = play_scenes(
         nvml_library,
         {
@@ -95,7 +95,7 @@ UNKNOWN = "NVML does not say"
 
 
 def test_a_gb10_shows_no_memory(nvml_library: Path) -> None:
-    """A GB10's driver knows of no memory of its own: that is null, and device, health and self-test work without."""
+    """A GB10's memory is null, because its driver shows none; device, health and self-test still work."""
     seen = run_code(nvml_library, BOARD, FAKE_PROFILE="GB10")
 
     assert seen["bytes"] == [None, None]
@@ -106,12 +106,12 @@ def test_a_gb10_shows_no_memory(nvml_library: Path) -> None:
 
 
 def test_a_discrete_gpu_shows_its_memory(nvml_library: Path) -> None:
-    """A discrete GPU's memory is NVML's total and what is free of it, bytes."""
+    """A discrete GPU's total and free memory come from NVML, in bytes."""
     assert run_code(nvml_library, BOARD, FAKE_PROFILE="RTX")["bytes"] == [25_000_000_000, 18_750_000_000]
 
 
 def test_an_orin_that_answers_nothing_is_refused(nvml_library: Path) -> None:
-    """An Orin's NVML starts and supports nothing: no sensor, with a sentence that says so, and nulls with reasons."""
+    """An Orin's NVML, which supports no call, is refused with the reason, and its values are null with reasons."""
     seen = run_code(nvml_library, BOARD, FAKE_PROFILE="Orin")
 
     assert not seen["nvml"]["works"]

@@ -1,4 +1,4 @@
-"""Slices of GPUs (MIG), over the real nvidia-ml-py without a GPU: what they are, and what their boards tell."""
+"""Slices of GPUs (MIG), with the real nvidia-ml-py and no GPU."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     ids=["no UUID", "the board's", "a slice's"],
 )
 def test_mig_is_refused(nvml_library: Path, tmp_path: Path, uuid: str, complaint: str) -> None:
-    """A board that is divided into slices is no sensor of any of them, whichever UUID torch gives."""
+    """A board that is divided into slices is refused as a sensor, for any UUID of torch."""
     assert complaint in probe_monitor(nvml_library, tmp_path, uuid, FAKE_MIG="1")["refused"]
 
 
 def test_health_of_a_slice_is_its_boards(nvml_library: Path) -> None:
-    """Where NVML tells a slice no temperature, clock or throttling, the board's stand there, if the driver knows it."""
+    """If NVML shows no temperature, clock or throttling of a slice, the board's are used."""
     code = """
 import json, sys
 from benchmarks.machine import health
@@ -57,7 +57,7 @@ print(json.dumps([machine["label"], machine["gpu"], nvml.memory_bytes(uuid), pea
     ids=["NVML says", "both say", "torch says"],
 )
 def test_a_slice_is_not_named_as_its_board(nvml_library: Path, uuid: str, torch_name: str) -> None:
-    """What computes on a slice has its name, which is its series', and never the memory or peak of the whole board."""
+    """A model on a slice has the slice's name, never the memory or peak of the whole board."""
     name = "NVIDIA H200 MIG 1g.18gb"
     size = 18_750_000_000 if uuid else None
 
@@ -72,7 +72,7 @@ def test_a_board_without_mig_is_named_whole(nvml_library: Path) -> None:
 
 
 def test_a_board_s_uuid_names_no_slice(nvml_library: Path) -> None:
-    """Where torch gives the board's UUID though MIG is on, the slice has torch's name, not the board's."""
+    """If torch gives the board's UUID although MIG is on, the slice has torch's name."""
     seen = run_code(nvml_library, MIG, UUID.format(1), "NVIDIA H200 MIG 1g.18gb", FAKE_PROFILE="H200", FAKE_MIG="1")
 
     assert seen == ["NVIDIA H200 MIG 1g.18gb", "NVIDIA H200 MIG 1g.18gb", None, False]

@@ -1,4 +1,4 @@
-"""The table of boards: one for all sensors, and true to what boards have printed."""
+"""The table of boards, checked against recorded readings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.fake_tegrastats import LINES
 
 @pytest.mark.parametrize("board", rails.BOARDS, ids=lambda board: board.name)
 def test_each_board_is_whole(board: rails.Board) -> None:
-    """A board's sums are of rails that it lists, and its rails of GPU and SOC tell it from every other board."""
+    """A board's sums use rails that it lists, and its GPU and SOC rails identify it."""
     sums = [board.gpu_soc, *([board.whole] if board.whole else [])]
     listed = [rail.label for rail in board.rails]
 
@@ -26,7 +26,7 @@ def test_each_board_is_whole(board: rails.Board) -> None:
 
 
 def test_a_board_without_all_of_its_rails() -> None:
-    """Some of a board's rails tell which it is and what it lacks, and are no sum; other labels tell nothing."""
+    """A part of a board's rails identifies it and what it lacks, but gives no sum."""
     thor = rails.find_board(["VDD_GPU", "VIN"])
 
     assert thor is not None
@@ -37,7 +37,7 @@ def test_a_board_without_all_of_its_rails() -> None:
 
 
 def few_steps() -> list[tuple[str, str, int, float]]:
-    """Return (line, rail, mW, step in mW) of the recorded readings that are few steps of the table's."""
+    """Return (line, rail, mW, step in mW) of the recorded readings of at most 13 steps."""
     found = []
     for name, line in LINES.items():
         shown = parse_milliwatts(line)
@@ -51,7 +51,7 @@ def few_steps() -> list[tuple[str, str, int, float]]:
 
 
 def test_recorded_readings_are_whole_steps() -> None:
-    """What boards have printed is whole steps of the chip over the table's shunts, at its voltages within 3%."""
+    """Recorded readings are whole steps of the chip with the table's shunts and voltages, within 3%."""
     found = few_steps()
 
     assert {name for name, *_ in found} >= {"r35_agx_orin", "r36_agx_orin", "orin_nano", "agx_xavier"}

@@ -1,4 +1,4 @@
-"""What readings tell of their sensor: ticks, contradictions, updates, lag and scale."""
+"""What readings show of their sensor: ticks, contradictions, updates, lag and scale."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def held(period_s: float, every_s: float, count: int) -> tuple[list[int], list[f
 
 @pytest.mark.parametrize("every_s", [0.011, 0.02, 0.05, 0.1])
 def test_a_counter_is_aligned_to_its_ticks(every_s: float) -> None:
-    """A counter that moves every 100 ms is off by a reading x power at each edge at most, not by a tick."""
+    """A counter that moves every 100 ms is off by at most one reading x power at each edge, not by a tick."""
     times, joules = held(0.1, every_s, round(12 / every_s))
     windows = [(round(t * S), round((t + 0.35) * S)) for t in np.arange(1.0, 10.0, 0.0371)]
     ticks, values, tick_s = find_ticks(times, joules)
@@ -40,7 +40,7 @@ def test_a_counter_is_aligned_to_its_ticks(every_s: float) -> None:
 
 
 def test_a_counter_read_unaligned_is_off_by_a_tick() -> None:
-    """The same readings, taken as they come, are off by most of a tick where a window is shorter than one."""
+    """Without alignment to ticks, the same readings are off by most of a tick in a short window."""
     times, joules = held(0.1, 0.01, 1200)
     windows = [(round(t * S), round((t + 0.05) * S)) for t in np.arange(1.0, 10.0, 0.0371)]
 
@@ -52,7 +52,7 @@ def test_a_counter_read_unaligned_is_off_by_a_tick() -> None:
 
 
 def test_a_counter_that_stands_still_covers_nothing() -> None:
-    """A counter that stopped moving is no 0 J: from its last tick on nothing is covered."""
+    """A counter that stops moving covers nothing after its last tick."""
     times, joules = held(0.1, 0.05, 400)
     stuck = [min(j, 300.0) for j in joules]
 
@@ -64,7 +64,7 @@ def test_a_counter_that_stands_still_covers_nothing() -> None:
 
 
 def test_what_nobody_knows_when_it_ticked_is_left_out() -> None:
-    """The first reading of a stretch, where it is repeated, is no tick; one that is missing stays missing."""
+    """The first reading of a stretch is not a tick if it is repeated, and missing readings stay missing."""
     nan = float("nan")
     times, values, _ = find_ticks([0, 1, 2, 3, 4, 5, 6, 7], [5.0, 5.0, 6.0, 6.0, nan, 8.0, 8.0, 9.0])
 
@@ -88,7 +88,7 @@ def test_what_nobody_knows_when_it_ticked_is_left_out() -> None:
     ids=["steady", "reset", "one reading of 0", "one reading too high", "too high and back", "reset unseen", "none"],
 )
 def test_a_counter_that_contradicts_itself_is_not_believed(readings: list[float], void: list[bool]) -> None:
-    """A window is void where its counter went back, or jumped to a value that its neighbours contradict."""
+    """A window is void if its counter went back, or jumped to a value that its neighbours contradict."""
     times = [i * S for i in range(len(readings))]
 
     assert find_contradictions(times, readings, [(i * S, (i + 1) * S) for i in range(5)]).tolist() == void
@@ -98,7 +98,7 @@ def test_a_counter_that_contradicts_itself_is_not_believed(readings: list[float]
 @pytest.mark.parametrize("update_s", [0.02, 0.1, 0.25])
 @pytest.mark.parametrize("share", [0.2, 0.5, 1.0])
 def test_the_update_period_is_read_from_repeats(update_s: float, share: float) -> None:
-    """A sensor read at least as often as it updates shows how often that is, within one reading, jitter or not."""
+    """The update period is found within one reading, with or without jitter."""
     rng = np.random.default_rng(5)
     every = update_s * share
     times = np.cumsum(rng.normal(every, every / 50, 4000))
@@ -109,14 +109,14 @@ def test_the_update_period_is_read_from_repeats(update_s: float, share: float) -
 
 
 def test_a_period_needs_changes() -> None:
-    """A value that hardly changes says nothing of how often its sensor updates."""
+    """A value that hardly changes does not show the update period."""
     assert find_update_period(range(0, 100 * S, S), [1.0] * 100) is None
     assert find_update_period(range(FEW_CHANGES), [float(i) for i in range(FEW_CHANGES)]) is None
     assert find_update_period(range(0, 30 * S, S), [float(i % 7) for i in range(30)]) == pytest.approx(1.0)
 
 
 def test_a_known_lag_moves_samples_and_an_unknown_one_is_not_made_up() -> None:
-    """A sensor that averages over the last second, moved back by half of it, finds a pulse where it was."""
+    """Samples of a 1 s average, moved back by half a second, show a pulse at its place."""
     times = np.arange(0, 20 * S, S // 10)
     pulse = np.where((times >= 8 * S) & (times < 12 * S), 100.0, 0.0)
     averaged = np.convolve(pulse, np.full(10, 0.1))[: times.size]
@@ -130,7 +130,7 @@ def test_a_known_lag_moves_samples_and_an_unknown_one_is_not_made_up() -> None:
 
 
 def test_a_scale_shows_where_readings_share_its_steps() -> None:
-    """The step of a scale is read from readings on it; of readings that are all different there is none."""
+    """The step of a scale is found in readings on it, and not in readings that all differ."""
     rng = np.random.default_rng(6)
 
     assert find_step_size(np.round(rng.normal(50, 3, 500) / 0.392) * 0.392) == pytest.approx(0.392)

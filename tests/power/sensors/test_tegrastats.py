@@ -1,4 +1,4 @@
-"""The tegrastats monitor over an executable in its place that replays, dies, hangs, mumbles or will not go."""
+"""The tegrastats monitor with a script in its place that replays, dies, hangs or ignores signals."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def sampled(seconds: float) -> tuple[Sampler[Any], QuickTegrastats]:
 
 
 def test_known_joules(tegrastats_path: Path) -> None:
-    """Lines of known watts, stamped as they come, give these watts times the time, with their rails and scope."""
+    """Lines of known watts give those watts times the time, with rails and scope."""
     write_script(tegrastats_path, print_forever(THOR))
     sampler, monitor = sampled(0.6)
 
@@ -62,7 +62,7 @@ def test_known_joules(tegrastats_path: Path) -> None:
 
 
 def test_a_missing_rail_voids_the_reading(tegrastats_path: Path) -> None:
-    """A line without one of the rails is a reading without watts, not one of the other rail."""
+    """A line without one of the rails is a reading without watts."""
     write_script(tegrastats_path, print_forever(THOR, THOR.replace("VDD_CPU_SOC_MSS", "VDD_ELSE")))
     sampler, _ = sampled(0.4)
 
@@ -70,7 +70,7 @@ def test_a_missing_rail_voids_the_reading(tegrastats_path: Path) -> None:
 
 
 def test_noise_and_partial_lines(tegrastats_path: Path) -> None:
-    """Warnings are no readings, a line that comes in two pieces is one, and one that was cut off has no watts."""
+    """Warnings are skipped, a line in two pieces is one reading, and a cut line has no watts."""
     warn = "echo 'VDD_GPU: sensor busy' >&2"
     halves = f"printf '%s' '{THOR[:200]}'; sleep 0.01; printf '%s\\n' '{THOR[200:]}'"
     cut = f"printf '%s\\n' '{THOR[: THOR.index('VDD_CPU')]}'"
@@ -114,7 +114,7 @@ def test_it_is_killed_by_somebody(tegrastats_path: Path, tmp_path: Path) -> None
 
 
 def test_it_stops_printing(tegrastats_path: Path) -> None:
-    """A tegrastats that lives and prints nothing any more is a lost sensor, not one that reads the same."""
+    """A tegrastats that runs but stops printing is a lost sensor."""
     write_script(tegrastats_path, print_times(THOR) + "; exec sleep 60")
     sampler, _ = sampled(1.5)
 
@@ -123,7 +123,7 @@ def test_it_stops_printing(tegrastats_path: Path) -> None:
 
 
 def test_nothing_is_left_behind(tegrastats_path: Path) -> None:
-    """A tegrastats that ignores every signal that can be ignored goes at the end, with the children it left."""
+    """A tegrastats that ignores signals is killed at the end, with its children."""
     stubborn = 'trap "" TERM INT HUP PIPE'
     write_script(tegrastats_path, f'{stubborn}; (while :; do sleep 0.5; : "$0"; done) & ' + print_forever(THOR))
     monitor = QuickTegrastats(TARGET)
@@ -175,7 +175,7 @@ def test_it_dies_with_the_meter(tegrastats_path: Path) -> None:
     ids=["needs root", "ends at once", "silent", "no GPU rail", "no tegrastats", "one line, then death", "one line"],
 )
 def test_what_is_no_sensor_is_refused(tegrastats_path: Path, body: str, complaint: str) -> None:
-    """Without lines that hold a board's rails, one by one, it is no sensor: refused with why and what to type."""
+    """Without at least two lines with a board's rails, the sensor is refused with the reason and what to type."""
     write_script(tegrastats_path, body)
 
     with pytest.raises(SensorUnavailable) as refusal:
@@ -185,7 +185,7 @@ def test_what_is_no_sensor_is_refused(tegrastats_path: Path, body: str, complain
 
 
 def test_it_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without tegrastats, or without the right to execute it, it is refused with the remedy."""
+    """If tegrastats is missing or not executable, the sensor is refused with the remedy."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SensorUnavailable, match=r"tegrastats: it is not on PATH\. L4T installs it on a Jetson"):
         QuickTegrastats(TARGET)

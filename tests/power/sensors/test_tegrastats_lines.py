@@ -1,4 +1,4 @@
-"""Lines of tegrastats, recorded and made up: to known watts, and never to a smaller sum."""
+"""Lines of tegrastats, recorded and made up, and their watts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_recorded_lines(name: str, rails: tuple[str, ...], watts: float, ram_mib
 
 
 def test_every_recorded_line_is_tried() -> None:
-    """There is no recorded line that the test above leaves out."""
+    """The test above covers every recorded line."""
     (cases,) = [mark.args[1] for mark in test_recorded_lines.pytestmark]  # type: ignore[attr-defined]
     assert {case[0] for case in cases} == set(LINES)
 
@@ -58,7 +58,7 @@ def test_every_recorded_line_is_tried() -> None:
     ids=["now, not average", "VIN is no other", "negative", "no unit", "NC", "no rail", "two lines", "cut", "absurd"],
 )
 def test_traps(line: str, found: dict[str, int]) -> None:
-    """The first figure counts, never the average; no other name is taken for a rail; what is doubtful is left out."""
+    """Only the first figure counts, no other word passes for a rail, and ambiguous rails are left out."""
     assert parse_milliwatts(line) == found
 
 
@@ -66,16 +66,16 @@ def test_traps(line: str, found: dict[str, int]) -> None:
     st.one_of(st.text(), st.lists(st.sampled_from([*THOR.split(), "-", "/", "mW", "VDD_GPU", "\x00"])).map(" ".join))
 )
 def test_any_text(text: str) -> None:
-    """Whatever tegrastats prints, the parsers raise nothing, and rails are whole numbers of mW."""
+    """Any text is parsed without an error, and rails are whole numbers of mW."""
     assert all(isinstance(now, int) for now in parse_milliwatts(text).values())
     parse_ram_bytes(text)
 
 
 @given(st.sampled_from(sorted(LINES)), st.data())
 def test_a_line_that_lacks_something_is_no_smaller_sum(name: str, data: st.DataObject) -> None:
-    """Wherever a line is cut, and whichever of its values, or of its other words, are lost, it gives all or nothing.
+    """A line that is cut or lacks words gives the whole sum or none.
 
-    A value that is lost together with the next label leaves a line as tegrastats might print it: nobody can tell.
+    A value that is lost together with the next label cannot be noticed: tegrastats might print that line.
     """
     line = LINES[name]
     board = registry.find_complete_board(parse_milliwatts(line))

@@ -1,4 +1,4 @@
-"""Logs of meters: each format that is read, clocks, files that grow, and a session beside one."""
+"""Logs of meters: formats, clocks, and a session."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ TARGET = PowerTarget("cuda:0")
     ],
 )
 def test_formats(tmp_path: Path, header: str, line: str, watts: float | None) -> None:
-    """ISO 8601 with a zone, UNIX seconds and seconds since the start, in any usual layout, are one time and power."""
+    """All supported layouts of time and power give the same sample."""
     asked = log_format.parse_options(f"{tmp_path / 'wall.csv'},start=1795521600")
     table = log_format.find_layout(asked, header)
     found = log_format.parse_row(asked, table, line, 0)
@@ -72,14 +72,14 @@ def test_formats(tmp_path: Path, header: str, line: str, watts: float | None) ->
     ],
 )
 def test_bad_logs_are_refused(tmp_path: Path, text: str, complaint: str) -> None:
-    """A log that cannot be right is refused before anything is measured, in a sentence with its line."""
+    """An invalid log is refused before anything is measured, in a sentence with its line."""
     with pytest.raises(SensorUnavailable, match=f"--power-monitor=csv:.*wall.csv: .*{complaint}"):
         WallMeterMonitor.check(str(write_log(tmp_path, text)))
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_logs_of_windows(tmp_path: Path, encoding: str) -> None:
-    """A byte order mark and Windows' line ends are read over, at the start and behind it; UTF-16 is refused."""
+    """A byte order mark and Windows' line ends are accepted, and UTF-16 is refused."""
     path = tmp_path / "wall.csv"
     path.write_bytes((HEAD + make_rows(50, -3, -1)).replace("\n", "\r\n").encode(encoding))
     if encoding == "utf-16":
@@ -108,13 +108,13 @@ def test_logs_of_windows(tmp_path: Path, encoding: str) -> None:
     ],
 )
 def test_what_is_asked_is_checked(argument: str | None, complaint: str) -> None:
-    """A log that is not there, or an offset that is none, is refused with what to type."""
+    """A missing log or an invalid option is refused with what to type."""
     with pytest.raises(SensorUnavailable, match=complaint):
         WallMeterMonitor.check(argument)
 
 
 def test_samples_come_when_their_time_has_come(tmp_path: Path) -> None:
-    """Of what was logged before, the last sample is given; what lies ahead when its time has come, each once."""
+    """The last earlier sample comes first, then each later one when its time comes."""
     monitor = WallMeterMonitor(TARGET, str(write_log(tmp_path, HEAD + make_rows(50, -1.95, 5.05, 0.1))))
     first = monitor.read()
     time.sleep(0.25)
@@ -130,7 +130,7 @@ def test_samples_come_when_their_time_has_come(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ahead_s", [0.0, 7200.25, -3.5])
 def test_the_logs_clock_is_mapped(tmp_path: Path, ahead_s: float) -> None:
-    """A sample that was logged 1 s ago is 1 s old on the runs' clock, less the offset that was given."""
+    """A sample logged 1 s ago is 1 s old on the runs' clock, less the given offset."""
     path = write_log(tmp_path, HEAD + make_rows(50, ahead_s - 2, ahead_s - 1))
     (sample,) = WallMeterMonitor(TARGET, f"{path},offset={ahead_s}").read()
 
@@ -139,7 +139,7 @@ def test_the_logs_clock_is_mapped(tmp_path: Path, ahead_s: float) -> None:
 
 @pytest.mark.parametrize(("from_s", "said"), [(-3600, "3599 s old"), (3600, "3600 s ahead"), (-1, ""), (0.5, "")])
 def test_a_clock_in_doubt_is_said(tmp_path: Path, from_s: float, said: str) -> None:
-    """A log without a sample of about now may be an hour off: that is said until it grows."""
+    """A log without a sample near now has a remark until it grows."""
     path = write_log(tmp_path, HEAD + make_rows(50, from_s, from_s + 1))
     monitor = WallMeterMonitor(TARGET, str(path))
     monitor.read()
@@ -153,7 +153,7 @@ def test_a_clock_in_doubt_is_said(tmp_path: Path, from_s: float, said: str) -> N
 
 
 def test_a_log_that_counts_from_its_start(tmp_path: Path) -> None:
-    """Seconds since the start are placed by `start`, as ISO 8601 or UNIX seconds."""
+    """`start` sets the time of second 0, as ISO 8601 or UNIX seconds."""
     path = write_log(tmp_path, "# source: WT310\nelapsed,W\n0,40\n1,41\n")
     began = datetime.now(timezone.utc) - timedelta(seconds=5)
     for start in (began.isoformat(), str(began.timestamp())):
@@ -170,7 +170,7 @@ ODD = st.one_of(st.text(max_size=60), st.from_regex(r"[\d;,:.TZ+ \-]{0,40}", ful
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 @given(header=st.sampled_from(["time,watts", "t;W", "unix\tp"]), lines=st.lists(ODD, max_size=5), more=st.binary())
 def test_any_text_is_no_crash(tmp_path: Path, header: str, lines: list[str], more: bytes) -> None:
-    """Whatever stands in a log or its arguments, it is read or refused, and whatever is appended never raises."""
+    """Any log and arguments are read or refused, and appended bytes raise no error."""
     path = tmp_path / "odd.csv"
     separator = next(mark for mark in ",;\t" if mark in header)
     good = [header, f"1795521600{separator}5", f"1795521601{separator}5"]
@@ -188,7 +188,7 @@ def test_any_text_is_no_crash(tmp_path: Path, header: str, lines: list[str], mor
 
 
 def test_a_session_beside_a_meter(tmp_path: Path) -> None:
-    """A meter that shows 50 W once a second makes 50 W x the windows of a session, and its Record says wall."""
+    """A meter at 50 W gives 50 W x the windows of a session, with the scope `wall`."""
     path = write_log(tmp_path, HEAD + make_rows(50, -5, 240))
     done = product.measure(
         tmp_path / "results", "--models=llava", "--precisions=bf16", "--runs=3", "--warmup-runs=1",

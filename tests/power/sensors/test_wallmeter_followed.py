@@ -1,4 +1,4 @@
-"""Logs of meters that grow while they are followed: clocks that jump, lines that are none, and files that go."""
+"""Logs of meters that grow: clock jumps, bad lines and deleted files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TARGET = PowerTarget("cuda:0")
 
 
 class Set(WallMeterMonitor):
-    """On a machine whose clock is set forward by `by_s`, seconds."""
+    """The monitor on a machine whose clock is set forward by `by_s` seconds."""
 
     by_s = 0.0
 
@@ -31,7 +31,7 @@ class Set(WallMeterMonitor):
 
 @pytest.mark.parametrize(("by_s", "said"), [(-5.0, "-5.0"), (3600.0, "+3600.0"), (0.05, "")])
 def test_a_clock_that_is_set_in_the_middle_is_said(tmp_path: Path, by_s: float, said: str) -> None:
-    """Where this machine's clock jumps, log and runs may not agree any more: that stays said; slewing is not said."""
+    """A jump of this machine's clock is a lasting remark; slewing is not."""
     monitor = Set(TARGET, str(write_log(tmp_path, HEAD + make_rows(50, -3, 60))))
     times = [sample.time_ns for sample in monitor.read()]
     monitor.by_s = by_s
@@ -43,9 +43,9 @@ def test_a_clock_that_is_set_in_the_middle_is_said(tmp_path: Path, by_s: float, 
 
 
 def test_what_was_logged_while_the_machine_slept_is_in_no_run(tmp_path: Path) -> None:
-    """CLOCK_MONOTONIC stands still in a suspend: what the meter logged then is void, and the runs beside it are whole.
+    """What the meter logged during a suspend is void, and the runs around it are complete.
 
-    The machine slept for 10 s, 4 s ago by its own clock, and drew 2 W.
+    CLOCK_MONOTONIC stops in a suspend. The machine slept for 10 s, 4 s ago by its own clock, and drew 2 W.
     """
     path = write_log(tmp_path, HEAD + make_rows(50, -11, -10, 0.5))
     monitor = Set(TARGET, str(path))
@@ -67,7 +67,7 @@ def test_what_was_logged_while_the_machine_slept_is_in_no_run(tmp_path: Path) ->
 
 
 def test_a_log_is_followed(tmp_path: Path) -> None:
-    """Lines that are appended are read once they are complete, and a line that is torn waits for its end."""
+    """An appended line is read once, when it is complete."""
     path = write_log(tmp_path, HEAD + make_rows(50, -3, -2))
     monitor = WallMeterMonitor(TARGET, str(path))
     monitor.read()
@@ -83,7 +83,7 @@ def test_a_log_is_followed(tmp_path: Path) -> None:
 
 
 def test_bad_lines_are_gaps_and_named(tmp_path: Path) -> None:
-    """A line that cannot be read is a missing sample, never a bridge between its neighbours, and is named."""
+    """A line that cannot be read is a missing sample, and a remark names it."""
     path = write_log(tmp_path, HEAD + make_rows(50, -5, -4))
     monitor = WallMeterMonitor(TARGET, str(path))
     samples = monitor.read()
@@ -101,7 +101,7 @@ def test_bad_lines_are_gaps_and_named(tmp_path: Path) -> None:
 
 
 def test_gaps_are_gaps(tmp_path: Path) -> None:
-    """Where the meter paused for longer than three of its periods, nothing is known, and nothing is charged."""
+    """A pause of over three periods is charged to no run."""
     path = write_log(tmp_path, HEAD + make_rows(50, -30, -29))
     monitor = WallMeterMonitor(TARGET, str(path))
     with path.open("a") as file:
@@ -115,7 +115,7 @@ def test_gaps_are_gaps(tmp_path: Path) -> None:
 
 
 def test_permissions_that_change_while_it_runs() -> None:
-    """A log that may not be read any more is a lost sensor, with why."""
+    """A log that becomes unreadable is a lost sensor with a reason."""
     with trees.readable_by_all() as folder:
         path = write_log(folder, HEAD + make_rows(50, -3, -2))
         with trees.as_nobody():
@@ -128,7 +128,7 @@ def test_permissions_that_change_while_it_runs() -> None:
 
 @pytest.mark.parametrize("what", ["gone", "cut short", "replaced", "only bad lines"])
 def test_a_log_that_ends_is_a_lost_sensor(tmp_path: Path, what: str) -> None:
-    """A log that is deleted, cut short, replaced or full of what is no sample is lost, with why."""
+    """A log that is deleted, cut short, replaced or full of bad lines is a lost sensor with a reason."""
     path = write_log(tmp_path, HEAD + make_rows(50, -3, -2))
     monitor = WallMeterMonitor(TARGET, str(path))
     monitor.read()

@@ -1,4 +1,4 @@
-"""zeus, an energy meter by others (https://ml.energy/zeus), beside our own on the same script of power.
+"""zeus, an independent energy meter (https://ml.energy/zeus), and ours on the same script of power.
 
 Needs zeus, which brings scikit-learn and more: `tox run -e zeus`.
 """
@@ -24,7 +24,7 @@ def _needs() -> None:
 
 
 def test_zeus_agrees(nvml_library: Path) -> None:
-    """On each board that counts energy, zeus and our meter agree within 1% on one window, whose energy is known."""
+    """On each board with a counter, zeus and our meter agree within 1% on a known energy."""
     found = play_scenes(nvml_library, {name: {"FAKE_PROFILE": name} for name in ("H200", "RTX", "GB10")}, "--zeus")
 
     for name, seen in found.items():
@@ -33,7 +33,7 @@ def test_zeus_agrees(nvml_library: Path) -> None:
 
 
 def test_zeus_finds_the_same_gpu(nvml_library: Path) -> None:
-    """Of two GPUs zeus finds CUDA's by CUDA_VISIBLE_DEVICES and our meter by the UUID: it is the same one."""
+    """Of two GPUs zeus, by CUDA_VISIBLE_DEVICES, and our meter, by UUID, choose the same one."""
     fakes = {"FAKE_PROFILE": "RTX", "FAKE_GPUS": "2", "CUDA_VISIBLE_DEVICES": "1"}
     (seen,) = play_scenes(nvml_library, {"second": fakes}, "--zeus", "--uuid", UUID.format(2)).values()
 
