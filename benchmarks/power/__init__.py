@@ -47,7 +47,7 @@ class Selection:
 
 
 def check_option(option: str) -> None:
-    """Raise BenchmarkError where --power-monitor is not valid."""
+    """Raise BenchmarkError if --power-monitor is not valid."""
     name, _, argument = option.partition(":")
     known = ("auto", "none", *MONITORS)
     if name not in known:
@@ -100,7 +100,7 @@ def _select_first_working(target: PowerTarget) -> Selection:
 
 
 def _open_matching(name: str, target: PowerTarget) -> PowerMonitor:
-    """Open a sensor; raise SensorUnavailable where it cannot be opened or does not cover the target."""
+    """Open a sensor; raise SensorUnavailable if it cannot be opened or does not cover the target."""
     kind = MONITORS[name]
     if mismatch := find_mismatch(kind, target):
         raise SensorUnavailable(f"{name}: {mismatch}")

@@ -25,9 +25,9 @@ class PowerSample:
 
     Attributes:
         time_ns: CLOCK_MONOTONIC at the reading.
-        watts: power of all rails; None where a rail is missing (never a smaller sum), or for NaN and infinity.
+        watts: power of all rails; None if a rail is missing (never a smaller sum), or for NaN and infinity.
         energy_j: the sensor's energy counter, from an arbitrary origin; None without a counter.
-        ram_bytes: the machine's memory in use, defined by `ram_source`; None where the sensor shows none.
+        ram_bytes: the machine's memory in use, defined by `ram_source`; None if the sensor shows none.
     """
 
     time_ns: int
@@ -71,15 +71,15 @@ class SensorFacts:
         scope: the part of the machine that the reading covers: "gpu", "gpu+soc", "module", ...
         rails: the sensor's channels that are summed.
         period_s: time from one reading to the next, seconds.
-        gain_uncertainty: relative standard uncertainty of the gain; None where nobody states it.
+        gain_uncertainty: relative standard uncertainty of the gain; None if nobody states it.
         gain_source: who states the gain.
         offset_uncertainty_w: standard uncertainty of the offset (the reading at 0 W), watts; None if not stated.
         offset_source: who states the offset, or why nobody does.
-        resolution_w: step of the scale, watts; None where it must be found in the readings.
-        averaging_s: time that one reading averages over, seconds; None where it is unknown.
-        lag_s: delay of a reading, seconds: half the averaging time. None where it is unknown; samples are moved
+        resolution_w: step of the scale, watts; None if it must be found in the readings.
+        averaging_s: time that one reading averages over, seconds; None if it is unknown.
+        lag_s: delay of a reading, seconds: half the averaging time. None if it is unknown; samples are moved
             back by a known lag.
-        ram_source: definition of the memory reading; empty where the sensor shows none.
+        ram_source: definition of the memory reading; empty if the sensor shows none.
     """
 
     source: str = ""

@@ -45,7 +45,7 @@ class Zeus:
     """An independent meter of one window: zeus, by the counter of CUDA's first GPU."""
 
     def __init__(self) -> None:
-        from zeus.monitor import ZeusMonitor  # only where it is installed and asked for
+        from zeus.monitor import ZeusMonitor  # only if it is installed and asked for
 
         self._monitor = ZeusMonitor(gpu_indices=[0], cpu_indices=[])
 
@@ -59,7 +59,7 @@ class Zeus:
 
 
 def play(uuid: str | None, *, with_zeus: bool) -> dict[str, Any]:
-    """Play the script once, measured by the project's own meter and, where asked, by zeus."""
+    """Play the script once, measured by the project's own meter and, if asked, by zeus."""
     zeus = Zeus() if with_zeus else None
     epoch = time.monotonic() + 0.5
     os.environ |= {"FAKE_SCRIPT": write_script(), "FAKE_EPOCH": repr(epoch)}

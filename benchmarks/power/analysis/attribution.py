@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.power.analysis import budget, energy, phases, warnings
 from benchmarks.power.analysis.budget import Series
@@ -49,9 +50,9 @@ class _Charge:
     coverage: Floats
 
     @property
-    def covered(self) -> list[bool]:
+    def covered(self) -> NDArray[np.bool_]:
         """Which runs have energy."""
-        return [bool(share >= ENERGY_COVERAGE) for share in self.coverage]
+        return np.asarray(self.coverage >= ENERGY_COVERAGE)
 
     @property
     def windows(self) -> list[Window]:
@@ -62,7 +63,7 @@ class _Charge:
     def gap_share(self) -> float:
         """Share of the time of `windows` without samples; 0 without windows."""
         lengths = np.array([end - start for start, end in self.windows], dtype=np.float64)
-        sampled = float((self.coverage[np.array(self.covered, dtype=np.bool_)] * lengths).sum())
+        sampled = float((self.coverage[self.covered] * lengths).sum())
         return 1 - sampled / float(lengths.sum()) if lengths.sum() > 0 else 0.0
 
 
@@ -122,7 +123,7 @@ def attribute(
 
 
 def _charge_counter(series: Series, runs: MarkedRuns) -> _Charge:
-    """Return what a counter charges; nothing to the runs where it contradicts itself."""
+    """Return what a counter charges: nothing to a run in which it contradicts itself."""
     joules, coverage = series.curve.integrate(runs.windows)
     void = energy.find_contradictions(series.times_ns, series.values, runs.windows)
     return _Charge(series, runs, np.where(void, 0.0, joules), np.where(void, 0.0, coverage))
@@ -133,12 +134,12 @@ def _is_preferred(counted: _Charge, integrated: _Charge) -> bool:
 
     A counter's last tick lies before the last sample, so it may lack a run.
     """
-    return bool(counted.joules.sum() > 0) and sum(counted.covered) >= ENERGY_RUNS * sum(integrated.covered)
+    return bool(counted.joules.sum() > 0 and counted.covered.sum() >= ENERGY_RUNS * integrated.covered.sum())
 
 
 def _compute_disagreement(counted: _Charge, integrated: _Charge) -> float:
     """Return integrated power / counted energy - 1 over the runs that both cover; 0 without any."""
-    both = np.array(counted.covered, dtype=np.bool_) & np.array(integrated.covered, dtype=np.bool_)
+    both = counted.covered & integrated.covered
     joules = float(counted.joules[both].sum())
     return float(integrated.joules[both].sum()) / joules - 1 if joules > 0 else 0.0
 
@@ -154,7 +155,7 @@ def _build_power(
 ) -> Power:
     """Return the Record's power."""
     series = charge.series
-    joules = float(charge.joules[np.array(charge.covered, dtype=np.bool_)].sum())
+    joules = float(charge.joules[charge.covered].sum())
     values = {"period_s": series.sampled_s or None, "update_s": series.update_s, **idle}
     uncovered = {when: f"no readings cover the idle time with the model loaded {when} the runs" for when in WHEN}
     reasons = {
@@ -173,10 +174,10 @@ def _build_power(
         "rails": list(series.sensor.rails),
         "method": series.method,
         "sample_count": inside,
-        "energy_runs": sum(charge.covered),
+        "energy_runs": int(charge.covered.sum()),
         **values,
         "uncertainty": budget.list_run_terms(series, charge.windows, joules, charge.gap_share),
-        "phases": phases.measure_phases(series, charge.runs.phases, charge.covered),
+        "phases": phases.measure_phases(series, charge.runs.phases, charge.covered.tolist()),
         "flags": flags,
         "reasons": explain_nulls(values, reasons),
     }

@@ -75,7 +75,7 @@ class EnergyCurve:
 
 
 def remove_lag(times_ns: ArrayLike, lag_s: float | None) -> NDArray[np.int64]:
-    """Return the moments that samples describe: t - lag, ns; t itself where the lag is unknown.
+    """Return the moments that samples describe: t - lag, ns; t itself if the lag is unknown.
 
     A sensor that averages over the last W seconds lags by W / 2.
     """

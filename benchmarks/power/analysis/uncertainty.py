@@ -18,7 +18,7 @@ from benchmarks.power.analysis.energy import GAP_PERIODS, NS, Floats
 
 
 def compute_statistical(watts: ArrayLike) -> float | None:
-    """Return the relative standard uncertainty of the mean of sampled power; None where it is not defined.
+    """Return the relative standard uncertainty of the mean of sampled power; None if it is not defined.
 
     u = s / (mean sqrt(n_eff)), n_eff = n (1 - r) / (1 + r) with r the lag-1 autocorrelation, at least 0.
     """

@@ -22,7 +22,7 @@ class Channel:
 
     @property
     def chip(self) -> str:
-        """The chip's name, and how it averages where the kernel shows that."""
+        """The chip's name, and how it averages if the kernel shows that."""
         settings = [(word, sysfs.text(self.folder / word)) for word in TIMING]
         shown = [f"{word} {value}" for word, value in settings if value]
         return f"{_read_name(self.folder)} ({', '.join(shown)})" if shown else _read_name(self.folder)
@@ -43,7 +43,7 @@ class Channel:
         return ina3221.compute_averaging_s(*(sysfs.number(self.folder / word) for word in TIMING))
 
     def read_watts(self) -> float | None:
-        """Return power, negative where current flows back; None where a file holds no number."""
+        """Return power, negative where current flows back; None if a file holds no number."""
         numbers = [sysfs.number(self.folder / name) for name in self.files]
         known = [number for number in numbers if number is not None]
         return math.prod(known) * self.unit if len(known) == len(numbers) else None

@@ -14,11 +14,11 @@ DATA_SHEET = "TI SBOS576"
 LEAST_INTERVAL_MS = 0.5  # the kernel shows a shorter interval as 0 ms
 
 Channel = tuple[float | None, float | None]
-"""(bus voltage in volts, shunt in ohms); None where it is unknown."""
+"""(bus voltage in volts, shunt in ohms); None if it is unknown."""
 
 
 def compute_resolution_w(channels: Iterable[Channel]) -> float | None:
-    """Return the step of a sum of channels, watts; None where a voltage or a shunt is unknown.
+    """Return the step of a sum of channels, watts; None if a voltage or a shunt is unknown.
 
     One channel's step is q = V 40 uV / R. The steps are independent: q^2 = sum of q_i^2, and q / sqrt(12) is the
     standard uncertainty of the sum.
@@ -28,7 +28,7 @@ def compute_resolution_w(channels: Iterable[Channel]) -> float | None:
 
 
 def compute_offset_uncertainty_w(channels: Iterable[Channel]) -> float | None:
-    """Return the standard uncertainty of the offset of a sum of channels, watts; None where one is unknown.
+    """Return the standard uncertainty of the offset of a sum of channels, watts; None if one is unknown.
 
     One channel is off by at most a = V 80 uV / R. One converter measures all channels of a chip in turn, so their
     offsets may be the same: u = (sum of a_i) / sqrt(3), for a uniform distribution.

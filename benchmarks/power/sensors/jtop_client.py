@@ -1,6 +1,6 @@
 """jetson-stats' client of the jtop service: its readings, stamped on arrival, and its errors in words.
 
-The client waits for ever in several places, and importing its package changes this process; both are limited here.
+The client waits without limit in several places, and importing its package changes this process; both are limited here.
 """
 
 import importlib
@@ -170,7 +170,7 @@ def _explain_refusal(error: Exception) -> SensorUnavailable:
 
 
 def _run_within(seconds: float, work: Callable[[], T]) -> T:
-    """Return `work()`, or raise TimeoutError: the client waits for ever for a service that hangs."""
+    """Return `work()`, or raise TimeoutError: the client waits without limit for a service that hangs."""
     future: futures.Future[T] = futures.Future()
 
     def carry_out() -> None:

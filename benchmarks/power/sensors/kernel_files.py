@@ -7,7 +7,7 @@ from benchmarks.power.base import SensorUnavailable
 
 
 def check_number(sensor: str, file: Path, remedy: str) -> None:
-    """Raise SensorUnavailable where a file holds no number; `remedy` helps against a denied permission."""
+    """Raise SensorUnavailable if a file holds no number; `remedy` helps against a denied permission."""
     try:
         file.read_bytes()
     except OSError as error:

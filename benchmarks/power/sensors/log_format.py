@@ -27,7 +27,7 @@ EXAMPLE = "2026-11-24T12:00:00+00:00"
 
 @dataclass(frozen=True)
 class Row:
-    """One sample: time in ns by the log's clock, watts and joules; None where the log has no reading."""
+    """One sample: time in ns by the log's clock, watts and joules; None if the log has no reading."""
 
     time_ns: int
     watts: float | None
@@ -100,7 +100,7 @@ def compute_period_s(rows: Sequence[Row]) -> float:
 
 
 def parse_trace_row(line: str) -> Row:
-    """Return the sample of a recorded trace's line; raise UnreadableLine where it holds none."""
+    """Return the sample of a recorded trace's line; raise UnreadableLine if it holds none."""
     cells = _split(line)
     numbers = [_parse_number(cell) for cell in cells]
     valid = all(number is not None or not cell for number, cell in zip(numbers, cells, strict=True))
@@ -143,7 +143,7 @@ def find_layout(options: LogOptions, header: str) -> Layout:
 
 
 def parse_row(options: LogOptions, layout: Layout, line: str, after_ns: int) -> Row:
-    """Return a line's sample; raise UnreadableLine where it holds none, or none later than `after_ns`."""
+    """Return a line's sample; raise UnreadableLine if it holds none, or none later than `after_ns`."""
     cells = _split(line, layout.separator)
     if len(cells) <= max(layout.time, layout.power):
         raise UnreadableLine("has too few columns")
@@ -165,7 +165,7 @@ def parse_row(options: LogOptions, layout: Layout, line: str, after_ns: int) -> 
 
 
 def _split(line: str, separator: str = ",") -> list[str]:
-    """Return a line's cells; [] where the csv module cannot read it."""
+    """Return a line's cells; [] if the csv module cannot read it."""
     try:
         return [cell.strip() for cell in next(csv.reader([line], delimiter=separator), [])]
     except csv.Error:

@@ -1,4 +1,4 @@
-"""Play back a log of power: a recorded trace, or the log of a meter that writes it beside the runs.
+"""Play back a log of power: a recorded trace, or the log of a meter that writes it during the runs.
 
 --power-monitor=replay:FILE plays a recorded trace as if it were measured now, for tests and for a second look:
 

@@ -103,7 +103,7 @@ def list_missing(rail_sum: RailSum, labels: Collection[str]) -> list[str]:
 
 
 def sum_watts(milliwatts: Mapping[str, int], labels: Sequence[str]) -> float | None:
-    """Return the sum of the rails `labels`, watts; None where one is missing: a smaller sum is not a reading."""
+    """Return the sum of the rails `labels`, watts; None if one is missing: a smaller sum is not a reading."""
     if any(label not in milliwatts for label in labels):
         return None
     return sum(milliwatts[label] for label in labels) / 1e3

@@ -38,7 +38,7 @@ class Zone:
         self._total = 0.0
 
     def read_joules(self) -> float | None:
-        """Return the energy since the first reading; None where the file holds no number, or it jumped or was reset.
+        """Return the energy since the first reading; None if the file holds no number, or it jumped or was reset.
 
         With e microjoules now, e' before and range R, the step is e - e', or e - e' + R where e < e'. A counter of
         262 kJ wraps around every 44 minutes at 100 W, so at most one wrap lies between two readings.
