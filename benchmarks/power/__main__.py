@@ -85,17 +85,13 @@ def format_report(report: dict[str, Any]) -> Iterator[str]:
 
 def _describe_choice(report: dict[str, Any]) -> str:
     """Return which sensor `auto` chooses, or what to type instead."""
-    working = [verdict["name"] for verdict in report["sensors"] if verdict["works"]]
     if report["auto"]["sensor"] != "none":
         return f"--power-monitor=auto chooses {report['auto']['sensor']}."
-    if working:
-        return (
-            "--power-monitor=auto chooses no sensor: no working sensor covers this device; "
-            f"type --power-monitor={working[0]} to measure with it anyway."
-        )
-    return (
-        "--power-monitor=auto chooses no sensor: none works. Type --power-monitor=csv:FILE for the log of a wall meter."
-    )
+    for verdict in report["sensors"]:
+        if verdict["works"]:
+            anyway = f"type --power-monitor={verdict['name']} to measure anyway."
+            return f"--power-monitor=auto chooses no sensor: no working sensor covers this device; {anyway}"
+    return "--power-monitor=auto chooses no sensor: none works; type --power-monitor=csv:FILE for a wall meter's log."
 
 
 def _describe_machine(machine: dict[str, Any]) -> Iterator[str]:

@@ -21,19 +21,12 @@ class SensorLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PowerSample:
-    """One reading.
+    """One reading."""
 
-    Attributes:
-        time_ns: CLOCK_MONOTONIC at the reading.
-        watts: power of all rails; None if a rail is missing (never a smaller sum), or for NaN and infinity.
-        energy_j: the sensor's energy counter, from an arbitrary origin; None without a counter.
-        ram_bytes: the machine's memory in use, defined by `ram_source`; None if the sensor shows none.
-    """
-
-    time_ns: int
-    watts: float | None
-    energy_j: float | None = None
-    ram_bytes: int | None = None
+    time_ns: int  # CLOCK_MONOTONIC at the reading
+    watts: float | None  # of all rails; None if a rail is missing (never a smaller sum), or for NaN and infinity
+    energy_j: float | None = None  # the sensor's energy counter, from an arbitrary origin; None without a counter
+    ram_bytes: int | None = None  # the machine's memory in use, defined by `ram_source`; None if the sensor shows none
 
     def __post_init__(self) -> None:
         for name in ("watts", "energy_j"):
@@ -44,17 +37,11 @@ class PowerSample:
 
 @dataclass(frozen=True)
 class PowerTarget:
-    """The device to measure.
+    """The device to measure."""
 
-    Attributes:
-        torch_device: the device that runs the model: "cuda:0", "cpu", "mps".
-        gpu_uuid: that GPU's UUID, as torch gives it, with or without "GPU-".
-        root: the root of the file system, for sensors that are files.
-    """
-
-    torch_device: str
-    gpu_uuid: str | None = None
-    root: Path = Path("/")
+    torch_device: str  # the device that runs the model: "cuda:0", "cpu", "mps"
+    gpu_uuid: str | None = None  # that GPU's, as torch gives it, with or without "GPU-"
+    root: Path = Path("/")  # the root of the file system, for sensors that are files
 
     @property
     def is_gpu(self) -> bool:
@@ -64,36 +51,20 @@ class PowerTarget:
 
 @dataclass
 class SensorFacts:
-    """The stated properties of a sensor, for the Record and the journal.
+    """The stated properties of a sensor, for the Record and the journal. None is unknown, and never invented."""
 
-    Attributes:
-        source: library, driver and versions, in words.
-        scope: the part of the machine that the reading covers: "gpu", "gpu+soc", "module", ...
-        rails: the sensor's channels that are summed.
-        period_s: time from one reading to the next, seconds.
-        gain_uncertainty: relative standard uncertainty of the gain; None if nobody states it.
-        gain_source: who states the gain.
-        offset_uncertainty_w: standard uncertainty of the offset (the reading at 0 W), watts; None if not stated.
-        offset_source: who states the offset, or why nobody does.
-        resolution_w: step of the scale, watts; None if it must be found in the readings.
-        averaging_s: time that one reading averages over, seconds; None if it is unknown.
-        lag_s: delay of a reading, seconds: half the averaging time. None if it is unknown; samples are moved
-            back by a known lag.
-        ram_source: definition of the memory reading; empty if the sensor shows none.
-    """
-
-    source: str = ""
-    scope: str = ""
-    rails: tuple[str, ...] = ()
-    period_s: float = 0.1
-    gain_uncertainty: float | None = None
-    gain_source: str = ""
-    offset_uncertainty_w: float | None = None
-    offset_source: str = ""
-    resolution_w: float | None = None
-    averaging_s: float | None = None
-    lag_s: float | None = None
-    ram_source: str = ""
+    source: str = ""  # library, driver and versions, in words
+    scope: str = ""  # the part of the machine that the reading covers: "gpu", "gpu+soc", "module", ...
+    rails: tuple[str, ...] = ()  # the sensor's channels that are summed
+    period_s: float = 0.1  # time from one reading to the next
+    gain_uncertainty: float | None = None  # relative standard uncertainty of the gain
+    gain_source: str = ""  # who states the gain
+    offset_uncertainty_w: float | None = None  # standard uncertainty of the offset, the reading at 0 W
+    offset_source: str = ""  # who states the offset, or why nobody does
+    resolution_w: float | None = None  # step of the scale; None if it must be found in the readings
+    averaging_s: float | None = None  # time that one reading averages over
+    lag_s: float | None = None  # delay of a reading, half the averaging time; a known lag is removed
+    ram_source: str = ""  # definition of the memory reading; empty if the sensor shows none
 
     @classmethod
     def from_monitor(cls, monitor: PowerMonitor) -> SensorFacts:
@@ -116,20 +87,13 @@ class PowerMonitor(SensorFacts, ABC):
     `__init__` takes a PowerTarget and the text after the colon of `--power-monitor=NAME:TEXT` (None without one). It
     takes one real reading, because a library that loads is not yet a sensor, and sets the facts that differ from the
     class's. It raises SensorUnavailable with the reason and the remedy.
-
-    Attributes:
-        gpu_only: the sensor covers a GPU alone, so it does not cover a model that runs on the CPU.
-        cpu_only: the sensor covers a CPU alone, so it does not cover a model that runs on a GPU.
-        wider_option: the --power-monitor= of the same sensor that also covers the CPU; empty without one.
-        takes_argument: whether text may follow the colon.
-        remarks: sentences on what happened to the sensor since it was opened. They become flags of the Record.
     """
 
-    gpu_only: bool = False
-    cpu_only: bool = False
-    wider_option: str = ""
-    takes_argument: bool = False
-    remarks: tuple[str, ...] = ()
+    gpu_only: bool = False  # it does not cover a model that runs on the CPU
+    cpu_only: bool = False  # it does not cover a model that runs on a GPU
+    wider_option: str = ""  # the --power-monitor= of the same sensor that also covers the CPU
+    takes_argument: bool = False  # whether text may follow the colon
+    remarks: tuple[str, ...] = ()  # sentences on what happened since the opening; flags of the Record
 
     @classmethod
     def check(cls, argument: str | None) -> None:

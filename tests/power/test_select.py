@@ -22,7 +22,7 @@ def test_auto_never_pairs_a_gpu_sensor_with_the_cpu(tmp_path: Path) -> None:
     assert chosen.monitor is None
     assert chosen.reason is not None
     assert chosen.reason.startswith("no sensor here (hwmon: no INA3221 shows the rails of a Jetson board")
-    assert "tegrastats, jtop, nvml: a GPU's sensor does not cover a model on the CPU; rapl: the" in chosen.reason
+    assert "tegrastats, jtop, nvml: a GPU sensor does not cover a model on the CPU; rapl: the" in chosen.reason
 
 
 def test_auto_takes_what_covers_the_cpu(tmp_path: Path) -> None:

@@ -2,11 +2,8 @@
 
 It needs no service, no root and no process: two small files a rail. A reading of two rails takes 0.06 ms of a core
 (measured on files of the same layout: 0.13% at 20 Hz). On a board each file adds a transfer of about 0.55 ms over I2C,
-during which the reader sleeps. `auto` therefore tries it before jtop, whose service forks a process and reads the
-whole board at every tick, and before tegrastats, one more process that does the same.
-
-Neither chip averages over the whole period: the INA3221 measures its channels in turn, 1.1 ms each. Power that swings
-faster than that is sampled, not integrated.
+during which the reader sleeps. The INA3221 measures its channels in turn, 1.1 ms each, so faster swings of power are
+sampled, not integrated.
 """
 
 import time

@@ -25,6 +25,7 @@ or after it. The last runs of a session have no joules if the meter writes its l
 """
 
 import itertools
+import os
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -32,8 +33,7 @@ from pathlib import Path
 
 from benchmarks.power.base import PowerMonitor, PowerSample, PowerTarget, SensorLost, SensorUnavailable
 from benchmarks.power.sensors import log_format
-from benchmarks.power.sensors.followed_log import FollowedLog
-from benchmarks.power.sensors.log_format import NS, Row
+from benchmarks.power.sensors.log_format import NS, LogOptions, Row, UnreadableLine
 
 BAD_LINES = 10
 STALE_PERIODS = 60
@@ -85,6 +85,70 @@ class ReplayMonitor(LogPlayer):
         if not due and not self._rows:
             raise SensorLost(self._end)
         return due
+
+
+class FollowedLog:
+    """A log's layout, notes and first rows, and what the meter appends later.
+
+    `bad` describes the later lines that cannot be read, and `bad_in_a_row` counts those at the end.
+    """
+
+    def __init__(self, options: LogOptions) -> None:
+        self._options = options
+        raw = log_format.read_bytes(str(options), options.path)
+        self._size, self._file = len(raw), _identify(options.path.stat())
+        whole, _, self._rest = raw.rpartition(b"\n")
+        lines = log_format.decode(str(options), whole).split("\n")
+        self.notes = log_format.parse_notes(lines)
+        header = next((place for place, line in enumerate(lines) if log_format.is_sample(line)), 0)
+        self.layout = log_format.find_layout(options, lines[header])
+        self._number, self._newest_ns = header + 1, -(10**18)
+        self.bad: list[str] = []
+        self.bad_in_a_row = 0
+        self.rows = self._parse_lines(lines[header + 1 :])
+        if self.bad:
+            raise SensorUnavailable(f"{options}: {self.bad[0]}.")
+        if len(self.rows) < 2:
+            raise SensorUnavailable(
+                f"{options}: the log holds {len(self.rows)} samples and needs two; start the meter before the session."
+            )
+
+    def read_new_rows(self) -> list[Row]:
+        """Return the samples of the lines that were completed since the last call. A bad line is a missing sample.
+
+        Raises:
+            SensorLost: the file was deleted, cut short or replaced.
+        """
+        name = self._options.path.name
+        try:
+            with self._options.path.open("rb") as file:
+                status = os.fstat(file.fileno())
+                if _identify(status) != self._file or status.st_size < self._size:
+                    raise SensorLost(f"{name} was replaced or cut short; a meter must only append to its log")
+                file.seek(self._size)
+                raw = file.read()
+        except OSError as error:
+            raise SensorLost(f"{name} can no longer be read ({error.strerror})") from error
+        self._size += len(raw)
+        whole, newline, self._rest = (self._rest + raw).rpartition(b"\n")
+        return self._parse_lines(whole.decode("utf-8", errors="replace").split("\n")) if newline else []
+
+    def _parse_lines(self, lines: list[str]) -> list[Row]:
+        rows = []
+        for line in lines:
+            self._number += 1
+            if not log_format.is_sample(line):
+                continue
+            try:
+                row = log_format.parse_row(self._options, self.layout, line, self._newest_ns)
+                self.bad_in_a_row = 0
+            except UnreadableLine as why:
+                self.bad_in_a_row += 1
+                self.bad.append(f"line {self._number}, {line.strip()[:40]!r}, {why}")
+                row = Row(self._newest_ns + 1, None)  # a gap: the line's power is unknown
+            self._newest_ns = row.time_ns
+            rows.append(row)
+        return rows
 
 
 class WallMeterMonitor(LogPlayer):
@@ -156,8 +220,12 @@ def _read_trace(argument: str | None) -> tuple[Path, dict[str, str], list[Row]]:
     for number, line in numbered[1:]:
         try:
             rows.append(log_format.parse_trace_row(line))
-        except log_format.UnreadableLine as why:
+        except UnreadableLine as why:
             raise SensorUnavailable(f"{option}: line {number}, {line[:40]!r}, {why}.") from why
     if len(rows) < 2 or any(b.time_ns <= a.time_ns for a, b in itertools.pairwise(rows)):
         raise SensorUnavailable(f"{option}: needs at least two samples, each later than the one before.")
     return path, log_format.parse_notes(lines), rows
+
+
+def _identify(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino

@@ -45,9 +45,7 @@ class NvmlMonitor(PowerMonitor):
             raise SensorUnavailable("nvml: the library starts, but this GPU answers no power call (as on Jetson Orin).")
         if nvml.optional(self._nvml, self._nvml.nvmlDeviceGetArchitecture, self._handle) not in ARCHITECTURES_WITH_GAIN:
             self.gain_uncertainty = None
-            self.gain_source = (
-                "arXiv 2312.02741 (SC24) tested Ampere and Ada boards alone; nobody states this GPU's gain"
-            )
+            self.gain_source = "arXiv 2312.02741 (SC24) tested Ampere and Ada boards; nobody states this GPU's gain"
         if self._field_scope is None:
             # It averages over 1 s on Ampere (except GA100) and newer, and is instantaneous before; NVML does not say
             # which. Phases use the longer time, and the lag stays unknown.
@@ -56,9 +54,7 @@ class NvmlMonitor(PowerMonitor):
         self._counts = self._read_joules() is not None
         how = "instantaneous power field" if self._field_scope is not None else "nvmlDeviceGetPowerUsage"
         self.rails = (how,)
-        self.source = (
-            f"NVML driver {nvml.driver(self._nvml) or 'unknown'}, nvidia-ml-py {_find_package_version()}, {how}"
-        )
+        self.source = f"NVML driver {nvml.driver(self._nvml) or 'unknown'}, nvidia-ml-py {_read_version()}, {how}"
 
     def _read_field(self, scope: int) -> float | None:
         values = nvml.optional(self._nvml, self._nvml.nvmlDeviceGetFieldValues, self._handle, [(POWER_INSTANT, scope)])
@@ -105,7 +101,7 @@ def _to_watts(milliwatts: int | None) -> float | None:
     return None if milliwatts in (None, 0, 2**32 - 1) else milliwatts / 1e3
 
 
-def _find_package_version() -> str:
+def _read_version() -> str:
     """Return the version of nvidia-ml-py. A distribution may ship its one file without a version."""
     try:
         return importlib.metadata.version("nvidia-ml-py")
