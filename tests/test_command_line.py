@@ -55,7 +55,7 @@ def refuse(tmp_path: Path, *options: str) -> str:
         (["--prompts=/nonexistent"], "--prompts=/nonexistent: cannot be read (No such file or directory)"),
         (["--torch-device=gpu"], "there is no 'gpu'; type auto, cuda, cuda:N, mps or cpu"),
         (["--power-monitor=nvlm"], "there is no 'nvlm'; did you mean nvml"),
-        (["--power-monitor=rapl:0"], "rapl takes nothing after it; type --power-monitor=rapl"),
+        (["--power-monitor=rapl:0"], "rapl takes no argument; type --power-monitor=rapl"),
         (["--run-timeout=0"], "asked for '0', needs a number of seconds above 0"),
         (["--ram-floor=-1"], "asked for '-1', needs a number of GB, 0 or more"),
         (["--ram-floor=1e6"], "--ram-floor=1e+06: this machine has "),

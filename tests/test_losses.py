@@ -12,12 +12,10 @@ from typing import Any
 import pytest
 
 from benchmarks.record import faults
-from tests.power.sensors.test_nvml import library
-from tests.power.sensors.test_wallmeter import HEAD, rows
 from tests.support import product
+from tests.support.meter_log import HEAD, make_rows
 from tests.test_interruptions import saves
 
-__all__ = ["library"]  # the fixture: nvidia-ml-py over a library without a GPU
 RUNS, FEW = 50, 25
 
 
@@ -36,10 +34,10 @@ def measured(storage: Path) -> dict[str, Any]:
     return dict(bench["extra_info"])
 
 
-def test_a_gpu_that_is_lost_costs_its_joules_alone(library: Path, tmp_path: Path) -> None:
+def test_a_gpu_that_is_lost_costs_its_joules_alone(nvml_library: Path, tmp_path: Path) -> None:
     """When NVML loses the GPU among the runs, their times stay, no joules are made up, and it is said why."""
     gone = tmp_path / "gone"
-    driver = ["env", f"LD_LIBRARY_PATH={library}", f"FAKE_GONE={gone}"]
+    driver = ["env", f"LD_LIBRARY_PATH={nvml_library}", f"FAKE_GONE={gone}"]
     session = one_pair(tmp_path / "results", "--torch-device=cpu", "--power-monitor=nvml")
     with product.Terminal([*driver, *session]) as terminal:
         terminal.wait_for("llava-bf16  run 3")
@@ -59,12 +57,12 @@ def test_a_gpu_that_is_lost_costs_its_joules_alone(library: Path, tmp_path: Path
 def test_what_a_sensor_remarked_survives_a_kill(tmp_path: Path) -> None:
     """What a session that was killed had to say of its sensor stands in the Record of the one that goes on."""
     log, storage = tmp_path / "wall.csv", tmp_path / "results"
-    log.write_text(HEAD + rows(50, 3600, 3601))
+    log.write_text(HEAD + make_rows(50, 3600, 3601))
     session = one_pair(storage, f"--runs={FEW}", f"--power-monitor=csv:{log}")
     with product.Terminal(session) as terminal:
         terminal.wait_for("llava-bf16  run ")
         terminal.process.kill()
-    log.write_text(HEAD + rows(50, -5, 240))
+    log.write_text(HEAD + make_rows(50, -5, 240))
     done = product.run([*session, "--resume"])
     assert done.returncode == 0, done.stdout
 

@@ -7,7 +7,7 @@ from benchmarks.machine.roofline import Traffic
 from benchmarks.models import miniature
 from benchmarks.pair.outcome import explain_status
 from benchmarks.pair.state import PairState
-from benchmarks.power.analysis.attribution import Marked
+from benchmarks.power.analysis.attribution import MarkedRuns
 from benchmarks.record import MEASURED, SCHEMA, Record
 from benchmarks.record.not_measured import explain_nulls
 from benchmarks.record.sections import Checkpoint, Engine, Load, Memory, Numerics, Roofline, Sample
@@ -35,7 +35,7 @@ LOAD_FIELDS = {
 def build_record(pair: PairState, status: str, finished: str) -> Record:
     """Return the Record of a pair that ended as `status`, without secrets."""
     run_log, plan = pair.run_log, pair.plan
-    readings = pair.meters.read(Marked(run_log.windows, run_log.phases), run_log.torch_peak_bytes)
+    readings = pair.meters.read(MarkedRuns(run_log.windows, run_log.phases), run_log.torch_peak_bytes)
     no_energy = readings.power["reasons"].get("method")
     values: dict[str, Any] = {
         "message": None if status == MEASURED else explain_status(pair, status),

@@ -14,7 +14,7 @@ from benchmarks.machine.health import HealthSnapshot
 from benchmarks.pair.handle import Handle
 from benchmarks.planning.plan import Plan
 from benchmarks.power.analysis import attribution, warnings
-from benchmarks.power.analysis.attribution import Marked
+from benchmarks.power.analysis.attribution import MarkedRuns
 from benchmarks.power.base import PowerSample, PowerTarget, SensorFacts, SensorUnavailable
 from benchmarks.power.sampler import Sampler
 from benchmarks.processes.protocol import Loaded
@@ -158,7 +158,7 @@ class Meters:
             )
         return lines
 
-    def read(self, marked: Marked, torch_peak: int | None) -> MeterReadings:
+    def read(self, marked: MarkedRuns, torch_peak: int | None) -> MeterReadings:
         """Return power and memory over the runs, whose windows are in ns of CLOCK_MONOTONIC."""
         found = self._attribute_energy(marked)
         sizes = self._summarise_memory(marked.windows, torch_peak)
@@ -197,7 +197,7 @@ class Meters:
         except Exception as error:  # noqa: BLE001 - a sensor of any kind may fail in any way; the runs must go on
             reason = str(error) if isinstance(error, SensorUnavailable) else f"{type(error).__name__}: {error}"
             chosen = power.Selection(self._plan.power_monitor.partition(":")[0], None, reason)
-        facts = None if chosen.monitor is None else SensorFacts.of(chosen.monitor)
+        facts = None if chosen.monitor is None else SensorFacts.from_monitor(chosen.monitor)
         if self._earlier and not _is_same_sensor(self._sensor, facts):
             if chosen.monitor is not None:  # its energy must not be added to that of another sensor
                 chosen.monitor.close()
@@ -216,13 +216,13 @@ class Meters:
             time.sleep(choose_idle_s(self._plan.weights))
             self._idle.append((when, (start, time.monotonic_ns())))
 
-    def _attribute_energy(self, marked: Marked) -> attribution.Attribution:
+    def _attribute_energy(self, marked: MarkedRuns) -> attribution.Attribution:
         chosen = self._selection
         if self._sensor is None:
-            return attribution.without_sensor(chosen.name, chosen.reason or NOT_LOADED)
+            return attribution.describe_without_sensor(chosen.name, chosen.reason or NOT_LOADED)
         samples = [sample for segment in self._earlier for sample in segment.power] + _copy_samples(self._power)
         if not samples:
-            return attribution.without_sensor(
+            return attribution.describe_without_sensor(
                 chosen.name, f"the sensor returned no sample{f': {self._lost}' if self._lost else ''}"
             )
         idle = [window for segment in self._earlier for window in segment.idle] + self._idle
@@ -237,7 +237,7 @@ class Meters:
             lost=self._lost or changed,
         )
         read_by = [segment.sensor_name for segment in self._earlier if segment.power] + [chosen.name]
-        found.power["flags"] += warnings.of_sessions(read_by)
+        found.power["flags"] += warnings.warn_of_mixed_sensors(read_by)
         said = [remark for segment in self._earlier for remark in segment.remarks] + self._remarks
         found.power["flags"] += dict.fromkeys(said)
         found.power["flags"] += [] if self._plan.machine["own_root"] else [OTHER_ROOT]
@@ -272,7 +272,7 @@ def choose_idle_s(weights: str) -> float:
 
 def _is_same_sensor(then: SensorFacts | None, now: SensorFacts | None) -> bool:
     """Return whether a pair that was measured with one sensor may continue with another."""
-    return then is now is None or (then is not None and now is not None and then.same_sensor(now))
+    return then is now is None or (then is not None and now is not None and then.is_same_sensor(now))
 
 
 def _copy_samples(sampler: Sampler[Any] | None, first: int = 0) -> list[Any]:

@@ -1,4 +1,4 @@
-"""What a power sensor is: open it, read it, close it."""
+"""The interface of a power sensor: open it, read it, close it."""
 
 from __future__ import annotations
 
@@ -12,28 +12,21 @@ from benchmarks.errors import BenchmarkError
 
 
 class SensorUnavailable(BenchmarkError):
-    """There is no such sensor for this target; says why, and what to do."""
+    """The sensor cannot be opened for this target. The text says why, and what to type next."""
 
 
 class SensorLost(Exception):
-    """The sensor stopped in the middle: what it measured until then stays."""
+    """The sensor stopped while it was read. Its earlier samples stay valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class PowerSample:
-    """One reading.
+    """One reading."""
 
-    Attributes:
-        time_ns: CLOCK_MONOTONIC at the reading.
-        watts: power of all rails; None where a rail was missing (never a smaller sum) or is no number.
-        energy_j: the sensor's counter since an origin of its own; None without a counter.
-        ram_bytes: the machine's memory in use, as `ram_source` counts it; None where the sensor shows none.
-    """
-
-    time_ns: int
-    watts: float | None
-    energy_j: float | None = None
-    ram_bytes: int | None = None
+    time_ns: int  # CLOCK_MONOTONIC at the reading
+    watts: float | None  # of all rails; None if a rail is missing (never a smaller sum), or for NaN and infinity
+    energy_j: float | None = None  # the sensor's energy counter, from an arbitrary origin; None without a counter
+    ram_bytes: int | None = None  # the machine's memory in use, defined by `ram_source`; None if the sensor shows none
 
     def __post_init__(self) -> None:
         for name in ("watts", "energy_j"):
@@ -44,118 +37,74 @@ class PowerSample:
 
 @dataclass(frozen=True)
 class PowerTarget:
-    """What is to be measured.
+    """The device to measure."""
 
-    Attributes:
-        torch_device: where torch computes: "cuda:0", "cpu", "mps".
-        gpu_uuid: UUID of that GPU, as torch gives it, with or without its "GPU-".
-        root: the file system's root, for sensors that are files.
-    """
-
-    torch_device: str
-    gpu_uuid: str | None = None
-    root: Path = Path("/")
+    torch_device: str  # the device that runs the model: "cuda:0", "cpu", "mps"
+    gpu_uuid: str | None = None  # that GPU's, as torch gives it, with or without "GPU-"
+    root: Path = Path("/")  # the root of the file system, for sensors that are files
 
     @property
-    def computes_on_gpu(self) -> bool:
-        """Whether a GPU's sensor covers what computes."""
+    def is_gpu(self) -> bool:
+        """Whether the model runs on a GPU."""
         return self.torch_device.startswith(("cuda", "mps"))
 
 
-@dataclass(eq=False, repr=False)
-class Stated:
-    """What a sensor says of itself.
-
-    Attributes:
-        source: library, driver and versions, in words.
-        scope: what the reading covers: "gpu", "gpu+soc", "module", ...
-        rails: the sensor's channels that are summed.
-        period_s: time from one reading to the next, seconds.
-        gain_uncertainty: relative standard uncertainty of its gain; None where nobody states it.
-        gain_source: who states it.
-        offset_uncertainty_w: standard uncertainty of what it reads where nothing is drawn, watts; None where
-            nobody states it.
-        offset_source: who states it, or why nobody does.
-        resolution_w: its scale's step, watts; None where it is to be told from the readings.
-        averaging_s: the time that one reading averages over, seconds; None where nobody knows.
-        lag_s: how long after the fact a reading comes, seconds: half the time that it averages over; None where
-            nobody knows. Samples are moved back by a known one.
-        ram_source: how it counts the machine's memory; empty where it shows none.
-    """
-
-    source: str = ""
-    scope: str = ""
-    rails: tuple[str, ...] = ()
-    period_s: float = 0.1
-    gain_uncertainty: float | None = None
-    gain_source: str = ""
-    offset_uncertainty_w: float | None = None
-    offset_source: str = ""
-    resolution_w: float | None = None
-    averaging_s: float | None = None
-    lag_s: float | None = None
-    ram_source: str = ""
-
-
 @dataclass
-class SensorFacts(Stated):
-    """What a PowerMonitor said of itself when it was opened, for the Record and the journal."""
+class SensorFacts:
+    """The stated properties of a sensor, for the Record and the journal. None is unknown, and never invented."""
+
+    source: str = ""  # library, driver and versions, in words
+    scope: str = ""  # the part of the machine that the reading covers: "gpu", "gpu+soc", "module", ...
+    rails: tuple[str, ...] = ()  # the sensor's channels that are summed
+    period_s: float = 0.1  # time from one reading to the next
+    gain_uncertainty: float | None = None  # relative standard uncertainty of the gain
+    gain_source: str = ""  # who states the gain
+    offset_uncertainty_w: float | None = None  # standard uncertainty of the offset, the reading at 0 W
+    offset_source: str = ""  # who states the offset, or why nobody does
+    resolution_w: float | None = None  # step of the scale; None if it must be found in the readings
+    averaging_s: float | None = None  # time that one reading averages over
+    lag_s: float | None = None  # delay of a reading, half the averaging time; a known lag is removed
+    ram_source: str = ""  # definition of the memory reading; empty if the sensor shows none
 
     @classmethod
-    def of(cls, monitor: PowerMonitor) -> SensorFacts:
+    def from_monitor(cls, monitor: PowerMonitor) -> SensorFacts:
         """Return the facts of an open monitor."""
         return cls(**{field.name: getattr(monitor, field.name) for field in fields(cls)})
 
     @classmethod
     def from_json(cls, saved: dict[str, Any]) -> SensorFacts:
-        """Return the facts that `asdict` and JSON have made plain."""
+        """Return the facts that a journal holds. Older journals lack some of them."""
         return cls(**saved | {"rails": tuple(saved["rails"])})
 
-    def same_sensor(self, other: SensorFacts) -> bool:
-        """Return whether both cover the same thing, so that their energies may be added."""
+    def is_same_sensor(self, other: SensorFacts) -> bool:
+        """Return whether both cover the same rails: only then their energies may be added."""
         return (self.scope, self.rails) == (other.scope, other.rails)
 
 
-class PowerMonitor(Stated, ABC):
-    """A sensor. Subclass it in a file of its own, and name it in `benchmarks.power.MONITORS`.
+class PowerMonitor(SensorFacts, ABC):
+    """A sensor. Subclass it in a file of its own, and add it to `benchmarks.power.MONITORS`.
 
-    `__init__` takes a PowerTarget and the text after the colon of `--power-monitor=NAME:TEXT`
-    (None without one), and takes one real reading: a library that loads is not yet a sensor. It
-    raises SensorUnavailable, with the reason and the remedy, and sets what is Stated and not the
-    same for all of its kind.
-
-    Attributes:
-        of_gpu: whether it covers a GPU alone, so that it says nothing of computing on the CPU.
-        of_cpu: whether it covers a CPU alone, so that it says nothing of computing on a GPU.
-        wider: the --power-monitor= of the same sensor that covers computing on the CPU too; empty without one.
-        takes_text: whether there may be text after the colon.
-        remarks: what happened to it meanwhile that a reader must know, in sentences; flags of the Record.
+    `__init__` takes a PowerTarget and the text after the colon of `--power-monitor=NAME:TEXT` (None without one). It
+    takes one real reading, because a library that loads is not yet a sensor, and sets the facts that differ from the
+    class's. It raises SensorUnavailable with the reason and the remedy.
     """
 
-    of_gpu: bool = False
-    of_cpu: bool = False
-    wider: str = ""
-    takes_text: bool = False
-    remarks: tuple[str, ...] = ()
+    gpu_only: bool = False  # it does not cover a model that runs on the CPU
+    cpu_only: bool = False  # it does not cover a model that runs on a GPU
+    wider_option: str = ""  # the --power-monitor= of the same sensor that also covers the CPU
+    takes_argument: bool = False  # whether text may follow the colon
+    remarks: tuple[str, ...] = ()  # sentences on what happened since the opening; flags of the Record
 
     @classmethod
     def check(cls, argument: str | None) -> None:
-        """Check the text after the colon before anything is measured.
-
-        Raises:
-            SensorUnavailable: it cannot be used.
-        """
+        """Raise SensorUnavailable if the text after the colon cannot be used. Called before anything is measured."""
 
     @abstractmethod
     def __init__(self, target: PowerTarget, argument: str | None = None) -> None: ...
 
     @abstractmethod
     def read(self) -> list[PowerSample]:
-        """Return what is new since the last call, oldest first; usually one sample.
-
-        Raises:
-            SensorLost: there will be no more.
-        """
+        """Return the new samples since the last call, oldest first; raise SensorLost if no more will come."""
 
     def close(self) -> None:
         """Release the sensor; harmless to repeat."""

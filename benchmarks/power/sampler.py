@@ -8,19 +8,16 @@ from typing import Generic, TypeVar
 from benchmarks.power.base import SensorLost
 
 T = TypeVar("T")
-PATIENCE_S = 5.0
-"""How long the end waits for a reading that was begun, seconds."""
 
 
 class Sampler(Generic[T]):
-    """Calls `read` every `period_s` seconds from `start` to `stop`, and keeps what it returns.
+    """Call `read` every `period_s` seconds from `start` to `stop`, and keep its `samples`.
 
-    Attributes:
-        samples: what was read, in order.
-        lost: why the sensor stopped in the middle; None while it has not.
+    `lost` says why the sensor stopped early; None if it did not.
     """
 
-    def __init__(self, read: Callable[[], list[T]], period_s: float, patience_s: float = PATIENCE_S) -> None:
+    def __init__(self, read: Callable[[], list[T]], period_s: float, patience_s: float = 5.0) -> None:
+        """Prepare to sample; `stop` waits up to `patience_s` seconds for a reading that hangs."""
         self.samples: list[T] = []
         self.lost: str | None = None
         self._read = read
@@ -30,16 +27,16 @@ class Sampler(Generic[T]):
         self._thread = threading.Thread(target=self._loop, name="sampler", daemon=True)
 
     def start(self) -> None:
-        """Begin; the first reading is taken at once."""
+        """Start sampling; the first reading comes at once."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End after a last reading, without waiting for ever for one that hangs; harmless to repeat."""
+        """Stop after a last reading; harmless to repeat."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(self._patience_s)
             if self._thread.is_alive():
-                self.lost = f"it has not answered for {self._patience_s:g} s"
+                self.lost = f"it did not answer for {self._patience_s:g} s"
 
     def _loop(self) -> None:
         due = time.monotonic()
@@ -48,7 +45,7 @@ class Sampler(Generic[T]):
             self._sample()
             if stopping:
                 return
-            # The schedule is absolute, so that a slow reading delays none after the next.
+            # The schedule is absolute, so a slow reading delays only the next one.
             due = max(due + self._period_s, time.monotonic())
             self._stop.wait(due - time.monotonic())
 
@@ -57,5 +54,5 @@ class Sampler(Generic[T]):
             self.samples.extend(self._read())
         except SensorLost as loss:
             self.lost = str(loss)
-        except Exception as error:  # noqa: BLE001 - a sensor of any kind may fail; the runs must go on
+        except Exception as error:  # noqa: BLE001 - a sensor of any kind may fail; the runs must continue
             self.lost = f"{type(error).__name__}: {error}"

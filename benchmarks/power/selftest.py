@@ -1,138 +1,101 @@
-"""What each sensor of this machine is good for: opened, read for some seconds, and judged by what it gave."""
+"""Test each sensor of this machine: open it, read it for some seconds, and judge its readings."""
 
 import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from statistics import fmean
-from typing import Any, TypedDict
+from typing import Any
 
-from benchmarks.power import AUTO, MONITORS, mismatch, select
-from benchmarks.power.analysis.energy import step_size, update_period_s
-from benchmarks.power.analysis.warnings import nothing_read
-from benchmarks.power.base import PowerMonitor, PowerSample, PowerTarget, SensorFacts, SensorUnavailable
+from benchmarks.power import AUTO, MONITORS, find_mismatch, select
+from benchmarks.power.analysis.energy import find_step_size, find_update_period
+from benchmarks.power.analysis.warnings import explain_no_energy
+from benchmarks.power.base import PowerSample, PowerTarget, SensorFacts, SensorUnavailable
 from benchmarks.power.sampler import Sampler
+from benchmarks.power.sensors.logs import LogPlayer
+from benchmarks.record.not_measured import explain_nulls
 
 
-class Seen(TypedDict):
-    """What a sensor gave, in SI units. A null has its reason beside it."""
+def examine_sensors(target: PowerTarget, seconds: float) -> list[dict[str, Any]]:
+    """Return a verdict on every sensor that needs no file, each read for `seconds`; those of `auto` come first.
 
-    samples: int
-    void_samples: int  # a rail was missing, or it was no number
-    rate_hz: float | None  # as achieved
-    update_period_s: float | None  # time from one change of the value to the next, see energy.update_period_s
-    resolution_w: float | None  # step of its scale
-    min_w: float | None
-    mean_w: float | None
-    max_w: float | None
-    counter_mean_w: float | None  # the energy counter's rise over the time between its first and last reading
-    lost: str | None
-    reasons: dict[str, str]
+    A verdict has `name`, `works`, `why_not`, `mismatch` (why it does not cover the device that runs the model),
+    `sensor` (SensorFacts) and `seen` (see `summarise`).
+    """
+    names = dict.fromkeys((*AUTO, *MONITORS))
+    return [_examine(name, target, seconds) for name in names if not issubclass(MONITORS[name], LogPlayer)]
 
 
-class Verdict(TypedDict):
-    """One sensor: whether it works here, and what it gave or why not."""
-
-    name: str
-    works: bool
-    why_not: str
-    mismatch: str | None  # why it does not cover what computes
-    sensor: dict[str, Any] | None  # source, scope, rails, period_s, gain
-    seen: Seen | None
+def choose_auto(target: PowerTarget) -> tuple[str, str | None]:
+    """Return (the sensor that `auto` chooses, why it chooses none)."""
+    selection = select("auto", target)
+    if selection.monitor is not None:
+        selection.monitor.close()
+    return selection.name, selection.reason
 
 
-def examine(target: PowerTarget, seconds: float) -> list[Verdict]:
-    """Return the verdict on every sensor that needs no file, each read for so many seconds; first those of `auto`."""
-    names = [name for name in dict.fromkeys((*AUTO, *MONITORS)) if not _needs_a_file(MONITORS[name])]
-    return [_verdict(name, MONITORS[name], target, seconds) for name in names]
+def summarise(samples: Sequence[PowerSample], lost: str | None) -> dict[str, Any]:
+    """Return what a series of readings shows of its sensor, in SI units, with a reason for each null.
+
+    `void_samples` lack a rail, or are NaN or infinite. `rate_hz` is as achieved. `update_period_s` and `resolution_w`
+    are those of energy.find_update_period and find_step_size. `counter_mean_w` is the rise of the energy counter over
+    the time between its first and last reading.
+    """
+    times = [sample.time_ns for sample in samples if sample.watts is not None]
+    watts = [sample.watts for sample in samples if sample.watts is not None]
+    counted = [(sample.time_ns, sample.energy_j) for sample in samples if sample.energy_j is not None]
+    span_s = (samples[-1].time_ns - samples[0].time_ns) / 1e9 if len(samples) > 1 else 0.0
+    values = {
+        "samples": len(samples),
+        "void_samples": sum(sample.watts is None and sample.energy_j is None for sample in samples),
+        "rate_hz": (len(samples) - 1) / span_s if span_s else None,
+        "update_period_s": find_update_period(times, watts),
+        "resolution_w": find_step_size(watts),
+        "min_w": min(watts, default=None),
+        "mean_w": fmean(watts) if watts else None,
+        "max_w": max(watts, default=None),
+        "counter_mean_w": _compute_counter_power(counted),
+        "lost": lost,
+    }
+    no_watts = "it gave no watts"
+    few = "its value never changed" if len(set(watts)) == 1 else "it showed too few different values"
+    reasons = {
+        "rate_hz": "too few samples",
+        **dict.fromkeys(("update_period_s", "resolution_w"), few if watts else no_watts),
+        **dict.fromkeys(("min_w", "mean_w", "max_w"), no_watts),
+        "counter_mean_w": "the counter did not rise" if counted else "it has no energy counter",
+        "lost": "it was not lost",
+    }
+    return {**values, "reasons": explain_nulls(values, reasons)}
 
 
-def chosen(target: PowerTarget) -> tuple[str, str | None]:
-    """Return (sensor that `auto` takes, why it is none)."""
-    found = select("auto", target)
-    if found.monitor is not None:
-        found.monitor.close()
-    return found.name, found.reason
-
-
-def _needs_a_file(kind: type[PowerMonitor]) -> bool:
+def _examine(name: str, target: PowerTarget, seconds: float) -> dict[str, Any]:
+    verdict = {"name": name, "works": False, "why_not": "", "mismatch": None, "sensor": None, "seen": None}
     try:
-        kind.check(None)
-    except SensorUnavailable:
-        return True
-    return False
-
-
-def _verdict(name: str, kind: type[PowerMonitor], target: PowerTarget, seconds: float) -> Verdict:
-    try:
-        monitor = kind(target)
+        monitor = MONITORS[name](target)
     except SensorUnavailable as refusal:
-        return _refused(name, str(refusal))
+        return verdict | {"why_not": str(refusal)}
     except Exception as error:  # noqa: BLE001 - a sensor of any kind may fail in any way
-        return _refused(name, f"{type(error).__name__}: {error}")
-    facts = SensorFacts.of(monitor)
+        return verdict | {"why_not": f"{type(error).__name__}: {error}"}
     sampler: Sampler[PowerSample] = Sampler(monitor.read, monitor.period_s)
     sampler.start()
     time.sleep(seconds)
     sampler.stop()
     monitor.close()
-    seen = summary(sampler.samples, sampler.lost)
+    seen = summarise(sampler.samples, sampler.lost)
     works = (seen["max_w"] or 0) > 0 or seen["counter_mean_w"] is not None
-    why = nothing_read([math.nan if s.watts is None else s.watts for s in sampler.samples], sampler.lost)
-    return {
-        "name": name,
+    why = explain_no_energy([math.nan if s.watts is None else s.watts for s in sampler.samples], sampler.lost)
+    return verdict | {
         "works": works,
-        "why_not": "" if works else f"{name}: it opens, and in {seconds:g} s {why}",
-        "mismatch": mismatch(monitor, target),
-        "sensor": plain(facts),
+        "why_not": "" if works else f"{name}: it opens, but in {seconds:g} s {why}",
+        "mismatch": find_mismatch(monitor, target),
+        "sensor": asdict(SensorFacts.from_monitor(monitor)),
         "seen": seen,
     }
 
 
-def _refused(name: str, why: str) -> Verdict:
-    return {"name": name, "works": False, "why_not": why, "mismatch": None, "sensor": None, "seen": None}
-
-
-def plain(facts: SensorFacts) -> dict[str, Any]:
-    """Return a sensor's facts as JSON has them."""
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(facts).items()}
-
-
-def summary(samples: Sequence[PowerSample], lost: str | None) -> Seen:
-    """Return what a series of readings tells of its sensor."""
-    times = [sample.time_ns for sample in samples if sample.watts is not None]
-    watts = [sample.watts for sample in samples if sample.watts is not None]
-    counted = [(sample.time_ns, sample.energy_j) for sample in samples if sample.energy_j is not None]
-    span = (samples[-1].time_ns - samples[0].time_ns) / 1e9 if len(samples) > 1 else 0.0
-    values: dict[str, Any] = {
-        "rate_hz": (len(samples) - 1) / span if span else None,
-        "update_period_s": update_period_s(times, watts),
-        "resolution_w": step_size(watts),
-        "min_w": min(watts, default=None),
-        "mean_w": fmean(watts) if watts else None,
-        "max_w": max(watts, default=None),
-        "counter_mean_w": _rise(counted),
-    }
-    few = "it never changed meanwhile" if len(set(watts)) == 1 else "too few of its values were seen"
-    none = "it gave no watts"
-    reasons = {
-        "rate_hz": "too few samples",
-        "update_period_s": few if watts else none,
-        "resolution_w": few if watts else none,
-        **dict.fromkeys(("min_w", "mean_w", "max_w"), none),
-        "counter_mean_w": "it has no energy counter" if not counted else "the counter did not rise",
-        "lost": "it was not lost",
-    }
-    values |= {
-        "samples": len(samples),
-        "void_samples": len(samples) - sum(s.watts is not None or s.energy_j is not None for s in samples),
-        "lost": lost,
-    }
-    return {**values, "reasons": {name: why for name, why in reasons.items() if values[name] is None}}  # type: ignore[typeddict-item]
-
-
-def _rise(counted: list[tuple[int, float]]) -> float | None:
-    """Return the mean power that a counter's rise stands for, watts; None where it did not rise."""
+def _compute_counter_power(counted: list[tuple[int, float]]) -> float | None:
+    """Return the mean power of a counter's rise, watts; None if it did not rise."""
     if len(counted) < 2 or counted[-1][0] == counted[0][0]:
         return None
     joules = counted[-1][1] - counted[0][1]

@@ -21,8 +21,6 @@ from benchmarks.power.base import PowerTarget
 from benchmarks.power.sampler import Sampler
 from benchmarks.power.sensors.jtop import JtopMonitor
 from benchmarks.power.sensors.tegrastats import TegrastatsMonitor
-from tests.power.sensors.test_jtop import told as told  # noqa: PLC0414 - a fixture
-from tests.power.sensors.test_nvml import library as library  # noqa: PLC0414 - a fixture
 from tests.support import boards, trees
 
 if TYPE_CHECKING:
@@ -40,15 +38,15 @@ CLAIMED = {10: 0.02, 20: 0.05}
 
 @pytest.fixture
 def opened(
-    tmp_path: Path, library: Path, told: Any, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, nvml_library: Path, jtop_service: Any, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str, int], PowerMonitor]:
     """Return what opens a monitor of MONITORS at so many Hz, over what stands in for its sensor."""
     import pynvml  # no test but this one needs it
 
-    monkeypatch.setattr(pynvml, "nvmlLib", ctypes.CDLL(str(library / "libnvidia-ml.so.1")))
+    monkeypatch.setattr(pynvml, "nvmlLib", ctypes.CDLL(str(nvml_library / "libnvidia-ml.so.1")))
     monkeypatch.setattr(pynvml, "_nvmlGetFunctionPointer_cache", {})
     monkeypatch.setenv("PATH", boards.with_tegrastats(tmp_path / "bin", os.environ["PATH"])["PATH"])
-    told.power = {"rail": {name: {"power": 9800, "online": True} for name in ("VDD_GPU", "VDD_CPU_SOC_MSS")}}
+    jtop_service.power = {"rail": {name: {"power": 9800, "online": True} for name in ("VDD_GPU", "VDD_CPU_SOC_MSS")}}
     trees.hwmon(tmp_path, "thor")
     trees.rapl(tmp_path, {"intel-rapl:0": "package-0", "intel-rapl:1": "package-1"})
     target = PowerTarget("cpu", root=tmp_path)

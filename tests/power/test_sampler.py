@@ -11,7 +11,7 @@ from benchmarks.power.sampler import Sampler
 
 
 def test_it_samples_on_a_fixed_schedule() -> None:
-    """About one sample a period comes, the first at once and one more at the end."""
+    """One sample comes per period, the first at once and one more at the end."""
     sampler = Sampler(lambda: [time.monotonic()], 0.02)
     sampler.start()
     time.sleep(0.5)
@@ -57,24 +57,24 @@ def test_a_lost_sensor_keeps_what_it_measured() -> None:
 
 
 def test_stopping_twice_is_harmless() -> None:
-    """`stop` may be called again, and before `start`."""
+    """`stop` may be called twice, and before `start`."""
     sampler: Sampler[int] = Sampler(lambda: [1], 0.01)
     sampler.stop()
     sampler.stop()
 
 
 def test_a_sensor_that_hangs_is_lost() -> None:
-    """A reading that never comes ends nothing but the sensor, and the reason is kept."""
+    """A reading that hangs loses the sensor alone, with a reason."""
     answer = threading.Event()
     sampler: Sampler[int] = Sampler(lambda: [answer.wait()], 0.01, patience_s=0.1)
     sampler.start()
     sampler.stop()
 
-    assert sampler.lost == "it has not answered for 0.1 s"
+    assert sampler.lost == "it did not answer for 0.1 s"
     assert sampler.samples == []
     answer.set()
 
 
 def test_what_is_no_number_is_no_reading() -> None:
-    """A reading of NaN or infinity is a missing one: neither adds up, and JSON has neither."""
+    """A reading of NaN or infinity is a missing one."""
     assert PowerSample(1, math.nan, math.inf) == PowerSample(1, None, None)

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.power`: what a machine's sensors are good for, over made-up boards and drivers."""
+"""`python -m benchmarks.power` on made-up boards and drivers."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ import pytest
 
 from benchmarks.machine import device
 from benchmarks.power import selftest
-from benchmarks.power.__main__ import lines
+from benchmarks.power.__main__ import format_report
 from benchmarks.power.analysis import warnings
 from benchmarks.power.base import PowerSample, PowerTarget
-from tests.power.sensors.test_nvml import library as library  # noqa: PLC0414 - a fixture
 from tests.support import boards, product, trees
 
 if TYPE_CHECKING:
@@ -33,29 +32,31 @@ def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_board_s_sensor(tmp_path: Path) -> None:
-    """On a Thor's files hwmon works, with its rails, watts and rate; sensors that are not there say why."""
+    """With a Thor's files hwmon works, and missing sensors give their reason."""
     trees.hwmon(tmp_path, "thor")
-    found = {verdict["name"]: verdict for verdict in selftest.examine(PowerTarget("cuda:0", root=tmp_path), 0.3)}
+    found = {
+        verdict["name"]: verdict for verdict in selftest.examine_sensors(PowerTarget("cuda:0", root=tmp_path), 0.3)
+    }
     hwmon = found["hwmon"]
 
     assert set(found) == {"hwmon", "jtop", "nvml", "rapl", "tegrastats"}
     assert hwmon["works"]
     assert hwmon["sensor"] is not None
-    assert hwmon["sensor"]["rails"] == ["VDD_GPU", "VDD_CPU_SOC_MSS"]
+    assert hwmon["sensor"]["rails"] == ("VDD_GPU", "VDD_CPU_SOC_MSS")
     assert hwmon["seen"] is not None
     assert hwmon["seen"]["mean_w"] == pytest.approx(39.2)
     assert 10 < (hwmon["seen"]["rate_hz"] or 0) < 25
     assert hwmon["seen"]["reasons"]["counter_mean_w"] == "it has no energy counter"
     assert not found["rapl"]["works"]
     assert found["rapl"]["why_not"]
-    assert selftest.chosen(PowerTarget("cuda:0", root=tmp_path)) == ("hwmon", None)
+    assert selftest.choose_auto(PowerTarget("cuda:0", root=tmp_path)) == ("hwmon", None)
 
 
-def test_the_boards_of_the_study(tmp_path: Path, library: Path) -> None:
-    """On each board the report names it, and of what works there scope, rails, rate and watts at rest, in words too."""
+def test_the_boards_of_the_study(tmp_path: Path, nvml_library: Path) -> None:
+    """The report names each board, and scope, rails and idle watts of its working sensors."""
     stats = boards.with_tegrastats(tmp_path / "bin", os.environ["PATH"])
     settings = {
-        "gb10": boards.gb10(tmp_path / "gb10", library),
+        "gb10": boards.gb10(tmp_path / "gb10", nvml_library),
         "orin": boards.orin(tmp_path / "orin"),
         "thor": boards.thor(tmp_path / "thor") | stats,
     }
@@ -74,32 +75,34 @@ def test_the_boards_of_the_study(tmp_path: Path, library: Path) -> None:
     }.items():
         done = run("--json", **settings[name])
         found = json.loads(done.stdout)
-        said = "\n".join(lines(found)) + "\n"
+        said = "\n".join(format_report(found)) + "\n"
         seen = {verdict["name"]: verdict["seen"] for verdict in found["sensors"] if verdict["works"]}
 
         assert done.returncode == 0, done.stderr
         assert {sensor: of["mean_w"] for sensor, of in seen.items()} == {s: pytest.approx(w) for s, w in works.items()}
-        assert said.startswith(f"{first}its files are read below $EDGE_VLM_BENCH_ROOT, ")
+        assert said.startswith(f"{first}files are read below $EDGE_VLM_BENCH_ROOT, ")
         assert f"    covers {covers}" in said
         assert all(f"    idle (the suite runs nothing now): {watts:.3g} W\n" in said for watts in works.values())
-        assert said.count("    smallest step seen: not known (it never changed meanwhile)\n") == len(works)
-        assert said.endswith(f"--power-monitor=auto takes {next(iter(works))}.\n")
+        assert said.count("    smallest step seen: unknown (its value never changed)\n") == len(works)
+        assert said.endswith(f"--power-monitor=auto chooses {next(iter(works))}.\n")
 
 
-def test_on_the_cpu_a_gpus_sensor_says_what_it_does_not_cover(library: Path) -> None:
-    """Where torch computes on the CPU auto leaves NVML out, and the report says what typing its name does."""
-    done = run("--torch-device=cpu", LD_LIBRARY_PATH=str(library))
+def test_on_the_cpu_a_gpus_sensor_says_what_it_does_not_cover(nvml_library: Path) -> None:
+    """For a model on the CPU auto does not choose NVML, and the report says what naming it does."""
+    done = run("--torch-device=cpu", LD_LIBRARY_PATH=str(nvml_library))
 
-    assert "a GPU's sensor does not cover computing on the CPU: auto leaves it out; by its name it is" in done.stdout
+    assert "a GPU sensor does not cover a model on the CPU: auto does not choose it; if named, its" in done.stdout
     if done.returncode == 1:  # where there is no counter of the processor's
-        assert done.stdout.rstrip().endswith("type --power-monitor=nvml.")
+        assert done.stdout.rstrip().endswith("type --power-monitor=nvml to measure anyway.")
 
 
 def test_an_arm_processor_has_no_rapl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On an Arm board nobody is told to load Intel's module."""
+    """On an Arm board the refusal does not suggest Intel's module."""
     monkeypatch.setattr(platform, "machine", lambda: "aarch64")
     (rapl,) = [
-        verdict for verdict in selftest.examine(PowerTarget("cpu", root=tmp_path), 0.1) if verdict["name"] == "rapl"
+        verdict
+        for verdict in selftest.examine_sensors(PowerTarget("cpu", root=tmp_path), 0.1)
+        if verdict["name"] == "rapl"
     ]
 
     assert (
@@ -109,7 +112,7 @@ def test_an_arm_processor_has_no_rapl(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_root_that_is_no_folder() -> None:
-    """EDGE_VLM_BENCH_ROOT that names no folder is refused with what it must hold."""
+    """An EDGE_VLM_BENCH_ROOT that is not a folder is refused with what it must hold."""
     done = run(EDGE_VLM_BENCH_ROOT="/no/such/folder")
 
     assert done.returncode == 2
@@ -126,7 +129,7 @@ def test_a_root_that_is_no_folder() -> None:
     ],
 )
 def test_what_is_stated_of_a_sensor(tmp_path: Path, board: str, said: str) -> None:
-    """The report says of a sensor what its budget of uncertainty will hold, by whom, and what nobody states."""
+    """The report shows a sensor's stated errors, their sources, and what nobody states."""
     trees.hwmon(tmp_path, board)
     target = PowerTarget("cuda:0", root=tmp_path)
     found: dict[str, Any] = {
@@ -134,22 +137,19 @@ def test_what_is_stated_of_a_sensor(tmp_path: Path, board: str, said: str) -> No
         "torch_device": "cuda:0",
         "torch_says": "",
         "auto": {"sensor": "hwmon", "why_none": None},
-        "sensors": [verdict for verdict in selftest.examine(target, 0.2) if verdict["name"] == "hwmon"],
+        "sensors": [verdict for verdict in selftest.examine_sensors(target, 0.2) if verdict["name"] == "hwmon"],
     }
 
-    told = "\n".join(lines(found))
-    assert (
-        "    gain, an error in proportion: not stated (TI's SBOS576 states 0.25% at most for the INA3221 alone; "
-        in told
-    )
-    assert f"    offset, an error at 0 W: {said}\n    a reading is the mean over: 0.007 s\n" in told
-    assert ("    smallest step, as is stated of its chips: 0.4 W\n" in told) == (board == "orin")
+    told = "\n".join(format_report(found))
+    assert "    gain error: not stated (TI's SBOS576 states 0.25% at most for the INA3221 alone; " in told
+    assert f"    offset error at 0 W: {said}\n    a reading averages over: 0.007 s\n" in told
+    assert ("    smallest step, stated for its chips: 0.4 W\n" in told) == (board == "orin")
 
 
 def test_what_a_series_tells() -> None:
-    """Rate, renewal, step and counter come from the readings alone; what they do not tell is null with a reason."""
+    """Rate, update period, step and counter power come from the readings."""
     samples = [PowerSample(tick * S // 20, 10.0 + (tick // 4 % 20) * 0.5, tick / 20 * 12.0) for tick in range(200)]
-    seen = selftest.summary(samples, None)
+    seen = selftest.summarise(samples, None)
 
     assert seen["rate_hz"] == pytest.approx(20.0)
     assert seen["update_period_s"] == pytest.approx(0.2)
@@ -160,29 +160,31 @@ def test_what_a_series_tells() -> None:
 
 
 def test_a_sensor_that_gives_nothing() -> None:
-    """Readings without a number are void, and no value is made of them."""
-    seen = selftest.summary([PowerSample(tick * S, None) for tick in range(5)], "the chip is gone")
+    """Readings without a number are void and give no values."""
+    seen = selftest.summarise([PowerSample(tick * S, None) for tick in range(5)], "the chip is gone")
 
     assert (seen["mean_w"], seen["counter_mean_w"], seen["void_samples"]) == (None, None, 5)
     assert seen["lost"] == "the chip is gone"
-    assert (
-        warnings.nothing_read([], "the chip is gone") == "no reading came; it stopped in the middle: the chip is gone"
-    )
+    assert warnings.explain_no_energy([], "the chip is gone") == "no reading came; it stopped early: the chip is gone"
     assert set(seen["reasons"]) >= {"mean_w", "resolution_w", "update_period_s", "counter_mean_w"}
 
 
 def test_a_sensor_that_reads_0_w_does_not_work(tmp_path: Path) -> None:
-    """A counter that is there and never moves, as in some virtual machines, is no sensor that works."""
+    """A counter that never moves, as in some virtual machines, does not work."""
     trees.rapl(tmp_path, {"intel-rapl:0": "package-0"})
-    (rapl,) = [found for found in selftest.examine(PowerTarget("cpu", root=tmp_path), 0.2) if found["name"] == "rapl"]
+    (rapl,) = [
+        found for found in selftest.examine_sensors(PowerTarget("cpu", root=tmp_path), 0.2) if found["name"] == "rapl"
+    ]
 
     assert not rapl["works"]
-    assert rapl["why_not"] == "rapl: it opens, and in 0.2 s the sensor read 0 W throughout, which nothing draws"
+    assert (
+        rapl["why_not"] == "rapl: it opens, but in 0.2 s the sensor read 0 W throughout, but every device draws power"
+    )
 
 
-def test_its_json(library: Path) -> None:
-    """The JSON form names device and sensors, every null with a reason, though torch has no CUDA."""
-    done = run("--json", LD_LIBRARY_PATH=str(library), FAKE_MW="42500")
+def test_its_json(nvml_library: Path) -> None:
+    """The JSON names device and sensors, with a reason for every null, even without CUDA in torch."""
+    done = run("--json", LD_LIBRARY_PATH=str(nvml_library), FAKE_MW="42500")
     found: dict[str, Any] = json.loads(done.stdout)
     nvml = next(verdict for verdict in found["sensors"] if verdict["name"] == "nvml")
 
@@ -196,18 +198,18 @@ def test_its_json(library: Path) -> None:
         assert value is not None or name in nvml["seen"]["reasons"]
 
 
-def test_its_words(library: Path) -> None:
-    """The report says of each sensor whether it works, and which one auto takes."""
-    done = run(LD_LIBRARY_PATH=str(library))
+def test_its_words(nvml_library: Path) -> None:
+    """The report says whether each sensor works, and which one auto chooses."""
+    done = run(LD_LIBRARY_PATH=str(nvml_library))
 
     assert "nvml works: NVML driver 580.95.05" in done.stdout
-    assert "hwmon, tegrastats, jtop do not work: they are sensors of Jetson boards, and this machine d" in done.stdout
-    assert done.stdout.rstrip().endswith("--power-monitor=auto takes nvml.")
+    assert "hwmon, tegrastats, jtop do not work: no file here names a Jetson board; " in done.stdout
+    assert done.stdout.rstrip().endswith("--power-monitor=auto chooses nvml.")
 
 
 @pytest.mark.parametrize(
     ("option", "complaint"),
-    [("--seconds=0", "needs seconds above 0 and below 3600"), ("--torch-device=gpu", "there is no 'gpu'")],
+    [("--seconds=0", "type seconds above 0 and below 3600"), ("--torch-device=gpu", "there is no 'gpu'")],
 )
 def test_bad_usage(option: str, complaint: str) -> None:
     """Bad usage is exit code 2 and one sentence."""

@@ -6,6 +6,8 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.power.analysis import attribution
+from benchmarks.power.analysis.attribution import Attribution
+from benchmarks.power.analysis.energy import Window
 from benchmarks.power.base import PowerMonitor, PowerSample, PowerTarget, SensorFacts
 
 if TYPE_CHECKING:
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
 S = 1_000_000_000
 WINDOWS = [(10 * S, 12 * S), (13 * S, 15 * S)]
-MARKED = attribution.Marked(WINDOWS, {"preprocess": None, "vision": None, "prefill": None, "decode": WINDOWS})
+MARKED = attribution.MarkedRuns(WINDOWS, {"preprocess": None, "vision": None, "prefill": None, "decode": WINDOWS})
 IDLE = [("before", (2 * S, 5 * S)), ("after", (17 * S, 20 * S))]
 
 
@@ -34,7 +36,7 @@ class Bench(PowerMonitor):
         return []
 
 
-SENSOR = SensorFacts.of(Bench(PowerTarget("cuda:0")))
+SENSOR = SensorFacts.from_monitor(Bench(PowerTarget("cuda:0")))
 
 
 def samples(watts: float = 30.0, idle_w: float = 10.0, *, counter_factor: float | None = None) -> list[PowerSample]:
@@ -47,9 +49,15 @@ def samples(watts: float = 30.0, idle_w: float = 10.0, *, counter_factor: float 
     return found
 
 
-def attribute(taken: Sequence[PowerSample], **options: object) -> attribution.Attribution:
+def attribute(taken: Sequence[PowerSample], **options: object) -> Attribution:
     """Charge samples to WINDOWS."""
     return attribution.attribute("bench", SENSOR, taken, MARKED, IDLE, **options)  # type: ignore[arg-type]
+
+
+def charge(name: str, monitor: PowerMonitor, taken: Sequence[PowerSample], windows: Sequence[Window]) -> Attribution:
+    """Charge the samples of a monitor to windows, without idle time."""
+    facts = SensorFacts.from_monitor(monitor)
+    return attribution.attribute(name, facts, taken, attribution.MarkedRuns(windows, {}), [])
 
 
 def vars_of(facts: SensorFacts) -> dict[str, Any]:

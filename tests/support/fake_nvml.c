@@ -3,11 +3,11 @@
    FAKE_PROFILE  a row of PROFILES: the name, and what that board's driver does not support
    FAKE_OFF      more calls that answer NOT_SUPPORTED, by their letters
    FAKE_MW       power of the first GPU in milliwatts; the second one draws twice as much
-   FAKE_SCRIPT   instead of it "SECONDS:MILLIWATTS,...": straight lines between points, steps where two have one time
+   FAKE_SCRIPT   instead of it "SECONDS:MILLIWATTS,...": straight lines between points, steps if two have one time
    FAKE_EPOCH    CLOCK_MONOTONIC at the script's second 0
    FAKE_COUNTS   the energy counter's gain, percent
    FAKE_RESET, FAKE_STILL  the script's second at which the counter begins again from 0, or stands still
-   FAKE_GPUS     how many; FAKE_DEAD is the index of one whose handle cannot be had
+   FAKE_GPUS     how many; FAKE_DEAD is the index of one without a handle
    FAKE_MODULE_ONLY, FAKE_MIG (two slices on each GPU), FAKE_GONE (a file: once it exists, the GPU is lost)
    A call that is not here is one that an older driver does not know. */
 #include <math.h>

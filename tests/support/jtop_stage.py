@@ -1,6 +1,6 @@
 """The real jtop service on made-up sysfs files, in a mount namespace of its own; run by test_jtop_service.py.
 
-    unshare -m -p -f --kill-child --mount-proc python -m tests.power.jtop_stage SCENE FOLDER
+    unshare -m -p -f --kill-child --mount-proc python -m tests.support.jtop_stage SCENE FOLDER
 
 What the service reads and writes is mounted over here first, and ends with this process: /sys, /run and /etc/group.
 Prints what the scene saw as JSON.
@@ -97,7 +97,7 @@ def sysfs(board: dict[str, tuple[str, dict[str, tuple[int, int]]]]) -> None:
 
 
 def serve(folder: Path, package: Path | None = None) -> subprocess.Popen[bytes]:
-    """Start the service as systemd does, of `package` where it is another version, and wait until it listens."""
+    """Start the service as systemd does, of another version if `package` is given, and wait until it listens."""
     settings = os.environ | {"JTOP_SERVICE": "True"}
     if package is not None:
         settings["PYTHONPATH"] = str(package)
@@ -213,7 +213,7 @@ def refused_to_others() -> str:
 
 
 def other_version(folder: Path) -> Path:
-    """Return where a copy of jetson-stats lies that says to be 4.3.2."""
+    """Return the folder of a copy of jetson-stats that reports version 4.3.2."""
     spec = importlib.util.find_spec("jtop")
     assert spec is not None
     assert spec.origin is not None
@@ -225,7 +225,7 @@ def other_version(folder: Path) -> Path:
 
 
 def refusals(folder: Path) -> dict[str, Any]:
-    """What is said where the service does not run, hangs, is of another version, bars the user, or lacks the rails."""
+    """Return the refusals if the service does not run, hangs, has another version, refuses the user, or lacks rails."""
     found = {"no service": refused()}
     sysfs({"1-0040": ("ina3221", {"VIN_SYS_5V0": (5000, 900)})})
     service = serve(folder)

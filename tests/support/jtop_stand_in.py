@@ -1,4 +1,4 @@
-"""What test_jtop.py puts in the place of jetson-stats' package: a client whose service does as it is told."""
+"""A stand-in for jetson-stats' package: a client whose service does what its `service_settings` say."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 multiprocessing.set_start_method("fork", force=True)  # as importing the real one does
-told: Any = SimpleNamespace(power={}, uptime=None, alive=True, start=[], interval=None, clients=0)
-"""power: what is read; uptime: None goes on by itself; start: what start() raises, or "hang"; clients: made so far."""
-told.memory = UserDict({"RAM": {"used": 4_000_000, "tot": 8_000_000}})  # read like a dictionary, and none, as theirs
+service_settings: Any = SimpleNamespace(power={}, uptime=None, alive=True, start=[], interval=None, clients=0)
+"""power: what is read; uptime: None counts by itself; start: what start() raises, or "hang"; clients: made so far."""
+service_settings.memory = UserDict(
+    {"RAM": {"used": 4_000_000, "tot": 8_000_000}}
+)  # as theirs: no dict, but read like one
 
 
 class jtop(threading.Thread):  # noqa: N801 - its name
@@ -23,11 +25,11 @@ class jtop(threading.Thread):  # noqa: N801 - its name
 
     def __init__(self, interval: float) -> None:
         super().__init__(daemon=True)
-        self.interval = told.interval or interval
+        self.interval = service_settings.interval or interval
         self.board = {"hardware": {"L4T": "36.4.4"}}
         self._observers: list[Callable[[jtop], None]] = []
         self._running = False
-        told.clients += 1
+        service_settings.clients += 1
 
     def attach(self, observer: Callable[[jtop], None]) -> None:
         self._observers.append(observer)
@@ -36,24 +38,24 @@ class jtop(threading.Thread):  # noqa: N801 - its name
         self._observers = [other for other in self._observers if other != observer]
 
     def start(self) -> None:
-        if told.start:
-            if (error := told.start.pop(0)) == "hang":
+        if service_settings.start:
+            if (error := service_settings.start.pop(0)) == "hang":
                 time.sleep(60)
             raise RuntimeError(error)
         self._running = True
         super().start()
 
     def run(self) -> None:
-        while self._running and told.alive:
-            self.power, self.uptime = told.power, told.uptime or time.monotonic()
-            self.memory = told.memory
+        while self._running and service_settings.alive:
+            self.power, self.uptime = service_settings.power, service_settings.uptime or time.monotonic()
+            self.memory = service_settings.memory
             for observer in self._observers:
                 observer(self)
             time.sleep(self.interval)
 
     def ok(self, *, spin: bool) -> bool:
         assert spin
-        if not told.alive:
+        if not service_settings.alive:
             raise RuntimeError("Lost connection with\njtop server")
         return self._running
 

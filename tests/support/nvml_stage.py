@@ -1,6 +1,6 @@
-"""`python -m tests.power.nvml_stage`: one window of a power script on the stand-in for NVIDIA's driver library.
+"""`python -m tests.support.nvml_stage`: measure one window of a power script on the stand-in for the driver library.
 
-Writes as JSON what the monitor, the sampler and the report make of it, and what zeus does where it is asked.
+Prints as JSON what monitor, sampler and attribution make of it, and with --zeus what zeus measures.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ BEFORE_S = 0.35  # sampling begins so long before, at 10 Hz halfway between the 
 AFTER_S = 0.4
 
 
-def joules() -> float:
+def compute_joules() -> float:
     """Return the energy of the window, exactly."""
     points = [*POINTS, (WINDOW[1], POINTS[-1][1])]
     return sum((p0 + p1) / 2 * (t1 - t0) for (t0, p0), (t1, p1) in itertools.pairwise(points))
 
 
-def script() -> str:
+def write_script() -> str:
     """Return POINTS as the library reads them."""
     return ",".join(f"{second}:{watts * 1e3:.0f}" for second, watts in POINTS)
 
@@ -45,7 +45,7 @@ class Zeus:
     """An independent meter of one window: zeus, by the counter of CUDA's first GPU."""
 
     def __init__(self) -> None:
-        from zeus.monitor import ZeusMonitor  # only where it is installed and asked for
+        from zeus.monitor import ZeusMonitor  # only if it is installed and asked for
 
         self._monitor = ZeusMonitor(gpu_indices=[0], cpu_indices=[])
 
@@ -59,10 +59,10 @@ class Zeus:
 
 
 def play(uuid: str | None, *, with_zeus: bool) -> dict[str, Any]:
-    """Play the script once, measured by the project's own meter and, where asked, by zeus."""
+    """Play the script once, measured by the project's own meter and, if asked, by zeus."""
     zeus = Zeus() if with_zeus else None
     epoch = time.monotonic() + 0.5
-    os.environ |= {"FAKE_SCRIPT": script(), "FAKE_EPOCH": repr(epoch)}
+    os.environ |= {"FAKE_SCRIPT": write_script(), "FAKE_EPOCH": repr(epoch)}
     monitor = NvmlMonitor(PowerTarget("cuda:0", uuid))
     sampler = Sampler(monitor.read, monitor.period_s)
     _until(epoch - BEFORE_S)
@@ -77,7 +77,12 @@ def play(uuid: str | None, *, with_zeus: bool) -> dict[str, Any]:
     monitor.close()
     window = (round((epoch + WINDOW[0]) * 1e9), round((epoch + WINDOW[1]) * 1e9))
     found = attribution.attribute(
-        "nvml", SensorFacts.of(monitor), sampler.samples, attribution.Marked([window], {}), [], lost=sampler.lost
+        "nvml",
+        SensorFacts.from_monitor(monitor),
+        sampler.samples,
+        attribution.MarkedRuns([window], {}),
+        [],
+        lost=sampler.lost,
     )
     return {"energy_j": found.energy_j, "power": found.power, "zeus_j": theirs}
 
@@ -91,8 +96,8 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--uuid")
     parser.add_argument("--zeus", action="store_true")
-    asked = parser.parse_args()
-    print(json.dumps(play(asked.uuid, with_zeus=asked.zeus)))  # noqa: T201
+    options = parser.parse_args()
+    print(json.dumps(play(options.uuid, with_zeus=options.zeus)))  # noqa: T201
     return 0
 
 

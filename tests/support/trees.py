@@ -41,7 +41,7 @@ def write(path: Path, text: object) -> Path:
 
 
 def hwmon(root: Path, board: str, shunt_uohm: int | None = None) -> dict[str, Path]:
-    """Build a board's sensors and return {label: file of its current, or of its power}; shunts where they are given."""
+    """Build a board's sensors and return {label: file of its current, or of its power}, with shunts if given."""
     found = {}
     for number, (device, channels) in enumerate(BOARDS[board].items(), 3):
         folder = chip(root, device, number, "ina3221")
@@ -95,7 +95,7 @@ def readable_by_all() -> Iterator[Path]:
 
 @contextmanager
 def as_nobody() -> Iterator[None]:
-    """Be a user who may read only what all may, where these tests are root's."""
+    """Be an unprivileged user if these tests run as root."""
     if os.geteuid() != 0:
         yield
         return

@@ -1,161 +1,134 @@
-"""Energy by phase: what the sensor can tell apart, pooled over the runs, and why not where it cannot.
+"""Energy by phase, pooled over the runs, if the sensor resolves the phase; else the reason.
 
-**The rule.** A phase has an energy where
+**The rule.** A phase has an energy if
 
-1. it lasts, in the mean of the runs, at least PHASE_PERIODS times the sensor's resolution: the
-   longest of the time between samples, the time between updates that the readings show, and the
-   time that a reading averages over where that is known;
+1. its mean length in the runs is at least PHASE_PERIODS times the sensor's resolution: the longest of the time between
+   samples, the time between updates that the readings show, and the averaging time if it is known;
 2. at least FEW_SAMPLES samples (of a counter: ticks) fell into it, over all runs;
 3. samples cover at least ENERGY_COVERAGE of it.
 
-Else it is null, "below resolution". Rules 2 and 3 are met by more runs, rule 1 is not: a sensor
-that interpolates or averages over tau charges up to tau / 2 of the step at each end of a phase to
-its neighbour, in the same direction in every run, so that no number of runs averages it out. With
-five periods that is at most a tenth of the step at each end (it stands in the budget as "edges"),
-and four whole periods lie inside. On a GPU whose sensor updates every 100 ms (arXiv 2312.02741, A100
-to RTX 4090) phases from 0.5 s on resolve, and behind an average over 1 s from 5 s on.
-
-Where a sensor's averaging time is not known, the rule goes by what its readings show, and says so.
+Else it is null, "below resolution". More runs meet rules 2 and 3, but not rule 1: a sensor that interpolates or
+averages over tau charges up to tau / 2 of the step at each end of a phase to its neighbour, in the same direction in
+every run. With five periods that is at most a tenth of the step at each end (the budget's "edges"), and four whole
+periods lie inside. On a GPU whose sensor updates every 100 ms (arXiv 2312.02741, A100 to RTX 4090) phases from 0.5 s on
+resolve, and with an average over 1 s from 5 s on. If the averaging time is unknown, the reason says so.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import numpy as np
 
 from benchmarks.power.analysis import budget, energy, uncertainty
 from benchmarks.power.analysis.budget import Series
+from benchmarks.power.analysis.energy import Window
 from benchmarks.record import ENERGY_COVERAGE
+from benchmarks.record.not_measured import NotMeasured, explain_nulls
 from benchmarks.record.sections import Phase, Phases, UncertaintyTerm
 
-Window = tuple[int, int]
 PHASES = ("preprocess", "vision", "prefill", "decode")
 PHASE_PERIODS = 5
 PERIOD_TOLERANCE = 1e-6
-"""By what part a phase may fall short of PHASE_PERIODS: marks are whole nanoseconds and periods are medians of
-times, so that a phase of exactly five periods may seem some nanoseconds short of them."""
+"""The part by which a phase may fall short of PHASE_PERIODS: marks are whole nanoseconds and periods are medians, so a
+phase of exactly five periods may seem some nanoseconds short."""
 FEW_SAMPLES = 30
 BELOW = "below resolution"
-NO_MARK = "the vision path gave no mark in at least one run"
-NO_RUNS = "samples cover no run"
-POOLED = ("run_count", "resolution_s", "resolution_source")
 
 
-def without_energy(reason: str) -> Phases:
-    """Return what is known where no run has energy: nothing, and why."""
-    return {
-        "run_count": None,
-        "resolution_s": None,
-        "resolution_source": None,
-        "preprocess": _null(None, None, reason),
-        "vision": _null(None, None, reason),
-        "prefill": _null(None, None, reason),
-        "decode": _null(None, None, reason),
-        "reasons": dict.fromkeys(POOLED, reason),
-    }
+def describe_without_energy(reason: str) -> Phases:
+    """Return null phases with the reason."""
+    pooled = dict.fromkeys(("run_count", "resolution_s", "resolution_source"))
+    phases = {name: _make_null(None, None, reason) for name in PHASES}
+    return cast("Phases", {**pooled, **phases, "reasons": dict.fromkeys(pooled, reason)})
 
 
-def pooled(series: Series, marked: Mapping[str, Sequence[Window] | None], counted: Sequence[bool]) -> Phases:
+def measure_phases(series: Series, marked: Mapping[str, Sequence[Window] | None], covered: Sequence[bool]) -> Phases:
     """Charge the energy of the runs to their phases.
 
-    Args:
-        series: the samples.
-        marked: PHASES -> (start, end) in ns in each good run; None without a mark.
-        counted: which of the good runs have energy.
+    `marked` is {name in PHASES: its window in each good run, None without a mark}, and `covered` says which of these
+    runs have energy.
     """
-    if not any(counted):
-        return without_energy(NO_RUNS)
-    windows = {name: _chosen(found, counted) for name, found in marked.items()}
-    spread = _contrast(series, [window for found in windows.values() for window in found or ()])
-    found = {name: _phase(series, windows.get(name), spread) for name in PHASES}
-    return {
-        "run_count": sum(counted),
-        "resolution_s": series.resolution[0],
-        "resolution_source": series.resolution[1],
-        "preprocess": found["preprocess"],
-        "vision": found["vision"],
-        "prefill": found["prefill"],
-        "decode": found["decode"],
-        "reasons": {},
+    if not any(covered):
+        return describe_without_energy("samples cover no run")
+    windows = {
+        name: None
+        if found is None
+        else [window for window, has_energy in zip(found, covered, strict=True) if has_energy]
+        for name, found in marked.items()
     }
+    contrast_w = _compute_contrast(series, [window for found in windows.values() for window in found or ()])
+    resolution_s, source = series.resolution
+    pooled = {"run_count": sum(covered), "resolution_s": resolution_s, "resolution_source": source}
+    phases = {name: _measure_phase(series, windows.get(name), contrast_w) for name in PHASES}
+    return cast("Phases", {**pooled, **phases, "reasons": {}})
 
 
-def _chosen(found: Sequence[Window] | None, counted: Sequence[bool]) -> list[Window] | None:
-    if found is None:
-        return None
-    return [window for window, counts in zip(found, counted, strict=True) if counts]
-
-
-def _contrast(series: Series, windows: list[Window]) -> float:
-    """Return the step that a phase may make, watts: from the 5th to the 95th percentile of power in the runs."""
-    found = series.watts[energy.inside(series.times_ns, sorted(windows))]
-    found = found[np.isfinite(found)]  # a counter's first tick tells of no power
+def _compute_contrast(series: Series, windows: list[Window]) -> float:
+    """Return the largest likely step at a phase's end, watts: the 5th to the 95th percentile of power in the runs."""
+    found = series.watts[energy.mask_inside(series.times_ns, sorted(windows))]
+    found = found[np.isfinite(found)]  # a counter's first tick has no power
     return float(np.quantile(found, 0.95) - np.quantile(found, 0.05)) if found.size else 0.0
 
 
-def _phase(series: Series, windows: list[Window] | None, contrast_w: float) -> Phase:
+def _measure_phase(series: Series, windows: list[Window] | None, contrast_w: float) -> Phase:
     if windows is None:
-        return _null(None, None, NO_MARK)
-    joules, coverage = series.curve.energy(windows)
+        return _make_null(None, None, "the vision path gave no mark in at least one run")
+    joules, coverage = series.curve.integrate(windows)
     seconds = np.array([end - start for start, end in windows]) * energy.NS
     length, energy_j = float(seconds.sum()), float(joules.sum())
-    samples = int(series.within(windows).sum())
+    samples = int(series.mask_inside(windows).sum())
     covered = float((coverage * seconds).sum()) / length if length > 0 else 0.0
-    if why := _why_not(series, length / len(windows), samples, covered):
-        return _null(length, samples, why)
-    if energy_j <= 0:
-        return _null(length, samples, "the sensor read no energy")
+    try:
+        _check_resolution(series, length / len(windows), samples, covered, energy_j)
+    except NotMeasured as reason:
+        return _make_null(length, samples, str(reason))
     return {
         "energy_j": energy_j,
         "length_s": length,
         "sample_count": samples,
-        "uncertainty": _terms(series, windows, energy_j, contrast_w, 1 - covered),
+        "uncertainty": _list_terms(series, windows, energy_j, contrast_w, 1 - covered),
         "reasons": {},
     }
 
 
-def _why_not(series: Series, mean_s: float, samples: int, covered: float) -> str | None:
-    """Return why the sensor cannot tell a phase; None where it can."""
+def _check_resolution(series: Series, mean_s: float, samples: int, covered: float, joules: float) -> None:
+    """Raise NotMeasured if the sensor does not resolve a phase, or read no energy in it."""
     tau, which = series.resolution
     if mean_s < PHASE_PERIODS * tau * (1 - PERIOD_TOLERANCE):
-        return (
-            f"{BELOW}: it lasts {_short(mean_s)}, and {PHASE_PERIODS} x {_short(tau)} are needed over however many "
-            f"runs, where {_short(tau)} is {which}"
+        raise NotMeasured(
+            f"{BELOW}: it lasts {_format_time(mean_s)} and needs {PHASE_PERIODS} x {_format_time(tau)} "
+            f"(more runs do not help); {_format_time(tau)} is {which}"
         )
     if samples < FEW_SAMPLES:
-        what = "ticks of the counter" if series.counts else "samples"
-        return f"{BELOW}: {samples} {what} fell into it, and {FEW_SAMPLES} are the least; measure more runs"
+        what = "ticks of the counter" if series.is_counter else "samples"
+        raise NotMeasured(f"{BELOW}: {samples} {what} fell into it and {FEW_SAMPLES} are needed; measure more runs")
     if covered < ENERGY_COVERAGE:
-        return f"{BELOW}: samples cover {covered:.0%} of it, and {ENERGY_COVERAGE:.0%} are needed"
-    return None
+        raise NotMeasured(f"{BELOW}: samples cover {covered:.0%} of it and {ENERGY_COVERAGE:.0%} are needed")
+    if joules <= 0:
+        raise NotMeasured("the sensor read no energy")
 
 
-def _terms(
+def _list_terms(
     series: Series, windows: list[Window], joules: float, contrast_w: float, gap_share: float
 ) -> list[UncertaintyTerm]:
     """Return the budget of a phase: its own terms, then the sensor's."""
     tau, _ = series.resolution
-    edges = uncertainty.phase_edges(tau, contrast_w, joules, len(windows))
-    source = f"a resolution of {_short(tau)} against steps of up to {contrast_w:.3g} W at both ends"
+    edges = uncertainty.compute_phase_edges(tau, contrast_w, joules, len(windows))
+    source = f"a resolution of {_format_time(tau)} with steps of up to {contrast_w:.3g} W at both ends"
     seconds = sum(end - start for start, end in windows) * energy.NS
     return [
-        *budget.spread(series, windows, "the phase"),
+        *budget.list_statistical_terms(series, windows, "the phase"),
         {"name": "edges", "relative": edges, "source": source},
-        *budget.gaps(gap_share, "the phase"),
-        *budget.of_sensor(series, joules / seconds),
+        *budget.list_coverage_terms(gap_share, "the phase"),
+        *budget.list_sensor_terms(series, joules / seconds),
     ]
 
 
-def _null(length_s: float | None, samples: int | None, reason: str) -> Phase:
-    known = {"length_s": length_s, "sample_count": samples}
-    reasons = {"energy_j": reason} | {name: reason for name, value in known.items() if value is None}
-    return {
-        "energy_j": None,
-        "length_s": length_s,
-        "sample_count": samples,
-        "uncertainty": [],
-        "reasons": reasons,
-    }
+def _make_null(length_s: float | None, samples: int | None, reason: str) -> Phase:
+    values = {"energy_j": None, "length_s": length_s, "sample_count": samples}
+    reasons = explain_nulls(values, dict.fromkeys(values, reason))
+    return cast("Phase", {**values, "uncertainty": [], "reasons": reasons})
 
 
-def _short(seconds: float) -> str:
+def _format_time(seconds: float) -> str:
     return f"{seconds:.3g} s" if seconds >= 1 else f"{seconds * 1e3:.3g} ms"

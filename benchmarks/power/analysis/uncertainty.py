@@ -1,39 +1,33 @@
-"""The uncertainty of an energy: pure functions, each one term of the budget; imports nothing of ours but energy.
+"""The uncertainty of an energy: pure functions, each one term of the budget.
 
-All terms are standard uncertainties (k=1), relative to the energy that they belong to, independent
-of each other, and combined by the root of the sum of their squares. A quantity that is known to lie
-within +-a and no better has the standard uncertainty a / sqrt(3), one of a step q has q / sqrt(12)
+All terms are standard uncertainties (k=1), relative to their energy, independent, and combined by the root of the sum
+of squares. A quantity within +-a has the standard uncertainty a / sqrt(3), and one of a step q has q / sqrt(12)
 (GUM, JCGM 100:2008, 4.3.7 and F.2.2.1).
 
     E = g (P + o) T:   u_E^2 / E^2 = u_stat^2 + u_quantisation^2 + (u_o / P)^2 + u_edges^2 + u_g^2 + u_coverage^2
 
-What the clock adds is left out: marks and samples are stamped in ns by one clock.
+The clock adds nothing: one clock stamps marks and samples in ns.
 """
 
-from __future__ import annotations
-
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from benchmarks.power.analysis.energy import GAP_PERIODS, NS, Floats
 
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
 
+def compute_statistical(watts: ArrayLike) -> float | None:
+    """Return the relative standard uncertainty of the mean of sampled power; None if it is not defined.
 
-def statistical(watts: ArrayLike) -> float | None:
-    """Return the relative standard uncertainty of the mean of sampled power; None where it is not defined.
-
-    u = s / (mean sqrt(n_eff)), n_eff = n (1 - r) / (1 + r) with r the lag-1 autocorrelation, not below 0.
+    u = s / (mean sqrt(n_eff)), n_eff = n (1 - r) / (1 + r) with r the lag-1 autocorrelation, at least 0.
     """
     values = np.asarray(watts, dtype=np.float64)
     values = values[np.isfinite(values)]
     if values.size < 3 or values.mean() == 0:
         return None
     if values.min() == values.max():
-        return 0.0  # not what rounding makes of it
+        return 0.0  # without the rounding of the mean
     spread = values - values.mean()
     variance = float(spread @ spread)
     r = float(spread[1:] @ spread[:-1]) / variance if variance > 0 else 0.0
@@ -41,43 +35,36 @@ def statistical(watts: ArrayLike) -> float | None:
     return float(values.std(ddof=1) / abs(values.mean()) / np.sqrt(max(effective, 1.0)))
 
 
-def edge_steps(
+def find_edge_steps(
     times_ns: ArrayLike, before_w: ArrayLike, after_w: ArrayLike, windows: ArrayLike, hold_s: float
 ) -> tuple[Floats, Floats]:
     """Return (step into the window in watts, time that it is smeared over in seconds) of each edge, shapes (2 w,).
 
-    The step is power inside less power outside, so that two windows that share an edge have opposite ones. It is
-    told by `after_w` of the sample behind the edge less `before_w` of the one before it, and smeared over the time
-    between both, or over `hold_s` where the sensor updates or averages more slowly: then by the samples so far
-    away. An edge in a gap has no step: what a gap hides is not charged.
+    The step is power inside less power outside: `after_w` of the sample after the edge less `before_w` of the one
+    before, smeared over the time between both. If the sensor updates or averages more slowly, over `hold_s`, the
+    samples that far apart are used. An edge in a gap has no step, because a gap adds no energy.
     """
     times, edges = np.asarray(times_ns, dtype=np.int64), np.asarray(windows, dtype=np.int64).ravel()
     if times.size < 2:
         return np.zeros(edges.shape), np.zeros(edges.shape)
     steps = np.diff(times) * NS
-    k = _segment(times, edges)
+    k = _find_segment(times, edges)
     reach = np.maximum(0.0, hold_s - steps[k]) / NS
-    first, last = _segment(times, edges - reach), _segment(times, edges + reach) + 1
+    first, last = _find_segment(times, edges - reach), _find_segment(times, edges + reach) + 1
     rise = np.asarray(after_w, dtype=np.float64)[last] - np.asarray(before_w, dtype=np.float64)[first]
     inward = np.tile([1.0, -1.0], edges.size // 2) * rise
     known = (steps[k] <= GAP_PERIODS * np.median(steps)) & np.isfinite(inward)
     return np.where(known, inward, 0.0), np.maximum(steps[k], hold_s)
 
 
-def _segment(times: NDArray[np.int64], moments: ArrayLike) -> NDArray[np.intp]:
-    """Return which sample each moment follows, the last but one at most."""
-    return np.clip(np.searchsorted(times, moments, side="right") - 1, 0, times.size - 2)
+def compute_power_edges(steps_w: Floats, widths_s: Floats, joules: float, *, lag_known: bool) -> float:
+    """Return the term of interpolating power at the edges of windows, relative to their `joules`.
 
-
-def power_edges(steps_w: Floats, widths_s: Floats, joules: float, *, lag_known: bool) -> float:
-    """Return what interpolating power at the edges of windows adds to their `joules`.
-
-    Where power steps from A to B at a place that nobody knows between two samples tau apart, the straight line
-    between them charges (B - A) u^2 tau / 2 to the wrong side, u uniform in 0 to 1: always away from the side of
-    more power, (B - A) tau / 6 in the mean, with a variance of ((B - A) tau)^2 / 45. The means of all edges add up
-    with their signs, so that windows among less power lose the same each time, and windows that follow each other
-    lose nothing; the rest is independent. Behind an average over tau whose lag is not known the mean is up to
-    (B - A) tau / 4: half of it at one of two edges.
+    If power steps from A to B at an unknown place between two samples tau apart, the straight line charges
+    (B - A) u^2 tau / 2 to the wrong side, u uniform in 0 to 1: always away from the side of more power,
+    (B - A) tau / 6 in the mean, with a variance of ((B - A) tau)^2 / 45. The means of all edges add up with their
+    signs: windows between less power lose the same each time, and windows that follow each other lose nothing. After
+    an average over tau with unknown lag, the mean is up to (B - A) tau / 4: half of it at one of two edges.
     """
     if joules <= 0:
         return 0.0
@@ -85,56 +72,60 @@ def power_edges(steps_w: Floats, widths_s: Floats, joules: float, *, lag_known: 
     return math.hypot(moved.sum() / (6 if lag_known else 4), math.sqrt(float(moved @ moved) / 45)) / joules
 
 
-def late_w(times_ns: ArrayLike, before_w: ArrayLike, windows: ArrayLike) -> float:
+def compute_delay_effect_w(times_ns: ArrayLike, before_w: ArrayLike, windows: ArrayLike) -> float:
     """Return how fast the energy of `windows` falls with a delay of the samples, watts.
 
-    It is the power before their ends less that before their starts: 0 where they follow each other without end.
+    It is the power before their ends less that before their starts: 0 if they follow each other without end.
     """
     times, edges = np.asarray(times_ns, dtype=np.int64), np.asarray(windows, dtype=np.int64).ravel()
     if times.size < 2:
         return 0.0
-    found = np.asarray(before_w, dtype=np.float64)[_segment(times, edges)] * np.tile([-1.0, 1.0], edges.size // 2)
-    return float(np.nansum(found))
+    power = np.asarray(before_w, dtype=np.float64)[_find_segment(times, edges)]
+    return float(np.nansum(power * np.tile([-1.0, 1.0], edges.size // 2)))
 
 
-def counter_edges(
-    steps_w: Floats, widths_s: Floats, tick_s: float, seconds: float, joules: float, moved_w: float = 0.0
+def compute_counter_edges(
+    steps_w: Floats, widths_s: Floats, tick_s: float, seconds: float, joules: float, delay_effect_w: float = 0.0
 ) -> float:
-    """Return what a counter's ticks add to the `joules` of windows of together `seconds`.
+    """Return the term of a counter's ticks, relative to the `joules` of windows with a total of `seconds`.
 
-    Each edge is seen up to `tick_s` late, uniformly: a window is off by that at most, by tick_s / sqrt(6) in
-    standard deviation, and n windows of total length T by sqrt(n / 6) tick_s / T. Where power steps from A to B
-    between two ticks tau apart, the straight line between them charges (B - A) u (1 - u) tau to the wrong side,
-    u uniform in 0 to 1: (B - A) tau / 6 in the mean, with a variance of ((B - A) tau)^2 / 180. The means add up
-    as in `power_edges`, and so does a delay that all edges share, by `moved_w` (see `late_w`) x tick_s / sqrt(3).
+    Each edge is seen up to `tick_s` late, uniformly: n windows of total length T are uncertain by
+    sqrt(n / 6) tick_s / T. If power steps from A to B between two ticks tau apart, the straight line charges
+    (B - A) u (1 - u) tau to the wrong side, u uniform in 0 to 1: (B - A) tau / 6 in the mean, with a variance of
+    ((B - A) tau)^2 / 180. The means add up as in `compute_power_edges`, and so does the delay that all edges share, by
+    `delay_effect_w` x tick_s / sqrt(3).
     """
     if joules <= 0 or seconds <= 0:
         return 0.0
     moved = steps_w * widths_s
-    always = abs(moved.sum()) / 6 + abs(moved_w) * tick_s / math.sqrt(3)
+    always = abs(moved.sum()) / 6 + abs(delay_effect_w) * tick_s / math.sqrt(3)
     late = math.sqrt(steps_w.size / 12) * tick_s / seconds
     return math.hypot(late, always / joules, math.sqrt(float(moved @ moved) / 180) / joules)
 
 
-def phase_edges(resolution_s: float, contrast_w: float, joules: float, count: int) -> float:
-    """Return what telling `count` stretches of a phase from their neighbours adds to their `joules`.
+def compute_phase_edges(resolution_s: float, contrast_w: float, joules: float, count: int) -> float:
+    """Return the term of separating `count` stretches of a phase from their neighbours, relative to their `joules`.
 
-    A sensor of resolution tau smears a step of `contrast_w` watts over tau, the same way in each
-    run, so that runs do not average it out: at most tau / 2 of the step at each of the two edges,
-    u = tau contrast n / (sqrt(3) E).
+    A sensor of resolution tau smears a step of `contrast_w` watts over tau, the same way in each run, so runs do not
+    average it out: at most tau / 2 of the step at each of the two edges, u = tau contrast n / (sqrt(3) E).
     """
     return resolution_s * contrast_w * count / (math.sqrt(3) * joules)
 
 
-def quantisation(step_w: float, mean_w: float) -> float:
-    """Return step / (sqrt(12) mean): no samples average it out where power stands still between two steps."""
+def compute_quantisation(step_w: float, mean_w: float) -> float:
+    """Return step / (sqrt(12) mean): steady power between two steps is not averaged out by more samples."""
     return step_w / (math.sqrt(12) * abs(mean_w))
 
 
-def uncovered(share: float) -> float:
-    """Return what a `share` of the windows that no sample covers, and so adds no energy, is worth: 2 share / sqrt(3).
+def compute_coverage(share: float) -> float:
+    """Return the term of a `share` of the windows without samples, which adds no energy: 2 share / sqrt(3).
 
-    Power was between none and twice its mean there, uniformly, so that the energy is too low by 0 to 2 share. It
-    is not corrected, and the term is the root of the mean square, not the deviation about the mean.
+    Power there is uniform between 0 and twice its mean, so the energy is too low by 0 to 2 share. It is not corrected:
+    the term is the root mean square, not the deviation from the mean.
     """
     return 2 * share / math.sqrt(3)
+
+
+def _find_segment(times: NDArray[np.int64], moments: ArrayLike) -> NDArray[np.intp]:
+    """Return which sample each moment follows, at most the last but one."""
+    return np.clip(np.searchsorted(times, moments, side="right") - 1, 0, times.size - 2)

@@ -1,9 +1,8 @@
-"""What TI's INA3221 adds to the power that it shows: pure functions; imports nothing of ours.
+"""The errors that TI's INA3221 adds to the power that it measures.
 
-It measures the voltage over a shunt and the bus voltage V; the kernel makes I = shunt voltage / R of the first, and
-power is V I. TI's data sheet SBOS576 (Electrical Characteristics) states for the chip: shunt offset +-80 uV at most,
-a step of 40 uV, gain 0.25% at most; bus voltage in steps of 8 mV. The step of the bus voltage is left out: at 5 V it
-is 0.16% of a step in power.
+It measures the voltage over a shunt and the bus voltage V. The kernel computes I = shunt voltage / R, and power is V I.
+TI's data sheet SBOS576 (Electrical Characteristics) states: shunt offset +-80 uV at most, shunt step 40 uV, gain 0.25%
+at most, bus voltage step 8 mV. The last is left out: at 5 V it is 0.16% of a step in power.
 """
 
 import math
@@ -12,46 +11,44 @@ from collections.abc import Iterable
 SHUNT_STEP_V = 40e-6
 SHUNT_OFFSET_V = 80e-6
 DATA_SHEET = "TI SBOS576"
-LEAST_INTERVAL_MS = 0.5
-"""What the kernel shows as 0 ms is less than this."""
+LEAST_INTERVAL_MS = 0.5  # the kernel shows a shorter interval as 0 ms
 
 Channel = tuple[float | None, float | None]
-"""(bus voltage in volts, shunt in ohms); None of what is not known."""
+"""(bus voltage in volts, shunt in ohms); None if it is unknown."""
 
 
-def resolution_w(channels: Iterable[Channel]) -> float | None:
-    """Return the step of a sum of channels, watts; None where a voltage or a shunt is not known.
+def compute_resolution_w(channels: Iterable[Channel]) -> float | None:
+    """Return the step of a sum of channels, watts; None if a voltage or a shunt is unknown.
 
-    One channel's step is q = V 40 uV / R. The steps of several are independent: q^2 = sum of q_i^2, which makes
-    q / sqrt(12) the standard uncertainty of their sum.
+    One channel's step is q = V 40 uV / R. The steps are independent: q^2 = sum of q_i^2, and q / sqrt(12) is the
+    standard uncertainty of the sum.
     """
-    steps = _per_channel(channels, SHUNT_STEP_V)
+    steps = _scale(channels, SHUNT_STEP_V)
     return None if steps is None else math.hypot(*steps)
 
 
-def offset_uncertainty_w(channels: Iterable[Channel]) -> float | None:
-    """Return the standard uncertainty of the offset of a sum of channels, watts; None as above.
+def compute_offset_uncertainty_w(channels: Iterable[Channel]) -> float | None:
+    """Return the standard uncertainty of the offset of a sum of channels, watts; None if one is unknown.
 
-    One channel is off by at most a = V 80 uV / R. One converter measures all channels of a chip in turn, so that
-    their offsets may be the same: u = (sum of a_i) / sqrt(3), for a uniform distribution.
+    One channel is off by at most a = V 80 uV / R. One converter measures all channels of a chip in turn, so their
+    offsets may be the same: u = (sum of a_i) / sqrt(3), for a uniform distribution.
     """
-    bounds = _per_channel(channels, SHUNT_OFFSET_V)
+    bounds = _scale(channels, SHUNT_OFFSET_V)
     return None if bounds is None else sum(bounds) / math.sqrt(3)
 
 
-def averaging_s(samples: float | None, update_interval_ms: float | None) -> float | None:
-    """Return the longest time that one reading averages over, seconds: samples x update_interval; None as above.
+def compute_averaging_s(samples: float | None, update_interval_ms: float | None) -> float | None:
+    """Return the longest time that one reading averages over, seconds: samples x update_interval.
 
-    Until 6.0 the kernel's update_interval, channels x samples x conversion times, held the samples already, as
-    https://docs.kernel.org/hwmon/ina3221.html still says; since then it does not.
+    Before Linux 6.0 update_interval already included the samples, as https://docs.kernel.org/hwmon/ina3221.html says.
     """
     if not samples or samples < 0 or update_interval_ms is None:
         return None
     return samples * max(update_interval_ms, LEAST_INTERVAL_MS) / 1e3
 
 
-def _per_channel(channels: Iterable[Channel], shunt_v: float) -> list[float] | None:
-    """Return the power that a voltage over the shunt stands for in each channel, watts."""
+def _scale(channels: Iterable[Channel], shunt_v: float) -> list[float] | None:
+    """Return each channel's power at a shunt voltage, watts: V shunt_v / R."""
     found = []
     for volts, ohms in channels:
         if volts is None or ohms is None or ohms <= 0:

@@ -1,7 +1,7 @@
-"""jetson-stats' jtop service: GPU+SOC of the Jetson boards, where the service runs anyway.
+"""jetson-stats' jtop service: GPU+SOC of the Jetson boards, if the service runs anyway.
 
-The client is an optional extra under the AGPL, imported only when this sensor is opened. Its totals and
-averages are never used: `tot` depends on the board and the version, `avg` is half the last average.
+The client is an optional extra under the AGPL, imported only when this sensor is opened. Its totals and averages are
+never used: `tot` depends on the board and the version, and `avg` contains half of the last average.
 """
 
 import importlib.metadata
@@ -11,70 +11,61 @@ from pathlib import Path
 from benchmarks.power.base import PowerSample, PowerTarget, SensorLost, SensorUnavailable
 from benchmarks.power.sensors import rails
 from benchmarks.power.sensors.jetson import JetsonMonitor
-from benchmarks.power.sensors.jtop_client import Connection, Reading, imported
+from benchmarks.power.sensors.jtop_client import Connection, JtopReading, import_package
 
 OPENING_READINGS = 3
 RETRY_NS = 1_000_000_000
 
 
 class JtopMonitor(JetsonMonitor):
-    """GPU+SOC rails from the jtop service, stamped on arrival, at 10 Hz where no other client asked for less.
+    """GPU+SOC rails from the jtop service at 10 Hz, stamped on arrival."""
 
-    Attributes:
-        interval_s: what the service is asked for; the first client's wish holds for all.
-        patience_s: how long it may take to answer, seconds.
-        silence_s: so long without anything new, the service is lost, seconds.
-        return_s: how long a lost service may take to come back, seconds; systemd waits 10 before it starts it.
-    """
-
-    of_gpu = True  # until its rails say otherwise
+    gpu_only = True  # until its rails show otherwise
     ram_source = "jtop: MemTotal - MemFree - Buffers - Cached"
-    interval_s = 0.1
-    patience_s = 10.0
-    silence_s = 5.0
-    return_s = 30.0
+    interval_s = 0.1  # to ask for; the first client's holds for all
+    patience_s = 10.0  # for an answer
+    silence_s = 5.0  # without a new reading, then the service is lost
+    return_s = 30.0  # for a lost service to come back; systemd restarts it after 10
 
     def __init__(self, target: PowerTarget, argument: str | None = None) -> None:  # noqa: ARG002
-        self._lost_ns: int | None = None  # since when the service has been away
-        self._retry_ns: int | None = None  # when to try to connect again; None while connected
-        self._why = self._absence = ""
-        self._package = imported()
+        self._lost_ns: int | None = None  # when the service was lost
+        self._retry_ns: int | None = None  # when to connect again; None while connected
+        self._loss = self._absence = ""
+        self._package = import_package()
         self._connection = Connection(self._package, self.interval_s, self.patience_s)
-        known = self.open_by(self._opening, self._connection.interval_s, target.root, self._connection.l4t)
-        self.source = f"jtop service, jetson-stats {importlib.metadata.version('jetson-stats')}, {known}"
+        software = self._open(self._wait_for_board, self._connection.interval_s, target.root, self._connection.l4t)
+        self.source = f"jtop service, jetson-stats {importlib.metadata.version('jetson-stats')}, {software}"
 
     def read(self) -> list[PowerSample]:
         now = time.monotonic_ns()
         if self._retry_ns is not None:
-            return self._reconnect(now)
-        readings = self._connection.new_readings()
+            self._reconnect(now)
+            return []
+        readings = self._connection.take_readings()
         if readings:
             self._heard_ns = readings[-1].time_ns
-            self._tell_return(readings[0].time_ns)
-            return [PowerSample(r.time_ns, rails.watts_of(r.rails, self.rails), None, r.ram_bytes) for r in readings]
-        why = self._connection.trouble()
-        if why is None and now - self._heard_ns > max(self.silence_s, 5 * self.period_s) * 1e9:
-            why = f"nothing new has come for {self.silence_s:g} s"
-        return [] if why is None else self._tell_loss(now, why)
+            self._note_return(readings[0].time_ns)
+            return [PowerSample(r.time_ns, rails.sum_watts(r.rails, self.rails), None, r.ram_bytes) for r in readings]
+        error = self._connection.describe_error()
+        if error is None and now - self._heard_ns > max(self.silence_s, 5 * self.period_s) * 1e9:
+            error = f"nothing new has come for {self.silence_s:g} s"
+        return [] if error is None else self._disconnect(now, error)
 
     def close(self) -> None:
         self._connection.close()
 
-    def _opening(self) -> tuple[rails.Board, list[int]]:
-        """Return the board and the times of the first OPENING_READINGS readings.
-
-        Raises:
-            SensorUnavailable: none came, or they hold no board's rails.
-        """
-        found: list[Reading] = []
+    def _wait_for_board(self) -> tuple[rails.Board, list[int]]:
+        """Return the board and the times of the first readings in ns, or raise SensorUnavailable."""
+        found: list[JtopReading] = []
         deadline = time.monotonic() + self.patience_s
-        while len(found) < OPENING_READINGS and time.monotonic() < deadline and self._connection.trouble() is None:
-            found += self._connection.new_readings()
+        while len(found) < OPENING_READINGS and time.monotonic() < deadline and not self._connection.describe_error():
+            found += self._connection.take_readings()
             time.sleep(self.interval_s / 4)
         if len(found) < 2:
-            why = self._connection.trouble() or f"gave {len(found)} readings in {self.patience_s:g} s"
+            why = self._connection.describe_error() or f"gave {len(found)} readings in {self.patience_s:g} s"
             raise SensorUnavailable(f"jtop: the service {why}; type `sudo systemctl restart jtop` and try again.")
-        board = next((known for reading in found if (known := rails.showing(reading.rails)) is not None), None)
+        boards = [rails.find_complete_board(reading.rails) for reading in found]
+        board = next((board for board in boards if board is not None), None)
         if board is None:
             names = ", ".join(sorted({name for reading in found for name in reading.rails})) or "no rail at all"
             raise SensorUnavailable(
@@ -83,25 +74,24 @@ class JtopMonitor(JetsonMonitor):
             )
         return board, [reading.time_ns for reading in found]
 
-    def _tell_loss(self, now: int, why: str) -> list[PowerSample]:
-        """Begin to wait for the service, once; the stretch until it is back holds no energy."""
+    def _disconnect(self, now: int, why: str) -> list[PowerSample]:
+        """Wait for the service to come back, once; the time until then has no energy."""
         self._connection.close()
         if self.remarks:
             raise SensorLost(f"the jtop service was lost a second time: {why}")
         self._retry_ns = now + RETRY_NS
-        if self._lost_ns is not None:  # a service that is going takes connections for a while yet
+        if self._lost_ns is not None:  # a service that is stopping still takes connections
             self._absence = why
             return []
-        self._lost_ns, self._why = now, why
+        self._lost_ns, self._loss = now, why
         return [PowerSample(now, None)]
 
-    def _reconnect(self, now: int) -> list[PowerSample]:
-        """Try to connect anew, now and then: each try costs a client with threads and processes of its own."""
+    def _reconnect(self, now: int) -> None:
+        """Try to connect once a second: each try costs a client with threads and processes."""
         if self._retry_ns is None or self._lost_ns is None or now < self._retry_ns:
-            return []
+            return
         if now - self._lost_ns > self.return_s * 1e9:
-            away = f"after {self.return_s:g} s {self._absence}"
-            raise SensorLost(f"the jtop service was lost ({self._why}), and {away}")
+            raise SensorLost(f"the jtop service was lost ({self._loss}), and after {self.return_s:g} s {self._absence}")
         self._retry_ns = now + RETRY_NS
         self._absence = "its socket has not come back"
         if Path(self._package.service.JTOP_PIPE).exists():
@@ -111,12 +101,11 @@ class JtopMonitor(JetsonMonitor):
                 self._absence = str(refusal)
             else:
                 self._retry_ns, self._heard_ns = None, now
-        return []
 
-    def _tell_return(self, now: int) -> None:
-        """Note for the Record that the service was away, where it was."""
+    def _note_return(self, now: int) -> None:
+        """Remark that the service was away, after a loss."""
         if self._lost_ns is not None:
             away = (now - self._lost_ns) / 1e9
-            said = f"The jtop service was lost ({self._why}) and was connected to again after {away:.1f} s;"
-            self.remarks = (f"{said} the runs meanwhile have no joules.",)
+            event = f"The jtop service was lost ({self._loss}) and came back after {away:.1f} s"
+            self.remarks = (f"{event}; the runs in between have no joules.",)
             self._lost_ns = None

@@ -1,4 +1,4 @@
-"""What sensors that are small files of the kernel share."""
+"""Checks of sensors that are small files of the kernel."""
 
 from pathlib import Path
 
@@ -6,12 +6,12 @@ from benchmarks.machine import sysfs
 from benchmarks.power.base import SensorUnavailable
 
 
-def check_number(asked: str, file: Path, remedy: str) -> None:
-    """Raise SensorUnavailable where a file does not hold a number; `remedy` is what helps against EACCES."""
+def check_number(sensor: str, file: Path, remedy: str) -> None:
+    """Raise SensorUnavailable if a file holds no number; `remedy` helps against a denied permission."""
     try:
         file.read_bytes()
     except OSError as error:
         helps = f"; {remedy}" if isinstance(error, PermissionError) else ""
-        raise SensorUnavailable(f"{asked}: {file} cannot be read ({error.strerror}){helps}.") from error
+        raise SensorUnavailable(f"{sensor}: {file} cannot be read ({error.strerror}){helps}.") from error
     if sysfs.read_number(file) is None:
-        raise SensorUnavailable(f"{asked}: {file} holds no number.")
+        raise SensorUnavailable(f"{sensor}: {file} holds no number.")

@@ -1,7 +1,7 @@
 """NVIDIA GPUs through NVML: GB10, discrete GPUs, Thor.
 
-Power: the instantaneous field where there is one, because `nvmlDeviceGetPowerUsage` is an average
-over 1 s on Ampere and newer. Energy: the driver's counter (mJ since it was loaded) where it counts.
+Power: the instantaneous field if the driver has it, because `nvmlDeviceGetPowerUsage` is an average over 1 s on Ampere
+and newer. Energy: the driver's counter (mJ since it was loaded) if it works.
 """
 
 import importlib.metadata
@@ -12,15 +12,15 @@ from benchmarks.machine import nvml
 from benchmarks.power.base import PowerMonitor, PowerSample, PowerTarget, SensorLost, SensorUnavailable
 
 POWER_INSTANT = 186  # NVML_FI_DEV_POWER_INSTANT, milliwatts
-OF_KNOWN_GAIN = (7, 8)  # NVML_DEVICE_ARCH_AMPERE, NVML_DEVICE_ARCH_ADA
-SCOPES = {0: "gpu", 1: "module"}  # NVML_POWER_SCOPE_*; superchips answer for the module only
-LOST = ("UNINITIALIZED", "DRIVER_NOT_LOADED", "GPU_IS_LOST", "RESET_REQUIRED")  # of NVML_ERROR_*
+ARCHITECTURES_WITH_GAIN = (7, 8)  # NVML_DEVICE_ARCH_AMPERE, NVML_DEVICE_ARCH_ADA
+SCOPES = {0: "gpu", 1: "module"}  # NVML_POWER_SCOPE_*; superchips answer for the module alone
+LOSS_ERRORS = ("UNINITIALIZED", "DRIVER_NOT_LOADED", "GPU_IS_LOST", "RESET_REQUIRED")  # of NVML_ERROR_*
 
 
 class NvmlMonitor(PowerMonitor):
-    """Board power of one GPU, sampled at 10 Hz: faster reads the same values again (they update every 100 ms)."""
+    """Board power of one GPU at 10 Hz. Faster readings repeat values, which update every 100 ms."""
 
-    of_gpu = True
+    gpu_only = True
     gain_uncertainty: float | None = 0.05
     gain_source = "arXiv 2312.02741 (SC24): steady-state errors of -2% to -6% on Ampere and Ada boards"
 
@@ -36,60 +36,53 @@ class NvmlMonitor(PowerMonitor):
             raise
 
     def _describe(self) -> None:
-        """Take a first reading, and say what it is of."""
+        """Take a first reading, and set the properties of this GPU's sensor."""
         if nvml.is_slice(self._nvml, self._handle):
-            # every instance shows the whole board's power: https://github.com/NVIDIA/dcgm-exporter/issues/317
-            raise SensorUnavailable("nvml: MIG is on, and board power cannot be shared out among its slices.")
-        self._field_scope = self._working_scope()
-        if self._watts() is None:
-            raise SensorUnavailable("nvml: the library starts, but this GPU answers no power call (as Jetson Orin's).")
-        if nvml.try_call(self._nvml, self._nvml.nvmlDeviceGetArchitecture, self._handle) not in OF_KNOWN_GAIN:
+            # Every instance shows the whole board's power: https://github.com/NVIDIA/dcgm-exporter/issues/317
+            raise SensorUnavailable("nvml: MIG is on, and the board's power cannot be divided among its slices.")
+        self._field_scope = next((scope for scope in SCOPES if self._read_field(scope) is not None), None)
+        if self._read_watts() is None:
+            raise SensorUnavailable("nvml: the library starts, but this GPU answers no power call (as on Jetson Orin).")
+        if nvml.try_call(self._nvml, self._nvml.nvmlDeviceGetArchitecture, self._handle) not in ARCHITECTURES_WITH_GAIN:
             self.gain_uncertainty = None
-            self.gain_source = (
-                "arXiv 2312.02741 (SC24) compared Ampere and Ada boards alone; of this GPU nobody states it"
-            )
+            self.gain_source = "arXiv 2312.02741 (SC24) tested Ampere and Ada boards; nobody states this GPU's gain"
         if self._field_scope is None:
-            # An average over 1 s on Ampere (but GA100) and newer, instantaneous before, and NVML does not say which:
-            # phases are judged by the longer time, and no lag is made up.
+            # It averages over 1 s on Ampere (except GA100) and newer, and is instantaneous before; NVML does not say
+            # which. Phases use the longer time, and the lag stays unknown.
             self.averaging_s = 1.0
         self.scope = SCOPES[self._field_scope or 0]
-        self._counts = self._joules() is not None
+        self._counts = self._read_joules() is not None
         how = "instantaneous power field" if self._field_scope is not None else "nvmlDeviceGetPowerUsage"
         self.rails = (how,)
-        self.source = f"NVML driver {nvml.read_driver(self._nvml) or 'unknown'}, nvidia-ml-py {_package()}, {how}"
+        self.source = f"NVML driver {nvml.read_driver(self._nvml) or 'unknown'}, nvidia-ml-py {_read_version()}, {how}"
 
-    def _working_scope(self) -> int | None:
-        """Return the first scope whose instantaneous power field answers; None where none does."""
-        return next((scope for scope in SCOPES if self._field(scope) is not None), None)
-
-    def _field(self, scope: int) -> float | None:
+    def _read_field(self, scope: int) -> float | None:
         values = nvml.try_call(self._nvml, self._nvml.nvmlDeviceGetFieldValues, self._handle, [(POWER_INSTANT, scope)])
         if not values or values[0].nvmlReturn != self._nvml.NVML_SUCCESS:
             return None
-        return _watts_of(values[0].value.uiVal)
+        return _to_watts(values[0].value.uiVal)
 
-    def _watts(self) -> float | None:
+    def _read_watts(self) -> float | None:
         if self._field_scope is not None:
-            return self._field(self._field_scope)
-        milliwatts = nvml.try_call(self._nvml, self._nvml.nvmlDeviceGetPowerUsage, self._handle)
-        return _watts_of(milliwatts)
+            return self._read_field(self._field_scope)
+        return _to_watts(nvml.try_call(self._nvml, self._nvml.nvmlDeviceGetPowerUsage, self._handle))
 
-    def _joules(self) -> float | None:
+    def _read_joules(self) -> float | None:
         millijoules = nvml.try_call(self._nvml, self._nvml.nvmlDeviceGetTotalEnergyConsumption, self._handle)
         return None if millijoules is None else millijoules / 1e3
 
     def read(self) -> list[PowerSample]:
         before = time.monotonic_ns()
-        watts = self._watts()
-        joules = self._joules() if self._counts else None
+        watts = self._read_watts()
+        joules = self._read_joules() if self._counts else None
         if watts is None:
-            self._tell_loss()
+            self._raise_if_lost()
         return [PowerSample((before + time.monotonic_ns()) // 2, watts, joules)]
 
-    def _tell_loss(self) -> None:
-        """Raise SensorLost where the GPU is gone, not where one reading failed."""
+    def _raise_if_lost(self) -> None:
+        """Raise SensorLost if the GPU is gone, not if one reading failed."""
         errors: Any = self._nvml
-        lost = {getattr(errors, f"NVML_ERROR_{name}") for name in LOST}
+        lost = {getattr(errors, f"NVML_ERROR_{name}") for name in LOSS_ERRORS}
         for call in (errors.nvmlDeviceGetUUID, errors.nvmlDeviceGetPowerUsage):  # a UUID may be remembered
             try:
                 call(self._handle)
@@ -103,13 +96,13 @@ class NvmlMonitor(PowerMonitor):
             self._nvml = None
 
 
-def _watts_of(milliwatts: int | None) -> float | None:
-    """Return watts; None where the driver says in a number that it does not know: 0, or NVML_VALUE_NOT_AVAILABLE."""
+def _to_watts(milliwatts: int | None) -> float | None:
+    """Return watts; None for the numbers that mean unknown: 0 and NVML_VALUE_NOT_AVAILABLE."""
     return None if milliwatts in (None, 0, 2**32 - 1) else milliwatts / 1e3
 
 
-def _package() -> str:
-    """Return the version of nvidia-ml-py; a distribution may ship its one file without saying so."""
+def _read_version() -> str:
+    """Return the version of nvidia-ml-py. A distribution may ship its one file without a version."""
     try:
         return importlib.metadata.version("nvidia-ml-py")
     except importlib.metadata.PackageNotFoundError:

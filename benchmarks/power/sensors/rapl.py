@@ -3,10 +3,9 @@
     /sys/class/powercap/intel-rapl:0/{name,energy_uj,max_energy_range_uj}      package-0
     /sys/class/powercap/intel-rapl:0:0/...                                     core, uncore, dram
 
-Packages of all sockets are summed, and their memory where each of them counts it. `core` and
-`uncore` are parts of the package, `psys` holds the packages, and `intel-rapl-mmio` counts the same
-packages once more: none of them is ever added. AMD's counters stand in the same files.
-https://docs.kernel.org/power/powercap/powercap.html
+The packages of all sockets are summed, and their memory where each of them counts it. `core` and `uncore` are parts of
+the package, `psys` includes the packages, and `intel-rapl-mmio` counts the same packages again: none of them is ever
+added. AMD's counters are in the same files. https://docs.kernel.org/power/powercap/powercap.html
 """
 
 import platform
@@ -17,20 +16,18 @@ from benchmarks.machine import sysfs
 from benchmarks.power.base import PowerMonitor, PowerSample, PowerTarget, SensorLost, SensorUnavailable
 from benchmarks.power.sensors.kernel_files import check_number
 
-FAMILIES = ("intel-rapl", "intel-rapl-mmio")
 MOST_WATTS = 10_000.0
-"""No zone draws more: a counter that would mean this was reset, and did not wrap around, or is no counter of energy."""
-RENEWED_S = 1e-3
-"""The counters go on in steps of about so long: two readings close together may have one between them, seconds."""
+"""No zone draws more. A counter that implies more was reset, did not wrap around, or does not count energy."""
+STEP_S = 1e-3  # the counters move about this often; two close readings may have one step between them
 REMEDY = (
     "type sudo chmod a+r /sys/class/powercap/intel-rapl:*/energy_uj, and for every boot write "
     'SUBSYSTEM=="powercap", RUN+="/bin/chmod a+r %S%p/energy_uj" into /etc/udev/rules.d/60-rapl.rules'
 )
-"""Only root reads it since CVE-2020-8694: who reads it often enough learns something of what others compute."""
+"""Only root reads it since CVE-2020-8694: frequent readings reveal what other processes compute."""
 
 
 class Zone:
-    """One counter, made to go on where it wraps around."""
+    """One counter, continued where it wraps around."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -40,11 +37,11 @@ class Zone:
         self._last_ns = 0
         self._total = 0.0
 
-    def joules(self) -> float | None:
-        """Return the energy since the first reading; None where it cannot be read, or has just jumped or been reset.
+    def read_joules(self) -> float | None:
+        """Return the energy since the first reading; None if the file holds no number, or it jumped or was reset.
 
-        With e microjoules now, e' before and range R, the step is e - e', and e - e' + R where e < e':
-        a counter of 262 kJ wraps around every 44 minutes at 100 W, so that no more than one lies between.
+        With e microjoules now, e' before and range R, the step is e - e', or e - e' + R where e < e'. A counter of
+        262 kJ wraps around every 44 minutes at 100 W, so at most one wrap lies between two readings.
         """
         now, now_ns = sysfs.read_number(self.folder / "energy_uj"), time.monotonic_ns()
         if now is None:
@@ -54,54 +51,47 @@ class Zone:
         step = 0.0 if last is None else now - last
         if step < 0:
             step += self._range or 0.0
-        if not 0 <= step <= MOST_WATTS * 1e6 * (seconds + RENEWED_S):
+        if not 0 <= step <= MOST_WATTS * 1e6 * (seconds + STEP_S):
             return None
         self._total += step / 1e6
         return self._total
 
 
 class RaplMonitor(PowerMonitor):
-    """Energy of the processors' packages by their counters, 20 Hz; watts are the mean since the reading before.
+    """Energy of the processors' packages at 20 Hz; watts are the mean since the previous reading."""
 
-    The counters are renewed about every millisecond, which is the error of a window's edges at most.
-    """
-
-    of_cpu = True
+    cpu_only = True
     period_s = 0.05
 
     def __init__(self, target: PowerTarget, argument: str | None = None) -> None:  # noqa: ARG002
-        self._zones, self.scope = _zones(target.root / "sys/class/powercap")
+        self._zones, self.scope = _find_zones(target.root / "sys/class/powercap")
         for zone in self._zones:
             check_number("rapl", zone.folder / "energy_uj", REMEDY)
         self.rails = tuple(zone.name for zone in self._zones)
         self.source = f"RAPL counters of {', '.join(zone.folder.name for zone in self._zones)}"
-        self._before: PowerSample | None = None
+        self._previous = PowerSample(0, None)
         self.read()
 
     def read(self) -> list[PowerSample]:
-        joules = [zone.joules() for zone in self._zones]
-        now = time.monotonic_ns()
+        joules = [zone.read_joules() for zone in self._zones]
+        now, previous = time.monotonic_ns(), self._previous
         if None in joules and not all(zone.folder.is_dir() for zone in self._zones):
-            raise SensorLost("rapl: the kernel shows its counters no more")
+            raise SensorLost("rapl: the kernel no longer shows its counters")
         known = [value for value in joules if value is not None]
         energy = sum(known) if len(known) == len(joules) else None
-        sample = PowerSample(now, _mean_watts(self._before, now, energy), energy)
-        self._before = sample
-        return [sample]
+        watts = None
+        if energy is not None and previous.energy_j is not None and now > previous.time_ns:
+            watts = (energy - previous.energy_j) / (now - previous.time_ns) * 1e9
+        self._previous = PowerSample(now, watts, energy)
+        return [self._previous]
 
 
-def _mean_watts(before: PowerSample | None, now_ns: int, energy: float | None) -> float | None:
-    if before is None or before.energy_j is None or energy is None or now_ns <= before.time_ns:
-        return None
-    return (energy - before.energy_j) / (now_ns - before.time_ns) * 1e9
-
-
-def _zones(folder: Path) -> tuple[list[Zone], str]:
+def _find_zones(folder: Path) -> tuple[list[Zone], str]:
     """Return (zones to sum, what they cover)."""
-    for family in FAMILIES:
+    for family in ("intel-rapl", "intel-rapl-mmio"):
         zones = [Zone(path) for path in sorted(folder.glob(f"{family}:*"), key=lambda path: path.name)]
         packages = [z for z in zones if z.folder.name.count(":") == 1 and z.name.startswith("package")]
-        # Memory is a zone below its package, but no part of it (Intel SDM, volume 3B, "RAPL domains").
+        # Memory is a zone below its package, but not part of it (Intel SDM, volume 3B, "RAPL domains").
         above = tuple(f"{package.folder.name}:" for package in packages)
         memory = [z for z in zones if z.name == "dram" and z.folder.name.startswith(above)]
         if packages:
@@ -113,5 +103,5 @@ def _zones(folder: Path) -> tuple[list[Zone], str]:
         )
     raise SensorUnavailable(
         "rapl: the kernel shows no counter of a processor's package (/sys/class/powercap); "
-        "load intel_rapl_msr, or measure outside of the container, which hides them."
+        "load intel_rapl_msr, or measure outside the container, which hides them."
     )

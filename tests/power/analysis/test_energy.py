@@ -1,4 +1,4 @@
-"""Energy maths: known answers, and laws that hold for all traces."""
+"""Energy maths: known answers, and properties of all traces."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.power.analysis.energy import GAP_PERIODS, Curve, downsample, inside, mean_power
+from benchmarks.power.analysis.energy import GAP_PERIODS, EnergyCurve, compute_mean_power, downsample, mask_inside
 
 S = 1_000_000_000
 steps = st.lists(st.integers(1_000_000, 3 * S), min_size=1, max_size=40)
@@ -26,23 +26,25 @@ def traces(draw: st.DrawFn) -> tuple[list[int], list[float]]:
 
 def test_constant_power() -> None:
     """50 W over a window of 2 s is 100 J, wherever the samples lie."""
-    curve = Curve([0, S, 2 * S, 3 * S], [50.0] * 4, 1.0, counter=False)
+    curve = EnergyCurve([0, S, 2 * S, 3 * S], [50.0] * 4, 1.0, counter=False)
 
-    joules, coverage = curve.energy([(S // 2, 5 * S // 2)])
+    joules, coverage = curve.integrate([(S // 2, 5 * S // 2)])
     assert joules.tolist() == [pytest.approx(100.0)]
     assert coverage.tolist() == [1.0]
 
 
 def test_a_ramp_is_integrated_exactly() -> None:
     """Between samples power is a straight line: 0 to 20 W over 2 s is 20 J, the second half 15 J."""
-    joules, _ = Curve([0, 2 * S], [0.0, 20.0], 2.0, counter=False).energy([(0, 2 * S), (S, 2 * S)])
+    joules, _ = EnergyCurve([0, 2 * S], [0.0, 20.0], 2.0, counter=False).integrate([(0, 2 * S), (S, 2 * S)])
 
     assert joules.tolist() == [pytest.approx(20.0), pytest.approx(15.0)]
 
 
 def test_a_counter_is_subtracted() -> None:
     """A counter's energy is its difference between the window's edges, interpolated."""
-    joules, coverage = Curve([0, S, 2 * S], [1000.0, 1010.0, 1040.0], 1.0, counter=True).energy([(S // 2, 3 * S // 2)])
+    joules, coverage = EnergyCurve([0, S, 2 * S], [1000.0, 1010.0, 1040.0], 1.0, counter=True).integrate(
+        [(S // 2, 3 * S // 2)]
+    )
 
     assert joules.tolist() == [pytest.approx(5.0 + 15.0)]
     assert coverage.tolist() == [1.0]
@@ -50,7 +52,7 @@ def test_a_counter_is_subtracted() -> None:
 
 def test_a_counter_that_went_back_covers_nothing() -> None:
     """Where the driver's counter was reset, that stretch adds nothing and lowers the coverage."""
-    joules, coverage = Curve([0, S, 2 * S], [10.0, 2.0, 5.0], 1.0, counter=True).energy([(0, 2 * S)])
+    joules, coverage = EnergyCurve([0, S, 2 * S], [10.0, 2.0, 5.0], 1.0, counter=True).integrate([(0, 2 * S)])
 
     assert joules.tolist() == [pytest.approx(3.0)]
     assert coverage.tolist() == [pytest.approx(0.5)]
@@ -71,20 +73,20 @@ def test_what_is_not_covered_is_said(times: list[int], watts: list[float], share
     """A missing reading, a gap of over three periods and time outside the samples lower the coverage."""
     end = times[-1] if len(times) > 2 else 5 * S
 
-    _, coverage = Curve(times, watts, 1.0, counter=False).energy([(0, end)])
+    _, coverage = EnergyCurve(times, watts, 1.0, counter=False).integrate([(0, end)])
     assert coverage.tolist() == [pytest.approx(share)]
 
 
 @given(traces(), st.lists(st.floats(0, 1), min_size=1, max_size=6))
 def test_the_parts_of_a_window_add_up(trace: tuple[list[int], list[float]], cuts: list[float]) -> None:
-    """However a window is cut, its parts hold together the energy of the whole."""
+    """The parts of a window add up to the energy of the whole."""
     times, watts = trace
     end = times[-1] + S
     edges = [0, *sorted(int(cut * end) for cut in cuts), end]
-    curve = Curve(times, watts, 1.0, counter=False)
+    curve = EnergyCurve(times, watts, 1.0, counter=False)
 
-    parts, _ = curve.energy(list(itertools.pairwise(edges)))
-    whole, _ = curve.energy([(0, end)])
+    parts, _ = curve.integrate(list(itertools.pairwise(edges)))
+    whole, _ = curve.integrate([(0, end)])
     assert parts.sum() == pytest.approx(whole[0], rel=1e-9, abs=1e-6)
 
 
@@ -92,7 +94,7 @@ def test_the_parts_of_a_window_add_up(trace: tuple[list[int], list[float]], cuts
 def test_energy_lies_between_its_bounds(trace: tuple[list[int], list[float]]) -> None:
     """Energy is at least 0, at most the highest power x covered time, and coverage is a share."""
     times, watts = trace
-    (joules,), (coverage,) = Curve(times, watts, 1.0, counter=False).energy([(times[0], times[-1])])
+    (joules,), (coverage,) = EnergyCurve(times, watts, 1.0, counter=False).integrate([(times[0], times[-1])])
 
     highest = np.nanmax([*watts, 0.0])
     seconds = (times[-1] - times[0]) / S
@@ -102,24 +104,24 @@ def test_energy_lies_between_its_bounds(trace: tuple[list[int], list[float]]) ->
 
 @given(traces())
 def test_a_missing_reading_never_adds_energy(trace: tuple[list[int], list[float]]) -> None:
-    """With one reading more missing, energy and coverage are the same or lower."""
+    """One more missing reading never raises energy or coverage."""
     times, watts = trace
     window = [(times[0], times[-1])]
-    before = Curve(times, watts, 1.0, counter=False).energy(window)
+    before = EnergyCurve(times, watts, 1.0, counter=False).integrate(window)
     watts[len(watts) // 2] = float("nan")
 
-    after = Curve(times, watts, 1.0, counter=False).energy(window)
+    after = EnergyCurve(times, watts, 1.0, counter=False).integrate(window)
     assert after[0][0] <= before[0][0] + 1e-6
     assert after[1][0] <= before[1][0] + 1e-12
 
 
 def test_mean_power_needs_half_the_time() -> None:
-    """Idle power is energy / covered time, and null where under half is covered."""
+    """Mean power is energy / covered time, and None if under half is covered."""
     times, watts = [0, S, 2 * S], [10.0, 12.0, 10.0]
 
-    assert mean_power(times, watts, 1.0, (0, 2 * S)) == pytest.approx(11.0)
-    assert mean_power(times, watts, 1.0, (0, 3 * S)) == pytest.approx(11.0)
-    assert mean_power(times, watts, 1.0, (0, 5 * S)) is None
+    assert compute_mean_power(times, watts, 1.0, (0, 2 * S)) == pytest.approx(11.0)
+    assert compute_mean_power(times, watts, 1.0, (0, 3 * S)) == pytest.approx(11.0)
+    assert compute_mean_power(times, watts, 1.0, (0, 5 * S)) is None
 
 
 @given(traces(), st.integers(1, 20))
@@ -153,7 +155,7 @@ def test_any_series_whose_integral_is_known(
     times, watts, joules = line
     first, last = sorted(data.draw(st.tuples(*[st.integers(0, len(times) - 1)] * 2)))
 
-    (found,), (coverage,) = Curve(times, watts, 3.0, counter=False).energy([(times[first], times[last])])
+    (found,), (coverage,) = EnergyCurve(times, watts, 3.0, counter=False).integrate([(times[first], times[last])])
     assert found == pytest.approx(joules[last] - joules[first], rel=1e-9, abs=1e-6)
     assert coverage == pytest.approx(1.0) or first == last
 
@@ -162,13 +164,13 @@ def test_any_series_whose_integral_is_known(
 def test_any_split_of_windows_sums_to_the_whole(
     line: tuple[list[int], list[float], list[float]], cuts: list[int]
 ) -> None:
-    """Windows that divide a span hold together its energy and its covered time, of a power and of its counter."""
+    """The parts of a span add up to its energy and covered time, for power and for its counter."""
     times, watts, joules = line
     edges = sorted(cuts)
     lengths = np.diff(edges) / S
-    for curve in (Curve(times, watts, 3.0, counter=False), Curve(times, joules, 3.0, counter=True)):
-        parts, shares = curve.energy(list(itertools.pairwise(edges)))
-        (whole,), (share,) = curve.energy([(edges[0], edges[-1])])
+    for curve in (EnergyCurve(times, watts, 3.0, counter=False), EnergyCurve(times, joules, 3.0, counter=True)):
+        parts, shares = curve.integrate(list(itertools.pairwise(edges)))
+        (whole,), (share,) = curve.integrate([(edges[0], edges[-1])])
         assert parts.sum() == pytest.approx(whole, rel=1e-9, abs=1e-4)
         assert (shares * lengths).sum() == pytest.approx(share * lengths.sum(), rel=1e-9, abs=1e-6)
 
@@ -177,12 +179,12 @@ def test_any_split_of_windows_sums_to_the_whole(
 def test_energy_scales_and_does_not_move(
     line: tuple[list[int], list[float], list[float]], factor: float, shift: int
 ) -> None:
-    """Power times a factor is energy times that factor; the same samples and window later are the same energy."""
+    """Energy scales with power, and does not change if samples and window move together."""
     times, watts, _ = line
     window = (times[0] + 1, times[-1])
-    base = Curve(times, watts, 1.0, counter=False).energy([window])
-    scaled = Curve(times, [factor * w for w in watts], 1.0, counter=False).energy([window])
-    moved = Curve([t + shift for t in times], watts, 1.0, counter=False).energy(
+    base = EnergyCurve(times, watts, 1.0, counter=False).integrate([window])
+    scaled = EnergyCurve(times, [factor * w for w in watts], 1.0, counter=False).integrate([window])
+    moved = EnergyCurve([t + shift for t in times], watts, 1.0, counter=False).integrate(
         [(window[0] + shift, window[1] + shift)]
     )
 
@@ -199,8 +201,8 @@ def test_more_watts_throughout_are_more_joules_of_what_is_covered(
     """A constant added to every reading adds that constant x covered seconds."""
     times, watts = trace
     window = [(times[0], times[-1])]
-    low, coverage = Curve(times, watts, 1.0, counter=False).energy(window)
-    high, _ = Curve(times, [w + more for w in watts], 1.0, counter=False).energy(window)
+    low, coverage = EnergyCurve(times, watts, 1.0, counter=False).integrate(window)
+    high, _ = EnergyCurve(times, [w + more for w in watts], 1.0, counter=False).integrate(window)
 
     seconds = (times[-1] - times[0]) / S * coverage[0]
     assert high[0] - low[0] == pytest.approx(more * seconds, rel=1e-6, abs=1e-4)
@@ -210,25 +212,25 @@ def test_more_watts_throughout_are_more_joules_of_what_is_covered(
 def test_missing_samples_never_lower_the_energy_silently(
     trace: tuple[list[int], list[float]], data: st.DataObject
 ) -> None:
-    """Whichever readings are void, energy that falls falls with the coverage; of constant power none is lost unsaid."""
+    """Void readings never lower the energy without lowering the coverage."""
     times, watts = trace
     window = [(times[0], times[-1])]
-    before = Curve(times, watts, 1.0, counter=False).energy(window)
+    before = EnergyCurve(times, watts, 1.0, counter=False).integrate(window)
     void = data.draw(st.sets(st.integers(0, len(times) - 1)))
     left = [float("nan") if i in void else w for i, w in enumerate(watts)]
     flat = [float("nan") if i in void else 50.0 for i in range(len(times))]
 
-    after = Curve(times, left, 1.0, counter=False).energy(window)
+    after = EnergyCurve(times, left, 1.0, counter=False).integrate(window)
     assert after[0][0] >= before[0][0] - 1e-6 or after[1][0] < before[1][0]
-    (joules,), (coverage,) = Curve(times, flat, 1.0, counter=False).energy(window)
+    (joules,), (coverage,) = EnergyCurve(times, flat, 1.0, counter=False).integrate(window)
     assert joules == pytest.approx(50.0 * coverage * (times[-1] - times[0]) / S, rel=1e-9, abs=1e-6)
 
 
 @given(st.lists(st.integers(1, 400), min_size=2, max_size=60), st.floats(1, 500))
 def test_samples_that_never_came_are_a_gap(between: list[int], watts: float) -> None:
-    """Where samples did not come at all, constant power is whole up to the gap allowed, and uncovered beyond."""
+    """Constant power is complete across allowed gaps, and longer gaps are uncovered."""
     times = (np.cumsum([0, *between]) * (S // 100)).tolist()
-    (joules,), (coverage,) = Curve(times, [watts] * len(times), 1.0, counter=False).energy([(0, times[-1])])
+    (joules,), (coverage,) = EnergyCurve(times, [watts] * len(times), 1.0, counter=False).integrate([(0, times[-1])])
 
     bridged = sum(step for step in between if step <= GAP_PERIODS * 100) / 100
     assert joules == pytest.approx(watts * bridged)
@@ -237,9 +239,9 @@ def test_samples_that_never_came_are_a_gap(between: list[int], watts: float) -> 
 
 @given(st.lists(st.integers(0, 300), max_size=30), st.lists(st.integers(1, 40), max_size=12))
 def test_samples_inside_are_those_in_a_window(times: list[int], steps: list[int]) -> None:
-    """A sample is inside where one of the windows holds it, its edges with it."""
+    """A sample is inside if a window holds it, edges included."""
     edges = np.cumsum(steps).tolist()
     windows = list(zip(edges[::2], edges[1::2], strict=False))
 
-    found = inside(times, windows)
+    found = mask_inside(times, windows)
     assert found.tolist() == [any(start <= t <= end for start, end in windows) for t in times]

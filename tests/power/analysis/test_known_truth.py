@@ -1,4 +1,4 @@
-"""Joules and their stated uncertainty against power that is known: sensors of several kinds, simulated many times."""
+"""Joules and their stated uncertainty for known power: sensors of several kinds, simulated many times."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def averaged(truth: Truth, t: Any, _: np.random.Generator) -> Sensor:
 
 
 def late(truth: Truth, t: Any, _: np.random.Generator) -> Sensor:
-    """The mean of the last half second, of which nobody knows that it is the last."""
+    """The mean of the last half second, with an unknown lag."""
     return {"averaging_s": 0.5}, truth.mean(t, 0.5), None
 
 
@@ -115,7 +115,7 @@ def measured(truth: Truth, make: Callable[..., Sensor], rng: np.random.Generator
         )
         for i, moment in enumerate(t)
     ]
-    found = attribution.attribute("bench", sensor, samples, attribution.Marked(truth.windows, {}), [])
+    found = attribution.attribute("bench", sensor, samples, attribution.MarkedRuns(truth.windows, {}), [])
     assert found.energy_j is not None
     assert None not in found.energy_j
     stated = math.hypot(*(term["relative"] for term in found.power["uncertainty"]))

@@ -1,4 +1,4 @@
-"""Energy by phase: known joules where the sensor resolves a phase, and null with its reason where it does not."""
+"""Energy by phase: known joules if the sensor resolves a phase, else null with a reason."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from benchmarks.power.analysis import attribution, phases
+from benchmarks.power.analysis import attribution
 from benchmarks.power.analysis.budget import Series
-from benchmarks.power.analysis.phases import PHASE_PERIODS, PHASES, pooled
+from benchmarks.power.analysis.phases import PHASE_PERIODS, PHASES, measure_phases
 from benchmarks.power.base import PowerSample, SensorFacts
 from benchmarks.record import faults
 from benchmarks.record.sections import Phase, Phases
@@ -29,7 +29,7 @@ WATTS = (20.0, 60.0, 90.0, 45.0)
 """Power of preprocessing, vision, prefill and decode; 10 W between runs."""
 
 
-def runs(lengths_s: Sequence[float], count: int, rest_s: float = 0.003) -> attribution.Marked:
+def runs(lengths_s: Sequence[float], count: int, rest_s: float = 0.003) -> attribution.MarkedRuns:
     """Return `count` runs of phases of these lengths, the first at 1 s, `rest_s` apart."""
     windows, marked, now = [], {name: list[tuple[int, int]]() for name in PHASES}, S
     for _ in range(count):
@@ -38,10 +38,10 @@ def runs(lengths_s: Sequence[float], count: int, rest_s: float = 0.003) -> attri
             marked[name].append(window)
         windows.append((edges[0], edges[-1]))
         now = edges[-1] + int(rest_s * S)
-    return attribution.Marked(windows, marked)
+    return attribution.MarkedRuns(windows, marked)
 
 
-def drawn(marked: attribution.Marked, times: NDArray[np.int64]) -> NDArray[np.float64]:
+def drawn(marked: attribution.MarkedRuns, times: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the power that these runs draw at these times."""
     watts = np.full(times.shape, 10.0)
     for name, power in zip(PHASES, WATTS, strict=True):
@@ -50,12 +50,12 @@ def drawn(marked: attribution.Marked, times: NDArray[np.int64]) -> NDArray[np.fl
     return watts + np.random.default_rng(1).normal(0, 0.5, times.shape)  # as no load stands still
 
 
-def measure(marked: attribution.Marked, period_s: float = 0.1, sensor: SensorFacts = SENSOR) -> Phases:
-    """Return the phases of runs that a sensor reads now and again."""
+def measure(marked: attribution.MarkedRuns, period_s: float = 0.1, sensor: SensorFacts = SENSOR) -> Phases:
+    """Return the phases of runs that a sensor reads every `period_s`."""
     end = marked.windows[-1][1] + S
     times = np.arange(S // 2, end, int(period_s * S))
-    series = Series.of_power(sensor, times.tolist(), drawn(marked, times).tolist())
-    return pooled(series, marked.phases, [True] * len(marked.windows))
+    series = Series.from_power(sensor, times.tolist(), drawn(marked, times).tolist())
+    return measure_phases(series, marked.phases, [True] * len(marked.windows))
 
 
 def phase(found: Phases, name: str) -> Phase:
@@ -70,7 +70,7 @@ def relative(found: Phase) -> float:
 
 
 def test_known_joules_of_each_phase() -> None:
-    """Phases of ten periods and more come out with power x time, within twice their stated uncertainty."""
+    """Phases of ten periods or more have power x time, within twice their stated uncertainty."""
     lengths = (1.03, 1.51, 2.02, 3.17)
     found = measure(runs(lengths, 40))
 
@@ -87,7 +87,7 @@ def test_known_joules_of_each_phase() -> None:
 
 
 def test_a_short_phase_is_below_resolution() -> None:
-    """A phase under five periods is null over however many runs; the long one beside it has its joules."""
+    """A phase under five periods is null over any number of runs; a long one next to it has joules."""
     found = measure(runs((0.02, 0.08, 0.4, 2.0), 300))
 
     for name in ("preprocess", "vision", "prefill"):
@@ -95,20 +95,20 @@ def test_a_short_phase_is_below_resolution() -> None:
         assert phase(found, name)["reasons"]["energy_j"].startswith("below resolution: it lasts ")
     assert phase(found, "decode")["energy_j"] == pytest.approx(300 * 45 * 2, rel=0.03)
     assert phase(found, "prefill")["reasons"]["energy_j"] == (
-        "below resolution: it lasts 400 ms, and 5 x 100 ms are needed over however many runs, "
-        "where 100 ms is the time between samples; how long a reading averages is not known"
+        "below resolution: it lasts 400 ms and needs 5 x 100 ms (more runs do not help); "
+        "100 ms is the time between samples; the averaging time is unknown"
     )
     assert list(faults(found)) == []
 
 
 def test_more_runs_do_not_resolve_a_short_phase() -> None:
-    """What a phase of half a period loses to its neighbours is the same share of it, however many runs there are."""
+    """A phase of half a period loses the same share to its neighbours in any number of runs."""
     shares = []
     for count in (500, 2000):
         marked = runs((0.05, 0.05, 0.05, 1.0), count, rest_s=0.0037)
         times = np.arange(S // 2, marked.windows[-1][1] + S, S // 10)
-        curve = Series.of_power(SENSOR, times.tolist(), drawn(marked, times).tolist()).curve
-        shares.append(curve.energy(marked.phases["prefill"] or [])[0].sum() / (count * 90 * 0.05))
+        curve = Series.from_power(SENSOR, times.tolist(), drawn(marked, times).tolist()).curve
+        shares.append(curve.integrate(marked.phases["prefill"] or [])[0].sum() / (count * 90 * 0.05))
 
     assert all(share < 0.75 for share in shares)
     assert shares[0] == pytest.approx(shares[1], rel=0.05)
@@ -123,7 +123,7 @@ def test_more_runs_do_not_resolve_a_short_phase() -> None:
     ids=["average over 1 s", "25 ms of each 100"],
 )
 def test_the_resolution_is_the_longest_time(sensor: SensorFacts, resolution_s: float, source: str) -> None:
-    """A sensor that averages over 1 s resolves no phase of 2 s; one that averages over less than its period does."""
+    """A sensor that averages over 1 s resolves no phase of 2 s; one with 25 ms does."""
     found = measure(runs((2.0, 2.0, 2.0, 6.0), 20), sensor=sensor)
 
     assert found["resolution_s"] == pytest.approx(resolution_s)
@@ -133,56 +133,56 @@ def test_the_resolution_is_the_longest_time(sensor: SensorFacts, resolution_s: f
 
 
 def test_updates_slower_than_reads_count() -> None:
-    """Read at 20 Hz, a sensor that updates every 200 ms resolves 1 s, not the 250 ms of its reads."""
+    """A sensor that updates every 200 ms but is read at 20 Hz resolves 1 s, not 250 ms."""
     marked = runs((0.3, 0.4, 0.5, 1.5), 100)
     times = np.arange(S // 2, marked.windows[-1][1] + S, S // 20)
     updates = np.arange(0, marked.windows[-1][1] + S, S // 5)
     held = drawn(marked, updates)[times // (S // 5)]
-    found = pooled(Series.of_power(SENSOR, times.tolist(), held.tolist()), marked.phases, [True] * 100)
+    found = measure_phases(Series.from_power(SENSOR, times.tolist(), held.tolist()), marked.phases, [True] * 100)
 
     assert found["resolution_s"] == pytest.approx(0.2)
     assert [phase(found, name)["energy_j"] is None for name in PHASES] == [True, True, True, False]
 
 
 def test_few_samples_are_below_resolution() -> None:
-    """A long phase that 20 samples fell into over all runs is null, and the reason says to measure more runs."""
+    """A long phase with only 20 samples is null, and the reason says to measure more runs."""
     found = phase(measure(runs((0.01, 0.01, 0.01, 1.0), 2)), "decode")
 
     assert found["energy_j"] is None
     assert found["reasons"]["energy_j"] == (
-        "below resolution: 20 samples fell into it, and 30 are the least; measure more runs"
+        "below resolution: 20 samples fell into it and 30 are needed; measure more runs"
     )
     assert found["sample_count"] == 20
     assert found["length_s"] == pytest.approx(2.0)
 
 
 def test_a_run_without_a_vision_mark() -> None:
-    """Where a run lacks the mark between vision and prefill both are null with that reason, the others are not."""
+    """If a run lacks the mark between vision and prefill, both are null with that reason."""
     marked = runs((1.0, 1.0, 1.0, 3.0), 20)
-    found = measure(attribution.Marked(marked.windows, {**marked.phases, "vision": None, "prefill": None}))
+    found = measure(attribution.MarkedRuns(marked.windows, {**marked.phases, "vision": None, "prefill": None}))
 
-    assert phase(found, "vision")["reasons"]["energy_j"] == phases.NO_MARK
+    assert phase(found, "vision")["reasons"]["energy_j"] == "the vision path gave no mark in at least one run"
     assert phase(found, "prefill")["length_s"] is None
     assert phase(found, "decode")["energy_j"] == pytest.approx(20 * 45 * 3, rel=0.05)
     assert list(faults(found)) == []
 
 
 def test_runs_without_energy_are_in_no_phase() -> None:
-    """Only the runs whose window is covered are pooled; without one every phase is null."""
+    """Only covered runs are pooled; without one every phase is null."""
     marked = runs((1.0, 1.0, 1.0, 3.0), 20)
     times = np.arange(S // 2, marked.windows[-1][1] + S, S // 10)
-    series = Series.of_power(SENSOR, times.tolist(), drawn(marked, times).tolist())
+    series = Series.from_power(SENSOR, times.tolist(), drawn(marked, times).tolist())
 
-    half = pooled(series, marked.phases, [i % 2 == 0 for i in range(20)])
+    half = measure_phases(series, marked.phases, [i % 2 == 0 for i in range(20)])
     assert half["run_count"] == 10
     assert half["decode"]["length_s"] == pytest.approx(30.0)
-    none = pooled(series, marked.phases, [False] * 20)
+    none = measure_phases(series, marked.phases, [False] * 20)
     assert none["decode"]["reasons"]["energy_j"] == "samples cover no run"
     assert list(faults(none)) == []
 
 
 def test_a_hole_in_a_phase_is_not_a_low_phase() -> None:
-    """A phase that samples cover to less than 95% is null, though its runs are covered."""
+    """A phase covered by under 95% is null, although its runs are covered."""
     marked = runs((1.0, 1.0, 1.0, 27.0), 40)
     taken = []
     for i in range(13_000):
@@ -199,7 +199,7 @@ def test_a_hole_in_a_phase_is_not_a_low_phase() -> None:
 
 
 def test_a_counters_phases() -> None:
-    """A counter of ticks of 100 ms, read at 20 Hz, gives phases their joules at its ticks, of resolution 100 ms."""
+    """A counter with ticks of 100 ms, read at 20 Hz, resolves 100 ms."""
     marked = runs((0.6, 0.7, 0.8, 2.0), 60)
     fine = np.arange(0, marked.windows[-1][1] + S, S // 1000)
     joules = np.cumsum(drawn(marked, fine)) / 1000
@@ -224,7 +224,7 @@ lengths = st.lists(st.floats(PHASE_PERIODS * 0.1, 3.0), min_size=4, max_size=4)
 @given(lengths, st.integers(10, 30), st.lists(st.floats(0, 500), min_size=50, max_size=50))
 @example([1.0, 1.055, 0.5, 1.0], 10, [0.0] * 50)  # prefill: exactly five periods, less a nanosecond of rounding
 def test_phases_add_up_to_the_runs(lengths_s: list[float], count: int, watts: list[float]) -> None:
-    """For any power and any lengths that resolve, the phases' joules add up to those of the runs."""
+    """The joules of resolved phases add up to those of the runs."""
     marked = runs(lengths_s, count)
     end = marked.windows[-1][1] + S
     times = range(S // 2, end, S // 10)

@@ -1,4 +1,4 @@
-"""The uncertainty budget: each term against an answer known by other means."""
+"""The uncertainty budget: each term compared with an independent answer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.power.analysis import budget, uncertainty
 from benchmarks.power.analysis.budget import Series
-from benchmarks.power.analysis.energy import Curve
+from benchmarks.power.analysis.energy import EnergyCurve
 from benchmarks.power.base import SensorFacts
 
 S = 1_000_000_000
@@ -17,17 +17,17 @@ SENSOR = SensorFacts("bench meter", "module", ("VIN",), 0.1, None, "")
 
 
 def test_statistics_of_independent_samples() -> None:
-    """For independent samples it is s / (mean sqrt(n)); for samples that drift together it is larger."""
+    """The term is s / (mean sqrt(n)) for independent samples, and larger for correlated ones."""
     rng = np.random.default_rng(1)
     independent = rng.normal(100, 5, 4000)
     drifting = 100 + 5 * np.sin(np.linspace(0, 20, 4000))
 
-    found, correlated = uncertainty.statistical(independent), uncertainty.statistical(drifting)
+    found, correlated = uncertainty.compute_statistical(independent), uncertainty.compute_statistical(drifting)
     assert found is not None
     assert correlated is not None
     assert found == pytest.approx(5 / 100 / np.sqrt(4000), rel=0.1)
     assert correlated > 5 * found
-    assert uncertainty.statistical([1.0, 2.0]) is None
+    assert uncertainty.compute_statistical([1.0, 2.0]) is None
 
 
 def test_an_average_over_a_second_gives_about_one_value_a_second() -> None:
@@ -35,14 +35,14 @@ def test_an_average_over_a_second_gives_about_one_value_a_second() -> None:
     noise = np.random.default_rng(3).normal(100, 10, 20_009)
     averaged = np.convolve(noise, np.full(10, 0.1), mode="valid")
 
-    found = uncertainty.statistical(averaged)
+    found = uncertainty.compute_statistical(averaged)
     assert found == pytest.approx(averaged.std() / 100 / math.sqrt(20_000 / 19), rel=0.1)
 
 
 def edges_of(times: object, watts: object, windows: object, joules: float, hold_s: float = 0.0) -> float:
     """Return the term of the edges of sampled power."""
-    found = uncertainty.edge_steps(times, watts, watts, windows, hold_s)  # type: ignore[arg-type]
-    return uncertainty.power_edges(*found, joules, lag_known=True)
+    found = uncertainty.find_edge_steps(times, watts, watts, windows, hold_s)  # type: ignore[arg-type]
+    return uncertainty.compute_power_edges(*found, joules, lag_known=True)
 
 
 def test_the_edges_of_a_step_are_off_as_the_formula_says() -> None:
@@ -52,7 +52,7 @@ def test_the_edges_of_a_step_are_off_as_the_formula_says() -> None:
     for offset in rng.uniform(0, 0.1, 4000):
         samples = np.arange(40) * 0.1 + offset
         watts = np.where(samples < 2.0, 10.0, 50.0)  # the step is at the window's start
-        (joules,), _ = Curve((samples * S).astype(int), watts, 0.1, counter=False).energy([(2 * S, 3 * S)])
+        (joules,), _ = EnergyCurve((samples * S).astype(int), watts, 0.1, counter=False).integrate([(2 * S, 3 * S)])
         wrong.append(joules - 50.0)
     times, levels = np.arange(40) * S // 10 - S // 20, np.where(np.arange(40) <= 20, 10.0, 50.0)
 
@@ -63,7 +63,7 @@ def test_the_edges_of_a_step_are_off_as_the_formula_says() -> None:
 
 
 def test_edges_that_lose_the_same_each_time_are_not_averaged_out() -> None:
-    """Runs among less power lose at every edge, so that a hundred are as uncertain as one; runs in a row are not."""
+    """A hundred runs between less power are as uncertain as one; runs in a row are less uncertain."""
     times = np.arange(-30, 4000) * S // 10 - S // 20
     apart = [(2 * i * S, (2 * i + 1) * S) for i in range(100)]
     among = np.where((times // S) % 2 == 0, 50.0, 10.0)
@@ -81,7 +81,7 @@ def test_the_edges_of_a_counter_are_off_as_the_formula_says() -> None:
     late = np.random.default_rng(4).uniform(0, 0.1, (20_000, 2))
 
     def term(count: int, tick_s: float, seconds: float) -> float:
-        return uncertainty.counter_edges(np.zeros(2 * count), np.zeros(2 * count), tick_s, seconds, 1.0)
+        return uncertainty.compute_counter_edges(np.zeros(2 * count), np.zeros(2 * count), tick_s, seconds, 1.0)
 
     assert np.std(late[:, 0] - late[:, 1]) / 5.0 == pytest.approx(term(1, 0.1, 5.0), rel=0.03)
     assert term(1, 0.1, 1.0) == pytest.approx(0.041, abs=0.001)
@@ -94,84 +94,87 @@ def test_a_step_between_two_ticks_is_off_as_the_formula_says() -> None:
     for offset in np.random.default_rng(6).uniform(0, 0.5, 4000):
         ticks = np.arange(12) * 0.5 + offset
         counted = 10 * ticks + 40 * np.clip(ticks - 2.0, 0, None)  # 10 W, and 50 W from second 2 on
-        (joules,), _ = Curve((ticks * S).astype(int), counted, 0.5, counter=True).energy([(2 * S, 4 * S)])
+        (joules,), _ = EnergyCurve((ticks * S).astype(int), counted, 0.5, counter=True).integrate([(2 * S, 4 * S)])
         wrong.append(joules - 100.0)
 
-    term = uncertainty.counter_edges(np.array([40.0, 0.0]), np.array([0.5, 0.5]), 0.0, 2.0, 100.0)
+    term = uncertainty.compute_counter_edges(np.array([40.0, 0.0]), np.array([0.5, 0.5]), 0.0, 2.0, 100.0)
     assert term * 100.0 == pytest.approx(np.sqrt(np.mean(np.square(wrong))), rel=0.05)
 
 
 def test_a_slower_sensor_has_wider_edges() -> None:
-    """Where a sensor updates or averages more slowly than it is read, its edges are as wide as that."""
+    """The edges are as wide as the sensor's update or averaging time, if that is longer than its period."""
     times, watts = np.arange(40) * S // 20, np.where(np.arange(40) < 20, 10.0, 50.0)
     window = [(int(0.97 * S), int(1.97 * S))]
     smeared = np.interp(times / S, [0.5, 1.5], [10.0, 50.0])
 
     fast, slow = (edges_of(times, watts, window, 50.0, hold) for hold in (0.0, 0.1))
     assert slow == pytest.approx(2 * fast)
-    steps, widths = uncertainty.edge_steps(times, smeared, smeared, [(S, 9 * S)], 1.0)
+    steps, widths = uncertainty.find_edge_steps(times, smeared, smeared, [(S, 9 * S)], 1.0)
     assert steps[0] == pytest.approx(40.0, rel=0.06)
     assert widths[0] == 1.0
 
 
 def test_gaps_have_no_edges() -> None:
-    """An edge in a gap of the samples charges nothing, and adds nothing."""
+    """An edge in a gap of the samples adds nothing."""
     assert edges_of([0, S // 10, 10 * S, 101 * S // 10], [10, 10, 90, 90], [(S, 2 * S)], 1.0) == 0.0
     assert edges_of([0], [10], [(S, 2 * S)], 1.0) == 0.0
 
 
 def test_a_gap_of_unknown_power_is_off_as_the_formula_says() -> None:
-    """Power between none and twice the mean in a gap that adds nothing is missing by 2 share / sqrt(3) in the rms."""
+    """The coverage term is the rms of uniform power between 0 and twice the mean, 2 share / sqrt(3)."""
     power = np.random.default_rng(7).uniform(0, 100, 50_000)  # of a mean of 50 W, in 4% of the time
 
-    assert uncertainty.uncovered(0.04) == pytest.approx(np.sqrt(np.mean(np.square(0.04 * power / 50))), rel=0.02)
+    assert uncertainty.compute_coverage(0.04) == pytest.approx(np.sqrt(np.mean(np.square(0.04 * power / 50))), rel=0.02)
 
 
 def test_a_sensor_that_stands_still_has_no_spread() -> None:
-    """Readings that are all the same have a spread of 0, and not what rounding makes of their mean."""
-    assert uncertainty.statistical([0.1 + 0.2] * 99) == 0.0
+    """Equal readings have a spread of exactly 0."""
+    assert uncertainty.compute_statistical([0.1 + 0.2] * 99) == 0.0
 
 
 def power(watts: list[float], sensor: SensorFacts = SENSOR) -> Series:
     """Return samples at 10 Hz."""
-    return Series.of_power(sensor, [i * S // 10 for i in range(len(watts))], watts)
+    return Series.from_power(sensor, [i * S // 10 for i in range(len(watts))], watts)
 
 
 def test_every_known_term_has_its_source() -> None:
-    """Statistics, edges, quantisation, offset and gain each stand with a source; what nobody states is left out."""
+    """Each known term has a source, and unknown terms are left out."""
     known = SensorFacts("s", "module", ("VIN",), 0.1, 0.02, "data sheet", 0.3, "its offset", resolution_w=0.4)
     watts = [30.0 + i % 3 for i in range(100)]
 
-    terms = {term["name"]: term for term in budget.of_runs(power(watts, known), [(S, 9 * S)], 248.0, 0.01)}
+    terms = {term["name"]: term for term in budget.list_run_terms(power(watts, known), [(S, 9 * S)], 248.0, 0.01)}
     assert list(terms) == ["statistical", "edges", "coverage", "quantisation", "offset", "gain"]
     assert all(term["source"] for term in terms.values())
     assert terms["quantisation"]["relative"] == pytest.approx(0.4 / math.sqrt(12) / 31)
     assert terms["offset"]["relative"] == pytest.approx(0.3 / 31)
-    assert [t["name"] for t in budget.of_runs(power(watts), [(S, 9 * S)], 248.0, 0.0)] == ["statistical", "edges"]
+    assert [t["name"] for t in budget.list_run_terms(power(watts), [(S, 9 * S)], 248.0, 0.0)] == [
+        "statistical",
+        "edges",
+    ]
 
 
 def test_the_scale_is_read_from_many_levels_only() -> None:
-    """A scale's step that the sensor does not state is read from eight levels or more: two of the load are none."""
+    """An unstated scale is read from eight levels or more, not from two levels of the load."""
     two, many = [10.0, 30.0] * 50, [20.0 + 0.4 * (i % 9) for i in range(100)]
 
-    assert "quantisation" not in {t["name"] for t in budget.of_runs(power(two), [(S, 9 * S)], 160.0, 0.0)}
-    (term,) = [t for t in budget.of_runs(power(many), [(S, 9 * S)], 172.8, 0.0) if t["name"] == "quantisation"]
+    assert "quantisation" not in {t["name"] for t in budget.list_run_terms(power(two), [(S, 9 * S)], 160.0, 0.0)}
+    (term,) = [t for t in budget.list_run_terms(power(many), [(S, 9 * S)], 172.8, 0.0) if t["name"] == "quantisation"]
     assert term["relative"] == pytest.approx(0.4 / math.sqrt(12) / 21.6, rel=1e-6)
     assert term["source"] == "a scale in steps of 0.4 W, the smallest between two readings"
 
 
 def test_a_counter_averages_nothing() -> None:
-    """What a sensor's watts average over does not make its counter coarser: that resolves what its ticks do."""
+    """The averaging time of a sensor's watts does not limit its counter's resolution."""
     sensor = SensorFacts("driver", "gpu", ("usage",), 0.1, None, "", averaging_s=1.0)
     times = [i * S // 10 for i in range(100)]
 
-    assert Series.of_counter(sensor, times, [3.0 * i for i in range(100)]).resolution[0] == pytest.approx(0.1)
-    assert Series.of_power(sensor, times, [30.0 + i % 3 for i in range(100)]).resolution[0] == 1.0
+    assert Series.from_counter(sensor, times, [3.0 * i for i in range(100)]).resolution[0] == pytest.approx(0.1)
+    assert Series.from_power(sensor, times, [30.0 + i % 3 for i in range(100)]).resolution[0] == 1.0
 
 
 def test_rounding_is_no_scale() -> None:
-    """Sums of rails that differ by rounding alone are one level: the scale is the sensor's."""
+    """Sums of rails that differ by rounding alone are one level."""
     noisy = [20.0 + 0.4 * (i % 9) + 1e-14 * (i % 5) for i in range(100)]
 
-    (term,) = [t for t in budget.of_runs(power(noisy), [(S, 9 * S)], 172.8, 0.0) if t["name"] == "quantisation"]
+    (term,) = [t for t in budget.list_run_terms(power(noisy), [(S, 9 * S)], 172.8, 0.0) if t["name"] == "quantisation"]
     assert term["relative"] == pytest.approx(0.4 / math.sqrt(12) / 21.6, rel=1e-6)

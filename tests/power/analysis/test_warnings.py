@@ -14,9 +14,9 @@ from tests.support.bench import IDLE, MARKED, SENSOR, S, attribute, samples, var
 
 
 def test_time_without_samples_is_said() -> None:
-    """A run that counts though samples lack in a part of it is too low by that part, and a flag says by how much."""
+    """A flag gives the part of the runs' time without samples, by which their energy is too low."""
     holes = [PowerSample(s.time_ns, None) if i == 110 else s for i, s in enumerate(samples())]
-    long = attribution.Marked([(8 * S, 16 * S)], {})
+    long = attribution.MarkedRuns([(8 * S, 16 * S)], {})
     found = attribution.attribute("bench", SENSOR, holes, long, IDLE)
     share = 1 - (found.coverage or [0.0])[0]
 
@@ -29,9 +29,9 @@ def test_time_without_samples_is_said() -> None:
 
 
 def test_short_runs_that_lie_apart_are_said() -> None:
-    """Runs of 0.2 s a second apart are mixed with what lies between them at 10 Hz, and a flag says so; in a row not."""
-    apart = attribution.Marked([(i * S, i * S + S // 5) for i in range(9, 15)], {})
-    in_a_row = attribution.Marked([(9 * S + i * S // 5, 9 * S + (i + 1) * S // 5) for i in range(30)], {})
+    """Runs of 0.2 s that lie a second apart are flagged at 10 Hz; runs in a row are not."""
+    apart = attribution.MarkedRuns([(i * S, i * S + S // 5) for i in range(9, 15)], {})
+    in_a_row = attribution.MarkedRuns([(9 * S + i * S // 5, 9 * S + (i + 1) * S // 5) for i in range(30)], {})
     mixed, clean = (attribution.attribute("bench", SENSOR, samples(), runs, IDLE) for runs in (apart, in_a_row))
 
     assert any(
@@ -42,7 +42,7 @@ def test_short_runs_that_lie_apart_are_said() -> None:
 
 
 def test_doubts_are_said() -> None:
-    """Few samples and a sensor that does not cover what computed are flagged."""
+    """Few samples and a sensor that does not cover the model's device are flagged."""
     found = attribute(samples()[::10], scope_mismatch=True)
 
     assert any(flag.startswith("Only ") for flag in found.power["flags"])
@@ -55,26 +55,26 @@ def test_doubts_are_said() -> None:
         ({}, "The uncertainty is statistical only: nobody states this sensor's gain."),
         (
             {"offset_source": "why"},
-            "The uncertainty is statistical only: nobody states this sensor's gain (why, so not its offset either).",
+            "The uncertainty is statistical only: nobody states this sensor's gain (why, and its offset is unknown).",
         ),
         (
             {"offset_uncertainty_w": 0.3, "offset_source": "data sheet"},
-            "The uncertainty is statistical only, beside the sensor's offset: nobody states its gain.",
+            "The uncertainty is statistical only, plus the sensor's offset: nobody states its gain.",
         ),
     ],
 )
 def test_an_unknown_gain_is_said(known: dict[str, Any], said: str) -> None:
-    """Where nobody states the gain, the uncertainty is statistical only, and it is said what it has beside that."""
+    """Without a stated gain a flag says that the uncertainty is statistical only, and whether the offset is known."""
     sensor = SensorFacts(**{**vars_of(SENSOR), "gain_uncertainty": None, **known})
 
     assert attribution.attribute("bench", sensor, samples(), MARKED, IDLE).power["flags"] == [said]
 
 
 def test_replayed_joules_say_so() -> None:
-    """Joules of a recorded trace are flagged as such, whatever the trace says of itself."""
+    """Joules of a recorded trace are flagged."""
     found = attribution.attribute("replay", SENSOR, samples(), MARKED, IDLE)
 
-    assert found.power["flags"][0] == "The joules are those of a recorded trace, not measured beside these runs."
+    assert found.power["flags"][0] == "The joules come from a recorded trace, not from these runs."
 
 
 @pytest.mark.parametrize(
@@ -92,25 +92,25 @@ def test_replayed_joules_say_so() -> None:
 def test_energies_of_unlike_sensors_are_never_added(
     then: SensorFacts | None, now: SensorFacts | None, *, goes_on: bool
 ) -> None:
-    """A pair that goes on in another session keeps its energy only where the sensor covers the same rails."""
+    """A resumed pair keeps its energy only if the sensor covers the same rails."""
     assert meters._is_same_sensor(then, now) == goes_on
 
 
 def test_sessions_that_read_by_several_sensors_say_so() -> None:
-    """Where a session went on by another sensor of the same rails both are named, and one sensor needs no word."""
-    assert warnings.of_sessions(["hwmon", "hwmon", "tegrastats"]) == [
+    """If sessions of a pair used several sensors of the same rails, a flag names them."""
+    assert warnings.warn_of_mixed_sensors(["hwmon", "hwmon", "tegrastats"]) == [
         "Its sessions read the same rails by hwmon and by tegrastats."
     ]
-    assert warnings.of_sessions(["hwmon", "hwmon"]) == []
+    assert warnings.warn_of_mixed_sensors(["hwmon", "hwmon"]) == []
 
 
 def test_void_readings_are_said() -> None:
-    """Where over 5% of the readings in the runs could not be used, it is said why runs have no joules."""
+    """A flag says why, if over 5% of the readings in the runs are void."""
     void = [PowerSample(s.time_ns, None) if 100 <= i < 112 else s for i, s in enumerate(samples())]
     counted = [PowerSample(s.time_ns, None, s.energy_j) for s in samples(counter_factor=1.0)]
 
     assert attribute(void).power["flags"] == [
-        "12 of 42 readings in the runs were void: a rail was missing, or was no number."
+        "12 of 42 readings in the runs were void: a rail was missing or held no valid number."
     ]
     assert attribute(counted).power["flags"] == []
 
@@ -121,19 +121,19 @@ def test_void_readings_are_said() -> None:
     ids=["throughout", "at first", "from the middle", "at work alone", "at rest alone"],
 )
 def test_a_sensor_that_stands_still_is_said(since: float, until: float, when: str | None) -> None:
-    """Work that reads exactly as the rest beside it is doubted; steady work and steady rest are not."""
+    """Readings at work that equal those at rest are flagged; steady work or rest alone is not."""
     steady = [since * S <= s.time_ns < until * S for s in samples()]
     taken = [
         PowerSample(s.time_ns, 33.0 if still else (s.watts or 0.0) + i % 7 / 10)
         for i, (s, still) in enumerate(zip(samples(), steady, strict=True))
     ]
-    said = f"The sensor read 33 W at work exactly as at rest {when} the runs: it stood still, or does not see what "
+    said = f"The sensor read exactly 33 W both during the runs and idle {when} them: it is stuck, or does not cover "
 
     assert [flag[: len(said)] for flag in attribute(taken).power["flags"]] == ([said] if when else [])
 
 
 def test_steady_work_beside_no_rest_is_no_standstill() -> None:
-    """Where no reading came at rest, steady work is not said to be read as rest is."""
+    """Steady work without readings at rest is not flagged."""
     found = attribute([s for s in samples() if 10 * S <= s.time_ns <= 15 * S])
 
-    assert not any("stood still" in flag for flag in found.power["flags"])
+    assert not any("is stuck" in flag for flag in found.power["flags"])

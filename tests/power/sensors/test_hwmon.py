@@ -1,4 +1,4 @@
-"""A board's rails through hwmon: real files in the kernel's layout, below a folder. Never run on a board."""
+"""A board's rails through hwmon: files in the kernel's layout below a folder. Never run on a board."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.power.analysis import attribution
-from benchmarks.power.base import PowerSample, PowerTarget, SensorFacts, SensorLost, SensorUnavailable
+from benchmarks.power.base import PowerSample, PowerTarget, SensorLost, SensorUnavailable
 from benchmarks.power.sensors.hwmon import HwmonMonitor
 from tests.support import trees
+from tests.support.bench import charge
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +41,7 @@ def opened(root: Path, argument: str | None = None) -> HwmonMonitor:
 def test_each_boards_rails_are_summed_by_name(
     tmp_path: Path, board: str, argument: str | None, scope: str, rails: tuple[str, ...], watts: float
 ) -> None:
-    """Rails are found by their labels and summed as the board's list says: VDDQ, VIN and NC are never added."""
+    """Rails are found by label and summed as the board's entry says, without VDDQ, VIN and NC."""
     trees.hwmon(tmp_path, board)
     monitor = opened(tmp_path, argument)
     (sample,) = monitor.read()
@@ -59,7 +59,7 @@ def test_each_boards_rails_are_summed_by_name(
     [("orin", "GPU and SOC"), ("thor", "GPU, and SOC with CPU and memory subsystem"), ("xavier", "GPU and SOC")],
 )
 def test_the_source_says_what_the_rails_feed(tmp_path: Path, board: str, holds: str) -> None:
-    """What cannot be told apart on a board is said: a Thor's rail of the SOC feeds its CPU, an Orin's does not."""
+    """The source names what the rails feed: a Thor's SOC rail feeds its CPU, an Orin's does not."""
     trees.hwmon(tmp_path, board)
 
     assert opened(tmp_path).source.endswith(f", rails of {holds}")
@@ -70,7 +70,7 @@ def test_known_joules(tmp_path: Path) -> None:
     trees.hwmon(tmp_path, "thor")
     monitor = opened(tmp_path)
     samples = [PowerSample(tick * S // 20, monitor.read()[0].watts) for tick in range(100)]
-    found = attribution.attribute("hwmon", SensorFacts.of(monitor), samples, attribution.Marked([(S, 3 * S)], {}), [])
+    found = charge("hwmon", monitor, samples, [(S, 3 * S)])
 
     assert found.energy_j == pytest.approx([39.2 * 2], rel=0.005)
     assert (found.power["method"], found.power["rails"]) == ("integration", ["VDD_GPU", "VDD_CPU_SOC_MSS"])
@@ -78,7 +78,7 @@ def test_known_joules(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [None, "", "many", "nan", "1e999", "-"])
 def test_a_missing_rail_voids_the_reading(tmp_path: Path, content: str | None) -> None:
-    """While one rail of the sum cannot be read there is no reading, never the sum of the others."""
+    """While one rail of the sum cannot be read, the readings are void."""
     current = trees.hwmon(tmp_path, "thor")["VDD_CPU_SOC_MSS"]
     monitor = opened(tmp_path)
     if content is None:
@@ -94,7 +94,7 @@ def test_a_missing_rail_voids_the_reading(tmp_path: Path, content: str | None) -
 
 
 def test_permissions_that_change_while_it_runs() -> None:
-    """A rail that may not be read any more voids the readings until it may again; the sensor goes on."""
+    """A rail that becomes unreadable voids the readings until it is readable again."""
     with trees.readable_by_all() as root:
         rail = trees.hwmon(root, "thor")["VDD_CPU_SOC_MSS"]
         monitor, watts = opened(root), []
@@ -128,7 +128,7 @@ def test_what_the_chips_are_worth(
     worth: tuple[float, float] | None,
     said: str,
 ) -> None:
-    """Offset and step are the chip's over the shunts that the kernel or the table states; else they are not known."""
+    """Offset and step use the shunts that the kernel or the table states; without them they are unknown."""
     trees.hwmon(tmp_path, board, shunt_uohm)
     monitor = opened(tmp_path, argument)
 
@@ -140,23 +140,23 @@ def test_what_the_chips_are_worth(
 
 
 def test_the_budget_has_what_is_known(tmp_path: Path) -> None:
-    """Joules of a board have its offset and step in their budget, and say that their gain is in none."""
+    """A board's joules have its offset and step in their budget, and a flag that nobody states the gain."""
     trees.hwmon(tmp_path, "orin")
     monitor = opened(tmp_path)
     samples = [PowerSample(tick * S // 20, monitor.read()[0].watts) for tick in range(100)]
-    found = attribution.attribute("hwmon", SensorFacts.of(monitor), samples, attribution.Marked([(S, 3 * S)], {}), [])
+    found = charge("hwmon", monitor, samples, [(S, 3 * S)])
     terms = {term["name"]: term["relative"] for term in found.power["uncertainty"]}
 
     assert terms["offset"] == pytest.approx(0.461880 / 15.2, rel=1e-5)
     assert terms["quantisation"] == pytest.approx(0.4 / 12**0.5 / 15.2)
     assert found.power["flags"] == [
-        "The uncertainty is statistical only, beside the sensor's offset: nobody states its gain."
+        "The uncertainty is statistical only, plus the sensor's offset: nobody states its gain."
     ]
 
 
 @pytest.mark.parametrize("content", ["", "0", "-5", "much"])
 def test_odd_shunts_are_none(tmp_path: Path, content: str) -> None:
-    """A shunt of the kernel's that is none leaves the table's, and never a division by nothing."""
+    """If the kernel's shunt is invalid, the table's is used."""
     folder = trees.hwmon(tmp_path, "orin", 2000)["VDD_GPU_SOC"].parent
     (folder / "shunt1_resistor").write_text(content)
     (folder / "samples").write_text(content)
@@ -167,15 +167,15 @@ def test_odd_shunts_are_none(tmp_path: Path, content: str) -> None:
 
 
 def test_missing_rails_cover_nothing(tmp_path: Path) -> None:
-    """A run in which a rail was missing has no joules instead of too few."""
+    """A run with a missing rail has no joules, not too few."""
     rail = trees.hwmon(tmp_path, "thor")["VDD_CPU_SOC_MSS"]
     monitor = opened(tmp_path)
     samples = []
     for tick in range(120):
         rail.write_text("" if 20 <= tick < 60 else "500")
         samples.append(PowerSample(tick * S // 20, monitor.read()[0].watts))
-    two = attribution.Marked([(S, 3 * S), (4 * S, 5 * S)], {})
-    found = attribution.attribute("hwmon", SensorFacts.of(monitor), samples, two, [])
+    two = [(S, 3 * S), (4 * S, 5 * S)]
+    found = charge("hwmon", monitor, samples, two)
 
     assert found.energy_j == [None, pytest.approx(39.2)]
     assert found.coverage == [pytest.approx(0.0, abs=0.03), 1.0]
@@ -190,7 +190,7 @@ def test_current_that_flows_back_is_kept(tmp_path: Path) -> None:
 
 
 def test_a_chip_that_goes_is_a_lost_sensor(tmp_path: Path) -> None:
-    """Where the driver is unloaded in the middle the sensor is lost, with its folder."""
+    """If the driver is unloaded during the runs, the sensor is lost, and the reason names its folder."""
     folder = trees.hwmon(tmp_path, "orin")["VDD_GPU_SOC"].parent
     monitor = opened(tmp_path)
     shutil.rmtree(folder)
@@ -206,13 +206,13 @@ def test_a_chip_that_goes_is_a_lost_sensor(tmp_path: Path) -> None:
         ("thor", "VIN", "whole", "Jetson Thor lacks VIN"),
         ("orin", "VIN_SYS_5V0", "whole", "Jetson AGX Orin lacks VIN_SYS_5V0"),
         ("orin", "VDD_GPU_SOC", None, "no INA3221 shows the rails of a Jetson board"),
-        ("xavier", "CV", "whole", "nobody says which rails are all of Jetson AGX Xavier; type hwmon alone"),
+        ("xavier", "CV", "whole", "nobody states all rails of Jetson AGX Xavier; type hwmon alone"),
     ],
 )
 def test_a_board_without_a_rail_is_refused(
     tmp_path: Path, board: str, label: str, argument: str | None, complaint: str
 ) -> None:
-    """A board that lacks a rail of the sum is refused with the rails that there are."""
+    """A board that lacks a rail of the sum is refused, and the rails that it has are named."""
     current = trees.hwmon(tmp_path, board)[label]
     if label == "VIN":
         shutil.rmtree(current.parent)
@@ -224,7 +224,7 @@ def test_a_board_without_a_rail_is_refused(
 
 
 def test_a_label_that_stands_twice_is_no_rail(tmp_path: Path) -> None:
-    """Where two channels bear a rail's name, nobody can tell which is it, and the board is refused."""
+    """If two channels have the same label, the board is refused."""
     trees.hwmon(tmp_path, "orin")
     twin = trees.chip(tmp_path, "2-0040", 7, "ina3221")
     trees.write(twin / "in1_label", "VDD_GPU_SOC")
@@ -237,12 +237,12 @@ def test_other_machines_have_no_rails(tmp_path: Path) -> None:
     """A machine with other chips, or none, is refused."""
     trees.write(trees.chip(tmp_path, "0-0048", 0, "coretemp") / "in1_label", "VDD_GPU_SOC")
 
-    with pytest.raises(SensorUnavailable, match="there are no rails at all"):
+    with pytest.raises(SensorUnavailable, match="found no rails at all"):
         opened(tmp_path)
 
 
 def test_permissions(tmp_path: Path) -> None:
-    """A file that may not be read is refused at the start with what to type, and what is no file with why."""
+    """An unreadable file is refused at the start, with what to type if a permission is missing."""
     with trees.readable_by_all() as root:
         trees.hwmon(root, "thor")["VDD_GPU"].chmod(0)
         with trees.as_nobody(), pytest.raises(SensorUnavailable, match=r"Permission denied\); type sudo chmod a\+r "):
@@ -257,7 +257,7 @@ def test_permissions(tmp_path: Path) -> None:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(st.binary(max_size=40), st.binary(max_size=40))
 def test_any_bytes_are_no_crash(tmp_path: Path, label: bytes, current: bytes) -> None:
-    """Whatever stands in the files, the sensor opens, refuses or reads nothing, and never raises."""
+    """Any bytes in the files make the sensor open, refuse or read nothing, without another error."""
     root = tmp_path / str(time.monotonic_ns())
     file = trees.hwmon(root, "thor")["VDD_GPU"]
     monitor = opened(root)

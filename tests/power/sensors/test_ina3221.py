@@ -1,4 +1,4 @@
-"""What the INA3221 adds to a reading, by hand and by trying."""
+"""The INA3221's errors, by hand and by simulation."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ ORIN, NANO = (20.0, 0.002), (5.0, 0.005)
 def test_known_shunts(
     channels: list[tuple[float | None, float | None]], step_w: float | None, offset_w: float | None
 ) -> None:
-    """Step and offset of a sum are those computed by hand; with one shunt or voltage unknown there are none."""
-    found = ina3221.resolution_w(channels), ina3221.offset_uncertainty_w(channels)
+    """Step and offset of a sum match those computed by hand; they are None if a shunt or voltage is unknown."""
+    found = ina3221.compute_resolution_w(channels), ina3221.compute_offset_uncertainty_w(channels)
 
     assert found == ((None, None) if step_w is None else (pytest.approx(step_w), pytest.approx(offset_w, rel=1e-6)))
 
@@ -40,7 +40,7 @@ def test_the_step_of_a_sum_makes_its_spread() -> None:
     steps = np.array([0.4, 0.04])
     wrong = (np.round(rails / steps) * steps - rails).sum(axis=1)
 
-    step = ina3221.resolution_w([ORIN, NANO])
+    step = ina3221.compute_resolution_w([ORIN, NANO])
     assert step is not None
     assert wrong.std() == pytest.approx(step / math.sqrt(12), rel=0.01)
 
@@ -51,4 +51,4 @@ def test_the_step_of_a_sum_makes_its_spread() -> None:
 )
 def test_averaging(samples: float | None, interval_ms: float | None, seconds: float | None) -> None:
     """A reading averages over samples x update_interval at most, where 0 ms is less than half of one."""
-    assert ina3221.averaging_s(samples, interval_ms) == (None if seconds is None else pytest.approx(seconds))
+    assert ina3221.compute_averaging_s(samples, interval_ms) == (None if seconds is None else pytest.approx(seconds))

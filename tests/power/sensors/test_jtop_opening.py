@@ -1,4 +1,4 @@
-"""The jtop monitor as it is opened: a service that is there, one that is not, and whatever it shows."""
+"""Open the jtop monitor: with and without a service, and with any values."""
 
 from __future__ import annotations
 
@@ -12,28 +12,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.power.base import SensorUnavailable
-from benchmarks.power.sensors.jtop_client import milliwatts, ram_bytes
-from tests.power.sensors.test_jtop import THOR, opened, watts
-from tests.power.sensors.test_jtop import told as told  # noqa: PLC0414 - a fixture
-from tests.support.jtop_package import power_of
+from benchmarks.power.sensors.jtop_client import parse_milliwatts, parse_ram_bytes
+from tests.support.jtop_package import THOR, make_power
+from tests.support.quick_jtop import open_monitor, read_watts
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_the_first_reading_may_be_slow(told: Any) -> None:
-    """A service whose first reading takes longer than the client waits is tried again, not refused."""
-    told.start = ["Error connection"] * 2
-    monitor = opened()
+def test_the_first_reading_may_be_slow(jtop_service: Any) -> None:
+    """If the service's first reading is slow, the client tries again."""
+    jtop_service.start = ["Error connection"] * 2
+    monitor = open_monitor()
 
-    assert watts(monitor) == {7.6}
+    assert read_watts(monitor) == {7.6}
     monitor.close()
 
 
-def test_the_services_pace(told: Any) -> None:
-    """The first client's interval holds for all, so the period is the one that readings come in."""
-    told.interval = 0.1
-    monitor = opened()
+def test_the_services_pace(jtop_service: Any) -> None:
+    """The period is that of the readings, because the first client's interval holds for all."""
+    jtop_service.interval = 0.1
+    monitor = open_monitor()
     monitor.close()
 
     assert monitor.period_s == pytest.approx(0.1, rel=0.1)
@@ -54,50 +53,50 @@ def test_the_services_pace(told: Any) -> None:
         ("hang", "the service takes connections and does not answer within 1 s; type `sudo systemctl restart jtop`"),
     ],
 )
-def test_what_is_no_sensor_is_refused(told: Any, error: str, complaint: str) -> None:
-    """Whatever the client says is told in a sentence, with what to type next."""
-    told.start = [error]
+def test_what_is_no_sensor_is_refused(jtop_service: Any, error: str, complaint: str) -> None:
+    """Every error of the client becomes one sentence with what to type next."""
+    jtop_service.start = [error]
 
     with pytest.raises(SensorUnavailable) as refusal:
-        opened()
+        open_monitor()
     assert complaint in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("shown", [{}, power_of({"VIN": 1}), {"rail": None}, None, ["tot"]])
-def test_without_the_rails_of_a_board(told: Any, shown: Any) -> None:
-    """A service without the GPU's rails is refused with the rails that it shows."""
-    told.power = shown
+@pytest.mark.parametrize("shown", [{}, make_power({"VIN": 1}), {"rail": None}, None, ["tot"]])
+def test_without_the_rails_of_a_board(jtop_service: Any, shown: Any) -> None:
+    """A service without the GPU's rails is refused, and the rails that it shows are named."""
+    jtop_service.power = shown
 
     with pytest.raises(SensorUnavailable, match="and not the GPU's rails of a known board; type --power-monitor="):
-        opened()
+        open_monitor()
 
 
-def test_a_service_that_falls_silent_at_once(told: Any) -> None:
+def test_a_service_that_falls_silent_at_once(jtop_service: Any) -> None:
     """A service that answers and then gives no readings is refused."""
-    told.uptime = 1.0
+    jtop_service.uptime = 1.0
 
     with pytest.raises(SensorUnavailable, match="the service gave 1 readings in 1 s; type `sudo systemctl restart"):
-        opened()
+        open_monitor()
 
 
 def test_without_jetson_stats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without jetson-stats the monitor is refused, and names the version to install by the board's own."""
+    """Without jetson-stats the monitor is refused, and says how to find the version to install."""
     for name in [name for name in sys.modules if name.split(".")[0] == "jtop"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
 
     with pytest.raises(SensorUnavailable, match="jetson-stats is not installed here; type `jtop --version` on the boa"):
-        opened()
+        open_monitor()
 
 
-def test_the_start_method_is_ours(told: Any) -> None:
-    """Importing jetson-stats makes `fork` the start method of the process; it is put back."""
+def test_the_start_method_is_ours(jtop_service: Any) -> None:
+    """Importing jetson-stats sets the start method `fork`; the monitor restores the previous one."""
     before = multiprocessing.get_start_method(allow_none=True)
     del sys.modules["jtop"]
-    opened().close()  # imports the package anew
+    open_monitor().close()  # imports the package anew
 
-    assert sys.modules["jtop"].told is not told
+    assert sys.modules["jtop"].service_settings is not jtop_service
     assert multiprocessing.get_start_method(allow_none=True) == before
 
 
@@ -112,13 +111,13 @@ json = st.recursive(
 
 @given(json)
 def test_anything_for_power(anything: Any) -> None:
-    """Whatever stands for `power` or `memory`, nothing is raised, and rails are whole numbers of mW."""
-    assert all(type(now) is int for now in milliwatts(anything).values())
-    assert ram_bytes(anything) is None
-    assert ram_bytes({"RAM": anything}) is None or type(anything["used"]) is int
+    """Any value for `power` or `memory` is parsed without an error, and rails are whole numbers of mW."""
+    assert all(type(now) is int for now in parse_milliwatts(anything).values())
+    assert parse_ram_bytes(anything) is None
+    assert parse_ram_bytes({"RAM": anything}) is None or type(anything["used"]) is int
 
 
 def test_power_as_documented() -> None:
-    """A rail is what it draws now; `tot` and `avg` are no rails."""
-    assert milliwatts(power_of(THOR)) == THOR
-    assert milliwatts({"rail": {"A": {"power": True}, "B": {"power": 1.5}, "C": SimpleNamespace()}}) == {}
+    """A rail's value is its power now; `tot` and `avg` are not used."""
+    assert parse_milliwatts(make_power(THOR)) == THOR
+    assert parse_milliwatts({"rail": {"A": {"power": True}, "B": {"power": 1.5}, "C": SimpleNamespace()}}) == {}

@@ -1,4 +1,4 @@
-"""The jtop monitor over the real service of jetson-stats, on made-up sysfs files. Never run on a board.
+"""The jtop monitor with the real service of jetson-stats, on made-up sysfs files. Never run on a board.
 
 Needs jetson-stats (`python -m pip install jetson-stats`, AGPL, no dependency of the suite), root and namespaces.
 """
@@ -34,14 +34,14 @@ def _needs() -> None:
 
 def stage(scene: str, folder: Path) -> dict[str, Any]:
     """Play a scene with the real service in a namespace of its own, and return what was seen."""
-    done = product.run([*UNSHARE, sys.executable, "-m", "tests.power.jtop_stage", scene, str(folder)])
+    done = product.run([*UNSHARE, sys.executable, "-m", "tests.support.jtop_stage", scene, str(folder)])
     log = folder / "service.log"
     assert done.returncode == 0, done.stderr + (log.read_text() if log.exists() else "")
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
 def test_agx_orin(tmp_path: Path) -> None:
-    """An AGX Orin's GPU+SOC rail is read as it is; without its file there are no watts; a restart costs a gap."""
+    """An AGX Orin's GPU+SOC rail is read; without its file there are no watts, and a restart leaves a gap."""
     seen = stage("orin", tmp_path)
 
     assert (seen["rails"], seen["scope"]) == (["VDD_GPU_SOC"], "gpu+soc")
@@ -53,7 +53,7 @@ def test_agx_orin(tmp_path: Path) -> None:
     assert 1e8 < seen["RAM"] < 1e13
     (remark,) = seen["remarks"]
     assert remark.startswith("The jtop service was lost (")
-    assert remark.endswith("the runs meanwhile have no joules.")
+    assert remark.endswith("the runs in between have no joules.")
     assert (seen["lost"], seen["back"], seen["void"]) == (None, -0.38, 1)
     assert seen["lost in the end"].startswith("the jtop service was lost a second time: ")
 
@@ -69,7 +69,7 @@ def test_thor(tmp_path: Path) -> None:
 
 
 def test_refusals(tmp_path: Path) -> None:
-    """Each way in which the service can fail is told apart, and its remedy named."""
+    """Each failure of the service has its own message with a remedy."""
     seen = stage("refusals", tmp_path)
 
     assert "the service does not run (/run/jtop.sock); type `sudo systemctl start jtop`" in seen["no service"]

@@ -1,81 +1,21 @@
-"""The NVML monitor over the real nvidia-ml-py and a library without a GPU (fake_nvml.c). Never run on a board."""
+"""The NVML monitor with the real nvidia-ml-py and a stand-in for the driver (fake_nvml.c). Never run on a board."""
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pynvml
 import pytest
 
 from tests.support import product
-
-SOURCE = product.ROOT / "tests" / "support" / "fake_nvml.c"
-UUID = "0000000{}-0000-0000-0000-000000000000"
-SLICE = "00000103-0000-0000-0000-000000000000"  # the second slice of the first GPU
-
-PROBE = """
-import json, os, pathlib, sys, time
-from benchmarks.power.base import PowerTarget, SensorLost, SensorUnavailable
-from benchmarks.power.nvml import NvmlMonitor
-uuid, gone = sys.argv[1] or None, sys.argv[2]
-try:
-    monitor = NvmlMonitor(PowerTarget("cuda:0", uuid))
-except SensorUnavailable as refusal:
-    print(json.dumps({"refused": str(refusal)})); sys.exit()
-first, = monitor.read()
-time.sleep(0.2)
-last, = monitor.read()
-seen = {"watts": last.watts, "scope": monitor.scope, "source": monitor.source, "joules": None, "lost": None}
-seen |= {"averaging_s": monitor.averaging_s, "lag_s": monitor.lag_s, "gain": monitor.gain_uncertainty}
-if last.energy_j is not None:
-    seen["joules"] = (last.energy_j - first.energy_j) / (last.time_ns - first.time_ns) * 1e9
-pathlib.Path(gone).touch()
-try:
-    monitor.read()
-except SensorLost as loss:
-    seen["lost"] = str(loss)
-monitor.close()
-monitor.close()
-print(json.dumps(seen))
-"""
+from tests.support.nvml_probe import SLICE, UUID, probe_monitor, run_code
 
 
-@pytest.fixture(scope="session")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a libnvidia-ml.so.1 in it."""
-    if (compiler := shutil.which("cc")) is None:
-        pytest.skip("there is no C compiler (cc) to build the stand-in for NVIDIA's driver library")
-    folder = tmp_path_factory.mktemp("nvml")
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", folder / "libnvidia-ml.so.1", SOURCE, "-lm"], check=True)
-    return folder
-
-
-def ask(library: Path, code: str, *arguments: str, **fakes: str) -> Any:
-    """Run `code` in a fresh interpreter that finds the library, and return what it prints as JSON."""
-    settings = product.environment() | {"LD_LIBRARY_PATH": str(library), "PYTHONPATH": str(product.ROOT)} | fakes
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], env=settings, capture_output=True, text=True, check=False, timeout=60
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-def probe(library: Path, tmp_path: Path, uuid: str = "", **fakes: str) -> dict[str, Any]:
-    """Open the monitor, read it twice, lose the GPU."""
-    gone = str(tmp_path / f"gone-{uuid}")
-    found: dict[str, Any] = ask(library, PROBE, uuid, gone, FAKE_GONE=gone, **fakes)
-    return found
-
-
-def test_power_and_counter(library: Path, tmp_path: Path) -> None:
+def test_power_and_counter(nvml_library: Path, tmp_path: Path) -> None:
     """Watts come from the instantaneous field, joules from the driver's counter, both in SI units."""
-    seen = probe(library, tmp_path, FAKE_MW="42500")
+    seen = probe_monitor(nvml_library, tmp_path, FAKE_MW="42500")
 
     assert seen["watts"] == 42.5
     assert seen["joules"] == pytest.approx(42.5, rel=0.02)
@@ -85,45 +25,47 @@ def test_power_and_counter(library: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("off", "averaging_s"), [("", None), ("I", 1.0)], ids=["instantaneous", "power usage"])
-def test_what_a_reading_averages_over(library: Path, tmp_path: Path, off: str, averaging_s: float | None) -> None:
-    """PowerUsage may average over 1 s and is judged by it; of the other field, and of the lag, nothing is made up."""
-    seen = probe(library, tmp_path, FAKE_OFF=off)
+def test_what_a_reading_averages_over(nvml_library: Path, tmp_path: Path, off: str, averaging_s: float | None) -> None:
+    """PowerUsage counts as an average over 1 s; the other field's averaging time and the lag stay unknown."""
+    seen = probe_monitor(nvml_library, tmp_path, FAKE_OFF=off)
 
     assert seen["averaging_s"] == averaging_s
     assert seen["lag_s"] is None
 
 
 @pytest.mark.parametrize(("profile", "gain"), [("RTX", 0.05), ("H200", None), ("GB10", None), ("Thor", None)])
-def test_a_gain_is_stated_of_what_was_compared(library: Path, tmp_path: Path, profile: str, gain: float | None) -> None:
-    """The gain that was found on Ampere and Ada boards is that of no other: there it is null, not carried over."""
-    assert probe(library, tmp_path, FAKE_PROFILE=profile)["gain"] == gain
+def test_a_gain_is_stated_of_what_was_compared(
+    nvml_library: Path, tmp_path: Path, profile: str, gain: float | None
+) -> None:
+    """The gain is stated for Ampere and Ada boards, and null for all others."""
+    assert probe_monitor(nvml_library, tmp_path, FAKE_PROFILE=profile)["gain"] == gain
 
 
 @pytest.mark.parametrize("off", ["", "K"], ids=["nothing answers", "its UUID is remembered"])
-def test_a_lost_gpu_is_a_lost_sensor(library: Path, tmp_path: Path, off: str) -> None:
-    """A GPU that falls off the bus is a loss of the sensor, with the reason, and no reading of 0 W."""
-    assert "GPU is lost" in probe(library, tmp_path, FAKE_OFF=off)["lost"]
+def test_a_lost_gpu_is_a_lost_sensor(nvml_library: Path, tmp_path: Path, off: str) -> None:
+    """A GPU that falls off the bus is a lost sensor with a reason, not a reading of 0 W."""
+    assert "GPU is lost" in probe_monitor(nvml_library, tmp_path, FAKE_OFF=off)["lost"]
 
 
-def test_a_missing_reading_is_no_lost_sensor(library: Path) -> None:
-    """Where power is not there for once the reading is void and the sensor goes on, even on a GPU without a UUID."""
+def test_a_missing_reading_is_no_lost_sensor(nvml_library: Path) -> None:
+    """One missing value voids the reading, and the sensor continues, even on a GPU without a UUID."""
     code = """
 import json, os
 from benchmarks.power.base import PowerTarget
-from benchmarks.power.nvml import NvmlMonitor
+from benchmarks.power.sensors.nvml import NvmlMonitor
 monitor, seen = NvmlMonitor(PowerTarget("cuda:0")), []
 for off in ("D", "DIP", "D"):
     os.environ["FAKE_OFF"] = off
     seen += [sample.watts for sample in monitor.read()]
 print(json.dumps(seen))
 """
-    assert ask(library, code) == [30.0, None, 30.0]
+    assert run_code(nvml_library, code) == [30.0, None, 30.0]
 
 
 @pytest.mark.parametrize("milliwatts", ["0", "-1"], ids=["0", "NVML_VALUE_NOT_AVAILABLE"])
-def test_a_number_that_says_unknown_is_no_power(library: Path, tmp_path: Path, milliwatts: str) -> None:
-    """0 W, and the number by which NVML says that it does not know (4.3 MW), are no readings."""
-    assert "answers no power call" in probe(library, tmp_path, FAKE_MW=milliwatts)["refused"]
+def test_a_number_that_says_unknown_is_no_power(nvml_library: Path, tmp_path: Path, milliwatts: str) -> None:
+    """0 W and NVML's number for an unknown value (4.3 MW) are not readings."""
+    assert "answers no power call" in probe_monitor(nvml_library, tmp_path, FAKE_MW=milliwatts)["refused"]
 
 
 @pytest.mark.parametrize(
@@ -137,10 +79,10 @@ def test_a_number_that_says_unknown_is_no_power(library: Path, tmp_path: Path, m
     ids=["no instantaneous field", "no counter (GB10)", "power usage alone", "module scope alone"],
 )
 def test_any_optional_call_may_be_missing(
-    library: Path, tmp_path: Path, fakes: dict[str, str], source: str, scope: str, *, counts: bool
+    nvml_library: Path, tmp_path: Path, fakes: dict[str, str], source: str, scope: str, *, counts: bool
 ) -> None:
-    """Whatever a board's driver does not support, the rest is measured, and the source says by what."""
-    seen = probe(library, tmp_path, **fakes)
+    """If a driver lacks a call, the others are used, and the source names them."""
+    seen = probe_monitor(nvml_library, tmp_path, **fakes)
 
     assert seen["watts"] == 30.0
     assert source in seen["source"]
@@ -158,72 +100,75 @@ def test_any_optional_call_may_be_missing(
     ids=["no power call (Orin)", "two GPUs, no UUID", "unknown UUID"],
 )
 def test_what_cannot_be_attributed_is_refused(
-    library: Path, tmp_path: Path, fakes: dict[str, str], uuid: str, complaint: str
+    nvml_library: Path, tmp_path: Path, fakes: dict[str, str], uuid: str, complaint: str
 ) -> None:
-    """A library that loads is no sensor yet: without a real reading of the right GPU it is refused, with why."""
-    assert complaint in probe(library, tmp_path, uuid, **fakes)["refused"]
+    """Without a real reading of the right GPU the sensor is refused with the reason."""
+    assert complaint in probe_monitor(nvml_library, tmp_path, uuid, **fakes)["refused"]
 
 
-def test_the_right_gpu_by_its_uuid(library: Path, tmp_path: Path) -> None:
-    """CUDA_VISIBLE_DEVICES numbers CUDA's GPUs, not NVML's: the UUID that torch gives finds it, "GPU-" or not."""
+def test_the_right_gpu_by_its_uuid(nvml_library: Path, tmp_path: Path) -> None:
+    """The GPU is found by torch's UUID, with or without "GPU-", because CUDA and NVML number GPUs differently."""
     two = {"FAKE_GPUS": "2", "CUDA_VISIBLE_DEVICES": "1"}
-    assert probe(library, tmp_path, UUID.format(2), **two)["watts"] == 60.0
-    assert probe(library, tmp_path, "GPU-" + UUID.format(1), FAKE_GPUS="2")["watts"] == 30.0
+    assert probe_monitor(nvml_library, tmp_path, UUID.format(2), **two)["watts"] == 60.0
+    assert probe_monitor(nvml_library, tmp_path, "GPU-" + UUID.format(1), FAKE_GPUS="2")["watts"] == 30.0
 
 
-def test_a_neighbour_that_failed_hides_no_gpu(library: Path, tmp_path: Path) -> None:
-    """A GPU is found though the one before it fell off the bus; the failed one itself is not."""
-    assert probe(library, tmp_path, UUID.format(2), FAKE_GPUS="2", FAKE_DEAD="0")["watts"] == 60.0
-    assert "none with the UUID" in probe(library, tmp_path, UUID.format(1), FAKE_GPUS="2", FAKE_DEAD="0")["refused"]
-    assert "shows no GPU that works" in probe(library, tmp_path, FAKE_DEAD="0")["refused"]
+def test_a_neighbour_that_failed_hides_no_gpu(nvml_library: Path, tmp_path: Path) -> None:
+    """A GPU is found although the one before it failed; the failed one is not."""
+    assert probe_monitor(nvml_library, tmp_path, UUID.format(2), FAKE_GPUS="2", FAKE_DEAD="0")["watts"] == 60.0
+    assert (
+        "none with the UUID"
+        in probe_monitor(nvml_library, tmp_path, UUID.format(1), FAKE_GPUS="2", FAKE_DEAD="0")["refused"]
+    )
+    assert "shows no GPU that works" in probe_monitor(nvml_library, tmp_path, FAKE_DEAD="0")["refused"]
 
 
 def test_without_a_driver(tmp_path: Path) -> None:
-    """Where there is no NVIDIA driver the monitor is refused, and says so."""
+    """Without an NVIDIA driver the monitor is refused with that reason."""
     if shutil.which("nvidia-smi"):
         pytest.skip("this machine has an NVIDIA driver")
 
-    refused = probe(tmp_path, tmp_path)["refused"]
+    refused = probe_monitor(tmp_path, tmp_path)["refused"]
     assert "nvml: NVML did not start" in refused
     assert "expected if there is no NVIDIA GPU; otherwise install its driver" in refused
     assert "a container with --gpus all or --runtime nvidia" in refused
 
 
-def test_health_and_vram(library: Path) -> None:
-    """Temperature, clock, throttling and the process's VRAM are read by the same library."""
+def test_health_and_vram(nvml_library: Path) -> None:
+    """Temperature, clock, throttling and the process's VRAM come from the same library."""
     code = """
 import json, os
-from benchmarks import device, health, memory
-look = health.take_snapshot("cuda:0", None)
-watch = health.ThrottleWatch(None)
+from benchmarks.machine import device, health, memory
+look = health.snapshot("cuda:0", None)
+watch = health.Watch(None)
 unread = watch.seen
 watch.read(); watch.read(); watch.close(); watch.close()
 vram = memory.MemoryReader("discrete", os.getpid()).read()[0].vram
 print(json.dumps([look.temperature_c, look.clock_hz, unread, watch.seen, vram, device.identify("cuda:0")["label"]]))
 """
-    seen = ask(library, code)
+    seen = run_code(nvml_library, code)
 
     assert seen == [61.0, 2.4e9, None, ["hardware thermal slowdown"], 4_000_000_000, "GB10"]
 
 
-def test_several_gpus_are_no_cpu(library: Path, tmp_path: Path) -> None:
-    """Where the driver shows several GPUs and no device files (WSL), `auto` computes on CUDA, as with one."""
+def test_several_gpus_are_no_cpu(nvml_library: Path, tmp_path: Path) -> None:
+    """If the driver shows GPUs and no device files (WSL), the torch device `auto` is CUDA."""
     code = """
 import json, pathlib, sys
-from benchmarks import device
+from benchmarks.machine import device
 print(json.dumps(device.choose_torch_device("auto", pathlib.Path(sys.argv[1]))))
 """
     for fakes in ({"FAKE_GPUS": "2"}, {"FAKE_MIG": "1"}, {}):
-        assert ask(library, code, str(tmp_path), **fakes) == "cuda:0"
+        assert run_code(nvml_library, code, str(tmp_path), **fakes) == "cuda:0"
 
 
 @pytest.mark.parametrize("fakes", [{"FAKE_OFF": "IP"}, {"FAKE_MIG": "1"}, {"FAKE_GPUS": "2"}])
-def test_a_refusal_lets_go_of_the_library(library: Path, fakes: dict[str, str]) -> None:
-    """A sensor that is refused, for whatever reason, leaves NVML as it found it."""
+def test_a_refusal_lets_go_of_the_library(nvml_library: Path, fakes: dict[str, str]) -> None:
+    """A refused sensor leaves NVML as it found it."""
     code = """
 import json, sys
 from benchmarks.power.base import PowerTarget, SensorUnavailable
-from benchmarks.power.nvml import NvmlMonitor
+from benchmarks.power.sensors.nvml import NvmlMonitor
 refused = 0
 for uuid in (None, sys.argv[1]):
     try:
@@ -233,24 +178,24 @@ for uuid in (None, sys.argv[1]):
 import pynvml
 print(json.dumps([refused > 0, pynvml._nvmlLib_refcount]))
 """
-    assert ask(library, code, SLICE, **fakes) == [True, 0]
+    assert run_code(nvml_library, code, SLICE, **fakes) == [True, 0]
 
 
-def test_the_unofficial_pynvml_is_refused(library: Path, tmp_path: Path) -> None:
-    """The package pynvml of before 12, which hides NVIDIA's own, is refused with what to type."""
+def test_the_unofficial_pynvml_is_refused(nvml_library: Path, tmp_path: Path) -> None:
+    """The unofficial pynvml package, which hides NVIDIA's own, is refused with what to type."""
     package = tmp_path / "pynvml"
     package.mkdir()
     (package / "__init__.py").write_text("from .nvml import *\n")  # as theirs, it hides the names with an underscore
     (package / "nvml.py").write_text("def nvmlInit(): ...\ndef _nvmlGetFunctionPointer(name): ...\n")
     paths = os.pathsep.join([str(tmp_path), str(product.ROOT)])
 
-    assert probe(library, tmp_path, PYTHONPATH=paths)["refused"] == (
+    assert probe_monitor(nvml_library, tmp_path, PYTHONPATH=paths)["refused"] == (
         "nvml: the unofficial pynvml package hides nvidia-ml-py (pip uninstall pynvml; pip install nvidia-ml-py)."
     )
 
 
-def test_nvidia_s_file_alone_is_enough(library: Path, tmp_path: Path) -> None:
-    """Where a distribution ships NVIDIA's file under a package name of its own, the sensor works."""
+def test_nvidia_s_file_alone_is_enough(nvml_library: Path, tmp_path: Path) -> None:
+    """The sensor works if a distribution ships NVIDIA's file under its own package name."""
     site = tmp_path / "site"
     site.mkdir()
     shutil.copy(Path(pynvml.__file__), site)
@@ -259,7 +204,7 @@ import sys
 sys.path[:] = [place for place in sys.path if not place.endswith("site-packages")] + [{str(site)!r}]
 import json
 from benchmarks.power.base import PowerTarget
-from benchmarks.power.nvml import NvmlMonitor
+from benchmarks.power.sensors.nvml import NvmlMonitor
 print(json.dumps(NvmlMonitor(PowerTarget("cuda:0")).source))
 """
-    assert "nvidia-ml-py of unknown version" in ask(library, code)
+    assert "nvidia-ml-py of unknown version" in run_code(nvml_library, code)

@@ -1,52 +1,29 @@
-"""The NVML monitor's joules on boards as their owners report them: a known script of power, through every layer.
+"""The NVML monitor's joules on boards as their owners report them, for a known script of power.
 
-What the boards' drivers support stands in fake_nvml.c. Never run on a board.
+fake_nvml.c defines what the boards' drivers support. Never run on a board.
 """
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.power.sensors.test_nvml import ask
-from tests.power.sensors.test_nvml import library as library  # noqa: PLC0414 - a fixture
-from tests.support import nvml_stage, product
+from tests.support.nvml_probe import KNOWN_J, play_scenes, run_code
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-KNOWN_J = nvml_stage.joules()
-
-
-def play(library: Path, scenes: dict[str, dict[str, str]], *arguments: str) -> dict[str, dict[str, Any]]:
-    """Play the script in all scenes at once, each with its fakes, and return what was found in each."""
-    command = [sys.executable, "-m", "tests.power.nvml_stage", *arguments]
-    settings = product.environment() | {"LD_LIBRARY_PATH": str(library), "PYTHONPATH": str(product.ROOT)}
-    started = {
-        name: subprocess.Popen(command, env=settings | fakes, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for name, fakes in scenes.items()
-    }
-    found = {}
-    for name, process in started.items():
-        out, complaint = process.communicate(timeout=60)
-        assert process.returncode == 0, complaint
-        found[name] = json.loads(out)
-    return found
-
 
 def disagreement(seen: dict[str, Any]) -> list[str]:
-    """Return the flags by which counter and power disagree; on a busy machine there may be one of few samples too."""
+    """Return the flags on a difference of counter and power; a busy machine may add one of few samples."""
     return [flag for flag in seen["power"]["flags"] if flag.startswith("Integrated power")]
 
 
-def test_known_joules_of_each_board(library: Path) -> None:
-    """A known energy comes out within 0.5% on every board: by its counter, its power field, or its mean of a second."""
-    found = play(
-        library,
+def test_known_joules_of_each_board(nvml_library: Path) -> None:
+    """A known energy is measured within 0.5% on every board, by its counter, power field or 1 s mean."""
+    found = play_scenes(
+        nvml_library,
         {
             "H200": {"FAKE_PROFILE": "H200"},
             "RTX": {"FAKE_PROFILE": "RTX"},
@@ -65,10 +42,10 @@ def test_known_joules_of_each_board(library: Path) -> None:
         assert disagreement(seen) == [], name
 
 
-def test_a_counter_that_fails_is_left_for_the_power_field(library: Path) -> None:
-    """Reset in the middle, standing still from the middle or from the beginning: power is integrated, within 0.5%."""
-    found = play(
-        library,
+def test_a_counter_that_fails_is_left_for_the_power_field(nvml_library: Path) -> None:
+    """If the counter is reset or stuck, power is integrated instead, within 0.5%."""
+    found = play_scenes(
+        nvml_library,
         {
             "reset": {"FAKE_PROFILE": "H200", "FAKE_RESET": "1.05"},
             "stops": {"FAKE_PROFILE": "H200", "FAKE_STILL": "1.05"},
@@ -81,10 +58,10 @@ def test_a_counter_that_fails_is_left_for_the_power_field(library: Path) -> None
         assert seen["energy_j"] == [pytest.approx(KNOWN_J, rel=0.005)], name
 
 
-def test_a_counter_that_disagrees_is_flagged(library: Path) -> None:
-    """The counter is taken and compared: 10% less than the integrated power is said, 2% less is not."""
-    found = play(
-        library,
+def test_a_counter_that_disagrees_is_flagged(nvml_library: Path) -> None:
+    """The counter is preferred, and a difference of 10% to the integrated power is flagged, but not one of 2%."""
+    found = play_scenes(
+        nvml_library,
         {
             "apart": {"FAKE_PROFILE": "RTX", "FAKE_COUNTS": "90"},
             "near": {"FAKE_PROFILE": "RTX", "FAKE_COUNTS": "98"},
@@ -99,15 +76,15 @@ def test_a_counter_that_disagrees_is_flagged(library: Path) -> None:
 
 BOARD = """
 import json
-from benchmarks import device, health, memory, nvml
+from benchmarks.machine import device, health, memory, nvml
 from benchmarks.power import selftest
 from benchmarks.power.base import PowerTarget
 watch = health.ThrottleWatch(None)
 watch.read(); watch.close()
 reader = memory.MemoryReader("discrete", 1)
 reader.read(); reader.close()
-look = health.take_snapshot("cuda:0", None)
-verdicts = selftest.examine(PowerTarget("cuda:0"), 0.3)
+look = health.snapshot("cuda:0", None)
+verdicts = selftest.examine_sensors(PowerTarget("cuda:0"), 0.3)
 print(json.dumps({
     "machine": device.identify("cuda:0"), "bytes": [nvml.read_memory_bytes(None), nvml.read_free_bytes(None)],
     "health": [look.temperature_c, look.clock_hz, watch.seen], "why": [look.reason, watch.reason, reader.vram_reason],
@@ -117,9 +94,9 @@ print(json.dumps({
 UNKNOWN = "NVML does not report it"
 
 
-def test_a_gb10_shows_no_memory(library: Path) -> None:
-    """A GB10's driver knows of no memory of its own: that is null, and device, health and self-test work without."""
-    seen = ask(library, BOARD, FAKE_PROFILE="GB10")
+def test_a_gb10_shows_no_memory(nvml_library: Path) -> None:
+    """A GB10's memory is null, because its driver shows none; device, health and self-test still work."""
+    seen = run_code(nvml_library, BOARD, FAKE_PROFILE="GB10")
 
     assert seen["bytes"] == [None, None]
     assert (seen["machine"]["kind"], seen["machine"]["memory_kind"]) == ("gb10", "unified")
@@ -128,18 +105,18 @@ def test_a_gb10_shows_no_memory(library: Path) -> None:
     assert seen["nvml"]["seen"]["mean_w"] == pytest.approx(30.0)
 
 
-def test_a_discrete_gpu_shows_its_memory(library: Path) -> None:
-    """A discrete GPU's memory is NVML's total and what is free of it, bytes."""
-    assert ask(library, BOARD, FAKE_PROFILE="RTX")["bytes"] == [25_000_000_000, 18_750_000_000]
+def test_a_discrete_gpu_shows_its_memory(nvml_library: Path) -> None:
+    """A discrete GPU's total and free memory come from NVML, in bytes."""
+    assert run_code(nvml_library, BOARD, FAKE_PROFILE="RTX")["bytes"] == [25_000_000_000, 18_750_000_000]
 
 
-def test_an_orin_that_answers_nothing_is_refused(library: Path) -> None:
-    """An Orin's NVML starts and supports nothing: no sensor, with a sentence that says so, and nulls with reasons."""
-    seen = ask(library, BOARD, FAKE_PROFILE="Orin")
+def test_an_orin_that_answers_nothing_is_refused(nvml_library: Path) -> None:
+    """An Orin's NVML, which supports no call, is refused with the reason, and its values are null with reasons."""
+    seen = run_code(nvml_library, BOARD, FAKE_PROFILE="Orin")
 
     assert not seen["nvml"]["works"]
     assert seen["nvml"]["why_not"] == (
-        "nvml: the library starts, but this GPU answers no power call (as Jetson Orin's)."
+        "nvml: the library starts, but this GPU answers no power call (as on Jetson Orin)."
     )
     assert (seen["bytes"], seen["health"]) == ([None, None], [None, None, None])
     assert seen["why"] == [

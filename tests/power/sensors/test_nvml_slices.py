@@ -1,4 +1,4 @@
-"""Slices of GPUs (MIG), over the real nvidia-ml-py without a GPU: what they are, and what their boards tell."""
+"""Slices of GPUs (MIG), with the real nvidia-ml-py and no GPU."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.power.sensors.test_nvml import SLICE, UUID, ask, probe
-from tests.power.sensors.test_nvml import library as library  # noqa: PLC0414 - a fixture
+from tests.support.nvml_probe import SLICE, UUID, probe_monitor, run_code
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,33 +15,33 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("uuid", "complaint"),
     [
-        ("", "MIG is on, and torch did not name its slice of the GPU"),
-        (UUID.format(1), "MIG is on, and torch did not name its slice of the GPU"),
-        (SLICE, "MIG is on, and board power cannot be shared out among its slices"),
+        ("", "MIG is on, and torch did not say on which slice"),
+        (UUID.format(1), "MIG is on, and torch did not say on which slice"),
+        (SLICE, "MIG is on, and the board's power cannot be divided among its slices"),
     ],
     ids=["no UUID", "the board's", "a slice's"],
 )
-def test_mig_is_refused(library: Path, tmp_path: Path, uuid: str, complaint: str) -> None:
-    """A board that is divided into slices is no sensor of any of them, whichever UUID torch gives."""
-    assert complaint in probe(library, tmp_path, uuid, FAKE_MIG="1")["refused"]
+def test_mig_is_refused(nvml_library: Path, tmp_path: Path, uuid: str, complaint: str) -> None:
+    """A board that is divided into slices is refused as a sensor, for any UUID of torch."""
+    assert complaint in probe_monitor(nvml_library, tmp_path, uuid, FAKE_MIG="1")["refused"]
 
 
-def test_health_of_a_slice_is_its_boards(library: Path) -> None:
-    """Where NVML tells a slice no temperature, clock or throttling, the board's stand there, if the driver knows it."""
+def test_health_of_a_slice_is_its_boards(nvml_library: Path) -> None:
+    """If NVML shows no temperature, clock or throttling of a slice, the board's are used."""
     code = """
 import json, sys
-from benchmarks import health
-look, watch = health.take_snapshot("cuda:0", sys.argv[1]), health.ThrottleWatch(sys.argv[1])
+from benchmarks.machine import health
+look, watch = health.snapshot("cuda:0", sys.argv[1]), health.Watch(sys.argv[1])
 watch.read(); watch.close()
 print(json.dumps([look.temperature_c, look.clock_hz, watch.seen]))
 """
-    assert ask(library, code, SLICE, FAKE_MIG="1") == [61.0, 2.4e9, ["hardware thermal slowdown"]]
-    assert ask(library, code, SLICE, FAKE_MIG="1", FAKE_OFF="S") == [None, None, None]
+    assert run_code(nvml_library, code, SLICE, FAKE_MIG="1") == [61.0, 2.4e9, ["hardware thermal slowdown"]]
+    assert run_code(nvml_library, code, SLICE, FAKE_MIG="1", FAKE_OFF="S") == [None, None, None]
 
 
 MIG = """
 import json, sys
-from benchmarks import bandwidth, device, nvml
+from benchmarks.machine import bandwidth, device, nvml
 uuid, torch_name = sys.argv[1] or None, sys.argv[2] or None
 machine = device.identify("cuda:0", gpu_uuid=uuid, torch_name=torch_name)
 peak = bandwidth.find_peak(
@@ -57,23 +56,23 @@ print(json.dumps([machine["label"], machine["gpu"], nvml.read_memory_bytes(uuid)
     [(SLICE, ""), (SLICE, "NVIDIA H200 MIG 1g.18gb"), ("", "NVIDIA H200 MIG 1g.18gb")],
     ids=["NVML says", "both say", "torch says"],
 )
-def test_a_slice_is_not_named_as_its_board(library: Path, uuid: str, torch_name: str) -> None:
-    """What computes on a slice has its name, which is its series', and never the memory or peak of the whole board."""
+def test_a_slice_is_not_named_as_its_board(nvml_library: Path, uuid: str, torch_name: str) -> None:
+    """A model on a slice has the slice's name, never the memory or peak of the whole board."""
     name = "NVIDIA H200 MIG 1g.18gb"
     size = 18_750_000_000 if uuid else None
 
-    assert ask(library, MIG, uuid, torch_name, FAKE_PROFILE="H200", FAKE_MIG="1") == [name, name, size, False]
+    assert run_code(nvml_library, MIG, uuid, torch_name, FAKE_PROFILE="H200", FAKE_MIG="1") == [name, name, size, False]
 
 
-def test_a_board_without_mig_is_named_whole(library: Path) -> None:
+def test_a_board_without_mig_is_named_whole(nvml_library: Path) -> None:
     """The same board with MIG off has its own name, all its memory and its peak."""
-    seen = ask(library, MIG, UUID.format(1), "", FAKE_PROFILE="H200")
+    seen = run_code(nvml_library, MIG, UUID.format(1), "", FAKE_PROFILE="H200")
 
     assert seen == ["NVIDIA H200", "NVIDIA H200", 150_000_000_000, True]
 
 
-def test_a_board_s_uuid_names_no_slice(library: Path) -> None:
-    """Where torch gives the board's UUID though MIG is on, the slice has torch's name, not the board's."""
-    seen = ask(library, MIG, UUID.format(1), "NVIDIA H200 MIG 1g.18gb", FAKE_PROFILE="H200", FAKE_MIG="1")
+def test_a_board_s_uuid_names_no_slice(nvml_library: Path) -> None:
+    """If torch gives the board's UUID although MIG is on, the slice has torch's name."""
+    seen = run_code(nvml_library, MIG, UUID.format(1), "NVIDIA H200 MIG 1g.18gb", FAKE_PROFILE="H200", FAKE_MIG="1")
 
     assert seen == ["NVIDIA H200 MIG 1g.18gb", "NVIDIA H200 MIG 1g.18gb", None, False]

@@ -1,4 +1,4 @@
-"""The counters of CPUs: real files in the kernel's layout, below a folder. Never run where there are real ones."""
+"""The counters of CPUs: files in the kernel's layout below a folder. Never run on real counters."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.power.analysis import attribution
-from benchmarks.power.base import PowerSample, PowerTarget, SensorFacts, SensorLost, SensorUnavailable
+from benchmarks.power.base import PowerSample, PowerTarget, SensorLost, SensorUnavailable
 from benchmarks.power.sensors.rapl import RaplMonitor
 from tests.support import trees
+from tests.support.bench import charge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,7 +62,7 @@ def joules(monitor: RaplMonitor) -> float | None:
 def test_no_zone_is_counted_twice(
     tmp_path: Path, zones: Mapping[str, str], scope: str, rails: tuple[str, ...], joules_a_step: int
 ) -> None:
-    """Packages of all sockets are summed, and their memory; core, uncore, psys and MMIO's twin never are."""
+    """Packages of all sockets and their memory are summed, but never core, uncore, psys or MMIO's copy."""
     counters = trees.rapl(tmp_path, zones)
     monitor = opened(tmp_path)
     for counter in counters.values():
@@ -70,11 +70,11 @@ def test_no_zone_is_counted_twice(
 
     assert joules(monitor) == pytest.approx(joules_a_step)
     assert (monitor.scope, monitor.rails) == (scope, rails)
-    assert (monitor.of_cpu, monitor.of_gpu) == (True, False)
+    assert (monitor.cpu_only, monitor.gpu_only) == (True, False)
 
 
 def test_known_joules(tmp_path: Path) -> None:
-    """A counter that goes up by 65 W makes 130 J of 2 s, within 0.5%, and its derived power agrees with it."""
+    """A counter that rises by 65 W gives 130 J in 2 s, within 0.5%, and the derived power agrees."""
     counter = trees.rapl(tmp_path, DESKTOP, top_uj=100_000_000)["intel-rapl:0"]
     counter.write_text("50000000")
     monitor = opened(tmp_path)
@@ -83,7 +83,7 @@ def test_known_joules(tmp_path: Path) -> None:
         counter.write_text(str((50_000_000 + tick * 3_250_000) % 100_000_000))
         time.sleep(0.0005)  # a wrap must take its time: 10 kW are the most
         samples.append(PowerSample(tick * S // 20, 65.0, joules(monitor)))
-    found = attribution.attribute("rapl", SensorFacts.of(monitor), samples, attribution.Marked([(S, 3 * S)], {}), [])
+    found = charge("rapl", monitor, samples, [(S, 3 * S)])
 
     assert found.energy_j == pytest.approx([130], rel=0.005)
     assert (found.power["method"], found.power["scope"]) == ("counter", "package")
@@ -91,7 +91,7 @@ def test_known_joules(tmp_path: Path) -> None:
 
 
 def test_watts_are_the_mean_since_the_reading_before(tmp_path: Path) -> None:
-    """Power is the counter's step over the time between two readings, so that idle power and a trace can be had."""
+    """Power is the counter's step over the time between two readings."""
     counter = trees.rapl(tmp_path, DESKTOP)["intel-rapl:0"]
     monitor = opened(tmp_path)
     (first,) = monitor.read()
@@ -104,7 +104,7 @@ def test_watts_are_the_mean_since_the_reading_before(tmp_path: Path) -> None:
 
 
 def test_a_counter_wraps_around(tmp_path: Path) -> None:
-    """At the end of its range a counter goes on from 0, and no energy is lost or gained."""
+    """A counter continues from 0 at the end of its range without losing energy."""
     counter = trees.rapl(tmp_path, DESKTOP, TOP)["intel-rapl:0"]
     counter.write_text(str(TOP - 2_000_000))
     monitor = opened(tmp_path)
@@ -116,7 +116,7 @@ def test_a_counter_wraps_around(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("top_uj", [TOP, None], ids=["reset", "unknown range"])
 def test_a_counter_that_was_reset_is_no_energy(tmp_path: Path, top_uj: int | None) -> None:
-    """A counter that went back far below its range, or has none, was reset: that stretch is not known."""
+    """A counter that falls without a wrap was reset, and that reading is void."""
     counter = trees.rapl(tmp_path, DESKTOP, top_uj)["intel-rapl:0"]
     counter.write_text("90000000")
     monitor = opened(tmp_path)
@@ -129,7 +129,7 @@ def test_a_counter_that_was_reset_is_no_energy(tmp_path: Path, top_uj: int | Non
 
 
 def test_a_counter_that_jumps_is_no_energy(tmp_path: Path) -> None:
-    """One reading that would mean over 10 kW is void, as is the way back from it, and no joule of it is kept."""
+    """A reading that implies over 10 kW is void, and so is the step back from it."""
     counter = trees.rapl(tmp_path, DESKTOP)["intel-rapl:0"]
     monitor = opened(tmp_path)
     found = []
@@ -142,7 +142,7 @@ def test_a_counter_that_jumps_is_no_energy(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [None, "", "many", "nan"])
 def test_a_missing_socket_voids_the_reading(tmp_path: Path, content: str | None) -> None:
-    """While one socket cannot be read there is no reading; afterwards its counter holds what was missed."""
+    """While one socket cannot be read the readings are void; afterwards its counter includes the missed energy."""
     counters = trees.rapl(tmp_path, AMD)
     monitor = opened(tmp_path)
     second = counters["intel-rapl:1"]
@@ -158,7 +158,7 @@ def test_a_missing_socket_voids_the_reading(tmp_path: Path, content: str | None)
 
 
 def test_missing_readings_cover_nothing(tmp_path: Path) -> None:
-    """A run of which readings are missing has no joules instead of too few."""
+    """A run with missing readings has no joules, not too few."""
     counter = trees.rapl(tmp_path, DESKTOP)["intel-rapl:0"]
     monitor = opened(tmp_path)
     samples = []
@@ -166,25 +166,25 @@ def test_missing_readings_cover_nothing(tmp_path: Path) -> None:
         counter.write_text("" if 20 <= tick < 60 else str(tick * 500_000))
         time.sleep(0.0005)  # the 20 J that were missed must have taken their time: 10 kW are the most
         samples.append(PowerSample(tick * S // 20, None, joules(monitor)))
-    two = attribution.Marked([(S, 3 * S), (4 * S, 5 * S)], {})
-    found = attribution.attribute("rapl", SensorFacts.of(monitor), samples, two, [])
+    two = [(S, 3 * S), (4 * S, 5 * S)]
+    found = charge("rapl", monitor, samples, two)
 
     assert found.energy_j == [None, pytest.approx(10.0)]
     assert found.power["energy_runs"] == 1
 
 
 def test_counters_that_go_are_a_lost_sensor(tmp_path: Path) -> None:
-    """Where the driver is unloaded in the middle, the sensor is lost."""
+    """If the driver is unloaded during the runs, the sensor is lost."""
     trees.rapl(tmp_path, DESKTOP)
     monitor = opened(tmp_path)
     shutil.rmtree(tmp_path / "sys")
 
-    with pytest.raises(SensorLost, match="shows its counters no more"):
+    with pytest.raises(SensorLost, match="no longer shows its counters"):
         monitor.read()
 
 
 def test_permissions(tmp_path: Path) -> None:
-    """Counters that only root reads are refused with the udev rule that helps; what is no file, with why."""
+    """Counters that only root may read are refused with a udev rule, and other unreadable ones with the reason."""
     with trees.readable_by_all() as root:
         trees.rapl(root, DESKTOP)["intel-rapl:0"].chmod(0o400)
         with trees.as_nobody(), pytest.raises(SensorUnavailable, match="Permission denied") as refusal:
@@ -200,7 +200,7 @@ def test_permissions(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("zones", [{}, {"intel-rapl:0": "psys"}], ids=["none", "psys alone"])
 def test_machines_without_counters(tmp_path: Path, zones: dict[str, str]) -> None:
-    """Where there is no counter of a package, as in containers, the sensor is refused with what to do."""
+    """Without a counter of a package, as in containers, the sensor is refused with what to do."""
     trees.rapl(tmp_path, zones)
 
     with pytest.raises(SensorUnavailable, match=r"load intel_rapl_msr|Arm processor"):
@@ -210,7 +210,7 @@ def test_machines_without_counters(tmp_path: Path, zones: dict[str, str]) -> Non
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(st.binary(max_size=40), st.binary(max_size=40))
 def test_any_bytes_are_no_crash(tmp_path: Path, name: bytes, counter: bytes) -> None:
-    """Whatever stands in the files, the sensor opens, refuses or reads nothing, and never raises."""
+    """Any bytes in the files make the sensor open, refuse or read nothing, without another error."""
     root = tmp_path / str(time.monotonic_ns())
     file = trees.rapl(root, DESKTOP)["intel-rapl:0"]
     monitor = opened(root)
@@ -229,7 +229,7 @@ def test_any_bytes_are_no_crash(tmp_path: Path, name: bytes, counter: bytes) -> 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(st.lists(st.integers(0, 400_000), min_size=1, max_size=30), st.integers(0, 999_999))
 def test_steps_add_up_across_wraps(tmp_path: Path, steps: list[int], begun: int) -> None:
-    """Whatever the steps and wherever the counter begins, their sum is what is counted."""
+    """The total is the sum of all steps, from any start of the counter."""
     root = tmp_path / str(time.monotonic_ns())
     file = trees.rapl(root, DESKTOP, top_uj=1_000_000)["intel-rapl:0"]
     file.write_text(str(begun))

@@ -1,4 +1,4 @@
-"""Recorded traces: what is read, what is refused."""
+"""Recorded traces: valid and refused ones."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.power.base import PowerTarget, SensorLost, SensorUnavailable
-from benchmarks.power.sensors.replay import ReplayMonitor
+from benchmarks.power.sensors.logs import ReplayMonitor
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,7 @@ def trace(folder: Path, text: str) -> str:
 
 
 def test_samples_come_when_their_time_has_come(tmp_path: Path) -> None:
-    """Each recorded sample is given once, stamped with its own time; at the end the sensor is lost."""
+    """Each recorded sample comes once, with its own time; at the end the sensor is lost."""
     monitor = ReplayMonitor(TARGET, trace(tmp_path, HEAD + "0.0,10\n0.05,11\n0.1,\n"))
     first = monitor.read()
     time.sleep(0.12)
@@ -48,18 +48,18 @@ def test_samples_come_when_their_time_has_come(tmp_path: Path) -> None:
         ("a,b\n1,2\n", "the first line must be"),
         ("time_s,watts\n0,1\n", "at least two samples"),
         ("time_s,watts\n0,1\n0,1\n", "each later than the one before"),
-        ("time_s,watts\n0,1\n1,many\n", "line 3 is '1,many'"),
+        ("time_s,watts\n0,1\n1,many\n", "line 3, '1,many', must be time_s,watts"),
         ("time_s,watts\n0,1\n1,inf\n", "line 3"),
     ],
 )
 def test_bad_traces_are_refused(tmp_path: Path, text: str, complaint: str) -> None:
-    """A trace that cannot be right is refused in one sentence that names the file and the line."""
+    """An invalid trace is refused in one sentence with the file and the line."""
     with pytest.raises(SensorUnavailable, match=complaint):
         ReplayMonitor(TARGET, trace(tmp_path, text))
 
 
 def test_missing_files_are_refused(tmp_path: Path) -> None:
-    """No file, or no name, is refused with what to type."""
+    """A missing file or name is refused with what to type."""
     with pytest.raises(SensorUnavailable, match="cannot be read"):
         ReplayMonitor(TARGET, str(tmp_path / "none.csv"))
     with pytest.raises(SensorUnavailable, match="type --power-monitor=replay:FILE"):
@@ -69,7 +69,7 @@ def test_missing_files_are_refused(tmp_path: Path) -> None:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
 @given(st.one_of(st.text(max_size=60).map(str.encode), st.binary(max_size=60)))
 def test_any_bytes_are_read_or_refused(tmp_path: Path, content: bytes) -> None:
-    """Whatever stands in a trace, it is played back or refused."""
+    """Any bytes in a trace are played back or refused."""
     path = tmp_path / "odd.csv"
     for text in (content, HEAD.encode() + content, HEAD.encode() + b"0,1\n1,1\n" + content):
         path.write_bytes(text)

@@ -1,4 +1,4 @@
-"""The tegrastats monitor on each board: what it covers, what its chips are worth, what `auto` takes, and a session."""
+"""The tegrastats monitor on each board: coverage, stated errors, the choice of `auto`, and a session."""
 
 from __future__ import annotations
 
@@ -14,28 +14,30 @@ import pytest
 from benchmarks import power
 from benchmarks.power.base import PowerTarget
 from benchmarks.record import faults
-from tests.power.sensors.test_tegrastats import LINES, TARGET, THOR, THOR_W, Brisk, printing, script
-from tests.power.sensors.test_tegrastats import fake as fake  # noqa: PLC0414 - a fixture
 from tests.support import product, trees
+from tests.support.fake_tegrastats import LINES, THOR, THOR_W, QuickTegrastats, print_forever, write_script
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="tegrastats runs on Linux alone")
 
 
-def test_it_is_slower_than_asked(fake: Path) -> None:
-    """Where tegrastats prints less often than it was asked to, that is its period, and no line is a gap."""
-    script(fake, printing(THOR).replace('"$2"', "150"))
-    monitor = Brisk(TARGET)
+def test_it_is_slower_than_asked(tegrastats_path: Path) -> None:
+    """If tegrastats prints less often than asked, its own period counts, and no line is a gap."""
+    write_script(tegrastats_path, print_forever(THOR).replace('"$2"', "150"))
+    monitor = QuickTegrastats(PowerTarget("cuda:0"))
     monitor.close()
 
     assert monitor.period_s == pytest.approx(0.15, rel=0.2)
 
 
-def test_l4t_is_in_the_source(fake: Path, tmp_path: Path) -> None:
-    """The source names L4T's release where it can be read, and says so where it cannot."""
-    script(fake, printing(THOR))
+def test_l4t_is_in_the_source(tegrastats_path: Path, tmp_path: Path) -> None:
+    """The source names L4T's release, or says that it could not be read."""
+    write_script(tegrastats_path, print_forever(THOR))
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/nv_tegra_release").write_text("# R38 (release), REVISION: 4.0, GCID: 1, BOARD: generic\n")
-    told, untold = Brisk(PowerTarget("cuda:0", root=tmp_path)), Brisk(PowerTarget("cuda:0", root=tmp_path / "etc"))
+    told, untold = (
+        QuickTegrastats(PowerTarget("cuda:0", root=tmp_path)),
+        QuickTegrastats(PowerTarget("cuda:0", root=tmp_path / "etc")),
+    )
     told.close()
     untold.close()
 
@@ -53,14 +55,14 @@ def test_l4t_is_in_the_source(fake: Path, tmp_path: Path) -> None:
     ],
 )
 def test_what_the_chips_are_worth(
-    fake: Path, tmp_path: Path, line: str, board: str, worth: tuple[float | None, float | None]
+    tegrastats_path: Path, tmp_path: Path, line: str, board: str, worth: tuple[float | None, float | None]
 ) -> None:
-    """Offset and step are those of the board's shunts where they are known; averaging is what the kernel says."""
-    script(fake, printing(LINES[line]))
-    blind = Brisk(PowerTarget("cuda:0", root=tmp_path))
+    """Offset and step come from the board's known shunts, and the averaging time from the kernel."""
+    write_script(tegrastats_path, print_forever(LINES[line]))
+    blind = QuickTegrastats(PowerTarget("cuda:0", root=tmp_path))
     blind.close()
     trees.hwmon(tmp_path, board)
-    monitor = Brisk(PowerTarget("cuda:0", root=tmp_path))
+    monitor = QuickTegrastats(PowerTarget("cuda:0", root=tmp_path))
     monitor.close()
 
     found = monitor.offset_uncertainty_w, monitor.resolution_w
@@ -71,9 +73,9 @@ def test_what_the_chips_are_worth(
 
 
 @pytest.mark.parametrize(("line", "mismatch"), [("r36_agx_orin", True), ("r39_thor", False)])
-def test_which_boards_cover_the_cpu(fake: Path, line: str, *, mismatch: bool) -> None:
-    """Computing on the CPU is covered by the rails of a Thor, which feed it, and not by those of an AGX Orin."""
-    script(fake, printing(LINES[line]))
+def test_which_boards_cover_the_cpu(tegrastats_path: Path, line: str, *, mismatch: bool) -> None:
+    """A Thor's rails cover a model on the CPU, which they feed; an AGX Orin's do not."""
+    write_script(tegrastats_path, print_forever(LINES[line]))
     chosen = power.select("tegrastats", PowerTarget("cpu"))
     assert chosen.monitor is not None
     chosen.monitor.close()
@@ -81,10 +83,10 @@ def test_which_boards_cover_the_cpu(fake: Path, line: str, *, mismatch: bool) ->
     assert chosen.scope_mismatch == mismatch
 
 
-def test_auto_takes_the_rails(fake: Path) -> None:
-    """`auto` finds tegrastats where it is, and takes a Jetson's rails before NVML, which lacks the SOC."""
-    script(fake, printing(THOR))
-    chosen = power.select("auto", TARGET)
+def test_auto_takes_the_rails(tegrastats_path: Path) -> None:
+    """`auto` finds tegrastats on PATH, and prefers a Jetson's rails to NVML, which lacks the SOC."""
+    write_script(tegrastats_path, print_forever(THOR))
+    chosen = power.select("auto", PowerTarget("cuda:0"))
     assert chosen.monitor is not None
     chosen.monitor.close()
 
@@ -92,9 +94,9 @@ def test_auto_takes_the_rails(fake: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("sleep") is None, reason="the stand-in for tegrastats needs `sleep`")
-def test_a_session(fake: Path, tmp_path: Path) -> None:
-    """A whole session's scope, rails, watts and joules are those that tegrastats printed, up to the CSV."""
-    script(fake, printing(THOR))
+def test_a_session(tegrastats_path: Path, tmp_path: Path) -> None:
+    """A session's scope, rails, watts and joules match tegrastats' lines, from the Record to the CSV."""
+    write_script(tegrastats_path, print_forever(THOR))
     pair = ["--models=llava", "--precisions=bf16", "--runs=3", "--torch-device=cpu", "--benchmark-save=thor"]
     done = product.measure(tmp_path / "results", *pair, "--power-monitor=tegrastats", PATH=os.environ["PATH"])
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""Lines of tegrastats, recorded and made up: to known watts, and never to a smaller sum."""
+"""Lines of tegrastats, recorded and made up, and their watts."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.power.sensors import rails as registry
-from benchmarks.power.sensors.tegrastats import milliwatts, ram_bytes
-from tests.power.sensors.test_tegrastats import LINES, THOR, THOR_W
+from benchmarks.power.sensors.tegrastats import parse_milliwatts, parse_ram_bytes
+from tests.support.fake_tegrastats import LINES, THOR, THOR_W
 
 WORDS = [*THOR.split(), "-", "/", "mW", "VDD_GPU", "\x00"]
 
@@ -27,17 +27,17 @@ WORDS = [*THOR.split(), "-", "/", "mW", "VDD_GPU", "\x00"]
 )
 def test_recorded_lines(name: str, rails: tuple[str, ...], watts: float, ram_mib: int | None) -> None:
     """Each recorded line gives its board's GPU+SOC rails, their watts as added up by hand, and its memory in use."""
-    found = milliwatts(LINES[name])
-    board = registry.showing(found)
+    found = parse_milliwatts(LINES[name])
+    board = registry.find_complete_board(found)
 
     assert board is not None
     assert board.gpu_soc.labels == rails
-    assert registry.watts_of(found, board.gpu_soc.labels) == pytest.approx(watts, abs=1e-9)
-    assert ram_bytes(LINES[name]) == (ram_mib and ram_mib * 2**20)
+    assert registry.sum_watts(found, board.gpu_soc.labels) == pytest.approx(watts, abs=1e-9)
+    assert parse_ram_bytes(LINES[name]) == (ram_mib and ram_mib * 2**20)
 
 
 def test_every_recorded_line_is_tried() -> None:
-    """There is no recorded line that the test above leaves out."""
+    """The test above covers every recorded line."""
     (cases,) = [mark.args[1] for mark in test_recorded_lines.pytestmark]  # type: ignore[attr-defined]
     assert {case[0] for case in cases} == set(LINES)
 
@@ -58,34 +58,34 @@ def test_every_recorded_line_is_tried() -> None:
     ids=["now, not average", "VIN is no other", "negative", "no unit", "NC", "no rail", "two lines", "cut", "absurd"],
 )
 def test_traps(line: str, found: dict[str, int]) -> None:
-    """The first figure counts, never the average; no other name is taken for a rail; what is doubtful is left out."""
-    assert milliwatts(line) == found
+    """Only the first figure counts, no other word passes for a rail, and ambiguous rails are left out."""
+    assert parse_milliwatts(line) == found
 
 
 @given(
     st.one_of(st.text(), st.lists(st.sampled_from([*THOR.split(), "-", "/", "mW", "VDD_GPU", "\x00"])).map(" ".join))
 )
 def test_any_text(text: str) -> None:
-    """Whatever tegrastats prints, the parsers raise nothing, and rails are whole numbers of mW."""
-    assert all(isinstance(now, int) for now in milliwatts(text).values())
-    ram_bytes(text)
+    """Any text is parsed without an error, and rails are whole numbers of mW."""
+    assert all(isinstance(now, int) for now in parse_milliwatts(text).values())
+    parse_ram_bytes(text)
 
 
 @given(st.sampled_from(sorted(LINES)), st.data())
 def test_a_line_that_lacks_something_is_no_smaller_sum(name: str, data: st.DataObject) -> None:
-    """Wherever a line is cut, and whichever of its values, or of its other words, are lost, it gives all or nothing.
+    """A line that is cut or lacks words gives the whole sum or none.
 
-    A value that is lost together with the next label leaves a line as tegrastats might print it: nobody can tell.
+    A value that is lost together with the next label cannot be noticed: tegrastats might print that line.
     """
     line = LINES[name]
-    board = registry.showing(milliwatts(line))
+    board = registry.find_complete_board(parse_milliwatts(line))
     assert board is not None
     labels = board.gpu_soc.labels
-    whole = registry.watts_of(milliwatts(line), labels)
+    whole = registry.sum_watts(parse_milliwatts(line), labels)
 
     start, end = sorted(data.draw(st.tuples(st.integers(0, len(line)), st.integers(0, len(line)))))
     values = data.draw(st.booleans())
     lost = data.draw(st.sets(st.sampled_from([word for word in line.split() if ("mW" in word) == values])))
     holes = " ".join(word for word in line.split() if word not in lost)
     for text in (line[start:end], line[:end], holes):
-        assert registry.watts_of(milliwatts(text), labels) in (None, whole)
+        assert registry.sum_watts(parse_milliwatts(text), labels) in (None, whole)

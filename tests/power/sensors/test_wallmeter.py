@@ -1,4 +1,4 @@
-"""Logs of meters: each format that is read, clocks, files that grow, and a session beside one."""
+"""Logs of meters: formats, clocks, and a session."""
 
 from __future__ import annotations
 
@@ -12,30 +12,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.power.base import PowerTarget, SensorUnavailable
-from benchmarks.power.sensors import meterlog
-from benchmarks.power.sensors.wallmeter import WallMeterMonitor
+from benchmarks.power.sensors import log_format
+from benchmarks.power.sensors.logs import WallMeterMonitor
 from tests.support import product
+from tests.support.meter_log import HEAD, make_rows, write_log
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 S = 1_000_000_000
 TARGET = PowerTarget("cuda:0")
-HEAD = "time,watts\n"
-
-
-def log(folder: Path, text: str) -> Path:
-    """Write a log."""
-    path = folder / "wall.csv"
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def rows(watts: float, since_s: float, until_s: float, step_s: float = 1.0) -> str:
-    """Return lines from so many seconds after now to so many, by UNIX time."""
-    now = time.time()
-    count = round((until_s - since_s) / step_s) + 1
-    return "".join(f"{now + since_s + n * step_s:.6f},{watts}\n" for n in range(count))
 
 
 @pytest.mark.parametrize(
@@ -55,10 +41,10 @@ def rows(watts: float, since_s: float, until_s: float, step_s: float = 1.0) -> s
     ],
 )
 def test_formats(tmp_path: Path, header: str, line: str, watts: float | None) -> None:
-    """ISO 8601 with a zone, UNIX seconds and seconds since the start, in any usual layout, are one time and power."""
-    asked = meterlog.asked_for(f"{tmp_path / 'wall.csv'},start=1795521600")
-    table = meterlog.table_of(asked, header)
-    found = meterlog.row_of(asked, table, line, 0)
+    """All supported layouts of time and power give the same sample."""
+    asked = log_format.parse_options(f"{tmp_path / 'wall.csv'},start=1795521600")
+    table = log_format.find_layout(asked, header)
+    found = log_format.parse_row(asked, table, line, 0)
 
     assert found.time_ns == 1_795_521_600 * S
     assert found.watts == (None if watts is None else pytest.approx(watts))
@@ -67,32 +53,35 @@ def test_formats(tmp_path: Path, header: str, line: str, watts: float | None) ->
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("", "the first line is '', and must name one column time and one watts"),
-        ("time,volts\n1795521600,5\n", "must name one column time and one watts"),
-        ("time,watts,power\n", "must name one column time and one watts"),
-        ("time_ms,watts\n", "must name one column time and one watts"),
-        (HEAD + "1795521600,5\n", "holds 1 samples, and two show its pace; start it first"),
-        (HEAD + "2026-11-24T12:00:00,5\n", "line 2, .* has a time without its zone; it must be as 2026-11-24T12:00:00"),
-        (HEAD + "2026-13-24T12:00:00Z,5\n", "line 2, .* has a time that is none"),
-        (HEAD + "1795521600,5\n1795521601,many\n", "line 3, '1795521601,many', has no number of watts"),
-        (HEAD + "1795521600,5\n\n# noon\n1795521600,5\n", "line 5, .* is not later than the one before"),
+        ("", "the first line is ''; it must name one time column and one power column"),
+        ("time,volts\n1795521600,5\n", "must name one time column and one power column"),
+        ("time,watts,power\n", "must name one time column and one power column"),
+        ("time_ms,watts\n", "must name one time column and one power column"),
+        (HEAD + "1795521600,5\n", "holds 1 samples and needs two; start the meter before the session"),
+        (
+            HEAD + "2026-11-24T12:00:00,5\n",
+            "line 2, .* has a time without a time zone; write it as 2026-11-24T12:00:00",
+        ),
+        (HEAD + "2026-13-24T12:00:00Z,5\n", "line 2, .* has an invalid time"),
+        (HEAD + "1795521600,5\n1795521601,many\n", "line 3, '1795521601,many', has no valid power"),
+        (HEAD + "1795521600,5\n\n# noon\n1795521600,5\n", "line 5, .* is not later than the line before"),
         (HEAD + "1795521600000,5\n", "line 2, .* has no time in seconds"),
         (HEAD + "1795521600\n", "line 2, '1795521600', has too few columns"),
         (HEAD + "1795521600,51,3\n", "line 2, .* has more columns than the first line; decimal commas need semicolons"),
-        (HEAD + "0.0,5\n1.0,5\n", "has its time since the log began; say when that was: .*,start=2026-11-24T12"),
+        (HEAD + "0.0,5\n1.0,5\n", "counts time from the start of the log; type that time: .*,start=2026-11-24T12"),
     ],
 )
 def test_bad_logs_are_refused(tmp_path: Path, text: str, complaint: str) -> None:
-    """A log that cannot be right is refused before anything is measured, in a sentence with its line."""
+    """An invalid log is refused before anything is measured, in a sentence with its line."""
     with pytest.raises(SensorUnavailable, match=f"--power-monitor=csv:.*wall.csv: .*{complaint}"):
-        WallMeterMonitor.check(str(log(tmp_path, text)))
+        WallMeterMonitor.check(str(write_log(tmp_path, text)))
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_logs_of_windows(tmp_path: Path, encoding: str) -> None:
-    """A byte order mark and Windows' line ends are read over, at the start and behind it; UTF-16 is refused."""
+    """A byte order mark and Windows' line ends are accepted, and UTF-16 is refused."""
     path = tmp_path / "wall.csv"
-    path.write_bytes((HEAD + rows(50, -3, -1)).replace("\n", "\r\n").encode(encoding))
+    path.write_bytes((HEAD + make_rows(50, -3, -1)).replace("\n", "\r\n").encode(encoding))
     if encoding == "utf-16":
         with pytest.raises(SensorUnavailable, match=r"cannot be read .not UTF-8 text.; save it as UTF-8"):
             WallMeterMonitor.check(str(path))
@@ -100,7 +89,7 @@ def test_logs_of_windows(tmp_path: Path, encoding: str) -> None:
     monitor = WallMeterMonitor(TARGET, str(path))
     first = [sample.watts for sample in monitor.read()]
     with path.open("ab") as file:
-        file.write(rows(60, -0.5, -0.5).replace("\n", "\r\n").encode())
+        file.write(make_rows(60, -0.5, -0.5).replace("\n", "\r\n").encode())
 
     assert first + [sample.watts for sample in monitor.read()] == [50.0, 60.0]
     assert monitor.remarks == ()
@@ -111,22 +100,22 @@ def test_logs_of_windows(tmp_path: Path, encoding: str) -> None:
     [
         (None, "csv needs a file; type --power-monitor=csv:FILE"),
         (",offset=1", "csv needs a file"),
-        ("wall.csv,offset=much", "offset=much: is no number of seconds; type one such as 2.5"),
-        ("wall.csv,offset=inf", "is no number of seconds"),
+        ("wall.csv,offset=much", "offset=much: not a number of seconds; type one such as 2.5"),
+        ("wall.csv,offset=inf", "not a number of seconds"),
         ("wall.csv,start=noon", "type ,start=2026-11-24T12:00:00"),
         ("/nonexistent/wall.csv", "cannot be read .No such file or directory.; name a file of samples"),
-        ("/dev/null", "is no regular file"),
+        ("/dev/null", "not a regular file"),
     ],
 )
 def test_what_is_asked_is_checked(argument: str | None, complaint: str) -> None:
-    """A log that is not there, or an offset that is none, is refused with what to type."""
+    """A missing log or an invalid option is refused with what to type."""
     with pytest.raises(SensorUnavailable, match=complaint):
         WallMeterMonitor.check(argument)
 
 
 def test_samples_come_when_their_time_has_come(tmp_path: Path) -> None:
-    """Of what was logged before, the last sample is given; what lies ahead when its time has come, each once."""
-    monitor = WallMeterMonitor(TARGET, str(log(tmp_path, HEAD + rows(50, -1.95, 5.05, 0.1))))
+    """The last earlier sample comes first, then each later one when its time comes."""
+    monitor = WallMeterMonitor(TARGET, str(write_log(tmp_path, HEAD + make_rows(50, -1.95, 5.05, 0.1))))
     first = monitor.read()
     time.sleep(0.25)
     then = monitor.read()
@@ -141,8 +130,8 @@ def test_samples_come_when_their_time_has_come(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ahead_s", [0.0, 7200.25, -3.5])
 def test_the_logs_clock_is_mapped(tmp_path: Path, ahead_s: float) -> None:
-    """A sample that was logged 1 s ago is 1 s old on the runs' clock, less the offset that was given."""
-    path = log(tmp_path, HEAD + rows(50, ahead_s - 2, ahead_s - 1))
+    """A sample logged 1 s ago is 1 s old on the runs' clock, less the given offset."""
+    path = write_log(tmp_path, HEAD + make_rows(50, ahead_s - 2, ahead_s - 1))
     (sample,) = WallMeterMonitor(TARGET, f"{path},offset={ahead_s}").read()
 
     assert (time.monotonic_ns() - sample.time_ns) / S == pytest.approx(1.0, abs=0.2)
@@ -150,13 +139,13 @@ def test_the_logs_clock_is_mapped(tmp_path: Path, ahead_s: float) -> None:
 
 @pytest.mark.parametrize(("from_s", "said"), [(-3600, "3599 s old"), (3600, "3600 s ahead"), (-1, ""), (0.5, "")])
 def test_a_clock_in_doubt_is_said(tmp_path: Path, from_s: float, said: str) -> None:
-    """A log without a sample of about now may be an hour off: that is said until it grows."""
-    path = log(tmp_path, HEAD + rows(50, from_s, from_s + 1))
+    """A log without a sample near now has a remark until it grows."""
+    path = write_log(tmp_path, HEAD + make_rows(50, from_s, from_s + 1))
     monitor = WallMeterMonitor(TARGET, str(path))
     monitor.read()
     before = monitor.remarks
     with path.open("a") as file:
-        file.write(rows(50, from_s + 2, from_s + 2))
+        file.write(make_rows(50, from_s + 2, from_s + 2))
     monitor.read()
 
     assert before == ((f"The log's nearest sample was {said} at the start: is its clock right?",) if said else ())
@@ -164,8 +153,8 @@ def test_a_clock_in_doubt_is_said(tmp_path: Path, from_s: float, said: str) -> N
 
 
 def test_a_log_that_counts_from_its_start(tmp_path: Path) -> None:
-    """Seconds since the start are placed by `start`, as ISO 8601 or UNIX seconds."""
-    path = log(tmp_path, "# source: WT310\nelapsed,W\n0,40\n1,41\n")
+    """`start` sets the time of second 0, as ISO 8601 or UNIX seconds."""
+    path = write_log(tmp_path, "# source: WT310\nelapsed,W\n0,40\n1,41\n")
     began = datetime.now(timezone.utc) - timedelta(seconds=5)
     for start in (began.isoformat(), str(began.timestamp())):
         monitor = WallMeterMonitor(TARGET, f"{path},start={start}")
@@ -181,7 +170,7 @@ ODD = st.one_of(st.text(max_size=60), st.from_regex(r"[\d;,:.TZ+ \-]{0,40}", ful
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 @given(header=st.sampled_from(["time,watts", "t;W", "unix\tp"]), lines=st.lists(ODD, max_size=5), more=st.binary())
 def test_any_text_is_no_crash(tmp_path: Path, header: str, lines: list[str], more: bytes) -> None:
-    """Whatever stands in a log or its arguments, it is read or refused, and whatever is appended never raises."""
+    """Any log and arguments are read or refused, and appended bytes raise no error."""
     path = tmp_path / "odd.csv"
     separator = next(mark for mark in ",;\t" if mark in header)
     good = [header, f"1795521600{separator}5", f"1795521601{separator}5"]
@@ -199,8 +188,8 @@ def test_any_text_is_no_crash(tmp_path: Path, header: str, lines: list[str], mor
 
 
 def test_a_session_beside_a_meter(tmp_path: Path) -> None:
-    """A meter that shows 50 W once a second makes 50 W x the windows of a session, and its Record says wall."""
-    path = log(tmp_path, HEAD + rows(50, -5, 240))
+    """A meter at 50 W gives 50 W x the windows of a session, with the scope `wall`."""
+    path = write_log(tmp_path, HEAD + make_rows(50, -5, 240))
     done = product.measure(
         tmp_path / "results", "--models=llava", "--precisions=bf16", "--runs=3", "--warmup-runs=1",
         f"--power-monitor=csv:{path}",

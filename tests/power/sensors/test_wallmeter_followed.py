@@ -1,4 +1,4 @@
-"""Logs of meters that grow while they are followed: clocks that jump, lines that are none, and files that go."""
+"""Logs of meters that grow: clock jumps, bad lines and deleted files."""
 
 from __future__ import annotations
 
@@ -7,65 +7,71 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks.power.analysis import attribution
-from benchmarks.power.base import SensorFacts, SensorLost
-from benchmarks.power.sensors.wallmeter import WallMeterMonitor
-from tests.power.sensors.test_wallmeter import HEAD, TARGET, S, log, rows
+from benchmarks.power.base import PowerTarget, SensorLost
+from benchmarks.power.sensors.logs import WallMeterMonitor
 from tests.support import trees
+from tests.support.bench import charge
+from tests.support.meter_log import HEAD, make_rows, write_log
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+S = 1_000_000_000
+TARGET = PowerTarget("cuda:0")
+
 
 class Set(WallMeterMonitor):
-    """On a machine whose clock is set forward by `by_s`, seconds."""
+    """The monitor on a machine whose clock is set forward by `by_s` seconds."""
 
     by_s = 0.0
 
-    def _shift_ns(self) -> int:
-        return super()._shift_ns() + round(self.by_s * S)
+    def _read_shift_ns(self) -> int:
+        return super()._read_shift_ns() + round(self.by_s * S)
 
 
 @pytest.mark.parametrize(("by_s", "said"), [(-5.0, "-5.0"), (3600.0, "+3600.0"), (0.05, "")])
 def test_a_clock_that_is_set_in_the_middle_is_said(tmp_path: Path, by_s: float, said: str) -> None:
-    """Where this machine's clock jumps, log and runs may not agree any more: that stays said; slewing is not said."""
-    monitor = Set(TARGET, str(log(tmp_path, HEAD + rows(50, -3, 60))))
+    """A jump of this machine's clock is a lasting remark; slewing is not."""
+    monitor = Set(TARGET, str(write_log(tmp_path, HEAD + make_rows(50, -3, 60))))
     times = [sample.time_ns for sample in monitor.read()]
     monitor.by_s = by_s
     times += [sample.time_ns for _ in range(3) for sample in monitor.read()]
 
-    told = f"This machine slept or its clock was set, by {said} s in the middle: do log and runs agree?"
+    told = f"This machine slept or its clock changed by {said} s during the session: do log and runs agree?"
     assert monitor.remarks == ((told,) if said else ())
     assert times == sorted(times)
 
 
 def test_what_was_logged_while_the_machine_slept_is_in_no_run(tmp_path: Path) -> None:
-    """CLOCK_MONOTONIC stands still in a suspend: what the meter logged then is void, and the runs beside it are whole.
+    """What the meter logged during a suspend is void, and the runs around it are complete.
 
-    The machine slept for 10 s, 4 s ago by its own clock, and drew 2 W.
+    CLOCK_MONOTONIC stops in a suspend. The machine slept for 10 s, 4 s ago by its own clock, and drew 2 W.
     """
-    path = log(tmp_path, HEAD + rows(50, -11, -10, 0.5))
+    path = write_log(tmp_path, HEAD + make_rows(50, -11, -10, 0.5))
     monitor = Set(TARGET, str(path))
     samples, zero = monitor.read(), time.monotonic_ns()
-    for slept, lines in ((0.0, rows(50, -9.5, -4.5, 0.5)), (10.0, rows(2, -4, 5, 0.5) + rows(80, 6, 10, 0.5))):
+    for slept, lines in (
+        (0.0, make_rows(50, -9.5, -4.5, 0.5)),
+        (10.0, make_rows(2, -4, 5, 0.5) + make_rows(80, 6, 10, 0.5)),
+    ):
         with path.open("a") as file:
             file.write(lines)
         monitor.by_s = slept
         samples += monitor.read()
-    runs = attribution.Marked([(zero - 9 * S, zero - 5 * S), (zero - 3 * S, zero - S)], {})
-    found = attribution.attribute("csv", SensorFacts.of(monitor), samples, runs, [])
+    runs = [(zero - 9 * S, zero - 5 * S), (zero - 3 * S, zero - S)]
+    found = charge("csv", monitor, samples, runs)
 
     assert {sample.watts for sample in samples} == {50.0, None, 80.0}
     assert found.energy_j == pytest.approx([200.0, 160.0])
-    assert monitor.remarks[0].startswith("This machine slept or its clock was set, by +10.0 s")
+    assert monitor.remarks[0].startswith("This machine slept or its clock changed by +10.0 s")
 
 
 def test_a_log_is_followed(tmp_path: Path) -> None:
-    """Lines that are appended are read once they are complete, and a line that is torn waits for its end."""
-    path = log(tmp_path, HEAD + rows(50, -3, -2))
+    """An appended line is read once, when it is complete."""
+    path = write_log(tmp_path, HEAD + make_rows(50, -3, -2))
     monitor = WallMeterMonitor(TARGET, str(path))
     monitor.read()
-    line = rows(60, -0.5, -0.5)
+    line = make_rows(60, -0.5, -0.5)
     found = []
     for part in (line[:-4], line[-4:]):
         with path.open("a") as file:
@@ -77,53 +83,53 @@ def test_a_log_is_followed(tmp_path: Path) -> None:
 
 
 def test_bad_lines_are_gaps_and_named(tmp_path: Path) -> None:
-    """A line that cannot be read is a missing sample, never a bridge between its neighbours, and is named."""
-    path = log(tmp_path, HEAD + rows(50, -5, -4))
+    """A line that cannot be read is a missing sample, and a remark names it."""
+    path = write_log(tmp_path, HEAD + make_rows(50, -5, -4))
     monitor = WallMeterMonitor(TARGET, str(path))
     samples = monitor.read()
     with path.open("a") as file:
-        file.write(rows(50, -3, -3) + "garbage\n" + rows(50, -2, -1))
+        file.write(make_rows(50, -3, -3) + "garbage\n" + make_rows(50, -2, -1))
     samples += monitor.read()
     times = [sample.time_ns for sample in samples]
-    two = attribution.Marked([(times[1], times[-2]), (times[-2], times[-1])], {})
-    found = attribution.attribute("csv", SensorFacts.of(monitor), samples, two, [])
+    two = [(times[1], times[-2]), (times[-2], times[-1])]
+    found = charge("csv", monitor, samples, two)
 
     assert [sample.watts for sample in samples] == [50.0, 50.0, None, 50.0, 50.0]
     assert times == sorted(times)
     assert found.energy_j == [None, pytest.approx(50.0, rel=1e-3)]
-    assert monitor.remarks == ("The log has lines that cannot be read, line 5, 'garbage', has too few columns.",)
+    assert monitor.remarks == ("The log has lines that cannot be read: line 5, 'garbage', has too few columns.",)
 
 
 def test_gaps_are_gaps(tmp_path: Path) -> None:
-    """Where the meter paused for longer than three of its periods, nothing is known, and nothing is charged."""
-    path = log(tmp_path, HEAD + rows(50, -30, -29))
+    """A pause of over three periods is charged to no run."""
+    path = write_log(tmp_path, HEAD + make_rows(50, -30, -29))
     monitor = WallMeterMonitor(TARGET, str(path))
     with path.open("a") as file:
-        file.write(rows(50, -28, -20) + rows(50, -10, -1))
+        file.write(make_rows(50, -28, -20) + make_rows(50, -10, -1))
     samples = monitor.read()
     zero = time.monotonic_ns()
     windows = [(zero - 27 * S, zero - 22 * S), (zero - 18 * S, zero - 12 * S), (zero - 9 * S, zero - 2 * S)]
-    found = attribution.attribute("csv", SensorFacts.of(monitor), samples, attribution.Marked(windows, {}), [])
+    found = charge("csv", monitor, samples, windows)
 
     assert found.energy_j == [pytest.approx(250, rel=0.005), None, pytest.approx(350, rel=0.005)]
 
 
 def test_permissions_that_change_while_it_runs() -> None:
-    """A log that may not be read any more is a lost sensor, with why."""
+    """A log that becomes unreadable is a lost sensor with a reason."""
     with trees.readable_by_all() as folder:
-        path = log(folder, HEAD + rows(50, -3, -2))
+        path = write_log(folder, HEAD + make_rows(50, -3, -2))
         with trees.as_nobody():
             monitor = WallMeterMonitor(TARGET, str(path))
             monitor.read()
         path.chmod(0)
-        with trees.as_nobody(), pytest.raises(SensorLost, match=r"wall.csv cannot be read any more .Permission denied"):
+        with trees.as_nobody(), pytest.raises(SensorLost, match=r"wall.csv can no longer be read .Permission denied"):
             monitor.read()
 
 
 @pytest.mark.parametrize("what", ["gone", "cut short", "replaced", "only bad lines"])
 def test_a_log_that_ends_is_a_lost_sensor(tmp_path: Path, what: str) -> None:
-    """A log that is deleted, cut short, replaced or full of what is no sample is lost, with why."""
-    path = log(tmp_path, HEAD + rows(50, -3, -2))
+    """A log that is deleted, cut short, replaced or full of bad lines is a lost sensor with a reason."""
+    path = write_log(tmp_path, HEAD + make_rows(50, -3, -2))
     monitor = WallMeterMonitor(TARGET, str(path))
     monitor.read()
     if what == "gone":
@@ -132,12 +138,17 @@ def test_a_log_that_ends_is_a_lost_sensor(tmp_path: Path, what: str) -> None:
         path.write_text(HEAD)
     elif what == "replaced":
         path.rename(tmp_path / "old.csv")
-        log(tmp_path, HEAD + rows(50, -3, 3))
+        write_log(tmp_path, HEAD + make_rows(50, -3, 3))
     else:
         with path.open("a") as file:
             file.write("ERR 17\n" * 10)
         assert [sample.watts for sample in monitor.read()] == [None] * 10
 
-    complaint = {"gone": "cannot be read any more", "only bad lines": "only bad lines by now, line 13, 'ERR 17'"}
-    with pytest.raises(SensorLost, match=complaint.get(what, "was replaced or cut short; a log must be appended to")):
+    complaint = {
+        "gone": "can no longer be read",
+        "only bad lines": "the last 10 lines of wall.csv cannot be read: line 13, 'ERR 17'",
+    }
+    with pytest.raises(
+        SensorLost, match=complaint.get(what, "was replaced or cut short; a meter must only append to its log")
+    ):
         monitor.read()

@@ -1,4 +1,4 @@
-"""zeus, an energy meter by others (https://ml.energy/zeus), beside our own on the same script of power.
+"""zeus, an independent energy meter (https://ml.energy/zeus), and ours on the same script of power.
 
 Needs zeus, which brings scikit-learn and more: `tox run -e zeus`.
 """
@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.power.sensors.test_nvml import UUID
-from tests.power.sensors.test_nvml import library as library  # noqa: PLC0414 - a fixture
-from tests.power.sensors.test_nvml_profiles import KNOWN_J, play
+from tests.support.nvml_probe import KNOWN_J, UUID, play_scenes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,19 +23,19 @@ def _needs() -> None:
         pytest.skip("zeus is not installed; type `tox run -e zeus`")
 
 
-def test_zeus_agrees(library: Path) -> None:
-    """On each board that counts energy, zeus and our meter agree within 1% on one window, whose energy is known."""
-    found = play(library, {name: {"FAKE_PROFILE": name} for name in ("H200", "RTX", "GB10")}, "--zeus")
+def test_zeus_agrees(nvml_library: Path) -> None:
+    """On each board with a counter, zeus and our meter agree within 1% on a known energy."""
+    found = play_scenes(nvml_library, {name: {"FAKE_PROFILE": name} for name in ("H200", "RTX", "GB10")}, "--zeus")
 
     for name, seen in found.items():
         assert seen["energy_j"] == [pytest.approx(seen["zeus_j"], rel=0.01)], name
         assert seen["zeus_j"] == pytest.approx(KNOWN_J, rel=0.01), name
 
 
-def test_zeus_finds_the_same_gpu(library: Path) -> None:
-    """Of two GPUs zeus finds CUDA's by CUDA_VISIBLE_DEVICES and our meter by the UUID: it is the same one."""
+def test_zeus_finds_the_same_gpu(nvml_library: Path) -> None:
+    """Of two GPUs zeus, by CUDA_VISIBLE_DEVICES, and our meter, by UUID, choose the same one."""
     fakes = {"FAKE_PROFILE": "RTX", "FAKE_GPUS": "2", "CUDA_VISIBLE_DEVICES": "1"}
-    (seen,) = play(library, {"second": fakes}, "--zeus", "--uuid", UUID.format(2)).values()
+    (seen,) = play_scenes(nvml_library, {"second": fakes}, "--zeus", "--uuid", UUID.format(2)).values()
 
     assert seen["energy_j"] == [pytest.approx(seen["zeus_j"], rel=0.01)]
     assert seen["zeus_j"] == pytest.approx(2 * KNOWN_J, rel=0.01)
