@@ -9,7 +9,9 @@ import pytest
 
 from benchmarks.formatting import align_columns, format_number
 from benchmarks.record import MEASURED, Record
-from benchmarks.record.headline import joules_per_token, tokens_per_sec
+from benchmarks.record.headline import compute_joules_per_token, compute_tokens_per_sec
+from benchmarks.record.not_measured import NotMeasured
+from benchmarks.record.sections import Runs
 from benchmarks.state import Study
 
 HEADER = ("pair", "tokens/s", "TTFT s", "J/token", "RAM GB", "failed")
@@ -43,9 +45,9 @@ def row(record: Record) -> tuple[str, ...]:
     ram = record["memory"]["ram_avg_bytes"]
     return (
         record["pair"]["id"],
-        _number(tokens_per_sec(runs)),
+        _number(compute_tokens_per_sec(runs)),
         _number(_median(runs["ttft_s"])),
-        _number(joules_per_token(runs)),
+        _number(_joules_per_token(runs)),
         _number(None if ram is None else ram / 1e9),
         failed,
     )
@@ -104,7 +106,7 @@ def _doubts(record: Record) -> Iterator[str]:
         yield f"{counts['failed']} runs failed and its process was replaced {restarts} times, first: {first}"
     if record["health"]["throttled"]:
         yield f"throttled ({', '.join(record['health']['throttled'])})."
-    if record["runs"]["energy_j"] is not None and joules_per_token(record["runs"]) is None:
+    if record["runs"]["energy_j"] is not None and _joules_per_token(record["runs"]) is None:
         yield "no J/token, because the power samples cover too few of its runs."
 
 
@@ -135,6 +137,13 @@ def _short(path: Path) -> str:
 
 def _number(value: float | None) -> str:
     return UNKNOWN if value is None else format_number(value)
+
+
+def _joules_per_token(runs: Runs) -> float | None:
+    try:
+        return compute_joules_per_token(runs)
+    except NotMeasured:
+        return None
 
 
 def _median(values: list[float] | None) -> float | None:

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.formatting import format_number
 from benchmarks.processes.protocol import Numerics
 from benchmarks.record import MEASURED, SKIPPED, Record
-from benchmarks.record.headline import tokens_per_sec
+from benchmarks.record.headline import compute_tokens_per_sec
 
 if TYPE_CHECKING:
     from benchmarks.pair.measure import PairSession
@@ -50,7 +50,7 @@ def last_line(record: Record) -> str:
     """Return the line that closes a pair."""
     counts, runs = record["counts"], record["runs"]
     good = f"{counts['good']} of {counts['planned']} runs good"
-    speed = f", {format_number(tokens_per_sec(runs))} tok/s" if runs else ""
+    speed = f", {format_number(compute_tokens_per_sec(runs))} tok/s" if runs else ""
     return f"{record['pair']['id']}: {record['status']}, {good}{speed}"
 
 
