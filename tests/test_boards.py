@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from plotting import load
-from plotting.analysis.observations import observations
+from plotting.analysis.observations import list_observations
 from plotting.comparison import compare, render
 from plotting.figures import FIGURES
 from plotting.table import build
@@ -156,7 +156,7 @@ def test_a_gpus_sensor_beside_a_cpu_is_a_mismatch(study: pd.DataFrame) -> None:
 
 def test_unlike_scopes_have_no_most_frugal_device(measured: Measured) -> None:
     """Where sensors cover unlike things, no device is said to make the most tokens per joule."""
-    said = " ".join(observations(measured.table(STUDY)))
+    said = " ".join(list_observations(measured.table(STUDY)))
 
     assert "most tokens per joule is not known: sensors that cover gpu+soc, module differ." in said
 

@@ -44,7 +44,7 @@ def write_all(out: Path, table: pd.DataFrame, saves: Saves, formats: Sequence[st
             outputs[f"{name}.json"] = partial(_text, _array(table, name))
     out.mkdir(parents=True, exist_ok=True)
     for name, fill_file in outputs.items():
-        files.whole(out / name, fill_file)
+        files.write_whole(out / name, fill_file)
     return [out / name for name in outputs]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.record import MEASURED
-from plotting.analysis.ranking import eligible
+from plotting.analysis.ranking import select_rankable
 from plotting.metrics.registry import METRICS
 
 TOOLS = {"customBiggerIsBetter": True, "customSmallerIsBetter": False}
@@ -28,7 +28,7 @@ def entries(table: pd.DataFrame, tool: str) -> list[dict[str, Any]]:
 
 
 def _fit(table: pd.DataFrame, name: str) -> set[Any]:
-    rows = table[table[name].notna()] if name == FAILURES else eligible(table, name)
+    rows = table[table[name].notna()] if name == FAILURES else select_rankable(table, name)
     return set(rows.index)
 
 

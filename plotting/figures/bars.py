@@ -16,7 +16,7 @@ from plotting.figures.layout import Bar, Look, Part, Row
 from plotting.figures.strips import Strip
 from plotting.figures.theme import Theme
 from plotting.metrics.registry import METRICS
-from plotting.table.work_groups import sections
+from plotting.table.work_groups import split_by_work
 
 GROUP = 0.86
 """Width of a model's group; groups are 1 apart."""
@@ -104,7 +104,7 @@ def _draw(
 def _strips(table: pd.DataFrame) -> list[Strip]:
     """Return the rows of axes: as many models in each as leave every bar its least width, about equally many."""
     found: list[Strip] = []
-    for section in sections(table):
+    for section in split_by_work(table):
         models = len(strips.models(section))
         room = max(1, int((WIDEST - BESIDE) * GROUP / (THINNEST * len(strips.series(section)))))
         found += strips.split(section, -(-models // -(-models // room)))

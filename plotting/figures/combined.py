@@ -9,7 +9,7 @@ from plotting.figures.layout import Look
 from plotting.figures.strips import Strip
 from plotting.figures.theme import Theme
 from plotting.metrics.registry import METRICS
-from plotting.table.work_groups import sections
+from plotting.table.work_groups import split_by_work
 
 COLUMNS, MANY, MOST_COLUMNS = 3, 9, 4
 """Panels a line; more than MANY models stand closer."""
@@ -52,7 +52,7 @@ def combined(table: pd.DataFrame, theme: Theme, name: str) -> Figure:
 
 def _lines(table: pd.DataFrame) -> tuple[int, list[Strip]]:
     """Return the number of panels a line, and the lines."""
-    parts = sections(table)
+    parts = split_by_work(table)
     most = max(len(strips.models(part)) for part in parts)
     columns = min(most, COLUMNS if most <= MANY else MOST_COLUMNS)
     return columns, [line for part in parts for line in strips.split(part, columns)]

@@ -8,15 +8,15 @@ import pandas as pd
 
 from benchmarks.record import MEASURED
 from plotting.analysis import conditions
-from plotting.analysis.ranking import leaders, ranked_apart
+from plotting.analysis.ranking import name_leaders, split_for_ranking
 from plotting.metrics.bootstrap import LEAST_RUNS
 from plotting.metrics.registry import METRICS, SAMPLED
 from plotting.table import status, whiskers
 from plotting.table.build import NEVER
-from plotting.table.work_groups import EXPLAINED, sections
+from plotting.table.work_groups import EXPLAINED, split_by_work
 
 Row = dict[Any, Any]
-COLUMNS = ["device", "model", "precision", "status", "attempted", "failed_runs", *status.DOUBTFUL]
+COLUMNS = ["device", "model", "precision", "status", "attempted", "failed_runs", *status.WARNING_COLUMNS]
 NAMED = 6
 """So many pairs are named for one reason; more are counted."""
 PARTS = 3
@@ -41,18 +41,18 @@ def footnote(
     `with_whiskers` are drawn or not, and `expected` where a reader knows them from such figures; it shows an
     MBU or not; `mark` is what doubt looks like.
     """
-    parts = sections(table)
+    parts = split_by_work(table)
     rows = [row for part in parts for row in part.table[COLUMNS].to_dict("records")]
-    bases = dict.fromkeys(whiskers.basis(table, name) for name in names)
+    bases = dict.fromkeys(whiskers.choose_basis(table, name) for name in names)
     return [
-        *conditions.conditions(table, figure=True, names=[*names, "mbu"] if mbu else names),
+        *conditions.describe_conditions(table, figure=True, names=[*names, "mbu"] if mbu else names),
         *(_best(table, names[0]) if len(names) == 1 else []),
         *_missing(rows),
         *_failures(rows),
         *_doubts(rows, names, mark),
-        *(whiskers.SAID[of] for of in bases if of and with_whiskers),
+        *(whiskers.CAPTIONS[of] for of in bases if of and with_whiskers),
         *(_without_interval(table, names) if expected else []),
-        *(conditions.uncertainty(table, figure=True) if whiskers.BUDGET in bases else []),
+        *(conditions.describe_uncertainty(table, figure=True) if whiskers.BUDGET in bases else []),
         *([EXPLAINED] if len(parts) > 1 else []),
         MORE,
     ]
@@ -60,7 +60,7 @@ def footnote(
 
 def _best(table: pd.DataFrame, name: str) -> list[str]:
     """Return the best pair of each part of a table that is ranked by itself, with those that are tied with it."""
-    found = [(part.words, leaders(part.table, name)) for part in ranked_apart(table, name)]
+    found = [(part.words, name_leaders(part.table, name)) for part in split_for_ranking(table, name)]
     said = [f"{where}: {words}" if where else words for where, words in found if words]
     return [f"{words[0].upper()}{words[1:]}." for words in said] if len(said) <= PARTS else []
 
@@ -78,13 +78,15 @@ def _missing(rows: Sequence[Row]) -> list[str]:
 def _failures(rows: Sequence[Row]) -> list[str]:
     """Return in which measured pairs runs failed, how many of how many."""
     measured = [row for row in rows if row["status"] == MEASURED]
-    return _listed("Runs failed in measured pairs", measured, ((status.failed(row), row) for row in measured))
+    return _listed(
+        "Runs failed in measured pairs", measured, ((status.describe_failures(row), row) for row in measured)
+    )
 
 
 def _doubts(rows: Sequence[Row], names: Sequence[str], mark: str) -> list[str]:
     """Return which values are in doubt, and why."""
     measured = [row for row in rows if row["status"] == MEASURED]
-    found = ((words, row) for row in measured for words in status.doubts(row, *names))
+    found = ((words, row) for row in measured for words in status.list_warnings(row, *names))
     return _listed(f"In doubt, {mark}", measured, found)
 
 
@@ -124,8 +126,8 @@ def _names(group: Sequence[Row], *, alone: bool) -> list[str]:
 def _without_interval(table: pd.DataFrame, names: Sequence[str]) -> Iterator[str]:
     """Say of each metric which values have no interval over the runs, and why."""
     for name in names:
-        rows, basis = table[table[name].notna()], whiskers.basis(table, name)
-        bare = [row for row in rows.to_dict("records") if whiskers.span(row, name, whiskers.RUNS) is None]
+        rows, basis = table[table[name].notna()], whiskers.choose_basis(table, name)
+        bare = [row for row in rows.to_dict("records") if whiskers.compute_span(row, name, whiskers.RUNS) is None]
         if basis == whiskers.BUDGET or not bare:
             continue
         which = "has no whiskers" if len(bare) == len(rows) else f"has no whisker for {len(bare)} of {len(rows)} pairs"

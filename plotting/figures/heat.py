@@ -12,9 +12,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from plotting.figures import footnotes, style
 from plotting.figures.theme import Theme, ink_on
-from plotting.metrics.registry import METRICS, shown
+from plotting.metrics.registry import METRICS, format_value
 from plotting.table import status
-from plotting.table.work_groups import Section, sections
+from plotting.table.work_groups import WorkGroup, split_by_work
 
 WIDE, NARROW = 1.25, 0.8
 """Inches of a column's width, for up to MANY columns and for more."""
@@ -25,7 +25,7 @@ MANY = 10
 def device_map(table: pd.DataFrame, theme: Theme, name: str) -> Figure:
     """Return the map of one metric: a row for each device and precision, a column for each model."""
     metric = METRICS[name]
-    parts = sections(table)
+    parts = split_by_work(table)
     columns = max(part.table["model"].nunique() for part in parts)
     rows = [len(part.table[["device", "precision"]].drop_duplicates()) for part in parts]
     each = WIDE if columns <= MANY else NARROW
@@ -42,7 +42,7 @@ def device_map(table: pd.DataFrame, theme: Theme, name: str) -> Figure:
     return figure
 
 
-def _map(axes: Axes, part: Section, name: str, theme: Theme, inches: float) -> None:
+def _map(axes: Axes, part: WorkGroup, name: str, theme: Theme, inches: float) -> None:
     models = list(dict.fromkeys(part.table.sort_values("model_order")["model"]))
     ordered = part.table.sort_values(["device_order", "precision_order"])
     rows = list(dict.fromkeys(zip(ordered["device"], ordered["precision"], strict=True)))
@@ -83,7 +83,7 @@ def _map(axes: Axes, part: Section, name: str, theme: Theme, inches: float) -> N
     paints = mpl.colormaps[theme.shades](scale(values.to_numpy(dtype=float))) if scale else None
     for row in part.table.to_dict("records"):
         x, y = models.index(row["model"]), rows.index((row["device"], row["precision"]))
-        paint = "" if paints is None or status.absent(row, name) else to_hex(paints[y, x])
+        paint = "" if paints is None or status.explain_absence(row, name) else to_hex(paints[y, x])
         _cell(axes, row, name, ((x + 0.5, y + 0.5), paint, inches), theme)
 
 
@@ -115,14 +115,14 @@ def _cell(
     """
     (x, y), paint, inches = look
     ink = ink_on(paint) if paint else theme.ink
-    why = status.absent(row, name)
-    lost = "" if why else status.failed(row)
-    text = style.wrapped(why, inches / style.length("m", 7.5)) if why else shown(row[name])
+    why = status.explain_absence(row, name)
+    lost = "" if why else status.describe_failures(row)
+    text = style.wrapped(why, inches / style.length("m", 7.5)) if why else format_value(row[name])
     written = axes.text(x, y - (0.12 if lost else 0), text, ha="center", va="center", color=ink)
     written.set(fontsize=7.5 if why else 11 if inches == WIDE else 10, fontstyle="italic" if why else "normal")
     if lost:
         axes.text(x, y + 0.28, lost, ha="center", va="center", color=ink, fontsize=6.5)
-    if not why and status.doubt(row, name):
+    if not why and status.describe_warnings(row, name):
         corner = axes.fill([x - 0.5, x + 0.5, x + 0.5, x - 0.5], [y - 0.5, y - 0.5, y + 0.5, y + 0.5], fill=False)
         corner[0].set(hatch=style.DOUBT, edgecolor=ink, alpha=0.35, linewidth=0)
         written.set_bbox({"facecolor": paint, "edgecolor": "none", "pad": 1.5})

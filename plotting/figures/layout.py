@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 
 from plotting.figures import footnotes, style
 from plotting.figures.theme import Theme, contrast, mixed, palette
-from plotting.metrics.registry import shown
+from plotting.metrics.registry import format_value
 from plotting.table import status, whiskers
 
 Row = dict[Any, Any]
@@ -64,7 +64,7 @@ class Look:
     def __init__(self, table: pd.DataFrame, name: str, theme: Theme) -> None:
         self.name, self.theme = name, theme
         self.colours, self.tints = palette(table), style.tints(table)
-        self.basis = whiskers.basis(table, name)
+        self.basis = whiskers.choose_basis(table, name)
 
     def fill(self, row: Row) -> str:
         """Return a row's paint."""
@@ -72,18 +72,18 @@ class Look:
 
     def bar(self, row: Row, place: float, parts: tuple[Part, ...] = (), *, whisker: bool = True) -> Bar:
         """Return a row's bar, of one part where none are given; it has none where the metric has no value."""
-        if status.absent(row, self.name):
+        if status.explain_absence(row, self.name):
             return Bar(row, place, (), self.theme.grey)
         fill = self.fill(row)
-        doubtful = status.doubt(row, self.name) != ""
+        doubtful = status.describe_warnings(row, self.name) != ""
         return Bar(
             row,
             place,
             parts or (Part(row[self.name], fill),),
             self._hatch(row, fill) if doubtful else self.outline(row),
             style.DOUBT if doubtful else "",
-            whiskers.span(row, self.name, self.basis) if whisker else None,
-            whiskers.roofline(row) if self.name == "tokens_per_sec" else math.nan,
+            whiskers.compute_span(row, self.name, self.basis) if whisker else None,
+            whiskers.compute_roofline(row) if self.name == "tokens_per_sec" else math.nan,
         )
 
     def _hatch(self, row: Row, fill: str) -> str:
@@ -186,10 +186,10 @@ def _roof_mark(theme: Theme, *, beyond: bool) -> Line2D:
 
 def words(bar: Bar, name: str, between: str, *, mbu: bool = True) -> str:
     """Return what stands at a bar's end: its value, its MBU, how many of its runs failed; or why there is none."""
-    if why := status.absent(bar.row, name):
+    if why := status.explain_absence(bar.row, name):
         return why
     share = f"MBU {_percent(bar.row['mbu'])}" if mbu and not math.isnan(bar.roofline) else ""
-    return between.join(filter(None, (shown(bar.value), share, status.failed(bar.row))))
+    return between.join(filter(None, (format_value(bar.value), share, status.describe_failures(bar.row))))
 
 
 def _percent(share: float) -> str:

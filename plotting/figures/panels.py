@@ -15,7 +15,7 @@ from plotting.figures.layout import Look, Row
 from plotting.figures.theme import LIGHT, Theme, palette
 from plotting.metrics.registry import METRICS
 from plotting.table import status, whiskers
-from plotting.table.work_groups import Section, sections
+from plotting.table.work_groups import WorkGroup, split_by_work
 
 PANELS = ("tokens_per_sec", "avg_ram_gb", "tps_per_watt", "joules_per_token")
 LANES = 0.56
@@ -32,7 +32,7 @@ Key = tuple[str, str]
 
 def precision_panels(table: pd.DataFrame, theme: Theme = LIGHT) -> Figure:
     """Return four panels: a line for each device and model, a mark for each precision."""
-    parts = sections(table)
+    parts = split_by_work(table)
     keys = [_keys(part) for part in parts]
     columns = 2 if max(map(len, keys)) <= MANY else 4
     width, pitch = WIDE if columns == 2 else TALL
@@ -57,18 +57,18 @@ def precision_panels(table: pd.DataFrame, theme: Theme = LIGHT) -> Figure:
     return figure
 
 
-def _keys(part: Section) -> list[Key]:
+def _keys(part: WorkGroup) -> list[Key]:
     ordered = part.table.sort_values(["model_order", "device_order"])
     return list(dict.fromkeys(zip(ordered["device"], ordered["model"], strict=True)))
 
 
-def _height(part: Section, rows: float, some: Sequence[Look]) -> float:
+def _height(part: WorkGroup, rows: float, some: Sequence[Look]) -> float:
     """Return the height of a line of panels, inches; one without any value holds a few words."""
     measured = any(part.table[look.name].notna().any() for look in some)
     return 1.0 + max(rows, 0.8) if measured else 1.3
 
 
-def _panel(axes: Axes, part: Section, keys: Sequence[Key], look: Look) -> None:
+def _panel(axes: Axes, part: WorkGroup, keys: Sequence[Key], look: Look) -> None:
     metric, table = METRICS[look.name], part.table
     if not table[look.name].notna().any():
         style.say_nothing(axes, metric.label, style.reasons(table, look.name), look.theme, letters=48)
@@ -82,7 +82,7 @@ def _panel(axes: Axes, part: Section, keys: Sequence[Key], look: Look) -> None:
     for row in table.sort_values("precision_order").to_dict("records"):
         rows[places[row["device"], row["model"]]].append(row)
     spread = [(row, at + _lane(place, len(found))) for at, found in enumerate(rows) for place, row in enumerate(found)]
-    there = [(row, y) for row, y in spread if not status.absent(row, look.name)]
+    there = [(row, y) for row, y in spread if not status.explain_absence(row, look.name)]
     axes.set(ylim=(len(keys) - 0.5, -0.5), xlabel=metric.axis)
     _scale(axes, [row for row, _ in there], look, letters=24 if len(keys) > MANY else 60)
     _shade(axes, keys, look.theme)
@@ -96,7 +96,7 @@ def _panel(axes: Axes, part: Section, keys: Sequence[Key], look: Look) -> None:
 def _scale(axes: Axes, there: Sequence[Row], look: Look, letters: int) -> None:
     """Set the scale of the values, from 0 or logarithmic; its label has lines of so many letters."""
     values = [row[look.name] for row in there]
-    ends = [whiskers.span(row, look.name, look.basis) or (row[look.name],) * 2 for row in there]
+    ends = [whiskers.compute_span(row, look.name, look.basis) or (row[look.name],) * 2 for row in there]
     if not style.logarithmic(values):
         right = 1.06 * max(high for _, high in ends) or 1.0
         axes.set_xlim(0, right)
@@ -127,7 +127,7 @@ def _lane(place: int, among: int) -> float:
 
 def _draw(axes: Axes, there: Sequence[tuple[Row, float]], look: Look, *, small: bool) -> None:
     """Draw whiskers and marks: one artist for each precision, whatever their number."""
-    spanned = [(row, y, whiskers.span(row, look.name, look.basis)) for row, y in there]
+    spanned = [(row, y, whiskers.compute_span(row, look.name, look.basis)) for row, y in there]
     known = [(row, [(both[0], y), (both[1], y)]) for row, y, both in spanned if both]
     if known:
         paints = [look.outline(row) for row, _ in known]
@@ -146,7 +146,7 @@ def _draw(axes: Axes, there: Sequence[tuple[Row, float]], look: Look, *, small: 
             zorder=3,
             gid=precision,
         )
-    doubtful = [(row[look.name], y) for row, y in there if status.doubt(row, look.name)]
+    doubtful = [(row[look.name], y) for row, y in there if status.describe_warnings(row, look.name)]
     if doubtful:
         axes.plot(
             *zip(*doubtful, strict=True),
@@ -160,7 +160,7 @@ def _draw(axes: Axes, there: Sequence[tuple[Row, float]], look: Look, *, small: 
 
 def _say_missing(axes: Axes, found: Sequence[Row], look: Look, at: int, *, small: bool) -> None:
     """Write into the freer side of a row which precision has no mark, and why; marks lie over the words."""
-    words = {row["precision"]: why for row in found if (why := status.absent(row, look.name))}
+    words = {row["precision"]: why for row in found if (why := status.explain_absence(row, look.name))}
     if not words:
         return
     if small and len(words) > 1:  # there is no room for how many runs failed
@@ -209,7 +209,7 @@ def _marks(table: pd.DataFrame, theme: Theme) -> list[Line2D]:
         _mark(style.MARKERS[place % len(style.MARKERS)], theme, style.plain(name), theme.tint(theme.ink, share))
         for place, (name, share) in enumerate(style.tints(table).items())
     ]
-    doubtful = any(status.doubt(row, *PANELS) for row in table.to_dict("records"))
+    doubtful = any(status.describe_warnings(row, *PANELS) for row in table.to_dict("records"))
     return [*devices, *precisions, *([_mark("x", theme, "in doubt, see footnote", theme.ink)] if doubtful else [])]
 
 

@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from plotting.table.work_groups import Section
+from plotting.table.work_groups import WorkGroup
 
 
 @dataclass(frozen=True)
 class Strip:
     """Some models of a section, in one row of axes; `first` of its section or not."""
 
-    section: Section
+    section: WorkGroup
     models: list[str]
     first: bool
 
@@ -30,23 +30,23 @@ class Strip:
         return series(self.section)
 
 
-def models(section: Section) -> list[str]:
+def models(section: WorkGroup) -> list[str]:
     """Return a section's models, in the table's order."""
     return _ordered(section, "model")
 
 
-def series(section: Section) -> list[tuple[str, str]]:
+def series(section: WorkGroup) -> list[tuple[str, str]]:
     """Return a section's pairs of device and precision, in the table's order."""
     ordered = section.table.sort_values(["device_order", "precision_order"])
     return list(dict.fromkeys(zip(ordered["device"], ordered["precision"], strict=True)))
 
 
-def split(section: Section, each: int) -> Iterator[Strip]:
+def split(section: WorkGroup, each: int) -> Iterator[Strip]:
     """Yield a section's strips, of `each` models, the last one of what remains."""
     found = models(section)
     for at in range(0, len(found), each):
         yield Strip(section, found[at : at + each], first=at == 0)
 
 
-def _ordered(section: Section, name: str) -> list[str]:
+def _ordered(section: WorkGroup, name: str) -> list[str]:
     return list(dict.fromkeys(section.table.sort_values(f"{name}_order")[name]))

@@ -144,7 +144,7 @@ def nothing(table: pd.DataFrame, name: str, theme: Theme) -> Figure:
     metric = METRICS[name]
     figure = canvas(9.5, 1.6, theme)
     title(figure, f"{metric.label}, {metric.direction}", theme, beside=False)
-    remedy = [POWER_REMEDY] if status.of_power(name) else []
+    remedy = [POWER_REMEDY] if status.is_power_metric(name) else []
     say_nothing(figure.subplots(), metric.label, [*reasons(table, name)[:3], *remedy], theme)
     footnote(figure, footnotes.footnote(table, [name], with_whiskers=False), theme)
     return figure
@@ -171,4 +171,4 @@ def say_nothing(axes: Axes, what: str, why: Sequence[str], theme: Theme, letters
 
 def reasons(table: pd.DataFrame, name: str) -> list[str]:
     """Return, each once and in a dozen words, why a metric is missing, or why nothing at all was measured."""
-    return list(dict.fromkeys(conditions.brief(reason) for reason in conditions.why_missing(table, name)))
+    return list(dict.fromkeys(conditions.shorten(reason) for reason in conditions.list_reasons(table, name)))

@@ -1,10 +1,11 @@
 """Model-bandwidth utilisation (MBU): the bytes that decoding reads, relative to the memory's peak bandwidth."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from benchmarks.record import CACHE_FACTOR
 from benchmarks.record.not_measured import NotMeasured
-from benchmarks.record.sections import Roofline
 from plotting.metrics.bootstrap import Array
 from plotting.metrics.intervals import RunsFormula, Totals
 from plotting.metrics.runs import GoodRuns, require
@@ -42,7 +43,7 @@ may stay in the last-level cache, and if it is over 1, which is an error of this
 """
 
 
-def count_bytes(part: Roofline, new: Array, sequences: Array, prompt: Array, image: Array) -> Array:
+def count_bytes(part: Mapping[str, object], new: Array, sequences: Array, prompt: Array, image: Array) -> Array:
     """Return the bytes that the decode steps of each run read.
 
     Token counts are of all sequences of a run. The first new token comes from the prefill.

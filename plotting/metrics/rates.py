@@ -30,7 +30,7 @@ def make_rate(*counted: str, seconds: str = "latency_s", less: tuple[str, ...] =
 
 def make_quantile(name: str, q: float = 0.5) -> RunsFormula:
     """Return a quantile of a column of the runs, by order statistics; the median by default."""
-    return RunsFormula(lambda runs: RunQuantile(*runs.columns(name), q))
+    return RunsFormula(lambda runs: RunQuantile(runs.columns(name)[0], q))
 
 
 def make_field(section: str, name: str, unit: float = 1.0) -> Callable[[Record], float]:

@@ -9,13 +9,13 @@ import pandas as pd
 
 from benchmarks.record import MEASURED
 from plotting.analysis import conditions
-from plotting.analysis.observations import observations
-from plotting.analysis.ranking import HEADLINES, ranked_apart
+from plotting.analysis.observations import list_observations
+from plotting.analysis.ranking import HEADLINES, split_for_ranking
 from plotting.figures import FIGURES, alt_text, data
 from plotting.metrics.registry import METRICS
 from plotting.output import Output
 from plotting.report.summary import BREAKDOWN, cell, dates, places, unmeasured, why_none
-from plotting.table.work_groups import Section
+from plotting.table.work_groups import WorkGroup
 from plotting.text import Verbatim, escape
 
 
@@ -36,18 +36,18 @@ def markdown(table: pd.DataFrame, files: Sequence[Path], problems: Sequence[str]
     page: str = environment.get_template("README.md.jinja").render(
         dates=dates(table),
         files=sources(table, files),
-        conditions=conditions.conditions(table),
+        conditions=conditions.describe_conditions(table),
         devices=_devices(table),
         models=_models(measured),
         precisions=list(dict.fromkeys(table.sort_values("precision_order")["precision"])),
-        findings=[_finding(part, name) for name in HEADLINES for part in ranked_apart(table, name)],
-        observations=observations(table),
+        findings=[_finding(part, name) for name in HEADLINES for part in split_for_ranking(table, name)],
+        observations=list_observations(table),
         columns=("device", "model", "precision", *BREAKDOWN.values()),
         rows=[_row(row) for _, row in table.iterrows()],
         rule=Verbatim("|" + "---|" * (3 + len(BREAKDOWN))),
         figures=[_figure(table, name, output or Output()) for name in FIGURES],
         numbers=Verbatim(data.FOLDER),
-        power=[*conditions.power(table), *conditions.uncertainty(table)] or ["Nothing was measured."],
+        power=[*conditions.describe_power(table), *conditions.describe_uncertainty(table)] or ["Nothing was measured."],
         unmeasured=unmeasured(table),
         remarks=_sentences(measured, "remarks"),
         flags=_sentences(measured, "power_flags") + _sentences(measured, "doubts"),
@@ -103,7 +103,7 @@ def _recorded(value: float, digits: str, unit: str = "") -> str:
     return "not recorded" if pd.isna(value) else f"{value:{digits}}{unit}"
 
 
-def _finding(part: Section, name: str) -> dict[str, Any]:
+def _finding(part: WorkGroup, name: str) -> dict[str, Any]:
     metric = METRICS[name]
     title = f"{metric.axis}, {metric.direction}{f', {part.words}' if part.words else ''}"
     # without the backslash a Markdown list would count on: of two at the first place one would be the second

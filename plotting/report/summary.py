@@ -7,11 +7,11 @@ import pandas as pd
 
 from benchmarks.record import MEASURED
 from plotting.analysis import conditions
-from plotting.analysis.observations import observations
-from plotting.analysis.ranking import CATEGORIES, Place, may_be_ranked, ranked_apart, ranking
-from plotting.metrics.registry import METRICS, Metric, shown
+from plotting.analysis.observations import list_observations
+from plotting.analysis.ranking import CATEGORIES, Place, is_rankable, rank, split_for_ranking
+from plotting.metrics.registry import METRICS, Metric, format_value
 from plotting.table.row import STATISTICAL_ONLY
-from plotting.table.work_groups import sections
+from plotting.table.work_groups import split_by_work
 from plotting.text import aligned
 
 NEGLIGIBLE = 0.0005
@@ -39,11 +39,17 @@ def text(table: pd.DataFrame, problems: Sequence[str]) -> str:
     """Return the report. `problems` are the sentences of the reader about files that it left out."""
     parts = [
         _heading("edge-vlm-bench: summary", "="),
-        *_sentences([f"Measured: {dates(table)}.", *conditions.conditions(table), *conditions.uncertainty(table)]),
+        *_sentences(
+            [
+                f"Measured: {dates(table)}.",
+                *conditions.describe_conditions(table),
+                *conditions.describe_uncertainty(table),
+            ]
+        ),
         *_top(table),
         *_breakdown(table),
         *_statistics(table),
-        *_section("Observations", observations(table) or ["None: too few pairs."]),
+        *_section("Observations", list_observations(table) or ["None: too few pairs."]),
         *_section("Not measured", unmeasured(table) or ["Every pair and every category above was measured."]),
         *_section("Files left out", problems or ["None."]),
     ]
@@ -59,13 +65,13 @@ def dates(table: pd.DataFrame) -> str:
 def place(found: Place, unit: str) -> str:
     """Return one place of a ranking as a line."""
     tie = " (tie)" if found.tied else ""
-    return f"{found.place}. {found.model} on {found.device}, {found.precision}: {shown(found.value)} {unit}{tie}"
+    return f"{found.place}. {found.model} on {found.device}, {found.precision}: {format_value(found.value)} {unit}{tie}"
 
 
 def _top(table: pd.DataFrame) -> list[str]:
     lines = _section("Top three by category", [])
     for name in CATEGORIES:
-        for part in ranked_apart(table, name):
+        for part in split_for_ranking(table, name):
             metric = METRICS[name]
             lines.append(f"{metric.axis}, {metric.direction}{f', {part.words}' if part.words else ''}")
             best = places(part.table, name)
@@ -75,7 +81,7 @@ def _top(table: pd.DataFrame) -> list[str]:
 
 def places(table: pd.DataFrame, name: str) -> list[str]:
     """Return the top three of a metric as lines; a tie of many is cut short, and says so."""
-    found = [place(each, METRICS[name].unit) for each in ranking(table, name)]
+    found = [place(each, METRICS[name].unit) for each in rank(table, name)]
     more = len(found) - MOST_PLACES
     return [*found[:MOST_PLACES], f"and {more} more, tied with these"] if more > 0 else found
 
@@ -126,7 +132,7 @@ def _statistics(table: pd.DataFrame) -> list[str]:
     states = table["status"].value_counts(sort=False)
     counts = ", ".join(f"{count} {status}" for status, count in states.items())
     lines = [*_section("Quick reference", []), f"Pairs: {counts}."]
-    for part in sections(table):
+    for part in split_by_work(table):
         lines += [f"{part.words.capitalize()}:"] if part.words else []
         lines += aligned(_spread(part.table))
     return lines
@@ -135,7 +141,7 @@ def _statistics(table: pd.DataFrame) -> list[str]:
 def _spread(table: pd.DataFrame) -> list[tuple[str, ...]]:
     cells: list[tuple[str, ...]] = [("metric", "unit", "pairs", "min", "median", "max")]
     for name, metric in METRICS.items():
-        values = table.loc[may_be_ranked(table, name), name]
+        values = table.loc[is_rankable(table, name), name]
         if len(values):
             low, middle, high = (metric.show(v) for v in (values.min(), values.median(), values.max()))
             cells.append((metric.label, metric.unit, str(len(values)), low, middle, high))

@@ -14,7 +14,7 @@ from plotting.load import Saves
 from plotting.output import Output
 from plotting.report import csv_files, page, summary
 from plotting.table.series import HARDWARE
-from plotting.table.work_groups import own
+from plotting.table.work_groups import drop_foreign_holes
 
 MOST_SAVES = 12
 """So many saves are listed on the terminal; the page has all."""
@@ -22,7 +22,7 @@ MOST_SAVES = 12
 
 def write_all(out: Path, table: pd.DataFrame, saves: Saves, output: Output | None = None) -> list[Path]:
     """Write CSV files, figures with their numbers, summary and page into `out`, each whole, and return their paths."""
-    output, table = output or Output(), own(table)
+    output, table = output or Output(), drop_foreign_holes(table)
     out.mkdir(parents=True, exist_ok=True)
     (out / data.FOLDER).mkdir(exist_ok=True)
     texts = {
@@ -32,7 +32,7 @@ def write_all(out: Path, table: pd.DataFrame, saves: Saves, output: Output | Non
         "README.md": page.markdown(table, saves.files, saves.problems, output),
     }
     for name, content in texts.items():
-        files.text(out / name, content)
+        files.write_text(out / name, content)
     return [*(out / name for name in texts), *_figures(out, table, output)]
 
 
@@ -42,10 +42,10 @@ def _figures(out: Path, table: pd.DataFrame, output: Output) -> Iterator[Path]:
         figure, alt = spec.draw(table, THEMES[output.theme]), alt_text.describe(table, spec.title, spec.metrics)
         for form, file in output.files(name).items():
             content = rendered(figure, form, spec.title, alt, output.dpi)
-            files.whole(out / file, lambda path, content=content: path.write_bytes(content))  # type: ignore[misc]
+            files.write_whole(out / file, lambda path, content=content: path.write_bytes(content))  # type: ignore[misc]
             yield out / file
         path = out / data.FOLDER / name.replace(".png", ".csv")
-        files.text(path, data.numbers(table, spec.metrics))
+        files.write_text(path, data.numbers(table, spec.metrics))
         yield path
 
 
@@ -57,7 +57,7 @@ def _devices(table: pd.DataFrame) -> int:
 
 def closing(table: pd.DataFrame, saves: Saves) -> str:
     """Return the last lines: how much went in, and, of several saves, what each holds."""
-    table = own(table)
+    table = drop_foreign_holes(table)
     states = table["status"].value_counts(sort=False)
     counts = ", ".join(f"{count} {status}" for status, count in states.items())
     left = f"; {len(saves.problems)} left out, named above" if saves.problems else ""

@@ -34,10 +34,10 @@ def build(saves: Saves) -> pd.DataFrame:
     kept = series.deduplicate(map(build_row, saves.entries))
     series.tell_apart(kept)
     table = pd.DataFrame(kept + _list_holes(kept))
-    order = _number_in_order(table["device_name"], STUDY_DEVICES)
-    table["device_order"] = table["device_name"].map(order) * 1000 + table["device"].map(_number_in_order(table["device"], ()))
-    table["model_order"] = table["model"].map(_number_in_order(table["model"], STUDY_MODELS))
-    table["precision_order"] = table["precision"].map(_number_in_order(table["precision"], ("fp16", "bf16")))
+    order = _rank(table["device_name"], STUDY_DEVICES)
+    table["device_order"] = table["device_name"].map(order) * 1000 + table["device"].map(_rank(table["device"], ()))
+    table["model_order"] = table["model"].map(_rank(table["model"], STUDY_MODELS))
+    table["precision_order"] = table["precision"].map(_rank(table["precision"], ("fp16", "bf16")))
     return table.sort_values(["device_order", "model_order", "precision_order"], ignore_index=True)
 
 
@@ -46,7 +46,7 @@ def list_differences(table: pd.DataFrame) -> list[str]:
     measured = table[table["status"] == MEASURED]
     sentences = []
     for name, words in DIFFERENCES.items():
-        by_device = {device: sorted(set(map(_format_condition, found))) for device, found in measured.groupby("device")[name]}
+        by_device = {device: sorted(set(map(_show, found))) for device, found in measured.groupby("device")[name]}
         values = {tuple(found) for found in by_device.values()}
         if len(values) > 1:
             listed = "; ".join(f"{device}: {', '.join(found) or 'none'}" for device, found in by_device.items())
@@ -54,7 +54,7 @@ def list_differences(table: pd.DataFrame) -> list[str]:
     return sentences
 
 
-def _format_condition(value: Any) -> str:
+def _show(value: Any) -> str:
     return f"{value:.0f}" if isinstance(value, float) else str(value) or "none"
 
 
@@ -74,7 +74,7 @@ def _list_holes(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _number_in_order(values: Any, first: tuple[str, ...]) -> dict[str, int]:
+def _rank(values: Any, first: tuple[str, ...]) -> dict[str, int]:
     """Return {value: place}: first the values of `first` in that order, then the others by name."""
     found = set(values)
     ordered = [name for name in first if name in found] + sorted(found - set(first))

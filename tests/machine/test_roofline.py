@@ -46,7 +46,7 @@ def test_the_reader_counts_the_same_bytes() -> None:
     """What plotting charges a run of two sequences is its steps x the bytes of a step at its mean context."""
     sequences, prompt, image, new = 2, 17, 60, 12  # of one sequence
     counts = (np.array([float(count)]) for count in (sequences * new, sequences, sequences * prompt, sequences * image))
-    [read] = bandwidth.read(dict(TRAFFIC), *counts)
+    [read] = bandwidth.count_bytes(TRAFFIC, *counts)
     a_step = roofline.bytes_per_step(TRAFFIC, sequences, roofline.mean_context(prompt + image, new))
 
     assert read == pytest.approx((new - 1) * a_step)

@@ -135,7 +135,7 @@ def test_runs_are_those_of_the_pairs(tmp_path: Path) -> None:
 
 
 def test_runs_that_are_damaged_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Columns of different lengths cannot be exported: the pair is named, and --strict makes it exit with 1."""
+    """A pair whose columns have different lengths is left out by name, and --strict makes it exit with 1."""
     damaged = record("phi")
     damaged["runs"]["images"] = [1, 1]
     damaged["runs"]["energy_j"] = damaged["runs"]["energy_coverage"] = None
@@ -144,8 +144,8 @@ def test_runs_that_are_damaged_are_named(tmp_path: Path, capsys: pytest.CaptureF
 
     assert main(["--results", str(tmp_path), "--out", str(out), "--export=jsonl", "--strict"]) == 1
     assert capsys.readouterr().err == (
-        "python -m plotting: 0001_thor.json: the runs of Phi bf16 on Jetson Thor cannot be exported "
-        "(its columns are of different lengths); left out\n"
+        f"python -m plotting: {tmp_path / '0001_thor.json'}: entry 1 has a Record of phi-bf16 with a value that cannot be "
+        "used: the columns of its runs have different lengths; left out\n"
     )
     assert {row["model"] for row in lines(out / "runs.jsonl")} == {"LLaVA"}
 

@@ -12,7 +12,7 @@ from matplotlib.text import Annotation
 from plotting.figures import footnotes
 from plotting.figures.bars import THINNEST
 from plotting.figures.theme import LIGHT
-from plotting.metrics.registry import METRICS, shown
+from plotting.metrics.registry import METRICS, format_value
 from tests.support import made
 from tests.support.drawing import (
     BARS,
@@ -96,7 +96,7 @@ def test_values_stand_above_bars(lone: pd.DataFrame, name: str) -> None:
     """The value of a bar stands above it, in three digits."""
     metric = BARS.get(name, "avg_ram_gb")
 
-    assert shown(lone[metric].iloc[0]) in {word.partition("\n")[0] for word in words(draw(name, lone))}
+    assert format_value(lone[metric].iloc[0]) in {word.partition("\n")[0] for word in words(draw(name, lone))}
 
 
 def test_failed_runs_stand_beside_the_value(tmp_path: Path) -> None:
@@ -257,7 +257,7 @@ def test_rooflines(tmp_path: Path, share: float, beyond: bool) -> None:
     assert lines == ([] if beyond else [pytest.approx(row["decode_tokens_per_sec"] / row["mbu"])])
     assert not any(line.get_gid() == "beyond" for line in axes.lines)
     assert (footnotes.BEYOND in figure.get_supxlabel()) == beyond
-    assert f"{shown(row['tokens_per_sec'])}\nMBU {row['mbu']:.0%}" in words(figure)
+    assert f"{format_value(row['tokens_per_sec'])}\nMBU {row['mbu']:.0%}" in words(figure)
     assert (ROOF in legend(figure)) == (not beyond)
 
 

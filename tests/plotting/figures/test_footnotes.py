@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from plotting.analysis.ranking import leaders
+from plotting.analysis.ranking import name_leaders
 from plotting.figures import footnotes
 from tests.support import made
 from tests.support.factory import record
@@ -108,5 +108,5 @@ def test_the_best_and_its_ties_are_said(tmp_path: Path) -> None:
 
 def test_all_tied_is_no_best(lone: pd.DataFrame, two: pd.DataFrame) -> None:
     """Where no pair is told apart from another none is called the best, and a lone pair is the best of nothing."""
-    assert leaders(two, "load_time_s") == "all 4 are tied"
-    assert leaders(lone, "tokens_per_sec") == ""
+    assert name_leaders(two, "load_time_s") == "all 4 are tied"
+    assert name_leaders(lone, "tokens_per_sec") == ""
