@@ -1,14 +1,20 @@
 """Find the saves that the command line names, and group them into the sides of a comparison."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
 from fnmatch import fnmatch
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from plotting import load
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
 RESULTS = Path("results")
+MAKE_ONE = "type pytest benchmarks --weights=mini --benchmark-save=first to make one, or name a folder with --results."
 SOME = 8
 MOST_OTHERS = 30
 """Most other saves that are read for the spread between sessions. A full study's save takes 0.3 s."""
@@ -109,10 +115,7 @@ def read_others(folders: Sequence[Path], read: Reader) -> pd.DataFrame:
 def make_empty_error(paths: Sequence[Path]) -> UsageError:
     """Return the error for saves without a benchmark of this suite."""
     what = f"{str(paths[0])!r} holds no" if len(paths) == 1 else f"none of {len(paths)} files holds a"
-    return UsageError(
-        f"{what} benchmark of this suite; type pytest benchmarks --weights=mini --benchmark-save=first to make one, "
-        "or name a folder with --results."
-    )
+    return UsageError(f"{what} benchmark of this suite; {MAKE_ONE}")
 
 
 def choose(patterns: Sequence[str], folders: Sequence[Path]) -> list[Path]:
@@ -133,13 +136,10 @@ def choose(patterns: Sequence[str], folders: Sequence[Path]) -> list[Path]:
 
 
 def _list_saves(folder: Path) -> list[Path]:
-    make_one = "type pytest benchmarks --weights=mini --benchmark-save=first to make one"
-    if not folder.is_dir():
-        raise UsageError(f"--results {folder}: there is no such folder; {make_one}, or name a folder with --results.")
-    found = load.find(folder)
-    if not found:
-        raise UsageError(f"--results {folder}: there is no save in it; {make_one}, or name a folder with --results.")
-    return found
+    if found := load.find(folder):
+        return found
+    what = "there is no save in it" if folder.is_dir() else "there is no such folder"
+    raise UsageError(f"--results {folder}: {what}; {MAKE_ONE}")
 
 
 def _match(pattern: str, available: Sequence[Path]) -> list[Path]:

@@ -52,8 +52,10 @@ def _merge_differences(sentences: list[str], names: Sequence[str]) -> list[str]:
     return [f"{start}{', '.join(kept)}."] if kept else []
 
 
-def _join_devices(said: list[tuple[str, str]]) -> list[str]:
-    """Return `device, device: words`, one line for all devices with the same words."""
+def _join_devices(said: list[tuple[str, str]], *, figure: bool) -> list[str]:
+    """Return `device: words` for each device; for a figure one line for all devices with the same words."""
+    if not figure:
+        return [f"{device}: {words}" for device, words in said]
     devices: dict[str, list[str]] = {}
     for device, words in said:
         devices.setdefault(words, []).append(device)
@@ -67,19 +69,14 @@ def _describe_bandwidth(measured: pd.DataFrame, *, figure: bool) -> list[str]:
     known = measured[measured["mbu"].notna()]
     said = []
     for device, rows in known.groupby("device", sort=False):
+        peaks = rows.groupby("bandwidth_source", sort=False)["bandwidth_gb_per_s"]  # sessions measure different peaks
         spans = [
-            f"{_show_range(low, high)} GB/s, {shorten(source.partition(',')[0]) if figure else source}"
-            for source, low, high in _find_peaks(rows)
+            f"{_show_span(values)} GB/s, {shorten(str(source).partition(',')[0]) if figure else source}"
+            for source, values in peaks
         ]
         said.append((str(device), f"of {'; '.join(spans)}"))
-    parts = _join_devices(said) if figure else [f"{device}: {words}" for device, words in said]
+    parts = _join_devices(said, figure=figure)
     return [f"MBU: {'; '.join(parts)}."] if parts else []
-
-
-def _find_peaks(rows: pd.DataFrame) -> list[tuple[str, float, float]]:
-    """Return (source, least, most GB/s) for each source of a peak bandwidth. Sessions measure different peaks."""
-    found = rows.groupby("bandwidth_source", sort=False)["bandwidth_gb_per_s"]
-    return [(str(source), values.min(), values.max()) for source, values in found]
 
 
 def describe_power(table: pd.DataFrame, *, figure: bool = False) -> list[str]:
@@ -97,7 +94,7 @@ def describe_power(table: pd.DataFrame, *, figure: bool = False) -> list[str]:
         else:
             reason = rows.iloc[0]["power_reason"]
             parts.append((str(device), f"not measured, {shorten(reason) if figure else reason}"))
-    return _join_devices(parts) if figure else [f"{device}: {words}" for device, words in parts]
+    return _join_devices(parts, figure=figure)
 
 
 def describe_uncertainty(table: pd.DataFrame, *, figure: bool = False) -> list[str]:
@@ -111,8 +108,8 @@ def describe_uncertainty(table: pd.DataFrame, *, figure: bool = False) -> list[s
         known = f"{STATISTICAL_ONLY}: the sensor's gain error is unknown" if STATISTICAL_ONLY in kinds else kinds.pop()
         span = "less than ± 0.1%" if most < 0.0005 else f"± {low}" if low == high else f"± {low} to {high}"
         said.append((str(device), f"the uncertainty of the energy is {span} (standard uncertainty, k=1; {known})."))
-    together = [f"{line[0].upper()}{line[1:]}" if line.startswith(EVERY) else line for line in _join_devices(said)]
-    return together if figure else [f"{device}: {words}" for device, words in said]
+    lines = _join_devices(said, figure=figure)
+    return [f"{line[0].upper()}{line[1:]}" if line.startswith(EVERY) else line for line in lines]
 
 
 def list_reasons(table: pd.DataFrame, name: str) -> list[str]:
@@ -146,10 +143,6 @@ def _count(values: pd.Series, noun: str) -> str:
 
 
 def _show_span(values: pd.Series) -> str:
-    return _show_range(values.min(), values.max())
-
-
-def _show_range(low: float, high: float) -> str:
-    """Return `low to high` in whole numbers, or one number if they are equal."""
-    first, last = f"{low:.0f}", f"{high:.0f}"
+    """Return `least to most` in whole numbers, or one number if they are equal."""
+    first, last = f"{values.min():.0f}", f"{values.max():.0f}"
     return first if first == last else f"{first} to {last}"

@@ -43,14 +43,9 @@ class Place:
 
 def select_rankable(table: pd.DataFrame, name: str) -> pd.DataFrame:
     """Return the rows that can be ranked by a metric."""
-    return table[is_rankable(table, name)]
-
-
-def is_rankable(table: pd.DataFrame, name: str) -> pd.Series:
-    """Return for each row whether it can be ranked by a metric."""
     sound = table["finite_logits"].astype(bool) & (table["invalid"] == "")
-    rows = (table["status"] == MEASURED) & table[name].notna() & sound
-    return rows & ~table["scope_mismatch"].astype(bool) if name in ENERGY else rows
+    rows = table[(table["status"] == MEASURED) & table[name].notna() & sound]
+    return rows[~rows["scope_mismatch"].astype(bool)] if name in ENERGY else rows
 
 
 def split_for_ranking(table: pd.DataFrame, name: str) -> list[WorkGroup]:

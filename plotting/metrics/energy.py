@@ -4,22 +4,35 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from benchmarks.record import Record
-from benchmarks.record.headline import check_energy
+from benchmarks.record.headline import check_energy, compute_energy_per
 from benchmarks.record.not_measured import NotMeasured
 from plotting.metrics.intervals import RunsFormula, Totals
 from plotting.metrics.runs import Energy, GoodRuns, require, sum_columns, sum_energy
 
 
-def make_energy(formula: Callable[[Energy, float], float], *, net: bool = False) -> RunsFormula:
-    """Return the metric `formula`(energy, idle watts); the idle power is 0 unless `net`."""
+def make_energy_per(count: str, *, net: bool = False) -> RunsFormula:
+    """Return energy / total of `count`, a field of `Energy`; `net` subtracts idle power x windows from the energy."""
 
     def use_energy(runs: GoodRuns) -> Totals:
         columns = runs.energy
-        idle = float(require(runs.record["power"], "idle_w")) if net else 0.0
+        idle = float(require(runs.record["power"], "idle_w")) if net else None
         check_energy(sum_columns(columns)[0])
-        return Totals(columns, lambda *sums: formula(Energy(*sums), idle))
+        return Totals(columns, lambda *sums: divide(Energy(*sums), idle))
+
+    def divide(found: Energy, idle: float | None) -> Any:
+        joules = found.joules if idle is None else found.joules - idle * found.seconds
+        return compute_energy_per(joules, getattr(found, count))
 
     return RunsFormula(use_energy)
+
+
+def _use_efficiency(runs: GoodRuns) -> Totals:
+    check_energy(sum_columns(runs.energy)[0])
+    return Totals(runs.energy, lambda joules, _seconds, tokens, *_: tokens / joules)
+
+
+efficiency = RunsFormula(_use_efficiency)
+"""1 / energy per token, which is tokens/s per watt."""
 
 
 def compute_uncertainty(record: Record) -> float:

@@ -77,8 +77,6 @@ def compute_spreads(
 
 
 def _spread_quantiles(parts: Mapping[str, RunQuantile], sampling: bootstrap.Resampling) -> dict[str, Spread]:
-    if not parts:
-        return {}
     columns, shares = [part.column for part in parts.values()], [part.q for part in parts.values()]
     found = {}
     for (name, part), bounds in zip(parts.items(), sampling.bound_quantiles(columns, shares), strict=True):

@@ -9,8 +9,6 @@ from benchmarks.record.not_measured import NotMeasured
 from plotting.metrics.intervals import RunQuantile, RunsFormula, Totals
 from plotting.metrics.runs import GoodRuns, require
 
-GB = 1e9
-
 
 def make_rate(*counted: str, seconds: str = "latency_s", less: tuple[str, ...] = ()) -> RunsFormula:
     """Return (sum of the columns `counted` - sum of the columns `less`) / sum of `seconds`."""
@@ -31,6 +29,11 @@ def make_rate(*counted: str, seconds: str = "latency_s", less: tuple[str, ...] =
 def make_quantile(name: str, q: float = 0.5) -> RunsFormula:
     """Return a quantile of a column of the runs, by order statistics; the median by default."""
     return RunsFormula(lambda runs: RunQuantile(runs.columns(name)[0], q))
+
+
+def make_gigabytes(name: str, section: str = "memory") -> Callable[[Record], float]:
+    """Return a size of a section of the Record in GB."""
+    return make_field(section, name, 1e9)
 
 
 def make_field(section: str, name: str, unit: float = 1.0) -> Callable[[Record], float]:

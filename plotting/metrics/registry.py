@@ -8,18 +8,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from benchmarks.record import Record
-from benchmarks.record.headline import compute_energy_per, compute_rate
 from plotting.metrics.bandwidth import mbu
 from plotting.metrics.energy import (
     compute_decode_energy_per_token,
     compute_net_token_uncertainty,
     compute_token_uncertainty,
     compute_uncertainty,
-    make_energy,
+    efficiency,
+    make_energy_per,
     make_phase_energy,
 )
 from plotting.metrics.intervals import RunsFormula
-from plotting.metrics.rates import GB, make_field, make_quantile, make_rate
+from plotting.metrics.rates import make_field, make_gigabytes, make_quantile, make_rate
 
 ROUNDING = 1e-9
 
@@ -52,9 +52,7 @@ class Metric:
     @property
     def direction(self) -> str:
         """Which direction is better, in words; "" if neither is."""
-        if self.higher_is_better is None:
-            return ""
-        return "higher is better" if self.higher_is_better else "lower is better"
+        return {True: "higher is better", False: "lower is better", None: ""}[self.higher_is_better]
 
     def show(self, value: float) -> str:
         """Return a value as text with three digits; counts are whole numbers."""
@@ -101,29 +99,16 @@ _ALL = (
     Metric("vision_s", "Vision encoding", "s", False, "preprocessed -> encoded, median", make_quantile("vision_s")),
     Metric("prefill_s", "Prefill", "s", False, "encoded -> first token, median", make_quantile("prefill_s")),
     Metric("decode_s", "Decode", "s", False, "first token -> end, median", make_quantile("decode_s")),
-    Metric(
-        "token_latency_p50_s",
-        "Time between tokens, median",
-        "s",
-        False,
-        "from one decode step to the next",
-        make_field("token_latency", "p50_s"),
-    ),
-    Metric(
-        "token_latency_p95_s",
-        "Time between tokens, p95",
-        "s",
-        False,
-        "from one decode step to the next",
-        make_field("token_latency", "p95_s"),
-    ),
-    Metric(
-        "token_latency_p99_s",
-        "Time between tokens, p99",
-        "s",
-        False,
-        "from one decode step to the next",
-        make_field("token_latency", "p99_s"),
+    *(
+        Metric(
+            f"token_latency_{quantile}_s",
+            f"Time between tokens, {words}",
+            "s",
+            False,
+            "from one decode step to the next",
+            make_field("token_latency", f"{quantile}_s"),
+        )
+        for quantile, words in (("p50", "median"), ("p95", "p95"), ("p99", "p99"))
     ),
     Metric(
         "mbu",
@@ -139,14 +124,14 @@ _ALL = (
         "J/token",
         False,
         "energy of the windows / new tokens",
-        make_energy(lambda e, _: compute_energy_per(e.joules, e.tokens)),
+        make_energy_per("tokens"),
     ),
     Metric(
         "joules_per_token_uncertainty",
         "Energy per token, ± (k=1)",
         "J/token",
         None,
-        "standard uncertainty: energy_uncertainty x joules_per_token; statistical only where nobody states the gain",
+        "standard uncertainty: energy_uncertainty x joules_per_token; statistical only if the gain error is unknown",
         compute_token_uncertainty,
     ),
     Metric(
@@ -163,23 +148,16 @@ _ALL = (
         "W",
         False,
         "energy of the windows / their length",
-        make_energy(lambda e, _: compute_rate(e.joules, e.seconds)),
+        make_energy_per("seconds"),
     ),
-    Metric(
-        "tps_per_watt",
-        "Efficiency",
-        "tokens/s/W",
-        True,
-        "1 / joules_per_token",
-        make_energy(lambda e, _: e.tokens / e.joules),
-    ),
+    Metric("tps_per_watt", "Efficiency", "tokens/s/W", True, "1 / joules_per_token", efficiency),
     Metric(
         "joules_per_image",
         "Energy per image",
         "J/image",
         False,
         "energy of the windows / photographs",
-        make_energy(lambda e, _: compute_energy_per(e.joules, e.images)),
+        make_energy_per("images"),
     ),
     Metric(
         "net_joules_per_token",
@@ -187,14 +165,14 @@ _ALL = (
         "J/token",
         False,
         "(energy - idle power x windows) / new tokens",
-        make_energy(lambda e, idle: compute_energy_per(e.joules - idle * e.seconds, e.tokens), net=True),
+        make_energy_per("tokens", net=True),
     ),
     Metric(
         "net_joules_per_token_uncertainty",
         "Net energy per token, ± (k=1)",
         "J/token",
         None,
-        "standard uncertainty: as of the gross one, less the offset, which cancels, with half the drift of idle power",
+        "standard uncertainty: that of the gross energy, without the offset, with half the drift of idle power",
         compute_net_token_uncertainty,
     ),
     *(
@@ -221,34 +199,11 @@ _ALL = (
         "energy from first token to end / (new tokens - first ones)",
         compute_decode_energy_per_token,
     ),
-    Metric("avg_ram_gb", "Average RAM", "GB", False, "mean over the runs", make_field("memory", "ram_avg_bytes", GB)),
-    Metric(
-        "peak_ram_gb",
-        "Peak RAM",
-        "GB",
-        False,
-        "highest since the load began",
-        make_field("memory", "ram_peak_bytes", GB),
-    ),
-    Metric(
-        "ram_baseline_gb",
-        "RAM before loading",
-        "GB",
-        None,
-        "before loading",
-        make_field("memory", "ram_baseline_bytes", GB),
-    ),
-    Metric(
-        "ram_delta_gb",
-        "RAM above baseline",
-        "GB",
-        False,
-        "average - baseline",
-        make_field("memory", "ram_delta_bytes", GB),
-    ),
-    Metric(
-        "avg_vram_gb", "Average VRAM", "GB", False, "mean over the runs", make_field("memory", "vram_avg_bytes", GB)
-    ),
+    Metric("avg_ram_gb", "Average RAM", "GB", False, "mean over the runs", make_gigabytes("ram_avg_bytes")),
+    Metric("peak_ram_gb", "Peak RAM", "GB", False, "highest since the load began", make_gigabytes("ram_peak_bytes")),
+    Metric("ram_baseline_gb", "RAM before loading", "GB", None, "before loading", make_gigabytes("ram_baseline_bytes")),
+    Metric("ram_delta_gb", "RAM above baseline", "GB", False, "average - baseline", make_gigabytes("ram_delta_bytes")),
+    Metric("avg_vram_gb", "Average VRAM", "GB", False, "mean over the runs", make_gigabytes("vram_avg_bytes")),
     Metric(
         "load_time_s",
         "Load time",
@@ -263,7 +218,7 @@ _ALL = (
         "GB",
         False,
         "of the process that loads, file-mapped weights included",
-        make_field("load", "peak_ram_bytes", GB),
+        make_gigabytes("peak_ram_bytes", "load"),
     ),
     Metric("runs", "Good runs", "runs", None, "count", make_field("counts", "good")),
     Metric("failed_runs", "Failed runs", "runs", False, "count", make_field("counts", "failed")),

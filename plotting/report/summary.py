@@ -8,7 +8,7 @@ import pandas as pd
 from benchmarks.record import MEASURED
 from plotting.analysis import conditions
 from plotting.analysis.observations import list_observations
-from plotting.analysis.ranking import CATEGORIES, Place, is_rankable, rank, split_for_ranking
+from plotting.analysis.ranking import CATEGORIES, Place, rank, select_rankable, split_for_ranking
 from plotting.metrics.registry import METRICS, Metric, format_value
 from plotting.table.row import STATISTICAL_ONLY
 from plotting.table.work_groups import split_by_work
@@ -141,7 +141,7 @@ def _statistics(table: pd.DataFrame) -> list[str]:
 def _spread(table: pd.DataFrame) -> list[tuple[str, ...]]:
     cells: list[tuple[str, ...]] = [("metric", "unit", "pairs", "min", "median", "max")]
     for name, metric in METRICS.items():
-        values = table.loc[is_rankable(table, name), name]
+        values = select_rankable(table, name)[name]
         if len(values):
             low, middle, high = (metric.show(v) for v in (values.min(), values.median(), values.max()))
             cells.append((metric.label, metric.unit, str(len(values)), low, middle, high))

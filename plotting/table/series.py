@@ -15,15 +15,7 @@ Row = dict[str, Any]
 PAIR = ("device_name", "model", "precision")
 HARDWARE = ("device_kind", "processor", "gpu_uuid")
 """What identifies a device besides its name."""
-OF_DEVICE = (
-    *HARDWARE,
-    "power_mode",
-    "torch_device",
-    "engine",
-    "weights",
-    "workload_hash",
-    "power_scope",
-)
+OF_DEVICE = (*HARDWARE, "power_mode", "torch_device", "engine", "weights", "workload_hash", "power_scope")
 """Conditions of a whole session. They distinguish a device's series."""
 OF_MODEL = ("checkpoint", "revision", "adapter")
 """Conditions of each model. They distinguish only rows that would share one bar."""

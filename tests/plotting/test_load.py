@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import tempfile
 from pathlib import Path
@@ -92,6 +93,7 @@ FAULTY: dict[str, tuple[dict[str, Any], str]] = {
     "a hole": (changed("runs", latency_s=[0.5] * 9 + [None]), "runs.latency_s is not list[float]"),
     "endless": (changed("power", idle_before_w=10**400), "power.idle_before_w is not float | None"),
     "huge": (changed("checkpoint", parameters=2**63), "checkpoint.parameters is not int | None"),
+    "half a token": (changed("runs", image_tokens=[100.5] * 10), "runs.image_tokens is not list[int]"),
     "short column": (changed("runs", images=[1, 1]), "the columns of its runs have different lengths"),
     "no sequence": (changed("runs", sequences=[0] * 10), "a run has no sequence"),
     "empty runs": (without_runs(), "its runs are empty"),
@@ -193,6 +195,18 @@ def test_values_of_the_wrong_kind_leave_out_their_record_alone(tmp_path: Path) -
         f"{path}: entry 1 has a Record of llava-bf16 with a value that cannot be used: "
         "runs.latency_s is not list[float]; left out"
     )
+
+
+def test_a_number_beyond_a_float_leaves_out_its_record(tmp_path: Path) -> None:
+    """A number that JSON allows, but that a float cannot hold, leaves out its Record."""
+    odd = record("llava")
+    odd["power"]["idle_before_w"] = math.inf
+    path = made.on(tmp_path, [odd, record("phi")])
+    path.write_text(path.read_text().replace("Infinity", "1e999"))
+
+    saves = load.load([path])
+    assert [entry.record["pair"]["model"] for entry in saves.entries] == ["phi"]
+    assert "power.idle_before_w is not float | None" in saves.problems[0]
 
 
 @pytest.mark.parametrize("column", ["ttft_s", "vision_s", "energy_coverage"])

@@ -106,7 +106,7 @@ LARGE_MODELS = tuple(f"Model-{number}-Instruct" for number in range(10, 30))
 
 
 def large(folder: Path) -> pd.DataFrame:
-    """Return eight devices x twenty models x three precisions, with every 17th pair failed and every 19th never attempted."""
+    """Return eight devices x twenty models x three precisions, of which some pairs failed or were never tried."""
     ids, number = list(MODELS), 0
     for slower, label in enumerate(LARGE_DEVICES, start=1):
         records = []

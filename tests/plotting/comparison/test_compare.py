@@ -72,11 +72,14 @@ def test_unlike_work_has_no_ratio(tmp_path: Path, other: dict[str, Any], words: 
         assert line.value is not None
 
 
+IMAGE = {"name": "a.jpg", "sha256": "f" * 64, "licence": "CC0"}
+
+
 def test_all_that_differs_is_named(tmp_path: Path) -> None:
     """Where several things differ, all are named, with what each side has."""
     other = record("phi", new_tokens=32)
     other["checkpoint"]["weights"] = "random"
-    other["workload"] |= {"batch_size": 4, "prompts": ["What?"], "images": [{"name": "a.jpg", "sha256": "f" * 64}]}
+    other["workload"] |= {"batch_size": 4, "prompts": ["What?"], "images": [IMAGE]}
 
     assert cell(lines(tmp_path, [record("phi")], [other]), "b").why == (
         "differs in weights (mini, random), workload (new tokens 16, 32, batch 1, 4, photographs, prompts)"
@@ -228,15 +231,3 @@ def test_figures_beyond_all_measure_are_no_crash(tmp_path: Path) -> None:
     assert cell(found, "b", "latency_p50_s").why == "no ratio of these figures is finite"
     assert cell(found, "b", "ttft_p50_s").verdict == "within noise"
     json.loads(render.as_json(found), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
-
-
-def test_a_workload_that_is_not_recorded_is_said(tmp_path: Path) -> None:
-    """A Record without its number of tokens is called so, on its device's label and where the sides differ."""
-    lost = record("phi")
-    lost["workload"] |= {"hash": "another", "new_tokens": None}
-    line = cell(lines(tmp_path, [record("phi")], [lost]), "b")
-
-    assert (line.device, line.why) == (
-        "Jetson Thor (tokens not recorded)",
-        "differs in workload (new tokens 16, none)",
-    )

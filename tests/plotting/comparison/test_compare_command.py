@@ -22,7 +22,7 @@ def test_one_save_is_not_compared(results: Path, capsys: pytest.CaptureFixture[s
     """Comparing takes two saves: one alone, or one named twice, is refused with the names that there are."""
     said = refused(capsys, "compare", "thor", "0001*", "--results", str(results))
 
-    assert "found only '0001_thor', and it takes two saves" in said
+    assert "found only '0001_thor', and a comparison needs two saves" in said
     assert said.endswith("with names from: 0001_thor, 0002_dell.")
 
 
@@ -122,7 +122,7 @@ def test_one_side_is_not_compared(sessions: Path, capsys: pytest.CaptureFixture[
     """Two patterns of which the first takes all saves as its sessions leave no second side, which is said."""
     said = refused(capsys, "compare", "*_old", "0001_old", "--results", str(sessions))
 
-    assert "'*_old' is the only side that there is, and it takes two; type python -m plotting compare A B" in said
+    assert "'*_old' is the only side, and a comparison needs two; type python -m plotting compare A B" in said
 
 
 def test_a_copy_is_no_session(sessions: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -174,7 +174,7 @@ def test_a_damaged_save_of_a_pattern_is_left_out(sessions: Path, capsys: pytest.
     """A file of a pattern that cannot be read is named, and its side has the other sessions; a side of none is not."""
     cut = sessions / "0005_old.json"
     cut.write_bytes((sessions / "0000_old.json").read_bytes()[:500])
-    said = f"python -m plotting: {cut}: is no JSON (empty, cut off or damaged); left out\n"
+    said = f"python -m plotting: {cut}: is not JSON (empty, cut off or damaged); left out\n"
 
     assert main(["compare", "*_old", "*_new", "--format=json", "--results", str(sessions)]) == 0
     out, err = capsys.readouterr()

@@ -228,8 +228,8 @@ def test_without_intervals_there_are_no_whiskers(study: pd.DataFrame) -> None:
 def test_the_figure_says_how_uncertain_and_of_what(drawn: dict[str, Figure], tmp_path: Path) -> None:
     """The footnote of J/token says the uncertainty with its k, and "statistical only" where no gain is known."""
     footnote = " ".join(drawn[JOULES].get_supxlabel().split())
-    unknown = "(standard uncertainty, k=1; statistical only: nobody states the sensor's gain)"
-    assert f"{', '.join(made.DEVICES)}: energy is uncertain by ± 1.0% {unknown}." in footnote
+    unknown = "(standard uncertainty, k=1; statistical only: the sensor's gain error is unknown)"
+    assert f"{', '.join(made.DEVICES)}: the uncertainty of the energy is ± 1.0% {unknown}." in footnote
 
     stated = record()
     stated["power"]["uncertainty"].append({"name": "gain", "relative": 0.05, "source": "data sheet"})

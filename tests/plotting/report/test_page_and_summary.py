@@ -206,7 +206,8 @@ def test_gross_net_and_uncertainty_stand_side_by_side(tmp_path: Path) -> None:
     assert " ".join(unknown.split()[-10:-4]) == "1.25 0.0125 stat. 0.938 0.800 40.0"
     for said in (flat(text), flat(short)):
         assert (
-            f"{made.THOR}: energy is uncertain by ± 1.0% to 5.1% (standard uncertainty, k=1; statistical only" in said
+            f"{made.THOR}: the uncertainty of the energy is ± 1.0% to 5.1% (standard uncertainty, k=1; statistical only"
+            in said
         )
 
 
@@ -245,7 +246,7 @@ def test_doubts_and_remarks_are_shown(tmp_path: Path) -> None:
 
 def test_files_left_out_are_named(lone: pd.DataFrame) -> None:
     """Problems of the reader stand in page and summary, and where there are none, the summary says none."""
-    problem = "results/0003_x.json: is no JSON (empty, cut off or damaged); left out"
+    problem = "results/0003_x.json: is not JSON (empty, cut off or damaged); left out"
 
     assert f"Files left out: - {problem}" in flat(page.markdown(lone, FILES, [problem]))
     assert problem in flat(summary.text(lone, [problem]))
