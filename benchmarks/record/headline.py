@@ -4,7 +4,7 @@ from itertools import compress
 from typing import Any
 
 from benchmarks.record import ENERGY_COVERAGE, ENERGY_RUNS
-from benchmarks.record.not_measured import NotMeasured
+from benchmarks.record.not_measured import NotMeasured, require
 from benchmarks.record.sections import Runs
 
 
@@ -24,9 +24,7 @@ def select_covered(runs: Runs) -> list[bool]:
     Raises:
         NotMeasured: no run has energy, or too few runs are covered.
     """
-    joules, coverage = runs["energy_j"], runs["energy_coverage"]
-    if joules is None or coverage is None:
-        raise NotMeasured(runs["reasons"].get("energy_j", "the save gives no reason"))
+    joules, coverage = require(runs, "energy_j"), require(runs, "energy_coverage")
     covered = [j is not None and share >= ENERGY_COVERAGE for j, share in zip(joules, coverage, strict=True)]
     if sum(covered) < ENERGY_RUNS * len(joules):
         raise NotMeasured(f"power samples cover {sum(covered)} of {len(joules)} runs, and {ENERGY_RUNS:.0%} are needed")

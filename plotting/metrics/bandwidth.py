@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from benchmarks.record import CACHE_FACTOR
-from benchmarks.record.not_measured import NotMeasured
+from benchmarks.record.not_measured import NotMeasured, require
 from plotting.metrics.bootstrap import Array
 from plotting.metrics.intervals import RunsFormula, Totals
-from plotting.metrics.runs import GoodRuns, require
+from plotting.metrics.runs import GoodRuns
 
 
 class ImpossibleValue(NotMeasured):

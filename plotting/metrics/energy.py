@@ -5,9 +5,9 @@ from typing import Any
 
 from benchmarks.record import Record
 from benchmarks.record.headline import check_energy, compute_energy_per
-from benchmarks.record.not_measured import NotMeasured
+from benchmarks.record.not_measured import NotMeasured, require
 from plotting.metrics.intervals import RunsFormula, Totals
-from plotting.metrics.runs import Energy, GoodRuns, require, sum_columns, sum_energy
+from plotting.metrics.runs import Energy, GoodRuns, sum_columns, sum_energy
 
 
 def make_energy_per(count: str, *, net: bool = False) -> RunsFormula:

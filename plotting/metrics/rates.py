@@ -5,9 +5,9 @@ from typing import Any
 
 from benchmarks.record import Record
 from benchmarks.record.headline import compute_rate
-from benchmarks.record.not_measured import NotMeasured
+from benchmarks.record.not_measured import NotMeasured, require
 from plotting.metrics.intervals import RunQuantile, RunsFormula, Totals
-from plotting.metrics.runs import GoodRuns, require
+from plotting.metrics.runs import GoodRuns
 
 
 def make_rate(*counted: str, seconds: str = "latency_s", less: tuple[str, ...] = ()) -> RunsFormula:

@@ -2,27 +2,13 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from benchmarks.record import Record
 from benchmarks.record.headline import select_covered
-from benchmarks.record.not_measured import NotMeasured
+from benchmarks.record.not_measured import require
 from plotting.metrics.bootstrap import Array
-
-NO_REASON = "the save gives no reason"
-
-
-def require(section: Any, name: str) -> Any:
-    """Return a field of a section of a Record.
-
-    Raises:
-        NotMeasured: it is null. The text is the reason in the section.
-    """
-    if section[name] is None:
-        raise NotMeasured(section["reasons"].get(name) or NO_REASON)
-    return section[name]
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,28 @@ from plotting.metrics.registry import BOUNDS, METRICS, SAMPLED
 
 ALIASES = {"InternVL": "InternVL2-2B"}
 STATISTICAL_ONLY = "statistical only"
+TEXTS = {
+    "checkpoint": {
+        "checkpoint": "name",
+        "weights": "weights",
+        "revision": "revision",
+        "weights_id": "weights_id",
+        "adapter": "adapter",
+    },
+    "engine": {"engine": "name", "torch_device": "torch_device", "gpu_uuid": "gpu_uuid"},
+    "workload": {"workload_hash": "hash"},
+    "power": {"power_monitor": "monitor", "power_source": "source", "power_scope": "scope", "power_method": "method"},
+    "memory": {"memory_kind": "kind", "memory_method": "method"},
+    "roofline": {"bandwidth_source": "bandwidth_source"},
+}
+"""Section -> {column: field} of texts; a null becomes ""."""
+NUMBERS = {
+    "counts": {"planned": "planned", "attempted": "attempted"},
+    "checkpoint": {"parameters": "parameters"},
+    "workload": {"new_tokens": "new_tokens", "batch_size": "batch_size"},
+    "power": {"power_samples": "sample_count", "idle_before_w": "idle_before_w", "idle_after_w": "idle_after_w"},
+}
+"""Section -> {column: field} of numbers; a null becomes NaN."""
 PHASES = ("preprocess", "vision", "prefill", "decode")
 COUNTS = ("runs", "failed_runs")
 """Metrics that a pair without a good run has too."""
@@ -60,64 +82,49 @@ def _compute_intervals(record: Record, values: dict[str, Any]) -> dict[str, Any]
 
 
 def _read_facts(entry: Entry) -> dict[str, Any]:
-    """Return the columns of a row that are not metrics."""
+    """Return the columns of a row that are not metrics or warnings."""
     record, device = entry.record, entry.device
-    pair, checkpoint, workload, engine = record["pair"], record["checkpoint"], record["workload"], record["engine"]
-    label = pair["label"][:LONGEST_NAME]
+    runs, versions = record["runs"], record["engine"]["versions"]
+    label = record["pair"]["label"][:LONGEST_NAME]
     return {
         "device": device["label"],
         "device_name": device["label"],
         "device_kind": device.get("kind") or "",
-        "processor": device.get("cpu" if engine["torch_device"] == "cpu" else "gpu") or "",
-        "gpu_uuid": engine["gpu_uuid"] or "",
+        "processor": device.get("cpu" if record["engine"]["torch_device"] == "cpu" else "gpu") or "",
         "power_mode": device.get("power_mode") or "",
         "driver": device.get("driver") or "",
         "model": ALIASES.get(label, label),
-        "precision": pair["precision"],
+        "precision": record["pair"]["precision"],
         "status": record["status"],
         "reason": record["message"] or "",
-        "planned": float(record["counts"]["planned"]),
-        "attempted": float(record["counts"]["attempted"]),
-        "weights": checkpoint["weights"],
-        "checkpoint": checkpoint["name"],
-        "revision": checkpoint["revision"] or "",
-        "weights_id": checkpoint["weights_id"] or "",
-        "adapter": checkpoint["adapter"] or "",
-        "parameters": _to_float(checkpoint["parameters"]),
-        "remarks": " ".join(checkpoint["remarks"]),
-        "engine": engine["name"],
-        "torch_device": engine["torch_device"],
-        "torch": engine["versions"].get("torch", ""),
-        "transformers": engine["versions"].get("transformers", ""),
-        "workload_hash": workload["hash"],
-        "new_tokens": float(workload["new_tokens"]),
-        "batch_size": float(workload["batch_size"]),
-        "photographs": float(len(workload["images"])),
-        "prompts": float(len(workload["prompts"])),
-        "image_tokens": float(record["runs"]["image_tokens"][0]) if record["runs"] else math.nan,
-        "prompt_tokens": float(record["runs"]["prompt_tokens"][0]) if record["runs"] else math.nan,
-        **_read_power(record["power"]),
-        "memory_kind": record["memory"]["kind"],
-        "memory_method": record["memory"]["method"] or "",
+        "remarks": " ".join(record["checkpoint"]["remarks"]),
+        "torch": versions.get("torch", ""),
+        "transformers": versions.get("transformers", ""),
+        "photographs": float(len(record["workload"]["images"])),
+        "prompts": float(len(record["workload"]["prompts"])),
+        "image_tokens": float(runs["image_tokens"][0]) if runs else math.nan,
+        "prompt_tokens": float(runs["prompt_tokens"][0]) if runs else math.nan,
         "bandwidth_gb_per_s": _to_float(record["roofline"]["bandwidth_bytes_per_s"]) / 1e9,
-        "bandwidth_source": record["roofline"]["bandwidth_source"] or "",
-        **_read_sample(record),
         "save": clean(entry.save.name),
         "datetime": entry.datetime,
         "record": record,  # `export` needs each run
+        **_copy_fields(record),
+        **_read_power(record["power"]),
+        **_read_sample(record),
+    }
+
+
+def _copy_fields(record: Any) -> dict[str, Any]:
+    """Return the columns that are fields of a Record."""
+    texts = {column: record[name][field] or "" for name, fields in TEXTS.items() for column, field in fields.items()}
+    return texts | {
+        column: _to_float(record[name][field]) for name, fields in NUMBERS.items() for column, field in fields.items()
     }
 
 
 def _read_power(power: Power) -> dict[str, Any]:
     return {
-        "power_monitor": power["monitor"],
-        "power_source": power["source"] or "",
-        "power_scope": power["scope"] or "",
         "power_rails": "+".join(power["rails"] or []),
-        "power_method": power["method"] or "",
-        "power_samples": _to_float(power["sample_count"]),
-        "idle_before_w": _to_float(power["idle_before_w"]),
-        "idle_after_w": _to_float(power["idle_after_w"]),
         "energy_budget": _describe_budget(power),
         "uncertainty_kind": _describe_uncertainty_kind(power),
         "phase_uncertainty": _describe_phases(power),

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.record.not_measured import NO_REASON
 from plotting.metrics.bootstrap import compute_quantile
 from plotting.metrics.registry import METRICS, format_value
-from plotting.metrics.runs import NO_REASON
 from tests.support.made import known, reason, value
 
 WHY = "the probe broke"
