@@ -60,15 +60,15 @@ def _find_best(table: pd.DataFrame, name: str) -> dict[str, dict[Any, Any]]:
 
 def _describe_noise(table: pd.DataFrame, best: dict[str, dict[Any, Any]]) -> str:
     """Return on how many devices the leader differs from every other model; "" if a whisker is unknown."""
-    basis, apart = whiskers.choose_basis(table, "tokens_per_sec"), []
+    basis, differing = whiskers.choose_basis(table, "tokens_per_sec"), []
     for device, first in best.items():
         rows = select_rankable(table, "tokens_per_sec")
         others = rows[(rows["device"] == device) & (rows["model"] != first["model"])].to_dict("records")
         found = [whiskers.differ_beyond_noise(first, row, "tokens_per_sec", basis) for row in others]
         if None in found:
             return ""
-        apart.append(all(found))
-    return f"; beyond noise on {sum(apart)} of {len(apart)}"
+        differing.append(all(found))
+    return f"; beyond noise on {sum(differing)} of {len(differing)}"
 
 
 def _compare_devices(table: pd.DataFrame) -> Iterator[str]:
@@ -121,12 +121,14 @@ def _compare_two(rows: pd.DataFrame, name: str, first: str, other: str, basis: s
     if len(pairs) < 2:
         return
     ratios = sorted(two[name] / one[name] for one, two in pairs)
-    apart = [whiskers.differ_beyond_noise(one, two, name, basis) for one, two in pairs]
-    noise = "" if None in apart else f", {sum(map(bool, apart))} of them beyond noise: 95% intervals do not overlap"
+    differing = [whiskers.differ_beyond_noise(one, two, name, basis) for one, two in pairs]
+    noise = (
+        "" if None in differing else f", {sum(map(bool, differing))} of them beyond noise: 95% intervals do not overlap"
+    )
     spread = f"{other} / {first} is {ratios[0]:.2f} to {ratios[-1]:.2f} over {len(pairs)} pairs"
     label = METRICS[name].label.lower()
-    differ = f"differ in {label} for {'all' if all(apart) else 'some'} pairs"
-    if None not in apart and not any(apart):
+    differ = f"differ in {label} for {'all' if all(differing) else 'some'} pairs"
+    if None not in differing and not any(differing):
         differ = f"do not differ in {label} beyond noise"
     if all(abs(ratio - 1) <= EQUAL for ratio in ratios):
         yield f"{first} and {other} are nearly equal in {label} ({spread}, all within {EQUAL:.0%} of 1{noise})."

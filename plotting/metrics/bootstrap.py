@@ -75,7 +75,7 @@ class Resampling:
             runs = self._sum_cells(np.ones(self._runs), 1)
         self._of_request = runs.sum(axis=1, keepdims=True)
         self._shares = runs / self._of_request
-        self._met = np.count_nonzero(runs) / len(runs)  # blocks that a request comes in, on average
+        self._blocks_per_request = np.count_nonzero(runs) / len(runs)  # on average
         linked = np.diag(runs.sum(axis=0)) - runs.T @ self._shares
         self.t = compute_t_quantile(int(np.linalg.matrix_rank(linked, hermitian=True)))
 
@@ -104,7 +104,7 @@ class Resampling:
         The half-width is t standard deviations. Exponential weights within a request underestimate the
         variance, so it is corrected by (c + 1) / (c - 1) for a request in c blocks.
         """
-        wide = self.t * math.sqrt((self._met + 1) / (self._met - 1))
+        wide = self.t * math.sqrt((self._blocks_per_request + 1) / (self._blocks_per_request - 1))
         on_logs = (values > 0) & np.all(draws > 0, axis=1)
         half = wide * np.std(np.where(on_logs[:, None], np.log(draws), draws), axis=1)
         low = np.where(on_logs, values * np.exp(-half), values - half)
@@ -121,16 +121,18 @@ class Resampling:
         """
         runs, below, q = self._runs, np.arange(1, self._runs), np.asarray(shares)[:, None]
         order = np.argsort(np.array(columns), axis=1, kind="stable")
-        apart = np.eye(self._blocks)[self._block] - self._shares[self._request]
-        of_blocks = np.cumsum(apart[order[:, :-1]], axis=1)
-        variance = np.einsum("crb,crb->cr", of_blocks, of_blocks) * self._met / (self._met - 1)
-        as_of_q = np.maximum(q * (1 - q) / (below * (runs - below)), 1 / runs**2)
-        held = np.abs(below / runs - q) <= self.t * np.sqrt(variance * as_of_q)
-        return [self._find_ends(*each) for each in zip(columns, order, held, shares, strict=True)]
+        deviations = np.eye(self._blocks)[self._block] - self._shares[self._request]
+        block_sums = np.cumsum(deviations[order[:, :-1]], axis=1)
+        variance = (
+            np.einsum("crb,crb->cr", block_sums, block_sums) * self._blocks_per_request / (self._blocks_per_request - 1)
+        )
+        at_least = np.maximum(q * (1 - q) / (below * (runs - below)), 1 / runs**2)
+        possible = np.abs(below / runs - q) <= self.t * np.sqrt(variance * at_least)
+        return [self._find_ends(*each) for each in zip(columns, order, possible, shares, strict=True)]
 
-    def _find_ends(self, column: Array, order: NDArray[np.int64], held: NDArray[np.bool_], q: float) -> Bounds:
-        """Return the ends of a quantile. `held[n - 1]`: it may lie just above the nth smallest run."""
-        counts = [math.floor(q * self._runs), *(np.flatnonzero(held) + 1).tolist()]
+    def _find_ends(self, column: Array, order: NDArray[np.int64], possible: NDArray[np.bool_], q: float) -> Bounds:
+        """Return the ends of a quantile. `possible[n - 1]`: it may lie just above the nth smallest run."""
+        counts = [math.floor(q * self._runs), *(np.flatnonzero(possible) + 1).tolist()]
         first, last = min(counts), max(counts)
         below, above = ((1 - share) ** self._runs <= (1 - LEVEL) / 2 for share in (q, 1 - q))
         low = float(column[order[first - 1]]) if below and first > 0 else math.nan

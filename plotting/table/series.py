@@ -104,25 +104,25 @@ def _describe(condition: str, row: Row, among: Sequence[Row]) -> str:
 def _describe_workload(row: Row, among: Sequence[Row]) -> str:
     parts = []
     if len({other["new_tokens"] for other in among}) > 1:
-        parts.append(_count(row["new_tokens"], "{:.0f} tokens", "tokens"))
+        parts.append(_format_count(row["new_tokens"], "{:.0f} tokens", "tokens"))
     if len({other["batch_size"] for other in among}) > 1:
-        parts.append(_count(row["batch_size"], "batch {:.0f}", "batch"))
+        parts.append(_format_count(row["batch_size"], "batch {:.0f}", "batch"))
     size = (row["new_tokens"], row["batch_size"])
-    alike = {other["workload_hash"] for other in among if (other["new_tokens"], other["batch_size"]) == size}
-    if len(alike) > 1:
-        parts.append(f"workload {row['workload_hash'][: _count_characters(alike, 6)]}")
+    hashes = {other["workload_hash"] for other in among if (other["new_tokens"], other["batch_size"]) == size}
+    if len(hashes) > 1:
+        parts.append(f"workload {row['workload_hash'][: _count_characters(hashes, 6)]}")
     return ", ".join(parts)
 
 
-def _count(value: float, form: str, noun: str) -> str:
+def _format_count(value: float, form: str, noun: str) -> str:
     return f"{noun} not recorded" if math.isnan(value) else form.format(value)
 
 
 def _count_characters(values: Iterable[str], least: int = 7) -> int:
     """Return how many leading characters distinguish all different values."""
-    unlike = set(values)
-    longest = max(map(len, unlike))
-    return next((n for n in range(least, longest) if len({value[:n] for value in unlike}) == len(unlike)), longest)
+    distinct = set(values)
+    longest = max(map(len, distinct))
+    return next((n for n in range(least, longest) if len({value[:n] for value in distinct}) == len(distinct)), longest)
 
 
 def _group(rows: Iterable[Row], names: tuple[str, ...]) -> Iterator[list[Row]]:
