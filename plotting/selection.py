@@ -17,7 +17,7 @@ RESULTS = Path("results")
 MAKE_ONE = "type pytest benchmarks --weights=mini --benchmark-save=first to make one, or name a folder with --results."
 SOME = 8
 MOST_OTHERS = 30
-"""Most other saves that are read for the spread between sessions. A full study's save takes 0.3 s."""
+"""Most other saves that are read for the spread between sessions. A full study takes 0.3 s each."""
 
 
 class UsageError(Exception):
