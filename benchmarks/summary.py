@@ -9,7 +9,9 @@ import pytest
 
 from benchmarks.formatting import align_columns, format_number
 from benchmarks.record import MEASURED, Record
-from benchmarks.record.headline import joules_per_token, tokens_per_sec
+from benchmarks.record.headline import compute_joules_per_token, compute_tokens_per_sec
+from benchmarks.record.not_measured import NotMeasured
+from benchmarks.record.sections import Runs
 from benchmarks.state import SessionState
 
 HEADER = ("pair", "tokens/s", "TTFT s", "J/token", "RAM GB", "failed")
@@ -41,9 +43,9 @@ def make_row(record: Record) -> tuple[str, ...]:
     ram = record["memory"]["ram_avg_bytes"]
     return (
         record["pair"]["id"],
-        _format(tokens_per_sec(runs)),
+        _format(compute_tokens_per_sec(runs)),
         _format(_median(runs["ttft_s"])),
-        _format(joules_per_token(runs)),
+        _format(_joules_per_token(runs)),
         _format(None if ram is None else ram / 1e9),
         failed,
     )
@@ -102,7 +104,7 @@ def _list_warnings(record: Record) -> Iterator[str]:
         yield f"{counts['failed']} runs failed and its process was replaced {restarts} times; first failure: {first}"
     if record["health"]["throttled"]:
         yield f"throttled ({', '.join(record['health']['throttled'])})."
-    if record["runs"]["energy_j"] is not None and joules_per_token(record["runs"]) is None:
+    if record["runs"]["energy_j"] is not None and _joules_per_token(record["runs"]) is None:
         yield "no J/token, because the power samples cover too few of its runs."
 
 
@@ -130,6 +132,13 @@ def _shorten(path: Path) -> str:
 
 def _format(value: float | None) -> str:
     return UNKNOWN if value is None else format_number(value)
+
+
+def _joules_per_token(runs: Runs) -> float | None:
+    try:
+        return compute_joules_per_token(runs)
+    except NotMeasured:
+        return None
 
 
 def _median(values: list[float] | None) -> float | None:

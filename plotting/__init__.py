@@ -1,20 +1,19 @@
-"""From saved benchmarks to decisions: metrics, figures, reports, comparison.
+"""Turn saved benchmarks into tables, figures, reports and comparisons.
 
-    load      saves -> Records, the only reader; survives bad files and names them
-    metrics   METRICS: name, label, unit, direction, formula
-    formulas  what they compute, with `energies` and `utilisation`; `runs` reads a Record's runs
-    stats     quantiles and intervals of runs; `sampling` draws those of a Record's metrics
-    frame     Records -> one table: deduplicated within a series, ordered, labelled; `row` is one Record's
-    sections  the table -> its parts by kind of work: unlike work is shown and ranked apart
-    states    what stands in place of a value, and what makes one doubtful, in words
-    spans     whiskers, rooflines, and whether two values differ beyond noise
-    figures/  the nine figures: table, theme -> Figure, no file access
-    behind    the numbers behind a figure as CSV, and its content in words
-    findings  the table -> leaders and observations, by stated rules
-    products  all of it into one folder: CSV, figures in the formats of `output`, summary, page
-    compare   `sides` of saves beside each other; `differences` judges, `gates` fails, `formats` writes
-    export/   pairs and runs as files for other tools
-    __main__  the command line; `choice` finds the saves that it means
+    load         read saves: keep every good Record, name every other one
+    check        check a Record once, completely; everything after it trusts the Record
+    selection    find the saves that the command line names
+    files        write files atomically
+    text         escape text for Markdown and CSV
+    output       the options of the figures' file formats
+    metrics/     METRICS: the name, label, unit, direction and formula of each, and the 95% intervals
+    table/       one table of all Records: a row for each pair of a series, ordered and labelled
+    analysis/    rankings, observations, and sentences about the conditions of measurement
+    figures/     the nine figures, their footnotes, and the numbers behind them
+    report/      the CSV files, the summary, and the page with all figures
+    comparison/  compare two or more saves pair by pair, and fail on regressions
+    export/      pairs and runs as files for other tools
+    __main__     the command line
 
-Reads the JSON alone: of `benchmarks` it imports nothing but constants and types of `benchmarks.record`.
+`plotting` reads JSON files only. Of `benchmarks` it imports only `benchmarks.record`.
 """

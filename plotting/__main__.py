@@ -101,7 +101,7 @@ def _plot(options: argparse.Namespace) -> int:
     known = len(saves.problems)
     _warn(saves.problems)
     if table.empty:
-        raise selection.nothing(paths)
+        raise selection.make_empty_error(paths)
     try:
         if options.export:
             written = export.write_all(options.out, table, saves, options.export)
@@ -126,12 +126,12 @@ def _compare(options: argparse.Namespace) -> int:
         raise UsageError(str(error)) from None
     read, folders = selection.Reader(), options.results or [RESULTS]
     try:
-        sides = selection.sides(options.saves, folders, read)
+        sides = selection.choose_sides(options.saves, folders, read)
     finally:
         _warn(read.problems)
     metrics = list(dict.fromkeys([*compare.COMPARED, *(gate.metric for gate in limits)]))
     few = any(table.loc[table["save"] != "", "save"].nunique() < 3 for table in sides.values())
-    found = compare.compare_sides(sides, selection.others(folders, read) if few else None, metrics)
+    found = compare.compare_sides(sides, selection.read_others(folders, read) if few else None, metrics)
     _print(render.FORMATS[options.format](found))
     failures = gates.find_failures(limits, found)
     _warn(failures)

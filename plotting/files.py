@@ -1,4 +1,4 @@
-"""Write files whole: a reader sees the old one or the new one, never a part."""
+"""Write files atomically: a reader sees the old file or the new one, never a part."""
 
 import os
 import tempfile
@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 
-def whole(path: Path, write: Callable[[Path], Any]) -> None:
-    """Have `write` fill a temporary file beside `path`, and put it in place of `path`."""
+def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
+    """Call `write` with a temporary file next to `path`, then replace `path` with it."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)
@@ -16,18 +16,18 @@ def whole(path: Path, write: Callable[[Path], Any]) -> None:
         write(temporary)
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
-        temporary.chmod(0o666 & ~_umask())  # mkstemp gives 0600, and others may read these
+        temporary.chmod(0o666 & ~_read_umask())  # mkstemp sets 0600, but other users may read these files
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def text(path: Path, content: str) -> None:
-    """Write a text file in UTF-8 with its lines as they are."""
-    whole(path, lambda temporary: temporary.write_bytes(content.encode()))
+def write_text(path: Path, content: str) -> None:
+    """Write a text file in UTF-8 without converting line ends."""
+    write_whole(path, lambda temporary: temporary.write_bytes(content.encode()))
 
 
-def _umask() -> int:
+def _read_umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask

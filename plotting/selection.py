@@ -1,37 +1,43 @@
-"""Which saves the command line means: paths and name patterns -> files -> tables, and the sides of a comparison."""
+"""Find the saves that the command line names, and group them into the sides of a comparison."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
 from fnmatch import fnmatch
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from plotting import load
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
 RESULTS = Path("results")
+MAKE_ONE = "type pytest benchmarks --weights=mini --benchmark-save=first to make one, or name a folder with --results."
 SOME = 8
 MOST_OTHERS = 30
-"""Further saves that are read for the spread between sessions: a full study's takes 80 ms each."""
+"""Most other saves that are read for the spread between sessions. A full study takes 0.3 s each."""
 
 
 class UsageError(Exception):
-    """What was asked, what was found, what to type next, in one sentence."""
+    """What was asked, what was found, and what to type next, in one sentence."""
 
 
 class Reader:
-    """Reads each save once, and gathers what it leaves out."""
+    """Reads each save once, and collects the problems."""
 
     def __init__(self) -> None:
         self.tables: dict[Path, pd.DataFrame] = {}
         self.problems: list[str] = []
 
     def __call__(self, paths: Sequence[Path]) -> dict[Path, pd.DataFrame]:
-        """Return the table of each save that holds something of this suite.
+        """Return the table of each save that has a good Record.
 
         Raises:
-            UsageError: none does.
+            UsageError: no save has one.
         """
-        from plotting.table import build  # pandas: half a second that bad usage must not cost
+        from plotting.table import build  # pandas takes half a second: report bad usage before
 
         for path in paths:
             if path not in self.tables:
@@ -40,22 +46,22 @@ class Reader:
                 self.problems += saves.problems
         found = {path: self.tables[path] for path in paths if len(self.tables[path])}
         if not found:
-            raise nothing(paths)
+            raise make_empty_error(paths)
         return found
 
 
-def sides(patterns: Sequence[str], folders: Sequence[Path], read: Reader) -> dict[str, pd.DataFrame]:
-    """Return {name: table} of the sides, the baseline first; a save stands on the first side that names it.
+def choose_sides(patterns: Sequence[str], folders: Sequence[Path], read: Reader) -> dict[str, pd.DataFrame]:
+    """Return {name: table} of the sides, the baseline first. A save belongs to the first pattern that matches it.
 
     Raises:
-        UsageError: there are no two of them.
+        UsageError: there are fewer than two sides.
     """
-    import pandas as pd  # as above
+    import pandas as pd  # as in Reader
 
     from plotting.comparison.sides import is_one_side  # as above
 
     found: dict[str, pd.DataFrame] = {}
-    for pattern, paths in _groups(patterns, folders).items():
+    for pattern, paths in _group(patterns, folders).items():
         tables = read(paths)
         if len(tables) > 1 and len(patterns) > 1 and is_one_side(list(tables.values())):
             found[pattern] = pd.concat(tables.values(), ignore_index=True)
@@ -65,13 +71,13 @@ def sides(patterns: Sequence[str], folders: Sequence[Path], read: Reader) -> dic
             found[name if name not in found else load.clean(str(path))] = table
     if len(found) < 2:
         raise UsageError(
-            f"compare: {next(iter(found))!r} is the only side that there is, and it takes two; {_compare_some(folders)}"
+            f"compare: {next(iter(found))!r} is the only side, and a comparison needs two; {_suggest(folders)}"
         )
     return found
 
 
-def _groups(patterns: Sequence[str], folders: Sequence[Path]) -> dict[str, list[Path]]:
-    """Return the saves that each pattern adds; a pattern that adds none has no place."""
+def _group(patterns: Sequence[str], folders: Sequence[Path]) -> dict[str, list[Path]]:
+    """Return {pattern: the saves that it adds to those of earlier patterns}, without patterns that add none."""
     taken: dict[Path, Path] = {}
     groups = {}
     for pattern in patterns:
@@ -81,74 +87,68 @@ def _groups(patterns: Sequence[str], folders: Sequence[Path]) -> dict[str, list[
             groups[pattern] = list(added.values())
     if len(taken) < 2:
         only = load.clean(next(iter(taken.values())).stem)
-        raise UsageError(f"compare: found only {only!r}, and it takes two saves; {_compare_some(folders)}")
+        raise UsageError(f"compare: found only {only!r}, and a comparison needs two saves; {_suggest(folders)}")
     return groups
 
 
-def _compare_some(folders: Sequence[Path]) -> str:
+def _suggest(folders: Sequence[Path]) -> str:
     there = [path for folder in folders if folder.is_dir() for path in load.find(folder)]
-    return f"type python -m plotting compare A B with names from: {_names(there)}."
+    return f"type python -m plotting compare A B with names from: {_list_names(there)}."
 
 
-def _names(paths: Sequence[Path]) -> str:
-    """Return the names of some saves, for a sentence."""
+def _list_names(paths: Sequence[Path]) -> str:
+    """Return the names of the first saves, for a sentence."""
     return ", ".join(dict.fromkeys(load.clean(path.stem) for path in paths[:SOME]))
 
 
-def others(folders: Sequence[Path], read: Reader) -> pd.DataFrame:
-    """Return the rows of the other saves in the folders: how far sessions of a series lie apart."""
-    import pandas as pd  # as above
+def read_others(folders: Sequence[Path], read: Reader) -> pd.DataFrame:
+    """Return the rows of the other saves in the folders, which show the spread between sessions."""
+    import pandas as pd  # as in Reader
 
-    from plotting.table import build  # as above
+    from plotting.table import build  # as in Reader
 
     paths = [path for folder in folders if folder.is_dir() for path in load.find(folder) if path not in read.tables]
     tables = [build.build(load.load([path])) for path in paths[-MOST_OTHERS:]]
     return pd.concat([table for table in tables if len(table)] or [pd.DataFrame()], ignore_index=True)
 
 
-def nothing(paths: Sequence[Path]) -> UsageError:
-    """Return that saves hold nothing of this suite."""
+def make_empty_error(paths: Sequence[Path]) -> UsageError:
+    """Return the error for saves without a benchmark of this suite."""
     what = f"{str(paths[0])!r} holds no" if len(paths) == 1 else f"none of {len(paths)} files holds a"
-    return UsageError(
-        f"{what} benchmark of this suite; type pytest benchmarks --weights=mini --benchmark-save=first to make one, "
-        "or name a folder with --results."
-    )
+    return UsageError(f"{what} benchmark of this suite; {MAKE_ONE}")
 
 
 def choose(patterns: Sequence[str], folders: Sequence[Path]) -> list[Path]:
-    """Return the saves that are meant: all without patterns.
+    """Return the saves that the patterns match; all saves if there are no patterns.
 
     Raises:
-        UsageError: a folder is missing or holds nothing, or a pattern matches nothing.
+        UsageError: a folder is missing or empty, or a pattern matches no save.
     """
     direct = [Path(pattern) for pattern in patterns if Path(pattern).is_file()]
     named = [pattern for pattern in patterns if not Path(pattern).is_file()]
     if patterns and not named:
         return direct
-    available = [path for folder in folders for path in _in_folder(folder)]
+    available = [path for folder in folders for path in _list_saves(folder)]
     if not patterns:
         return available
-    found = [path for pattern in named for path in _matching(pattern, available)]
+    found = [path for pattern in named for path in _match(pattern, available)]
     return list(dict.fromkeys([*direct, *found]))
 
 
-def _in_folder(folder: Path) -> list[Path]:
-    make_one = "type pytest benchmarks --weights=mini --benchmark-save=first to make one"
-    if not folder.is_dir():
-        raise UsageError(f"--results {folder}: there is no such folder; {make_one}, or name a folder with --results.")
-    found = load.find(folder)
-    if not found:
-        raise UsageError(f"--results {folder}: there is no save in it; {make_one}, or name a folder with --results.")
-    return found
+def _list_saves(folder: Path) -> list[Path]:
+    if found := load.find(folder):
+        return found
+    what = "there is no save in it" if folder.is_dir() else "there is no such folder"
+    raise UsageError(f"--results {folder}: {what}; {MAKE_ONE}")
 
 
-def _matching(pattern: str, available: Sequence[Path]) -> list[Path]:
-    """Return the saves whose name, with or without its number, is or matches `pattern`."""
+def _match(pattern: str, available: Sequence[Path]) -> list[Path]:
+    """Return the saves whose name matches `pattern`, with or without its number."""
     found = [
         path
         for path in available
         if any(fnmatch(name, pattern) for name in (path.name, path.stem, path.stem.partition("_")[2]))
     ]
     if not found:
-        raise UsageError(f"{pattern!r} matches no save; there are: {_names(available)}. Type one of these, or a path.")
+        raise UsageError(f"{pattern!r} matches no save; type a path, or one of: {_list_names(available)}.")
     return found

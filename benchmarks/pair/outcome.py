@@ -4,7 +4,7 @@ from benchmarks.formatting import format_number
 from benchmarks.pair.state import PairState
 from benchmarks.processes.protocol import Numerics
 from benchmarks.record import INTERRUPTED, Record
-from benchmarks.record.headline import tokens_per_sec
+from benchmarks.record.headline import compute_tokens_per_sec
 
 BEFORE_RUNS = {"load": "could not be loaded", "verify": "was not measured", "warmup": "failed in a warm-up run"}
 """Stage of the first failure -> what it kept the pair from."""
@@ -40,7 +40,7 @@ def summarise_pair(record: Record) -> str:
     """Return the last line of a pair on the terminal."""
     counts, runs = record["counts"], record["runs"]
     good = f"{counts['good']} of {counts['planned']} runs good"
-    speed = f", {format_number(tokens_per_sec(runs))} tok/s" if runs else ""
+    speed = f", {format_number(compute_tokens_per_sec(runs))} tok/s" if runs else ""
     return f"{record['pair']['id']}: {record['status']}, {good}{speed}"
 
 

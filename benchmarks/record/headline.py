@@ -1,20 +1,54 @@
-"""The headline figures of a pair, from the columns of its runs. Both sides use these formulas."""
+"""The headline formulas of a pair. The terminal's summary and `plotting` both use them."""
+
+from itertools import compress
+from typing import Any
 
 from benchmarks.record import ENERGY_COVERAGE, ENERGY_RUNS
+from benchmarks.record.not_measured import NotMeasured, require
 from benchmarks.record.sections import Runs
 
 
-def tokens_per_sec(runs: Runs) -> float:
+def compute_rate(count: Any, seconds: Any) -> Any:
+    """Return count / seconds of totals: floats, or arrays of totals."""
+    return count / seconds
+
+
+def compute_energy_per(joules: Any, count: Any) -> Any:
+    """Return joules / count of totals: floats, or arrays of totals."""
+    return joules / count
+
+
+def select_covered(runs: Runs) -> list[bool]:
+    """Return for each good run whether sensor samples cover enough of its window.
+
+    Raises:
+        NotMeasured: no run has energy, or too few runs are covered.
+    """
+    joules, coverage = require(runs, "energy_j"), require(runs, "energy_coverage")
+    covered = [j is not None and share >= ENERGY_COVERAGE for j, share in zip(joules, coverage, strict=True)]
+    if sum(covered) < ENERGY_RUNS * len(joules):
+        raise NotMeasured(f"power samples cover {sum(covered)} of {len(joules)} runs, and {ENERGY_RUNS:.0%} are needed")
+    return covered
+
+
+def check_energy(joules: float) -> None:
+    """Raise NotMeasured if a sensor saw no energy in all covered runs."""
+    if joules <= 0:
+        raise NotMeasured("the sensor read no energy")
+
+
+def compute_tokens_per_sec(runs: Runs) -> float:
     """Return new tokens / sum of windows."""
-    return sum(runs["new_tokens"]) / sum(runs["latency_s"])
+    return float(compute_rate(sum(runs["new_tokens"]), sum(runs["latency_s"])))
 
 
-def joules_per_token(runs: Runs) -> float | None:
-    """Return energy / new tokens over the covered runs; None where too few are covered."""
-    if runs["energy_j"] is None or runs["energy_coverage"] is None:
-        return None
-    columns = zip(runs["energy_j"], runs["energy_coverage"], runs["new_tokens"], strict=True)
-    covered = [(joules, tokens) for joules, share, tokens in columns if joules is not None and share >= ENERGY_COVERAGE]
-    if len(covered) < ENERGY_RUNS * len(runs["new_tokens"]) or sum(joules for joules, _ in covered) <= 0:
-        return None
-    return sum(joules for joules, _ in covered) / sum(tokens for _, tokens in covered)
+def compute_joules_per_token(runs: Runs) -> float:
+    """Return energy / new tokens over the covered runs.
+
+    Raises:
+        NotMeasured: no run has energy, too few runs are covered, or the sensor saw no energy.
+    """
+    covered = select_covered(runs)
+    joules = sum(j or 0.0 for j in compress(runs["energy_j"] or [], covered))
+    check_energy(joules)
+    return float(compute_energy_per(joules, sum(compress(runs["new_tokens"], covered))))

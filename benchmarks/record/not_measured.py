@@ -8,6 +8,20 @@ class NotMeasured(Exception):
     """Raised by a formula instead of a value. Its text is the reason, without a full stop."""
 
 
+NO_REASON = "the save gives no reason"
+
+
+def require(section: Any, name: str) -> Any:
+    """Return a field of a section of a Record.
+
+    Raises:
+        NotMeasured: it is null. The text is the reason in the section.
+    """
+    if section[name] is None:
+        raise NotMeasured(section["reasons"].get(name) or NO_REASON)
+    return section[name]
+
+
 def explain_nulls(values: Mapping[str, Any], reasons: Mapping[str, str]) -> dict[str, str]:
     """Return the reason for each null in `values`: the `reasons` of the section that holds them.
 

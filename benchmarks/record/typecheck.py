@@ -1,23 +1,30 @@
 """Runtime check of data from a file against declared types: TypedDicts, dataclasses and their fields."""
 
-import math
+import sys
 import types
 import typing
 from dataclasses import is_dataclass
 from functools import lru_cache
 from typing import Any
 
+NUMBERS: dict[Any, tuple[set[type], float]] = {
+    int: ({int}, 2**63 - 1),
+    float: ({int, float}, sys.float_info.max),
+}
+"""Type -> the types that pass for it, and the largest value."""
+
 
 def fits(value: object, hint: Any) -> bool:
     """Return whether `value` matches the annotation `hint`, including everything in it.
 
-    An int is accepted for a float, a bool for neither. NaN and infinity never match, because JSON has none.
+    An int passes for a float, a bool for neither. A float that is not finite and an int of more than
+    64 bits pass for nothing: JSON cannot hold the first, and arithmetic overflows with the second.
     """
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         return any(fits(value, option) for option in inner)
     if origin is list:
-        return isinstance(value, list) and all(fits(item, inner[0]) for item in value)
+        return isinstance(value, list) and _items_fit(value, inner[0])
     if origin is dict:
         return isinstance(value, dict) and all(fits(k, inner[0]) and fits(v, inner[1]) for k, v in value.items())
     if origin is tuple:
@@ -26,9 +33,19 @@ def fits(value: object, hint: Any) -> bool:
         return isinstance(value, dict) and all(key in value and fits(value[key], h) for key, h in _hints(hint).items())
     if is_dataclass(hint):
         return isinstance(value, hint) and all(fits(getattr(value, k), h) for k, h in _hints(hint).items())  # type: ignore[arg-type]
-    if hint is float:
-        return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
-    return type(value) is hint
+    return _numbers_fit([value], hint) if hint in NUMBERS else type(value) is hint
+
+
+def _items_fit(items: list[Any], hint: Any) -> bool:
+    if hint == float | None:
+        return _numbers_fit([item for item in items if item is not None], float)
+    return _numbers_fit(items, hint) if hint in NUMBERS else all(fits(item, hint) for item in items)
+
+
+def _numbers_fit(values: list[Any], hint: type) -> bool:
+    """Return whether all values are numbers of a type. One call for thousands of values is fast."""
+    types_allowed, largest = NUMBERS[hint]
+    return set(map(type, values)) <= types_allowed and all(-largest <= value <= largest for value in values)
 
 
 def _all_fit(values: tuple[object, ...], hints: tuple[Any, ...]) -> bool:

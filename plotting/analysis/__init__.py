@@ -1,1 +1,1 @@
-"""What the table says: rankings, observations, and the conditions of measurement."""
+"""Draw conclusions from the table: rankings, observations, and the conditions of measurement."""

@@ -1,61 +1,61 @@
-"""Sentences about a table that figures, summary and page share: conditions, power, what is missing."""
+"""Sentences about a table for figures, summary and page: conditions, power, uncertainty, missing values."""
 
 from collections.abc import Sequence
 
 import pandas as pd
 
 from benchmarks.record import MEASURED
-from plotting.table.build import NEVER, differences
+from plotting.table.build import NEVER, list_differences
 from plotting.table.row import STATISTICAL_ONLY
-from plotting.table.status import of_power
+from plotting.table.status import is_power_metric
 
 WORDS = 12
-"""So many words of a reason stand in a figure."""
-
-
+"""Most words of a reason in a figure."""
 ALL, EVERY = 3, "all devices"
-"""More devices than that, of all of which one thing is said, are not named in a figure."""
+"""A figure replaces the names of more than ALL devices with EVERY, if the same is true of all devices."""
 CONCERNS = {"what the power sensor covers": ("joules", "watt"), "what counts as RAM": ("ram",)}
-"""What may differ between devices -> parts of the names of the metrics that it concerns."""
+"""Condition that may differ between devices -> parts of the names of the metrics that depend on it."""
 
 
-def conditions(table: pd.DataFrame, *, figure: bool = False, names: Sequence[str] = ()) -> list[str]:
-    """Return under which conditions the table was measured; in a figure what concerns its metrics, in a dozen words."""
+def describe_conditions(table: pd.DataFrame, *, figure: bool = False, names: Sequence[str] = ()) -> list[str]:
+    """Return the conditions of measurement; for a figure only those of the metrics `names`, shortened."""
     measured = table[table["status"] == MEASURED]
     if not len(measured):
         return ["Nothing was measured."]
-    notes = [_work(measured)]
-    if not figure or any(map(of_power, names)):
-        notes.append("Power: " + "; ".join(power(table, figure=figure)) + ".")
+    notes = [_describe_work(measured)]
+    if not figure or any(map(is_power_metric, names)):
+        notes.append("Power: " + "; ".join(describe_power(table, figure=figure)) + ".")
     if not figure or "mbu" in names:
-        notes += _bandwidth(measured, figure=figure)
+        notes += _describe_bandwidth(measured, figure=figure)
     kinds = set(measured["weights"])
     if "mini" in kinds:
-        notes.append(_miniature(measured[measured["weights"] == "mini"]))
+        notes.append(_describe_miniature(measured[measured["weights"] == "mini"]))
     if "random" in kinds:
-        notes.append("Random weights at full size: time, memory and energy are the models', what they say is not.")
-    unlike = differences(table)
-    found = notes + (_in_one(unlike, names) if figure else unlike)
+        notes.append("Random weights at full size: time, memory and energy are valid, the answers are meaningless.")
+    different = list_differences(table)
+    found = notes + (_merge_differences(different, names) if figure else different)
     return [sentence.replace("….", "…") for sentence in found]
 
 
-def brief(text: str) -> str:
-    """Return a reason in a dozen words at most: without what stands in brackets, and with a mark where it is cut."""
+def shorten(text: str) -> str:
+    """Return a reason in at most WORDS words, without its brackets."""
     head = text.partition(" (")[0]
     words = (head if " " in head else text).split()
     return " ".join(words[:WORDS]).rstrip(",;:.") + (" …" if len(words) > WORDS else "")
 
 
-def _in_one(sentences: list[str], names: Sequence[str]) -> list[str]:
-    """Return what differs between devices in one sentence, without how, and without what concerns other metrics."""
+def _merge_differences(sentences: list[str], names: Sequence[str]) -> list[str]:
+    """Return one sentence that lists which conditions of these metrics differ between devices."""
     start = "Not the same on every device: "
     words = [sentence.removeprefix(start).partition(" (")[0] for sentence in sentences]
     kept = [word for word in words if any(part in name for part in CONCERNS.get(word, ("",)) for name in names)]
     return [f"{start}{', '.join(kept)}."] if kept else []
 
 
-def _together(said: list[tuple[str, str]]) -> list[str]:
-    """Return `device, device: words`, a line for all devices of which the same is said."""
+def _join_devices(said: list[tuple[str, str]], *, figure: bool) -> list[str]:
+    """Return `device: words` for each device; for a figure one line for all devices with the same words."""
+    if not figure:
+        return [f"{device}: {words}" for device, words in said]
     devices: dict[str, list[str]] = {}
     for device, words in said:
         devices.setdefault(words, []).append(device)
@@ -64,28 +64,23 @@ def _together(said: list[tuple[str, str]]) -> list[str]:
     return [f"{', '.join(names)}: {words}" for words, names in devices.items()]
 
 
-def _bandwidth(measured: pd.DataFrame, *, figure: bool) -> list[str]:
-    """Return what MBU is a share of, on each device that has one."""
+def _describe_bandwidth(measured: pd.DataFrame, *, figure: bool) -> list[str]:
+    """Return the peak bandwidth that MBU refers to, for each device."""
     known = measured[measured["mbu"].notna()]
     said = []
     for device, rows in known.groupby("device", sort=False):
+        peaks = rows.groupby("bandwidth_source", sort=False)["bandwidth_gb_per_s"]  # sessions measure different peaks
         spans = [
-            f"{_range(low, high)} GB/s, {brief(source.partition(',')[0]) if figure else source}"
-            for source, low, high in _spans(rows)
+            f"{_show_span(values)} GB/s, {shorten(str(source).partition(',')[0]) if figure else source}"
+            for source, values in peaks
         ]
         said.append((str(device), f"of {'; '.join(spans)}"))
-    parts = _together(said) if figure else [f"{device}: {words}" for device, words in said]
+    parts = _join_devices(said, figure=figure)
     return [f"MBU: {'; '.join(parts)}."] if parts else []
 
 
-def _spans(rows: pd.DataFrame) -> list[tuple[str, float, float]]:
-    """Return (source, least, most GB/s) of each source of peak bandwidths: a measured one differs by session."""
-    found = rows.groupby("bandwidth_source", sort=False)["bandwidth_gb_per_s"]
-    return [(str(source), values.min(), values.max()) for source, values in found]
-
-
-def power(table: pd.DataFrame, *, figure: bool = False) -> list[str]:
-    """Return how power was measured on each device; in a figure devices are named together, and reasons are brief."""
+def describe_power(table: pd.DataFrame, *, figure: bool = False) -> list[str]:
+    """Return how power was measured on each device; for a figure shortened."""
     parts = []
     measured = table[table["status"] == MEASURED]
     for device, rows in measured.groupby("device", sort=False):
@@ -98,26 +93,26 @@ def power(table: pd.DataFrame, *, figure: bool = False) -> list[str]:
             parts.append((str(device), f"{how}{lost}{mismatch}"))
         else:
             reason = rows.iloc[0]["power_reason"]
-            parts.append((str(device), f"not measured, {brief(reason) if figure else reason}"))
-    return _together(parts) if figure else [f"{device}: {words}" for device, words in parts]
+            parts.append((str(device), f"not measured, {shorten(reason) if figure else reason}"))
+    return _join_devices(parts, figure=figure)
 
 
-def uncertainty(table: pd.DataFrame, *, figure: bool = False) -> list[str]:
-    """Return how uncertain the energy is on each device, in a sentence each; none without energy."""
+def describe_uncertainty(table: pd.DataFrame, *, figure: bool = False) -> list[str]:
+    """Return a sentence about the uncertainty of the energy for each device that has energy."""
     said = []
     measured = table[(table["status"] == MEASURED) & table["energy_uncertainty"].notna()]
     for device, rows in measured.groupby("device", sort=False):
         least, most = rows["energy_uncertainty"].min(), rows["energy_uncertainty"].max()
         low, high = f"{least:.1%}", f"{most:.1%}"
         kinds = set(rows["uncertainty_kind"])
-        known = f"{STATISTICAL_ONLY}: nobody states the sensor's gain" if STATISTICAL_ONLY in kinds else kinds.pop()
+        known = f"{STATISTICAL_ONLY}: the sensor's gain error is unknown" if STATISTICAL_ONLY in kinds else kinds.pop()
         span = "less than ± 0.1%" if most < 0.0005 else f"± {low}" if low == high else f"± {low} to {high}"
-        said.append((str(device), f"energy is uncertain by {span} (standard uncertainty, k=1; {known})."))
-    together = [f"{line[0].upper()}{line[1:]}" if line.startswith(EVERY) else line for line in _together(said)]
-    return together if figure else [f"{device}: {words}" for device, words in said]
+        said.append((str(device), f"the uncertainty of the energy is {span} (standard uncertainty, k=1; {known})."))
+    lines = _join_devices(said, figure=figure)
+    return [f"{line[0].upper()}{line[1:]}" if line.startswith(EVERY) else line for line in lines]
 
 
-def why_missing(table: pd.DataFrame, name: str) -> list[str]:
+def list_reasons(table: pd.DataFrame, name: str) -> list[str]:
     """Return, each once, why measured rows lack a metric; without measured rows, why nothing was measured."""
     measured = table[table["status"] == MEASURED]
     tried = table[table["status"] != NEVER]
@@ -125,35 +120,29 @@ def why_missing(table: pd.DataFrame, name: str) -> list[str]:
     return [reason for reason in dict.fromkeys(found) if reason]
 
 
-def _work(measured: pd.DataFrame) -> str:
+def _describe_work(measured: pd.DataFrame) -> str:
     failed = int(measured["failed_runs"].sum())
     lost = f" ({failed} more failed)" if failed else ""
-    requests = f"{_some(measured['photographs'], 'photograph')} x {_some(measured['prompts'], 'prompt')}"
-    runs, tokens = _some(measured["runs"], "good run"), _some(measured["new_tokens"], "new token")
-    batch = _span(measured["batch_size"]) or "not recorded"
-    return f"{runs} a pair{lost}; {requests}; {tokens} a sequence; batch {batch}."
+    requests = f"{_count(measured['photographs'], 'photograph')} x {_count(measured['prompts'], 'prompt')}"
+    runs, tokens = _count(measured["runs"], "good run"), _count(measured["new_tokens"], "new token")
+    return f"{runs} per pair{lost}; {requests}; {tokens} per sequence; batch {_show_span(measured['batch_size'])}."
 
 
-def _miniature(measured: pd.DataFrame) -> str:
+def _describe_miniature(measured: pd.DataFrame) -> str:
     """Return what miniature weights are, with their size."""
     sizes = [f"{size / 1e6:.1f}" for size in sorted(measured["parameters"].dropna())]
     size = f"{' to '.join(dict.fromkeys((sizes[0], sizes[-1])))} million parameters" if sizes else "few parameters"
     return (
         f"Miniature weights: the models' own classes and image tokens with {size}. "
-        "They prove the path and say nothing about the published models."
+        "They only test the benchmark; their results are not those of the published models."
     )
 
 
-def _some(values: pd.Series, noun: str) -> str:
-    return f"{_span(values) or 'an unrecorded number of'} {noun}{'' if values.max() == 1 else 's'}"
+def _count(values: pd.Series, noun: str) -> str:
+    return f"{_show_span(values)} {noun}{'' if values.max() == 1 else 's'}"
 
 
-def _span(values: pd.Series) -> str:
-    low, high = values.min(), values.max()
-    return "" if pd.isna(low) else _range(low, high)
-
-
-def _range(low: float, high: float) -> str:
-    """Return whole numbers from low to high, one where both are written alike."""
-    first, last = f"{low:.0f}", f"{high:.0f}"
+def _show_span(values: pd.Series) -> str:
+    """Return `least to most` in whole numbers, or one number if they are equal."""
+    first, last = f"{values.min():.0f}", f"{values.max():.0f}"
     return first if first == last else f"{first} to {last}"

@@ -1,4 +1,4 @@
-"""Observations drawn from the table by stated rules. Pure."""
+"""Draw observations from the table. Each states its rule."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -7,31 +7,31 @@ from typing import Any
 
 import pandas as pd
 
-from plotting.analysis.ranking import eligible
+from plotting.analysis.ranking import select_rankable
 from plotting.metrics.registry import METRICS
 from plotting.table import whiskers
-from plotting.table.work_groups import sections
+from plotting.table.work_groups import split_by_work
 
 EQUAL = 0.05
-"""Two precisions whose ratio is so close to 1 for every pair are called nearly equal."""
+"""Two precisions are nearly equal if the ratio of every pair is this close to 1."""
 CORRELATED = 0.7
-"""Energy is said to grow with size from this rank correlation on, over at least LEAST_MODELS models."""
+"""Least rank correlation, over at least LEAST_MODELS models, to say that energy grows with size."""
 LEAST_MODELS = 4
 
 
-def observations(table: pd.DataFrame) -> list[str]:
-    """Return sentences drawn from the table, each with the rule behind it; unlike work is looked at apart."""
+def list_observations(table: pd.DataFrame) -> list[str]:
+    """Return sentences about the table, separately for each kind of work."""
     return [
         f"{part.words.capitalize()}: {sentence}" if part.words else sentence
-        for part in sections(table)
+        for part in split_by_work(table)
         for rule in RULES
         for sentence in rule(part.table)
     ]
 
 
-def _leaders(table: pd.DataFrame) -> Iterator[str]:
-    """Name the fastest model of each device, and whether it leads throughout."""
-    best = _best(table, "tokens_per_sec")
+def _describe_leaders(table: pd.DataFrame) -> Iterator[str]:
+    """Name the fastest model of each device, and say whether it also needs the least energy."""
+    best = _find_best(table, "tokens_per_sec")
     models = {row["model"] for row in best.values()}
     if not best:
         return
@@ -42,15 +42,15 @@ def _leaders(table: pd.DataFrame) -> Iterator[str]:
         return
     where = "on every device" if len(best) > 1 else f"on {next(iter(best))}"
     model = models.pop()
-    yield f"{model} has the highest throughput {where} ({rule}{_beyond_noise(table, best)})."
-    frugal = _best(table, "joules_per_token")
+    yield f"{model} has the highest throughput {where} ({rule}{_describe_noise(table, best)})."
+    frugal = _find_best(table, "joules_per_token")
     if frugal and {row["model"] for row in frugal.values()} == {model} and set(frugal) == set(best):
-        yield f"{model} leads throughout: it has the lowest energy a token there too (lowest of a device's pairs)."
+        yield f"{model} leads throughout: it also has the lowest energy per token there (lowest of a device's pairs)."
 
 
-def _best(table: pd.DataFrame, name: str) -> dict[str, dict[Any, Any]]:
-    """Return the best row of each device by a metric; none where there is one model only."""
-    rows = eligible(table, name)
+def _find_best(table: pd.DataFrame, name: str) -> dict[str, dict[Any, Any]]:
+    """Return {device: its best row by a metric}; {} if there is only one model."""
+    rows = select_rankable(table, name)
     if rows["model"].nunique() < 2:
         return {}
     places = rows.groupby("device")[name]
@@ -58,30 +58,30 @@ def _best(table: pd.DataFrame, name: str) -> dict[str, dict[Any, Any]]:
     return {str(device): rows.loc[place].to_dict() for device, place in chosen.items()}
 
 
-def _beyond_noise(table: pd.DataFrame, best: dict[str, dict[Any, Any]]) -> str:
-    """Return on how many devices the leader is told apart from every other model; "" where whiskers are unknown."""
-    basis, apart = whiskers.basis(table, "tokens_per_sec"), []
+def _describe_noise(table: pd.DataFrame, best: dict[str, dict[Any, Any]]) -> str:
+    """Return on how many devices the leader differs from every other model; "" if a whisker is unknown."""
+    basis, differing = whiskers.choose_basis(table, "tokens_per_sec"), []
     for device, first in best.items():
-        rows = eligible(table, "tokens_per_sec")
+        rows = select_rankable(table, "tokens_per_sec")
         others = rows[(rows["device"] == device) & (rows["model"] != first["model"])].to_dict("records")
-        found = [whiskers.told_apart(first, row, "tokens_per_sec", basis) for row in others]
+        found = [whiskers.differ_beyond_noise(first, row, "tokens_per_sec", basis) for row in others]
         if None in found:
             return ""
-        apart.append(all(found))
-    return f"; beyond noise on {sum(apart)} of {len(apart)}"
+        differing.append(all(found))
+    return f"; beyond noise on {sum(differing)} of {len(differing)}"
 
 
-def _devices(table: pd.DataFrame) -> Iterator[str]:
-    """Set the fastest device beside the most efficient one, over the pairs that all of them measured."""
-    speed, economy = _device_means(table, "tokens_per_sec"), _device_means(table, "tps_per_watt")
+def _compare_devices(table: pd.DataFrame) -> Iterator[str]:
+    """Compare the fastest device with the most efficient one, over the pairs that all devices measured."""
+    speed, economy = _average_devices(table, "tokens_per_sec"), _average_devices(table, "tps_per_watt")
     rule = "geometric mean over the pairs that every device measured"
     if len(speed) > 1:
         fast = max(speed, key=speed.__getitem__)
         yield f"{fast} has the highest throughput ({rule})."
-        covered = eligible(table, "tps_per_watt")["power_scope"].unique()
+        covered = select_rankable(table, "tps_per_watt")["power_scope"].unique()
         if len(economy) > 1 and len(covered) > 1:
             scopes = ", ".join(sorted(covered))
-            yield f"Which device makes the most tokens per joule is not known: sensors that cover {scopes} differ."
+            yield f"Tokens per joule are not compared between devices, because their sensors cover {scopes}."
         elif len(economy) > 1:
             frugal = max(economy, key=economy.__getitem__)
             if frugal != fast and frugal in speed:
@@ -91,25 +91,27 @@ def _devices(table: pd.DataFrame) -> Iterator[str]:
                 yield f"{frugal} also makes the most tokens per joule ({rule})."
 
 
-def _device_means(table: pd.DataFrame, name: str) -> dict[str, float]:
-    """Return {device: geometric mean}, over the (model, precision) that every device has; {} without one."""
-    rows = eligible(table, name)
-    rows = rows[rows[name] > 0]  # of a rate of nothing there is no geometric mean
+def _average_devices(table: pd.DataFrame, name: str) -> dict[str, float]:
+    """Return {device: geometric mean} over the (model, precision) that every device has; {} if there is none."""
+    rows = select_rankable(table, name)
+    rows = rows[rows[name] > 0]  # a geometric mean needs positive values
     by_pair = rows.pivot_table(index=["model", "precision"], columns="device", values=name).dropna()
     return {device: math.exp(sum(map(math.log, by_pair[device])) / len(by_pair)) for device in by_pair if len(by_pair)}
 
 
-def _precisions(table: pd.DataFrame) -> Iterator[str]:
-    """Say how each precision compares with the first one, and for how many pairs beyond noise."""
+def _compare_precisions(table: pd.DataFrame) -> Iterator[str]:
+    """Compare each precision with the first one."""
     first, *others = list(dict.fromkeys(table.sort_values("precision_order")["precision"]))
     for other in others:
         for name in ("tokens_per_sec", "joules_per_token"):
-            yield from _compared(eligible(table, name), name, first, other, whiskers.basis(table, name))
+            yield from _compare_two(
+                select_rankable(table, name), name, first, other, whiskers.choose_basis(table, name)
+            )
 
 
-def _compared(rows: pd.DataFrame, name: str, first: str, other: str, basis: str) -> Iterator[str]:
-    """Say how two precisions compare by a metric, over the devices and models that have both."""
-    columns = whiskers.columns(rows, name)
+def _compare_two(rows: pd.DataFrame, name: str, first: str, other: str, basis: str) -> Iterator[str]:
+    """Compare two precisions by a metric, over the devices and models that have both."""
+    columns = whiskers.list_columns(rows, name)
     found = {(row["device"], row["model"], row["precision"]): row for row in rows[columns].to_dict("records")}
     pairs = [
         (row, found[device, model, other])
@@ -119,12 +121,14 @@ def _compared(rows: pd.DataFrame, name: str, first: str, other: str, basis: str)
     if len(pairs) < 2:
         return
     ratios = sorted(two[name] / one[name] for one, two in pairs)
-    apart = [whiskers.told_apart(one, two, name, basis) for one, two in pairs]
-    noise = "" if None in apart else f", {sum(map(bool, apart))} of them beyond noise: 95% intervals apart"
+    differing = [whiskers.differ_beyond_noise(one, two, name, basis) for one, two in pairs]
+    noise = (
+        "" if None in differing else f", {sum(map(bool, differing))} of them beyond noise: 95% intervals do not overlap"
+    )
     spread = f"{other} / {first} is {ratios[0]:.2f} to {ratios[-1]:.2f} over {len(pairs)} pairs"
     label = METRICS[name].label.lower()
-    differ = f"differ in {label} for {'all' if all(apart) else 'some'} pairs"
-    if None not in apart and not any(apart):
+    differ = f"differ in {label} for {'all' if all(differing) else 'some'} pairs"
+    if None not in differing and not any(differing):
         differ = f"do not differ in {label} beyond noise"
     if all(abs(ratio - 1) <= EQUAL for ratio in ratios):
         yield f"{first} and {other} are nearly equal in {label} ({spread}, all within {EQUAL:.0%} of 1{noise})."
@@ -132,13 +136,13 @@ def _compared(rows: pd.DataFrame, name: str, first: str, other: str, basis: str)
         yield f"{first} and {other} {differ} ({spread}, median {median(ratios):.2f}{noise})."
 
 
-def _size(table: pd.DataFrame) -> Iterator[str]:
-    """Say whether larger models cost more energy, by Spearman's rank correlation, and how much by least squares."""
-    rows = eligible(table, "joules_per_token").dropna(subset=["parameters"])
+def _relate_size(table: pd.DataFrame) -> Iterator[str]:
+    """Say whether larger models need more energy (Spearman's rank correlation), and how much (least squares)."""
+    rows = select_rankable(table, "joules_per_token").dropna(subset=["parameters"])
     for device, found in rows.groupby("device", sort=False):
         by_model = found.groupby("model")[["parameters", "joules_per_token"]].mean()
         by_model = by_model[(by_model > 0).all(axis=1)]
-        if len(by_model) < LEAST_MODELS or (by_model.min() == by_model.max()).any():  # nothing to correlate
+        if len(by_model) < LEAST_MODELS or (by_model.min() == by_model.max()).any():
             continue
         rank = by_model.rank()
         correlation = rank["parameters"].corr(rank["joules_per_token"])
@@ -146,9 +150,14 @@ def _size(table: pd.DataFrame) -> Iterator[str]:
         factor = 2 ** linear_regression(sizes, joules).slope
         if correlation >= CORRELATED:
             yield (
-                f"On {device} larger models cost more energy a token (rank correlation {correlation:.2f} over "
-                f"{len(by_model)} models; one of twice the parameters takes {factor:.1f} times the energy)."
+                f"On {device} larger models need more energy per token (rank correlation {correlation:.2f} over "
+                f"{len(by_model)} models; twice the parameters need {factor:.1f} times the energy)."
             )
 
 
-RULES: tuple[Callable[[pd.DataFrame], Iterator[str]], ...] = (_leaders, _devices, _precisions, _size)
+RULES: tuple[Callable[[pd.DataFrame], Iterator[str]], ...] = (
+    _describe_leaders,
+    _compare_devices,
+    _compare_precisions,
+    _relate_size,
+)

@@ -1,7 +1,7 @@
-"""Rankings by category, and which rows take part in them. Pure.
+"""Rank rows by a metric.
 
-A row takes part in a ranking where its logits are finite and its figures can be right, and in one of
-energy where its sensor covers what computed.
+A row can be ranked if its logits are finite and it is not invalid. For a metric of energy, its sensor must also
+cover the device that ran the model.
 """
 
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.record import MEASURED
-from plotting.metrics.registry import METRICS, shown
+from plotting.metrics.registry import METRICS, format_value
 from plotting.table import status, whiskers
-from plotting.table.work_groups import Section, sections
+from plotting.table.work_groups import WorkGroup, split_by_work
 
 CATEGORIES = (
     "tokens_per_sec",
@@ -24,9 +24,9 @@ CATEGORIES = (
     "load_time_s",
 )
 HEADLINES = ("tokens_per_sec", "tps_per_watt", "joules_per_token")
-ENERGY = frozenset(filter(status.of_power, METRICS))
+ENERGY = frozenset(filter(status.is_power_metric, METRICS))
 NAMED = 3
-"""So many that share the first place are named in a sentence; more are counted."""
+"""Most rows of a shared first place that a sentence names; it counts the others."""
 
 
 @dataclass(frozen=True)
@@ -41,48 +41,44 @@ class Place:
     value: float
 
 
-def eligible(table: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Return the rows that may be ranked by a metric."""
-    return table[may_be_ranked(table, name)]
-
-
-def may_be_ranked(table: pd.DataFrame, name: str) -> pd.Series:
-    """Return of each row whether it may be ranked by a metric."""
+def select_rankable(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return the rows that can be ranked by a metric."""
     sound = table["finite_logits"].astype(bool) & (table["invalid"] == "")
-    rows = (table["status"] == MEASURED) & table[name].notna() & sound
-    return rows & ~table["scope_mismatch"].astype(bool) if name in ENERGY else rows
+    rows = table[(table["status"] == MEASURED) & table[name].notna() & sound]
+    return rows[~rows["scope_mismatch"].astype(bool)] if name in ENERGY else rows
 
 
-def ranked_apart(table: pd.DataFrame, name: str) -> list[Section]:
-    """Return the parts of a table within which a metric may be ranked, in the table's order.
+def split_for_ranking(table: pd.DataFrame, name: str) -> list[WorkGroup]:
+    """Return the parts of a table within which a metric can be ranked, in the table's order.
 
-    These are its sections, and within them what a sensor covers (energy) or what counts as RAM.
+    A part has one kind of work. For energy its sensors cover the same, and for RAM its devices count the same memory.
     """
     column, form = ("power_scope", "{} power") if name in ENERGY else ("memory_kind", "{} memory")
     parts = []
-    for part in sections(table):
-        kinds = list(dict.fromkeys(eligible(part.table, name)[column])) if name in (*ENERGY, "avg_ram_gb") else []
+    for part in split_by_work(table):
+        kinds = (
+            list(dict.fromkeys(select_rankable(part.table, name)[column])) if name in (*ENERGY, "avg_ram_gb") else []
+        )
         for kind in kinds if len(kinds) > 1 else []:
             words = ", ".join(filter(None, (part.words, form.format(kind))))
-            parts.append(Section(words, part.table[part.table[column] == kind]))
+            parts.append(WorkGroup(words, part.table[part.table[column] == kind]))
         if len(kinds) < 2:
             parts.append(part)
     return parts
 
 
-def ranking(table: pd.DataFrame, name: str, places: int = 3) -> list[Place]:
+def rank(table: pd.DataFrame, name: str, places: int = 3) -> list[Place]:
     """Return the best rows by a metric, up to place `places`.
 
-    A row that is equal in three digits to the best one of a place, or not told apart from it by their
-    whiskers, is a tie and shares that place.
+    A row shares the place of a better one if they are equal in three digits or their whiskers overlap.
     """
-    basis = whiskers.basis(table, name)
-    rows = eligible(table, name).sort_values(name, ascending=not METRICS[name].higher_is_better, kind="stable")
-    records = rows[whiskers.columns(rows, name)].to_dict("records")
+    basis = whiskers.choose_basis(table, name)
+    rows = select_rankable(table, name).sort_values(name, ascending=not METRICS[name].higher_is_better, kind="stable")
+    records = rows[whiskers.list_columns(rows, name)].to_dict("records")
     numbers: list[int] = []
     for at, row in enumerate(records):
         first = records[numbers[-1] - 1] if numbers else row
-        tied = bool(numbers) and _tied(first, row, name, basis)
+        tied = bool(numbers) and _is_tie(first, row, name, basis)
         numbers.append(numbers[-1] if tied else at + 1)
     return [
         Place(number, numbers.count(number) > 1, row["model"], row["device"], row["precision"], row[name])
@@ -91,11 +87,11 @@ def ranking(table: pd.DataFrame, name: str, places: int = 3) -> list[Place]:
     ]
 
 
-def leaders(table: pd.DataFrame, name: str) -> str:
-    """Return the first place of a metric in words, with those that share it; "" of fewer than two rows."""
-    found = ranking(table, name, places=1)
+def name_leaders(table: pd.DataFrame, name: str) -> str:
+    """Return who holds the first place of a metric, in words; "" if there are fewer than two rows."""
+    found = rank(table, name, places=1)
     words = [f"{row.model} {row.precision} on {row.device}" for row in found]
-    if (among := len(eligible(table, name))) < 2:
+    if (among := len(select_rankable(table, name))) < 2:
         return ""
     if len(words) == among:
         return f"all {among} are tied"
@@ -105,5 +101,8 @@ def leaders(table: pd.DataFrame, name: str) -> str:
     return f"best, tied: {', '.join(words[:NAMED])}{more}"
 
 
-def _tied(one: dict[Any, Any], other: dict[Any, Any], name: str, basis: str) -> bool:
-    return shown(one[name]) == shown(other[name]) or whiskers.told_apart(one, other, name, basis) is False
+def _is_tie(one: dict[Any, Any], other: dict[Any, Any], name: str, basis: str) -> bool:
+    return (
+        format_value(one[name]) == format_value(other[name])
+        or whiskers.differ_beyond_noise(one, other, name, basis) is False
+    )

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from plotting.analysis.conditions import brief
+from plotting.analysis.conditions import shorten
 from plotting.comparison.compare import Line
 from plotting.comparison.statistics import NOT_COMPARABLE, WORSE
 from plotting.metrics.registry import METRICS
@@ -101,7 +101,7 @@ def _group_by_reason(lines: Iterable[Line]) -> dict[tuple[str, str], str]:
     """Return {(side, why): its pairs}; the reasons of a save are shortened."""
     found: dict[tuple[str, str], list[str]] = {}
     for line in lines:
-        why = brief(line.why) if line.value is None else line.why
+        why = shorten(line.why) if line.value is None else line.why
         found.setdefault((line.save, why), []).append(line.pair)
     return {key: ", ".join(pairs) for key, pairs in found.items()}
 

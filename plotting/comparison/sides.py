@@ -12,7 +12,7 @@ from benchmarks.record import MEASURED
 from plotting.metrics.registry import METRICS
 from plotting.table import series
 from plotting.table.series import CONDITIONS, PAIR
-from plotting.table.status import of_power
+from plotting.table.status import is_power_metric
 
 WORK = ("weights", "checkpoint", "revision", "adapter", "workload_hash", "engine")
 SAME_WORK = {name: name.removesuffix("_hash") for name in WORK}  # columns that must be equal for any ratio, in words
@@ -93,7 +93,7 @@ def explain_unlike(row: pd.Series, before: pd.Series, metric: str) -> str:
     for side in (row, before):
         if side["invalid"] or not side["finite_logits"]:
             return str(side["invalid"]) or "outputs are not finite"
-    required = SAME_WORK | (SAME_POWER if of_power(metric) else SAME_MEMORY if "ram" in metric else {})
+    required = SAME_WORK | (SAME_POWER if is_power_metric(metric) else SAME_MEMORY if "ram" in metric else {})
     differing = [
         _describe_difference(column, words, before, row)
         for column, words in required.items()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, ndtri, stdtr, stdtridf
 
-from plotting.metrics.bootstrap import LEVEL, UNKNOWN, Bounds, t_quantile
+from plotting.metrics.bootstrap import LEVEL, UNKNOWN, Bounds, compute_t_quantile
 
 BETTER, WORSE, WITHIN_NOISE, NOT_COMPARABLE = "better", "worse", "within noise", "not comparable"
 LEAST_CHANGE = 0.02
@@ -69,7 +69,7 @@ def compute_difference(before: Side, after: Side, *, alike: bool) -> Difference:
         low, high = within
         return Difference(ratio, low, high, _p_of_bounds(ratio, within), math.nan, SINGLE)
     error, freedom = _compute_error(variances, before, after, alike=variances[0] is variances[1])
-    half = t_quantile(freedom) * error
+    half = compute_t_quantile(freedom) * error
     bounds, p = (ratio * math.exp(-half), ratio * math.exp(half)), _p_of_t(math.log(ratio), error, freedom)
     if not math.isnan(within[0] + within[1]):  # few runs may leave more uncertainty than the spread between sessions
         bounds = min(bounds[0], within[0]), max(bounds[1], within[1])
@@ -140,7 +140,7 @@ def _compute_error(variances: Sequence[_Variance], before: Side, after: Side, *,
     if alike or error == 0:
         return error, variances[0].freedom
     reach = math.hypot(
-        *(t_quantile(side.freedom) * math.sqrt(part) for side, part in zip(variances, parts, strict=True))
+        *(compute_t_quantile(side.freedom) * math.sqrt(part) for side, part in zip(variances, parts, strict=True))
     )
     return error, float(stdtridf(0.5 + LEVEL / 2, reach / error))
 

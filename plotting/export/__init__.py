@@ -40,7 +40,7 @@ def write_all(out: Path, table: pd.DataFrame, saves: Saves, formats: Sequence[st
             outputs[f"{name}.json"] = partial(_write_text, _make_array(table, name))
     out.mkdir(parents=True, exist_ok=True)
     for name, write in outputs.items():
-        files.whole(out / name, write)
+        files.write_whole(out / name, write)
     return [out / name for name in outputs]
 
 

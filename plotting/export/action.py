@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.record import MEASURED
-from plotting.analysis.ranking import eligible
+from plotting.analysis.ranking import select_rankable
 from plotting.metrics.registry import METRICS
 
 TOOLS = {"customBiggerIsBetter": True, "customSmallerIsBetter": False}
@@ -23,7 +23,8 @@ def list_entries(table: pd.DataFrame, tool: str) -> list[dict[str, Any]]:
     """Return an entry for each pair and metric of the tool's direction that can be ranked."""
     names = [name for name, metric in METRICS.items() if metric.higher_is_better is TOOLS[tool]]
     usable = {
-        name: set((table[table[name].notna()] if name == FAILURES else eligible(table, name)).index) for name in names
+        name: set((table[table[name].notna()] if name == FAILURES else select_rankable(table, name)).index)
+        for name in names
     }
     return [_make_entry(row, name) for place, row in table.iterrows() for name in names if place in usable[name]]
 

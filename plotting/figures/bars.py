@@ -16,7 +16,7 @@ from plotting.figures.layout import Bar, BarAxes, Look, Part, Row
 from plotting.figures.strips import Strip, list_ordered, split, spread
 from plotting.figures.theme import Theme
 from plotting.metrics.registry import METRICS
-from plotting.table.work_groups import sections
+from plotting.table.work_groups import split_by_work
 
 GROUP = 0.86  # width of a model's group of bars; groups are 1 apart
 WIDEST, NARROWEST = 18.0, 8.0
@@ -86,7 +86,7 @@ def _draw(table: pd.DataFrame, look: Look, make_bar: MakeBar, label: str, extra:
 def _split(table: pd.DataFrame) -> list[Strip]:
     """Return strips of about equally many models, few enough that no bar is too thin."""
     strips: list[Strip] = []
-    for section in sections(table):
+    for section in split_by_work(table):
         count = len(list_ordered(section.table, "model"))
         series = len(list_ordered(section.table, "device", "precision"))
         room = max(1, int((WIDEST - MARGIN) * GROUP / (THINNEST * series)))

@@ -9,7 +9,7 @@ from plotting.figures.layout import BarAxes, Look
 from plotting.figures.strips import Strip, list_ordered, split, spread
 from plotting.figures.theme import Theme
 from plotting.metrics.registry import METRICS
-from plotting.table.work_groups import sections
+from plotting.table.work_groups import split_by_work
 
 WIDTH = 3.6  # inches of a panel's width, without labels
 LANE = 0.84  # share of a device's place that its bars fill
@@ -37,7 +37,7 @@ def draw_panels_by_model(table: pd.DataFrame, theme: Theme, name: str) -> Figure
 
 def _split(table: pd.DataFrame) -> tuple[int, list[Strip]]:
     """Return the number of panels in a row, and the rows; more than nine models stand closer."""
-    groups = sections(table)
+    groups = split_by_work(table)
     most = max(len(list_ordered(group.table, "model")) for group in groups)
     columns = min(most, 3 if most <= 9 else 4)
     return columns, [strip for group in groups for strip in split(group, columns)]

@@ -8,7 +8,7 @@ import pandas as pd
 
 from benchmarks.record import MEASURED
 from plotting.table import status, whiskers
-from plotting.table.work_groups import Section, sections
+from plotting.table.work_groups import WorkGroup, split_by_work
 from plotting.text import write_csv
 
 FOLDER = "figures-data"
@@ -26,21 +26,23 @@ def write_numbers(table: pd.DataFrame, names: Sequence[str]) -> str:
     `state` is "measured" or the words in place of the value. Each metric has its value, the ends of its
     whisker, and the kind of whisker.
     """
-    bases = {name: whiskers.basis(table, name) for name in names}
-    rows = [_describe_row(group, row, bases) for group in sections(table) for row in group.table.to_dict("records")]
+    bases = {name: whiskers.choose_basis(table, name) for name in names}
+    rows = [
+        _describe_row(group, row, bases) for group in split_by_work(table) for row in group.table.to_dict("records")
+    ]
     found = pd.DataFrame(rows)
     return write_csv(found, list(found.columns))
 
 
-def _describe_row(group: Section, row: dict[Any, Any], bases: dict[str, str]) -> dict[str, Any]:
-    state = MEASURED if row["status"] == MEASURED else status.absent(row, "runs")
+def _describe_row(group: WorkGroup, row: dict[Any, Any], bases: dict[str, str]) -> dict[str, Any]:
+    state = MEASURED if row["status"] == MEASURED else status.explain_absence(row, "runs")
     found = {"section": group.words, "device": row["device"], "model": row["model"], "precision": row["precision"]}
     found |= {"state": state, "runs": row["runs"], "failed_runs": row["failed_runs"]}
-    found["doubt"] = status.doubt(row, *bases)
+    found["doubt"] = status.describe_warnings(row, *bases)
     for name, basis in bases.items():
-        low, high = whiskers.span(row, name, basis) or (math.nan, math.nan)
+        low, high = whiskers.compute_span(row, name, basis) or (math.nan, math.nan)
         found |= {name: row[name], f"{name}_low": low, f"{name}_high": high, f"{name}_interval": basis}
         found |= {column: row[column] for column in EXTRA.get(name, ())}
         if name == "tokens_per_sec":
-            found["roofline_tokens_per_sec"] = whiskers.roofline(row)
+            found["roofline_tokens_per_sec"] = whiskers.compute_roofline(row)
     return found

@@ -8,15 +8,15 @@ import pandas as pd
 
 from benchmarks.record import MEASURED
 from plotting.analysis import conditions
-from plotting.analysis.ranking import leaders, ranked_apart
+from plotting.analysis.ranking import name_leaders, split_for_ranking
 from plotting.metrics.bootstrap import LEAST_RUNS
 from plotting.metrics.registry import METRICS, SAMPLED
 from plotting.table import status, whiskers
 from plotting.table.build import NEVER
-from plotting.table.work_groups import EXPLAINED, sections
+from plotting.table.work_groups import EXPLAINED, split_by_work
 
 Row = dict[Any, Any]
-COLUMNS = ["device", "model", "precision", "status", "attempted", "failed_runs", *status.DOUBTFUL]
+COLUMNS = ["device", "model", "precision", "status", "attempted", "failed_runs", *status.WARNING_COLUMNS]
 MOST_NAMED = 6  # pairs that are named for one reason; further ones are counted
 NOT_SAMPLED = {"load_time_s": "each pair was loaded once", "avg_ram_gb": "it is a single mean over the runs"}
 """Why a metric that is not computed from runs has no interval."""
@@ -37,20 +37,22 @@ def list_sentences(
 
     `explain_whiskers`: say why some are missing. `mark`: how the figure marks a value with a warning.
     """
-    groups = sections(table)
+    groups = split_by_work(table)
     rows = [row for group in groups for row in group.table[COLUMNS].to_dict("records")]
     measured = [row for row in rows if row["status"] == MEASURED]
-    warnings = ((words, row) for row in measured for words in status.doubts(row, *names))
-    bases = dict.fromkeys(whiskers.basis(table, name) for name in names)
+    warnings = ((words, row) for row in measured for words in status.list_warnings(row, *names))
+    bases = dict.fromkeys(whiskers.choose_basis(table, name) for name in names)
     return [
-        *conditions.conditions(table, figure=True, names=[*names, "mbu"] if mbu else names),
+        *conditions.describe_conditions(table, figure=True, names=[*names, "mbu"] if mbu else names),
         *(_name_best(table, names[0]) if len(names) == 1 else []),
         *_list_missing(rows),
-        *_list_pairs("Measured pairs with failed runs", measured, ((status.failed(row), row) for row in measured)),
+        *_list_pairs(
+            "Measured pairs with failed runs", measured, ((status.describe_failures(row), row) for row in measured)
+        ),
         *_list_pairs(f"With a warning ({mark})", measured, warnings),
-        *(whiskers.SAID[basis] for basis in bases if basis and with_whiskers),
+        *(whiskers.CAPTIONS[basis] for basis in bases if basis and with_whiskers),
         *(_explain_missing_whiskers(table, names) if explain_whiskers else []),
-        *(conditions.uncertainty(table, figure=True) if whiskers.BUDGET in bases else []),
+        *(conditions.describe_uncertainty(table, figure=True) if whiskers.BUDGET in bases else []),
         *([EXPLAINED] if len(groups) > 1 else []),
         MORE,
     ]
@@ -58,7 +60,7 @@ def list_sentences(
 
 def _name_best(table: pd.DataFrame, name: str) -> list[str]:
     """Return the best pair, with ties, of each group that is ranked separately, unless there are more than three."""
-    found = [(part.words, leaders(part.table, name)) for part in ranked_apart(table, name)]
+    found = [(part.words, name_leaders(part.table, name)) for part in split_for_ranking(table, name)]
     said = [f"{where}: {words}" if where else words for where, words in found if words]
     return [f"{words[0].upper()}{words[1:]}." for words in said] if len(said) <= 3 else []
 
@@ -112,8 +114,8 @@ def _explain_missing_whiskers(table: pd.DataFrame, names: Sequence[str]) -> Iter
     """Yield for each metric which values have no interval over the runs, and why."""
     for name in names:
         rows = table[table[name].notna()]
-        bare = [row for row in rows.to_dict("records") if whiskers.span(row, name, whiskers.RUNS) is None]
-        if whiskers.basis(table, name) == whiskers.BUDGET or not bare:
+        bare = [row for row in rows.to_dict("records") if whiskers.compute_span(row, name, whiskers.RUNS) is None]
+        if whiskers.choose_basis(table, name) == whiskers.BUDGET or not bare:
             continue
         which = "has no whiskers" if len(bare) == len(rows) else f"has no whisker for {len(bare)} of {len(rows)} pairs"
         why = NOT_SAMPLED.get(name, "it is not computed from runs")

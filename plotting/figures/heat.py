@@ -14,9 +14,9 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from plotting.figures import footnotes, style
 from plotting.figures.strips import list_ordered
 from plotting.figures.theme import Theme, choose_ink
-from plotting.metrics.registry import METRICS, shown
+from plotting.metrics.registry import METRICS, format_value
 from plotting.table import status
-from plotting.table.work_groups import Section, sections
+from plotting.table.work_groups import WorkGroup, split_by_work
 
 WIDE, NARROW = 1.25, 0.8  # inches of a column's width, for up to MANY columns and for more
 MANY = 10
@@ -25,7 +25,7 @@ MANY = 10
 @style.explain_if_empty
 def draw_heat_map(table: pd.DataFrame, theme: Theme, name: str) -> Figure:
     """Return the map of one metric: a row for each device and precision, a column for each model."""
-    groups = sections(table)
+    groups = split_by_work(table)
     columns = max(group.table["model"].nunique() for group in groups)
     rows = [len(group.table[["device", "precision"]].drop_duplicates()) for group in groups]
     inches = WIDE if columns <= MANY else NARROW
@@ -43,7 +43,7 @@ def draw_heat_map(table: pd.DataFrame, theme: Theme, name: str) -> Figure:
     return figure
 
 
-def _draw_map(axes: Axes, group: Section, name: str, theme: Theme, inches: float) -> None:
+def _draw_map(axes: Axes, group: WorkGroup, name: str, theme: Theme, inches: float) -> None:
     """Draw the map of one work group; `inches` is a cell's width."""
     models = list_ordered(group.table, "model")
     rows = list_ordered(group.table, "device", "precision")
@@ -71,7 +71,7 @@ def _draw_map(axes: Axes, group: Section, name: str, theme: Theme, inches: float
     colours = mpl.colormaps[theme.shades](scale(grid)) if scale else None
     for row in group.table.to_dict("records"):
         x, y = models.index(row["model"]), rows.index((row["device"], row["precision"]))
-        paint = "" if colours is None or status.absent(row, name) else to_hex(colours[y, x])
+        paint = "" if colours is None or status.explain_absence(row, name) else to_hex(colours[y, x])
         _write_cell(axes, row, name, ((x + 0.5, y + 0.5), paint, inches), theme)
 
 
@@ -114,14 +114,14 @@ def _write_cell(
     """
     (x, y), paint, inches = cell
     ink = choose_ink(paint) if paint else theme.ink
-    why = status.absent(row, name)
-    lost = "" if why else status.failed(row)
-    text = style.wrap(why, inches / style.estimate_length("m", 7.5)) if why else shown(row[name])
+    why = status.explain_absence(row, name)
+    lost = "" if why else status.describe_failures(row)
+    text = style.wrap(why, inches / style.estimate_length("m", 7.5)) if why else format_value(row[name])
     written = axes.text(x, y - (0.12 if lost else 0), text, ha="center", va="center", color=ink)
     written.set(fontsize=7.5 if why else 11 if inches == WIDE else 10, fontstyle="italic" if why else "normal")
     if lost:
         axes.text(x, y + 0.28, lost, ha="center", va="center", color=ink, fontsize=6.5)
-    if not why and status.doubt(row, name):
+    if not why and status.describe_warnings(row, name):
         corner = axes.fill([x - 0.5, x + 0.5, x + 0.5, x - 0.5], [y - 0.5, y - 0.5, y + 0.5, y + 0.5], fill=False)
         corner[0].set(hatch=style.WARNING_HATCH, edgecolor=ink, alpha=0.35, linewidth=0)
         written.set_bbox({"facecolor": paint, "edgecolor": "none", "pad": 1.5})

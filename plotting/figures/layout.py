@@ -15,7 +15,7 @@ from matplotlib.patches import Patch
 
 from plotting.figures import footnotes, style
 from plotting.figures.theme import Theme, assign_colours, compute_contrast, mix
-from plotting.metrics.registry import shown
+from plotting.metrics.registry import format_value
 from plotting.table import status, whiskers
 
 Row = dict[Any, Any]
@@ -62,7 +62,7 @@ class Look:
     def __init__(self, table: pd.DataFrame, name: str, theme: Theme) -> None:
         self.name, self.theme = name, theme
         self.colours, self.tints = assign_colours(table), style.list_tints(table)
-        self.basis = whiskers.basis(table, name)
+        self.basis = whiskers.choose_basis(table, name)
 
     def fill(self, row: Row) -> str:
         """Return the colour of a row's bar."""
@@ -74,14 +74,14 @@ class Look:
 
     def span(self, row: Row) -> tuple[float, float] | None:
         """Return the ends of a row's whisker, or None."""
-        return whiskers.span(row, self.name, self.basis)
+        return whiskers.compute_span(row, self.name, self.basis)
 
     def bar(self, row: Row, place: float, parts: tuple[Part, ...] = (), *, whisker: bool = True) -> Bar:
         """Return a row's bar, of one part unless `parts` are given."""
-        if status.absent(row, self.name):
+        if status.explain_absence(row, self.name):
             return Bar(row, place, (), self.theme.grey)
         fill = self.fill(row)
-        warned = status.doubt(row, self.name) != ""
+        warned = status.describe_warnings(row, self.name) != ""
         return Bar(
             row,
             place,
@@ -89,7 +89,7 @@ class Look:
             self._hatch_colour(row, fill) if warned else self.outline(row),
             style.WARNING_HATCH if warned else "",
             self.span(row) if whisker else None,
-            whiskers.roofline(row) if self.name == "tokens_per_sec" else math.nan,
+            whiskers.compute_roofline(row) if self.name == "tokens_per_sec" else math.nan,
         )
 
     def _hatch_colour(self, row: Row, fill: str) -> str:
@@ -123,12 +123,12 @@ class BarAxes:
 
     def _describe(self, bar: Bar, name: str) -> str:
         """Return the value, the MBU of an upright bar, and failed runs; or why there is no value."""
-        if why := status.absent(bar.row, name):
+        if why := status.explain_absence(bar.row, name):
             return why
         mbu = "MBU <1%" if bar.row["mbu"] < 0.005 else f"MBU {bar.row['mbu']:.0%}"
         share = mbu if self.along == "y" and not math.isnan(bar.roofline) else ""
         between = ", " if self.turned or self.along == "x" else "\n"
-        return between.join(filter(None, (shown(bar.value), share, status.failed(bar.row))))
+        return between.join(filter(None, (format_value(bar.value), share, status.describe_failures(bar.row))))
 
     def _extent(self, text: str) -> float:
         """Return the inches of the value axis that a text takes."""

@@ -15,7 +15,7 @@ from plotting.figures.strips import list_ordered, spread
 from plotting.figures.theme import LIGHT, Theme
 from plotting.metrics.registry import METRICS
 from plotting.table import status
-from plotting.table.work_groups import Section, sections
+from plotting.table.work_groups import WorkGroup, split_by_work
 
 PANELS = ("tokens_per_sec", "avg_ram_gb", "tps_per_watt", "joules_per_token")
 LANES = 0.56  # share of a row's height over which its marks are spread: equal values would hide each other
@@ -27,7 +27,7 @@ Key = tuple[str, str]  # model and device of a row
 
 def draw_precision_panels(table: pd.DataFrame, theme: Theme = LIGHT) -> Figure:
     """Return four panels: a row for each model and device, a mark for each precision."""
-    groups = [(group, list_ordered(group.table, "model", "device")) for group in sections(table)]
+    groups = [(group, list_ordered(group.table, "model", "device")) for group in split_by_work(table)]
     columns = 2 if max(len(keys) for _, keys in groups) <= MANY else 4
     width, pitch = WIDE if columns == 2 else TALL
     looks = [Look(table, name, theme) for name in PANELS]
@@ -42,19 +42,19 @@ def draw_precision_panels(table: pd.DataFrame, theme: Theme = LIGHT) -> Figure:
     heading = " versus ".join(precisions) if len(precisions) == 2 else ", ".join(precisions)
     style.add_title(figure, f"Precision: {heading}", theme)
     style.add_footnote(figure, footnotes.list_sentences(table, PANELS, mark="crossed"), theme)
-    warned = any(status.doubt(row, *PANELS) for row in table.to_dict("records"))
+    warned = any(status.describe_warnings(row, *PANELS) for row in table.to_dict("records"))
     cross = Line2D([], [], ls="", marker="x", c=theme.ink, label="crossed: has a warning,\nsee footnote")
     style.add_legend(figure, table, theme, [cross] if warned else [], marks=True)
     return figure
 
 
-def _height(group: Section, rows: float, some: Sequence[Look]) -> float:
+def _height(group: WorkGroup, rows: float, some: Sequence[Look]) -> float:
     """Return the height of a line of panels, inches; one without any value holds a few words."""
     measured = any(group.table[look.name].notna().any() for look in some)
     return 1.0 + max(rows, 0.8) if measured else 1.3
 
 
-def _draw_panel(axes: Axes, group: Section, keys: Sequence[Key], look: Look) -> None:
+def _draw_panel(axes: Axes, group: WorkGroup, keys: Sequence[Key], look: Look) -> None:
     metric, table, small = METRICS[look.name], group.table, len(keys) > MANY
     if not table[look.name].notna().any():
         style.write_reasons(axes, metric.label, style.list_reasons(table, look.name), look.theme, letters=48)
@@ -67,7 +67,7 @@ def _draw_panel(axes: Axes, group: Section, keys: Sequence[Key], look: Look) -> 
         (row, at + spread(lane, len(found), LANES))
         for at, found in enumerate(rows)
         for lane, row in enumerate(found)
-        if not status.absent(row, look.name)
+        if not status.explain_absence(row, look.name)
     ]
     axes.set(ylim=(len(keys) - 0.5, -0.5), xlabel=metric.axis)
     _set_scale(axes, [row for row, _ in present], look, letters=24 if small else 60)
@@ -126,7 +126,7 @@ def _draw_marks(axes: Axes, present: Sequence[tuple[Row, float]], look: Look, *,
             zorder=3,
             gid=precision,
         )
-    crossed = [(row[look.name], y) for row, y in present if status.doubt(row, look.name)]
+    crossed = [(row[look.name], y) for row, y in present if status.describe_warnings(row, look.name)]
     if crossed:
         x, y = zip(*crossed, strict=True)
         axes.plot(x, y, "x", color=look.theme.ink, markersize=5 if small else 8, zorder=4, gid="warning")
@@ -134,7 +134,7 @@ def _draw_marks(axes: Axes, present: Sequence[tuple[Row, float]], look: Look, *,
 
 def _explain_missing(axes: Axes, found: Sequence[Row], look: Look, at: int, *, small: bool) -> None:
     """Write into the emptier side of a row which precision has no mark, and why; marks cover the words."""
-    words = {row["precision"]: why for row in found if (why := status.absent(row, look.name))}
+    words = {row["precision"]: why for row in found if (why := status.explain_absence(row, look.name))}
     if not words:
         return
     if small and len(words) > 1:  # there is no room for how many runs failed

@@ -6,14 +6,14 @@ from typing import Any
 
 import pandas as pd
 
-from plotting.table.work_groups import Section
+from plotting.table.work_groups import WorkGroup
 
 
 @dataclass(frozen=True)
 class Strip:
     """Some models of a work group in one row of axes; `first` marks the group's first strip."""
 
-    section: Section
+    section: WorkGroup
     models: list[str]
     first: bool
 
@@ -25,7 +25,7 @@ def list_ordered(table: pd.DataFrame, *columns: str) -> list[Any]:
     return list(found) if len(columns) > 1 else [value for (value,) in found]
 
 
-def split(section: Section, count: int) -> Iterator[Strip]:
+def split(section: WorkGroup, count: int) -> Iterator[Strip]:
     """Yield the strips of a work group, with at most `count` models each."""
     models = list_ordered(section.table, "model")
     for at in range(0, len(models), count):

@@ -48,7 +48,7 @@ def _explain(table: pd.DataFrame, name: str, theme: Theme) -> Figure:
     metric = METRICS[name]
     figure, [[axes]] = make_canvas(9.5, [1.6], theme)
     add_title(figure, f"{metric.label}, {metric.direction}", theme, legend=False)
-    remedy = [POWER_REMEDY] if status.of_power(name) else []
+    remedy = [POWER_REMEDY] if status.is_power_metric(name) else []
     write_reasons(axes, metric.label, [*list_reasons(table, name)[:3], *remedy], theme)
     add_footnote(figure, footnotes.list_sentences(table, [name], with_whiskers=False), theme)
     return figure
@@ -166,4 +166,4 @@ def write_reasons(axes: Axes, what: str, reasons: Sequence[str], theme: Theme, l
 
 def list_reasons(table: pd.DataFrame, name: str) -> list[str]:
     """Return the distinct reasons, shortened, why a metric is missing."""
-    return list(dict.fromkeys(conditions.brief(reason) for reason in conditions.why_missing(table, name)))
+    return list(dict.fromkeys(conditions.shorten(reason) for reason in conditions.list_reasons(table, name)))

@@ -1,1 +1,1 @@
-"""The metrics: their registry, the formulas, and the intervals of each."""
+"""The metrics: their registry, their formulas and their intervals."""

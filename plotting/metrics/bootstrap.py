@@ -1,8 +1,8 @@
 """95% intervals of one session: of totals by a bootstrap over runs, of quantiles by order statistics. Pure.
 
-Runs are related: run i takes request i mod n, and neighbours in time share clocks and temperature.
-So what varies is blocks of neighbouring runs, while each request keeps its share of the work.
-A draw's weights are the same for every column, so that all metrics of a pair come from one product.
+Runs are not independent: run i takes request i mod n, and neighbours in time share clocks and temperature.
+So the bootstrap draws blocks of neighbouring runs, and each request keeps its share of the work.
+All columns share the weights of a draw, so one matrix product gives all metrics of a pair.
 """
 
 import math
@@ -18,34 +18,32 @@ LEVEL = 0.95
 DRAWS = 500
 LEAST_RUNS = 8
 LEAST_BLOCKS, MOST_BLOCKS, BLOCK_RUNS = 4, 12, 12
-"""A block has at least BLOCK_RUNS runs where there are enough, and grows with their number: batch means."""
+"""A block has at least BLOCK_RUNS runs if there are enough. Blocks grow with the number of runs (batch means)."""
 Bounds = tuple[float, float]
 UNKNOWN: Bounds = (math.nan, math.nan)
 
 
-def quantile(values: Sequence[float], q: float) -> float | None:
-    """Return the smallest value with at least a share `q` of `values` at or below it; None of nothing.
+def compute_quantile(values: Sequence[float], q: float) -> float:
+    """Return the smallest value with at least a share `q` of `values` at or below it.
 
-    The median of an even number is the mean of the middle two, as everywhere.
+    The median of an even number of values is the mean of the middle two, as is usual.
     """
-    if not values:
-        return None
     ordered = sorted(values)
     if q == 0.5 and len(ordered) % 2 == 0:
         return (ordered[len(ordered) // 2 - 1] + ordered[len(ordered) // 2]) / 2
     return ordered[max(math.ceil(q * len(ordered)) - 1, 0)]
 
 
-def t_quantile(freedom: float) -> float:
-    """Return Student's t that LEVEL of the distribution lies within, on both sides of 0."""
+def compute_t_quantile(freedom: float) -> float:
+    """Return the t for which LEVEL of Student's distribution lies between -t and t."""
     return float(stdtrit(freedom, 0.5 + LEVEL / 2))
 
 
 @cache
-def _weights(blocks: int) -> Array:
-    """Return the weights of the blocks, draws x blocks: exponential ones, so that no block ever vanishes whole.
+def _draw_weights(blocks: int) -> Array:
+    """Return the weights of the blocks, draws x blocks. They are exponential, so no block ever gets weight 0.
 
-    They come from a seed of their own, so that the same save gives the same figures each time.
+    The seed is fixed, so the same save always gives the same intervals.
     """
     return np.random.default_rng(blocks).exponential(size=(DRAWS, blocks))
 
@@ -54,99 +52,101 @@ class Resampling:
     """One pair's runs in blocks of time, in which each request keeps its number of runs.
 
     Attributes:
-        edges: the run that each block begins with, and after the last one the number of runs.
-        t: Student's t of the blocks that can be told from one another: two are where a request came in both.
+        edges: the first run of each block, then the number of runs.
+        t: Student's t for the blocks that can be compared: two can if one request came in both.
     """
 
     def __init__(self, requests: Sequence[int]) -> None:
-        """Lay blocks over runs that took these requests.
+        """Divide runs that took these requests into blocks.
 
         Raises:
             ValueError: there are fewer than LEAST_RUNS.
         """
         self._runs = len(requests)
         if self._runs < LEAST_RUNS:
-            raise ValueError(f"{self._runs} runs have no interval, {LEAST_RUNS} have")
-        self._blocks = _blocks(self._runs)
+            raise ValueError(f"{self._runs} runs are too few for an interval, which needs {LEAST_RUNS}")
+        self._blocks = _count_blocks(self._runs)
         self._block = np.arange(self._runs) * self._blocks // self._runs
         self.edges = [0, *np.cumsum(np.bincount(self._block)).tolist()]
         names, self._request = np.unique(np.asarray(requests), return_inverse=True)
-        runs = self._in_cells(np.ones(self._runs), len(names))
-        if np.count_nonzero(runs) < 2 * len(names):  # a request that comes once has no spread of its own
+        runs = self._sum_cells(np.ones(self._runs), len(names))
+        if np.count_nonzero(runs) < 2 * len(names):  # a request that comes once has no spread
             self._request = np.zeros(self._runs, dtype=int)
-            runs = self._in_cells(np.ones(self._runs), 1)
+            runs = self._sum_cells(np.ones(self._runs), 1)
         self._of_request = runs.sum(axis=1, keepdims=True)
         self._shares = runs / self._of_request
-        self._met = np.count_nonzero(runs) / len(runs)  # blocks that a request comes in, on average
+        self._blocks_per_request = np.count_nonzero(runs) / len(runs)  # on average
         linked = np.diag(runs.sum(axis=0)) - runs.T @ self._shares
-        self.t = t_quantile(int(np.linalg.matrix_rank(linked, hermitian=True)))
+        self.t = compute_t_quantile(int(np.linalg.matrix_rank(linked, hermitian=True)))
 
-    def _in_cells(self, column: Array, requests: int) -> Array:
+    def _sum_cells(self, column: Array, requests: int) -> Array:
         """Return a column's totals: requests x blocks."""
         cells = np.bincount(self._request * self._blocks + self._block, column, requests * self._blocks)
         return np.asarray(cells, np.float64).reshape(requests, self._blocks)
 
-    def totals(self, columns: Sequence[Array]) -> Array:
+    def draw_totals(self, columns: Sequence[Array]) -> Array:
         """Return the columns' totals in each draw, columns x draws."""
         requests = len(self._shares)
-        cells = np.array([self._in_cells(column, requests).ravel() for column in columns])
-        blocks = _weights(self._blocks)
+        cells = np.array([self._sum_cells(column, requests).ravel() for column in columns])
+        blocks = _draw_weights(self._blocks)
         weights = blocks[:, None, :] / (blocks @ self._shares.T)[:, :, None]
         drawn: Array = cells @ weights.reshape(DRAWS, -1).T
         return drawn
 
-    def in_blocks(self, columns: Sequence[Array]) -> Array:
+    def sum_blocks(self, columns: Sequence[Array]) -> Array:
         """Return the columns' totals in each block of time, columns x blocks."""
         found: Array = np.add.reduceat(np.array(columns), self.edges[:-1], axis=1)
         return found
 
-    def around(self, values: Array, draws: Array) -> tuple[Array, Array]:
-        """Return both ends of figures that are `values`, from their draws (figures x draws); on logs where all are > 0.
+    def bound_values(self, values: Array, draws: Array) -> tuple[Array, Array]:
+        """Return both bounds of `values` from their draws (values x draws), on logs where all are > 0.
 
-        The half-width is t standard deviations, widened by what exponential weights within a request fall
-        short of an unbiased variance: (c + 1) / (c - 1) for a request in c blocks.
+        The half-width is t standard deviations. Exponential weights within a request underestimate the
+        variance, so it is corrected by (c + 1) / (c - 1) for a request in c blocks.
         """
-        wide = self.t * math.sqrt((self._met + 1) / (self._met - 1))
+        wide = self.t * math.sqrt((self._blocks_per_request + 1) / (self._blocks_per_request - 1))
         on_logs = (values > 0) & np.all(draws > 0, axis=1)
         half = wide * np.std(np.where(on_logs[:, None], np.log(draws), draws), axis=1)
         low = np.where(on_logs, values * np.exp(-half), values - half)
         return low, np.where(on_logs, values * np.exp(half), values + half)
 
-    def of_quantiles(self, columns: Sequence[Array], shares: Sequence[float]) -> list[Bounds]:
-        """Return the interval of a quantile of each column: two runs that happened. NaN is an end that is not known.
+    def bound_quantiles(self, columns: Sequence[Array], shares: Sequence[float]) -> list[Bounds]:
+        """Return the interval of a quantile of each column. Its ends are measured runs, or NaN if unknown.
 
-        The true quantile may lie between two neighbours in order of size where the share of the runs up to there
+        The true quantile may lie between two neighbours in order of size if the share of the runs up to there
         is within t standard errors of its own share (Francisco and Fuller, "Quantile estimation with a complex
-        survey design", Annals of Statistics 19, 1991). The error comes from how far that share is off in each block,
-        and is at least as large as at the quantile's own share: few runs lie in a tail, and seem to agree.
-        Whether there is an end at all is a matter of the number of runs alone: `runs_needed`.
+        survey design", Annals of Statistics 19, 1991). The error comes from the deviation of that share in each
+        block. It is at least that at the quantile's own share, because the few runs in a tail seem to agree.
+        The number of runs alone decides whether an end is known: see `count_runs_needed`.
         """
         runs, below, q = self._runs, np.arange(1, self._runs), np.asarray(shares)[:, None]
         order = np.argsort(np.array(columns), axis=1, kind="stable")
-        apart = np.eye(self._blocks)[self._block] - self._shares[self._request]
-        of_blocks = np.cumsum(apart[order[:, :-1]], axis=1)
-        variance = np.einsum("crb,crb->cr", of_blocks, of_blocks) * self._met / (self._met - 1)
-        as_of_q = np.maximum(q * (1 - q) / (below * (runs - below)), 1 / runs**2)
-        held = np.abs(below / runs - q) <= self.t * np.sqrt(variance * as_of_q)
-        return [self._ends(*each) for each in zip(columns, order, held, shares, strict=True)]
+        deviations = np.eye(self._blocks)[self._block] - self._shares[self._request]
+        block_sums = np.cumsum(deviations[order[:, :-1]], axis=1)
+        variance = (
+            np.einsum("crb,crb->cr", block_sums, block_sums) * self._blocks_per_request / (self._blocks_per_request - 1)
+        )
+        at_least = np.maximum(q * (1 - q) / (below * (runs - below)), 1 / runs**2)
+        possible = np.abs(below / runs - q) <= self.t * np.sqrt(variance * at_least)
+        return [self._find_ends(*each) for each in zip(columns, order, possible, shares, strict=True)]
 
-    def _ends(self, column: Array, order: NDArray[np.int64], held: NDArray[np.bool_], q: float) -> Bounds:
-        """Return the ends of a quantile, where `held` says of 1, 2, ... runs whether it may lie above so many."""
-        counts = [math.floor(q * self._runs), *(np.flatnonzero(held) + 1).tolist()]
+    def _find_ends(self, column: Array, order: NDArray[np.int64], possible: NDArray[np.bool_], q: float) -> Bounds:
+        """Return the ends of a quantile. `possible[n - 1]`: it may lie just above the nth smallest run."""
+        counts = [math.floor(q * self._runs), *(np.flatnonzero(possible) + 1).tolist()]
         first, last = min(counts), max(counts)
         below, above = ((1 - share) ** self._runs <= (1 - LEVEL) / 2 for share in (q, 1 - q))
         low = float(column[order[first - 1]]) if below and first > 0 else math.nan
         return low, float(column[order[last]]) if above and last < self._runs else math.nan
 
 
-def runs_needed(q: float) -> int:
-    """Return the fewest runs whose interval of a quantile has both ends: 72 of p95, 368 of p99, LEAST_RUNS of a median.
+def count_runs_needed(q: float) -> int:
+    """Return the fewest runs for an interval with both ends: 72 for p95, 368 for p99, LEAST_RUNS for a median.
 
-    Formula: the least n with max(q, 1 - q)^n <= (1 - LEVEL) / 2. The smallest or largest of fewer independent
-    runs lies on the wrong side of the quantile more often, and nothing that happened lies beyond it.
+    Formula: the least n with max(q, 1 - q)^n <= (1 - LEVEL) / 2. With fewer independent runs, the smallest or
+    largest one lies on the wrong side of the quantile too often.
     """
     return max(LEAST_RUNS, math.ceil(math.log((1 - LEVEL) / 2) / math.log(max(q, 1 - q))))
 
 
-def _blocks(runs: int) -> int:
+def _count_blocks(runs: int) -> int:
     return min(max(runs // BLOCK_RUNS, LEAST_BLOCKS), MOST_BLOCKS)

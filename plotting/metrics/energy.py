@@ -1,107 +1,102 @@
-"""The formulas of energy and of its uncertainty: pure functions of one Record, each giving (value, reason)."""
+"""The formulas of energy and of its uncertainty. Each takes a Record, and raises NotMeasured if it has no value."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
-from plotting.metrics.intervals import Sampled, Totals
-from plotting.metrics.runs import NOT_SAID, Energy, Record, Result, Runs, energy, reason, section, totals
-
-NO_ENERGY = "the sensor read no energy"
-
-
-def from_energy(formula: Callable[[Energy, float], float], *, net: bool = False) -> Sampled:
-    """Return a metric of (energy, idle watts)."""
-
-    def parts(runs: Runs) -> Totals | str:
-        if isinstance(runs.energy, str):
-            return runs.energy
-        power = section(runs.record, "power")
-        idle = power.get("idle_w") if net else 0.0
-        if idle is None:
-            return reason(power, "idle_w")
-        if totals(runs.energy)[0] <= 0:
-            return NO_ENERGY
-        return Totals(runs.energy, lambda *sums: formula(Energy(*sums), float(idle)))
-
-    return Sampled(parts)
+from benchmarks.record import Record
+from benchmarks.record.headline import check_energy, compute_energy_per
+from benchmarks.record.not_measured import NotMeasured, require
+from plotting.metrics.intervals import RunsFormula, Totals
+from plotting.metrics.runs import Energy, GoodRuns, sum_columns, sum_energy
 
 
-def uncertainty(record: Record) -> Result:
+def make_energy_per(count: str, *, net: bool = False) -> RunsFormula:
+    """Return energy / total of `count`, a field of `Energy`; `net` subtracts idle power x windows from the energy."""
+
+    def use_energy(runs: GoodRuns) -> Totals:
+        columns = runs.energy
+        idle = float(require(runs.record["power"], "idle_w")) if net else None
+        check_energy(sum_columns(columns)[0])
+        return Totals(columns, lambda *sums: divide(Energy(*sums), idle))
+
+    def divide(found: Energy, idle: float | None) -> Any:
+        joules = found.joules if idle is None else found.joules - idle * found.seconds
+        return compute_energy_per(joules, getattr(found, count))
+
+    return RunsFormula(use_energy)
+
+
+def _use_efficiency(runs: GoodRuns) -> Totals:
+    check_energy(sum_columns(runs.energy)[0])
+    return Totals(runs.energy, lambda joules, _seconds, tokens, *_: tokens / joules)
+
+
+efficiency = RunsFormula(_use_efficiency)
+"""1 / energy per token, which is tokens/s per watt."""
+
+
+def compute_uncertainty(record: Record) -> float:
     """Return the relative standard uncertainty of the energy: the root of the sum of squares of its terms."""
-    terms = _budget(record)
-    return (None, terms) if isinstance(terms, str) else (_root(terms.values()), "")
+    return _combine(_read_budget(record).values())
 
 
-def uncertainty_per_token(record: Record) -> Result:
+def compute_token_uncertainty(record: Record) -> float:
     """Return the standard uncertainty (k=1) of energy / new tokens, J/token: u = relative x energy / tokens."""
-    found, terms = energy(record), _budget(record)
-    if isinstance(found, str) or isinstance(terms, str):
-        return None, str(found if isinstance(found, str) else terms)
-    return _root(terms.values()) * found.joules / found.tokens, ""
+    found = sum_energy(record)
+    return compute_uncertainty(record) * found.joules / found.tokens
 
 
-def net_uncertainty_per_token(record: Record) -> Result:
+def compute_net_token_uncertainty(record: Record) -> float:
     """Return the standard uncertainty (k=1) of (energy - idle power x windows) / new tokens, J/token.
 
     E_net = g (P - P_idle) T, so the offset cancels and the gain acts on the difference:
-    u^2 = (u_gain E_net)^2 + sum of other terms (u E)^2 + (u_idle T)^2 + (u_q E)^2, where u_idle is half the
-    difference of idle power before and after the runs, and u_q E is the quantisation once more: idle power, read on
-    the same scale, stands still between two of its steps, and is off by another part of one than power in the runs.
+    u^2 = (u_gain E_net)^2 + sum of other terms (u E)^2 + (u_idle T)^2 + (u_q E)^2. u_idle is half the difference of
+    idle power before and after the runs. u_q E counts the quantisation a second time: the idle power is read on the
+    same scale, and its error within a step is not that of the power in the runs.
     """
-    found, terms, power = energy(record), _budget(record), section(record, "power")
-    if isinstance(found, str) or isinstance(terms, str):
-        return None, str(found if isinstance(found, str) else terms)
-    idle = [power.get(name) for name in ("idle_w", "idle_before_w", "idle_after_w")]
-    if None in idle:
-        return None, reason(power, "idle_w", "idle_before_w", "idle_after_w")
-    mean, before, after = (float(watts) for watts in idle if watts is not None)
+    found, terms = sum_energy(record), _read_budget(record)
+    mean, before, after = (
+        float(require(record["power"], name)) for name in ("idle_w", "idle_before_w", "idle_after_w")
+    )
     net = found.joules - mean * found.seconds
     parts = [share * (net if name == "gain" else found.joules) for name, share in terms.items() if name != "offset"]
     scale = terms.get("quantisation", 0.0) * found.joules
-    return _root([*parts, scale, (before - after) / 2 * found.seconds]) / found.tokens, ""
+    return _combine([*parts, scale, (before - after) / 2 * found.seconds]) / found.tokens
 
 
-def _budget(record: Record) -> dict[str, float] | str:
-    """Return the terms of the energy's uncertainty, relative, by name; or why there are none."""
-    if isinstance(found := energy(record), str):
-        return found
-    terms = section(record, "power").get("uncertainty")
-    if not isinstance(terms, list) or not terms:
-        return "the sensor gave too few samples"
-    if found.joules <= 0:
-        return NO_ENERGY
-    return {str(term["name"]): float(term["relative"]) for term in terms}
+def _read_budget(record: Record) -> dict[str, float]:
+    """Return the relative terms of the energy's uncertainty by name."""
+    joules, terms = sum_energy(record).joules, record["power"]["uncertainty"]
+    if not terms:
+        raise NotMeasured("the sensor gave too few samples")
+    check_energy(joules)
+    return {term["name"]: float(term["relative"]) for term in terms}
 
 
-def _root(terms: Iterable[float]) -> float:
+def _combine(terms: Iterable[float]) -> float:
     return float(sum(term * term for term in terms) ** 0.5)
 
 
-def phase_energy(name: str) -> Callable[[Record], Result]:
-    """Return the energy of a phase, J a run: pooled over the runs that have energy, / their number."""
+def make_phase_energy(name: str) -> Callable[[Record], float]:
+    """Return the energy of a phase, J a run: pooled over the covered runs / their number."""
 
-    def compute(record: Record) -> Result:
-        found = _phase(record, name)
-        if isinstance(found, str):
-            return None, found
-        runs = section(section(record, "power"), "phases").get("run_count")
-        return (found / float(runs), "") if runs else (None, NOT_SAID)
+    def compute(record: Record) -> float:
+        joules = _read_phase(record, name)
+        return joules / float(require(record["power"]["phases"], "run_count"))
 
     return compute
 
 
-def decode_energy_per_token(record: Record) -> Result:
-    """Return the energy of decoding / (new tokens - first ones), J/token: what one more token costs."""
-    found, beside = _phase(record, "decode"), energy(record)
-    if isinstance(found, str) or isinstance(beside, str):
-        return None, str(found if isinstance(found, str) else beside)
-    steps = beside.tokens - beside.sequences
-    return (found / steps, "") if steps > 0 else (None, "no run has a second token")
+def compute_decode_energy_per_token(record: Record) -> float:
+    """Return the energy of decoding / (new tokens - first ones), J/token: the cost of one more token."""
+    joules, found = _read_phase(record, "decode"), sum_energy(record)
+    if found.tokens <= found.sequences:
+        raise NotMeasured("no run has a second token")
+    return joules / (found.tokens - found.sequences)
 
 
-def _phase(record: Record, name: str) -> float | str:
-    """Return the energy of a phase in joules, or why there is none."""
-    if isinstance(found := energy(record), str):
-        return found
-    phase = section(section(section(record, "power"), "phases"), name)
-    joules = phase.get("energy_j")
-    return reason(phase, "energy_j") if joules is None else float(joules)
+def _read_phase(record: Record, name: str) -> float:
+    """Return the energy of a phase in joules, pooled over the covered runs."""
+    sum_energy(record)  # without energy, its reason goes before that of the phase
+    phases: Any = record["power"]["phases"]
+    return float(require(phases[name], "energy_j"))

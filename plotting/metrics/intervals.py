@@ -1,6 +1,4 @@
-"""From the runs of a Record to the value of each metric that is made of runs, and its 95% interval."""
-
-from __future__ import annotations
+"""From the runs of a Record to the value of each metric that is computed from runs, and its 95% interval."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -10,96 +8,95 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.record import Record
 from plotting.metrics import bootstrap
 from plotting.metrics.bootstrap import Array, Bounds
-from plotting.metrics.runs import Record, Result, Runs, section, totals
+from plotting.metrics.runs import GoodRuns, sum_columns
 
 
 @dataclass(frozen=True)
 class Totals:
-    """A metric that is `formula` of the totals of these columns: one value a run in each."""
+    """A metric that is `formula` of the totals of these columns, which hold one value a run."""
 
     columns: tuple[Array, ...]
     formula: Callable[..., Any]
 
-    def value(self) -> float:
+    def compute(self) -> float:
         """Return the metric's value."""
-        return float(self.formula(*totals(self.columns)))
+        return float(self.formula(*sum_columns(self.columns)))
 
 
 @dataclass(frozen=True)
-class Order:
+class RunQuantile:
     """A metric that is the quantile `q` of the runs."""
 
     column: Array
     q: float
 
-    def value(self) -> float | None:
+    def compute(self) -> float:
         """Return the metric's value."""
-        return bootstrap.quantile(self.column.tolist(), self.q)
+        return bootstrap.compute_quantile(self.column.tolist(), self.q)
 
 
 @dataclass(frozen=True)
-class Sampled:
-    """A formula of the runs: Record -> (value, reason).
+class RunsFormula:
+    """A metric that is computed from the runs of a Record, and so has an interval.
 
     Attributes:
-        parts: what its value and its interval are made of, or why there is no value.
+        parts: the inputs of its value and of its interval; raises NotMeasured if there is no value.
     """
 
-    parts: Callable[[Runs], Totals | Order | str]
+    parts: Callable[[GoodRuns], Totals | RunQuantile]
 
-    def __call__(self, record: Record) -> Result:
-        """Return (value, reason)."""
-        with np.errstate(all="ignore"):  # what is not finite is for the table to say
-            found = self.parts(Runs(record))
-            return (None, found) if isinstance(found, str) else (found.value(), "")
+    def __call__(self, record: Record) -> float:
+        """Return the metric's value."""
+        with np.errstate(all="ignore"):  # the table replaces values that are not finite
+            return self.parts(GoodRuns(record)).compute()
 
 
 @dataclass(frozen=True)
 class Spread:
-    """What the runs of one session say about a figure: its 95% interval, and its value in each block of time."""
+    """How a metric varies within one session: its 95% interval, and its value in each block of time."""
 
     bounds: Bounds
     blocks: tuple[float, ...]
 
 
-def spreads(record: Record, values: Mapping[str, float], formulas: Mapping[str, Sampled]) -> dict[str, Spread]:
-    """Return {metric: spread} of the metrics that have a value and are made of runs; {} of too few runs."""
-    requests = section(record, "runs").get("request") or []
-    if len(requests) < bootstrap.LEAST_RUNS:
+def compute_spreads(
+    record: Record, values: Mapping[str, float], formulas: Mapping[str, RunsFormula]
+) -> dict[str, Spread]:
+    """Return {metric: spread} of the metrics with a finite value; {} if there are too few runs."""
+    if record["runs"] is None or len(record["runs"]["request"]) < bootstrap.LEAST_RUNS:
         return {}
-    runs, sampling = Runs(record), bootstrap.Resampling(requests)
-    with np.errstate(all="ignore"):  # what is not finite is no bound
+    runs, sampling = GoodRuns(record), bootstrap.Resampling(record["runs"]["request"])
+    with np.errstate(all="ignore"):  # the table replaces bounds that are not finite
         parts = {name: formula.parts(runs) for name, formula in formulas.items() if math.isfinite(values[name])}
-        orders = {name: part for name, part in parts.items() if isinstance(part, Order)}
-        sums = {name: part for name, part in parts.items() if isinstance(part, Totals)}
-        return _of_orders(orders, sampling) | _of_totals(sums, values, sampling)
+        quantiles = {name: part for name, part in parts.items() if isinstance(part, RunQuantile)}
+        totals = {name: part for name, part in parts.items() if isinstance(part, Totals)}
+        return _spread_quantiles(quantiles, sampling) | _spread_totals(totals, values, sampling)
 
 
-def _of_orders(parts: Mapping[str, Order], sampling: bootstrap.Resampling) -> dict[str, Spread]:
-    if not parts:
-        return {}
+def _spread_quantiles(parts: Mapping[str, RunQuantile], sampling: bootstrap.Resampling) -> dict[str, Spread]:
     columns, shares = [part.column for part in parts.values()], [part.q for part in parts.values()]
     found = {}
-    for name, bounds in zip(parts, sampling.of_quantiles(columns, shares), strict=True):
-        runs = parts[name].column.tolist()
-        blocks = (bootstrap.quantile(runs[first:last], parts[name].q) for first, last in pairwise(sampling.edges))
-        found[name] = Spread(bounds, tuple(middle for middle in blocks if middle is not None))
+    for (name, part), bounds in zip(parts.items(), sampling.bound_quantiles(columns, shares), strict=True):
+        runs = part.column.tolist()
+        blocks = (bootstrap.compute_quantile(runs[first:last], part.q) for first, last in pairwise(sampling.edges))
+        found[name] = Spread(bounds, tuple(blocks))
     return found
 
 
-def _of_totals(
+def _spread_totals(
     parts: Mapping[str, Totals], values: Mapping[str, float], sampling: bootstrap.Resampling
 ) -> dict[str, Spread]:
-    """Return the spreads of metrics of totals: columns that several are made of are drawn once."""
+    """Return the spreads of metrics of totals. A column that several metrics share is drawn once."""
     if not parts:
         return {}
     columns = {id(column): column for part in parts.values() for column in part.columns}
-    drawn = dict(zip(columns, sampling.totals([*columns.values()]), strict=True))
-    blocks = dict(zip(columns, sampling.in_blocks([*columns.values()]), strict=True))
+    drawn = dict(zip(columns, sampling.draw_totals([*columns.values()]), strict=True))
+    blocks = dict(zip(columns, sampling.sum_blocks([*columns.values()]), strict=True))
     draws = np.array([part.formula(*(drawn[id(column)] for column in part.columns)) for part in parts.values()])
-    lows, highs = sampling.around(np.array([values[name] for name in parts]), draws)
+    lows, highs = sampling.bound_values(np.array([values[name] for name in parts]), draws)
     found = {}
     for (name, part), low, high in zip(parts.items(), lows.tolist(), highs.tolist(), strict=True):
         in_blocks = part.formula(*(blocks[id(column)] for column in part.columns))

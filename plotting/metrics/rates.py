@@ -1,84 +1,45 @@
-"""The formulas of the metrics: pure functions of one Record, each giving (value, reason).
-
-That is a number and "", or None and why there is none. Windows, energy and tokens are those of the
-good runs. Those of energy stand in `energies`, that of memory traffic in `utilisation`.
-"""
+"""The formulas of time, memory and counts. Each takes a Record, and raises NotMeasured if it has no value."""
 
 from collections.abc import Callable
+from typing import Any
 
-from plotting.metrics.intervals import Order, Sampled, Totals
-from plotting.metrics.runs import NOT_SAID, Record, Result, Runs, reason, section
-
-GB = 1e9
-NO_LENGTH = "the windows have no length"
-
-
-def rate(counted: str, seconds: str = "latency_s", *, less: str | None = None) -> Sampled:
-    """Return sum of `counted` (less sum of `less`) / sum of `seconds`."""
-
-    def parts(runs: Runs) -> Totals | str:
-        found = runs.columns(counted, seconds, *([less] if less else []))
-        if isinstance(found, str):
-            return found
-        if found[1].sum() <= 0:
-            return NO_LENGTH
-        return Totals(found, lambda count, span, first=0.0: (count - first) / span)
-
-    return Sampled(parts)
+from benchmarks.record import Record
+from benchmarks.record.headline import compute_rate
+from benchmarks.record.not_measured import NotMeasured, require
+from plotting.metrics.intervals import RunQuantile, RunsFormula, Totals
+from plotting.metrics.runs import GoodRuns
 
 
-def _total_rate(runs: Runs) -> Totals | str:
-    found = runs.columns("prompt_tokens", "image_tokens", "new_tokens", "latency_s")
-    if isinstance(found, str):
-        return "the save does not count all tokens"
-    if found[-1].sum() <= 0:
-        return NO_LENGTH
-    return Totals(found, lambda prompt, image, new, span: (prompt + image + new) / span)
+def make_rate(*counted: str, seconds: str = "latency_s", less: tuple[str, ...] = ()) -> RunsFormula:
+    """Return (sum of the columns `counted` - sum of the columns `less`) / sum of `seconds`."""
+
+    def divide(*totals: Any) -> Any:
+        *counts, span = totals
+        return compute_rate(sum(counts[: len(counted)]) - sum(counts[len(counted) :]), span)
+
+    def use_columns(runs: GoodRuns) -> Totals:
+        columns = runs.columns(*counted, *less, seconds)
+        if columns[-1].sum() <= 0:
+            raise NotMeasured("the windows have no length")
+        return Totals(columns, divide)
+
+    return RunsFormula(use_columns)
 
 
-total_rate = Sampled(_total_rate)
-"""(prompt + image + new tokens) / sum of windows."""
+def make_quantile(name: str, q: float = 0.5) -> RunsFormula:
+    """Return a quantile of a column of the runs, by order statistics; the median by default."""
+    return RunsFormula(lambda runs: RunQuantile(runs.columns(name)[0], q))
 
 
-def quantile_of(name: str, q: float) -> Sampled:
-    """Return a quantile of a column of the runs, by order statistics."""
-
-    def parts(runs: Runs) -> Order | str:
-        found = runs.columns(name)
-        return found if isinstance(found, str) else Order(found[0], q)
-
-    return Sampled(parts)
+def make_gigabytes(name: str, section: str = "memory") -> Callable[[Record], float]:
+    """Return a size of a section of the Record in GB."""
+    return make_field(section, name, 1e9)
 
 
-def gigabytes(name: str, of: str = "memory") -> Callable[[Record], Result]:
-    """Return a size in a section of the Record in GB."""
+def make_field(section: str, name: str, unit: float = 1.0) -> Callable[[Record], float]:
+    """Return a number of a section of the Record, divided by `unit`."""
 
-    def compute(record: Record) -> Result:
-        found = section(record, of)
-        value = found.get(name)
-        return (None, reason(found, name)) if value is None else (float(value) / GB, "")
-
-    return compute
-
-
-def field(of: str, name: str) -> Callable[[Record], Result]:
-    """Return a number as it stands in a section of the Record."""
-
-    def compute(record: Record) -> Result:
-        found = section(record, of)
-        value = found.get(name)
-        return (None, reason(found, name)) if value is None else (float(value), "")
-
-    return compute
-
-
-def count(name: str) -> Callable[[Record], Result]:
-    """Return one of the Record's counts."""
-
-    def compute(record: Record) -> Result:
-        value = section(record, "counts").get(name)
-        if value is not None and int(value) != value:
-            raise ValueError(f"counts.{name} is {value}, no whole number")
-        return (None, NOT_SAID) if value is None else (float(value), "")
+    def compute(record: Record) -> float:
+        return float(require(require(record, section), name)) / unit
 
     return compute

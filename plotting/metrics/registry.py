@@ -1,24 +1,25 @@
-"""METRICS: every figure that is reported, with its unit, its direction and its formula.
+"""METRICS: every reported figure, with its unit, its direction and its formula.
 
-A new metric is one entry, and one function in `formulas` where none of the present ones serves.
+A new metric is one entry here, and one formula in `rates` or `energy` if none of the present ones fits.
 """
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from benchmarks.record import Record
 from plotting.metrics.bandwidth import mbu
 from plotting.metrics.energy import (
-    decode_energy_per_token,
-    from_energy,
-    net_uncertainty_per_token,
-    phase_energy,
-    uncertainty,
-    uncertainty_per_token,
+    compute_decode_energy_per_token,
+    compute_net_token_uncertainty,
+    compute_token_uncertainty,
+    compute_uncertainty,
+    efficiency,
+    make_energy_per,
+    make_phase_energy,
 )
-from plotting.metrics.intervals import Sampled
-from plotting.metrics.rates import count, field, gigabytes, quantile_of, rate, total_rate
-from plotting.metrics.runs import Record, Result
+from plotting.metrics.intervals import RunsFormula
+from plotting.metrics.rates import make_field, make_gigabytes, make_quantile, make_rate
 
 ROUNDING = 1e-9
 
@@ -31,9 +32,9 @@ class Metric:
         name: column of the CSV.
         label: axis label, without the unit.
         unit: its unit.
-        higher_is_better: None where neither is.
+        higher_is_better: None if neither direction is better.
         formula: in words.
-        compute: Record -> (value, reason).
+        compute: returns the value of a Record, or raises NotMeasured.
     """
 
     name: str
@@ -41,7 +42,7 @@ class Metric:
     unit: str
     higher_is_better: bool | None
     formula: str
-    compute: Callable[[Record], Result]
+    compute: Callable[[Record], float]
 
     @property
     def axis(self) -> str:
@@ -50,39 +51,37 @@ class Metric:
 
     @property
     def direction(self) -> str:
-        """Which way is better, in words; empty where neither is."""
-        if self.higher_is_better is None:
-            return ""
-        return "higher is better" if self.higher_is_better else "lower is better"
+        """Which direction is better, in words; "" if neither is."""
+        return {True: "higher is better", False: "lower is better", None: ""}[self.higher_is_better]
 
     def show(self, value: float) -> str:
-        """Return a value as text: three digits, counts whole."""
-        return f"{value:.0f}" if self.unit == "runs" and not math.isnan(value) else shown(value)
+        """Return a value as text with three digits; counts are whole numbers."""
+        return f"{value:.0f}" if self.unit == "runs" and not math.isnan(value) else format_value(value)
 
 
-def shown(value: float) -> str:
-    """Return a value with three significant digits, without an exponent: 0.0512, 12.3, 796; "-" of NaN.
+def format_value(value: float) -> str:
+    """Return a value with three significant digits, without an exponent: 0.0512, 12.3, 796; "-" for NaN.
 
-    Less than ROUNDING is what sums leave of 0, in any metric's unit.
+    Less than ROUNDING is a rounding error of a sum that is 0, in the unit of any metric.
     """
     if math.isnan(value):
         return "-"
     if abs(value) < ROUNDING:
         return "0"
-    rounded = abs(float(f"{value:.2e}"))  # 0.09996 has the digits of 0.100
+    rounded = abs(float(f"{value:.2e}"))  # 0.09996 is shown as 0.100
     digits = max(0, 2 - math.floor(math.log10(rounded)))
     return f"{value:.{digits}f}"
 
 
 _ALL = (
-    Metric("tokens_per_sec", "Throughput", "tokens/s", True, "new tokens / sum of windows", rate("new_tokens")),
+    Metric("tokens_per_sec", "Throughput", "tokens/s", True, "new tokens / sum of windows", make_rate("new_tokens")),
     Metric(
         "decode_tokens_per_sec",
         "Decode throughput",
         "tokens/s",
         True,
         "(new tokens - first ones) / (first token -> end)",
-        rate("new_tokens", "decode_s", less="sequences"),
+        make_rate("new_tokens", seconds="decode_s", less=("sequences",)),
     ),
     Metric(
         "total_tokens_per_sec",
@@ -90,67 +89,26 @@ _ALL = (
         "tokens/s",
         True,
         "(prompt + image + new tokens) / sum of windows",
-        total_rate,
+        make_rate("prompt_tokens", "image_tokens", "new_tokens"),
     ),
-    Metric(
-        "ttft_p50_s",
-        "Time to first token, median",
-        "s",
-        False,
-        "start -> first token",
-        quantile_of("ttft_s", 0.5),
-    ),
-    Metric(
-        "ttft_p95_s",
-        "Time to first token, p95",
-        "s",
-        False,
-        "start -> first token",
-        quantile_of("ttft_s", 0.95),
-    ),
-    Metric("latency_p50_s", "Latency, median", "s", False, "start -> end", quantile_of("latency_s", 0.5)),
-    Metric("latency_p95_s", "Latency, p95", "s", False, "start -> end", quantile_of("latency_s", 0.95)),
-    Metric(
-        "preprocess_s",
-        "Preprocessing",
-        "s",
-        False,
-        "start -> preprocessed, median",
-        quantile_of("preprocess_s", 0.5),
-    ),
-    Metric(
-        "vision_s",
-        "Vision encoding",
-        "s",
-        False,
-        "preprocessed -> encoded, median",
-        quantile_of("vision_s", 0.5),
-    ),
-    Metric("prefill_s", "Prefill", "s", False, "encoded -> first token, median", quantile_of("prefill_s", 0.5)),
-    Metric("decode_s", "Decode", "s", False, "first token -> end, median", quantile_of("decode_s", 0.5)),
-    Metric(
-        "token_latency_p50_s",
-        "Time between tokens, median",
-        "s",
-        False,
-        "from one decode step to the next",
-        field("token_latency", "p50_s"),
-    ),
-    Metric(
-        "token_latency_p95_s",
-        "Time between tokens, p95",
-        "s",
-        False,
-        "from one decode step to the next",
-        field("token_latency", "p95_s"),
-    ),
-    Metric(
-        "token_latency_p99_s",
-        "Time between tokens, p99",
-        "s",
-        False,
-        "from one decode step to the next",
-        field("token_latency", "p99_s"),
+    Metric("ttft_p50_s", "Time to first token, median", "s", False, "start -> first token", make_quantile("ttft_s")),
+    Metric("ttft_p95_s", "Time to first token, p95", "s", False, "start -> first token", make_quantile("ttft_s", 0.95)),
+    Metric("latency_p50_s", "Latency, median", "s", False, "start -> end", make_quantile("latency_s")),
+    Metric("latency_p95_s", "Latency, p95", "s", False, "start -> end", make_quantile("latency_s", 0.95)),
+    Metric("preprocess_s", "Preprocessing", "s", False, "start -> preprocessed, median", make_quantile("preprocess_s")),
+    Metric("vision_s", "Vision encoding", "s", False, "preprocessed -> encoded, median", make_quantile("vision_s")),
+    Metric("prefill_s", "Prefill", "s", False, "encoded -> first token, median", make_quantile("prefill_s")),
+    Metric("decode_s", "Decode", "s", False, "first token -> end, median", make_quantile("decode_s")),
+    *(
+        Metric(
+            f"token_latency_{quantile}_s",
+            f"Time between tokens, {words}",
+            "s",
+            False,
+            "from one decode step to the next",
+            make_field("token_latency", f"{quantile}_s"),
+        )
+        for quantile, words in (("p50", "median"), ("p95", "p95"), ("p99", "p99"))
     ),
     Metric(
         "mbu",
@@ -166,15 +124,15 @@ _ALL = (
         "J/token",
         False,
         "energy of the windows / new tokens",
-        from_energy(lambda e, _: e.joules / e.tokens),
+        make_energy_per("tokens"),
     ),
     Metric(
         "joules_per_token_uncertainty",
         "Energy per token, ± (k=1)",
         "J/token",
         None,
-        "standard uncertainty: energy_uncertainty x joules_per_token; statistical only where nobody states the gain",
-        uncertainty_per_token,
+        "standard uncertainty: energy_uncertainty x joules_per_token; statistical only if the gain error is unknown",
+        compute_token_uncertainty,
     ),
     Metric(
         "energy_uncertainty",
@@ -182,7 +140,7 @@ _ALL = (
         "",
         None,
         "root of the sum of squares of its terms, relative: statistics, edges, quantisation, offset, gain",
-        uncertainty,
+        compute_uncertainty,
     ),
     Metric(
         "avg_power_watts",
@@ -190,23 +148,16 @@ _ALL = (
         "W",
         False,
         "energy of the windows / their length",
-        from_energy(lambda e, _: e.joules / e.seconds),
+        make_energy_per("seconds"),
     ),
-    Metric(
-        "tps_per_watt",
-        "Efficiency",
-        "tokens/s/W",
-        True,
-        "1 / joules_per_token",
-        from_energy(lambda e, _: e.tokens / e.joules),
-    ),
+    Metric("tps_per_watt", "Efficiency", "tokens/s/W", True, "1 / joules_per_token", efficiency),
     Metric(
         "joules_per_image",
         "Energy per image",
         "J/image",
         False,
         "energy of the windows / photographs",
-        from_energy(lambda e, _: e.joules / e.images),
+        make_energy_per("images"),
     ),
     Metric(
         "net_joules_per_token",
@@ -214,15 +165,15 @@ _ALL = (
         "J/token",
         False,
         "(energy - idle power x windows) / new tokens",
-        from_energy(lambda e, idle: (e.joules - idle * e.seconds) / e.tokens, net=True),
+        make_energy_per("tokens", net=True),
     ),
     Metric(
         "net_joules_per_token_uncertainty",
         "Net energy per token, ± (k=1)",
         "J/token",
         None,
-        "standard uncertainty: as of the gross one, less the offset, which cancels, with half the drift of idle power",
-        net_uncertainty_per_token,
+        "standard uncertainty: that of the gross energy, without the offset, with half the drift of idle power",
+        compute_net_token_uncertainty,
     ),
     *(
         Metric(
@@ -231,7 +182,7 @@ _ALL = (
             "J/run",
             False,
             f"energy from {marks}, pooled over the runs / their number; only where the sensor resolves it",
-            phase_energy(phase),
+            make_phase_energy(phase),
         )
         for phase, words, marks in (
             ("preprocess", "preprocessing", "start to preprocessed"),
@@ -246,27 +197,20 @@ _ALL = (
         "J/token",
         False,
         "energy from first token to end / (new tokens - first ones)",
-        decode_energy_per_token,
+        compute_decode_energy_per_token,
     ),
-    Metric("avg_ram_gb", "Average RAM", "GB", False, "mean over the runs", gigabytes("ram_avg_bytes")),
-    Metric("peak_ram_gb", "Peak RAM", "GB", False, "highest since the load began", gigabytes("ram_peak_bytes")),
-    Metric(
-        "ram_baseline_gb",
-        "RAM before loading",
-        "GB",
-        None,
-        "before loading",
-        gigabytes("ram_baseline_bytes"),
-    ),
-    Metric("ram_delta_gb", "RAM above baseline", "GB", False, "average - baseline", gigabytes("ram_delta_bytes")),
-    Metric("avg_vram_gb", "Average VRAM", "GB", False, "mean over the runs", gigabytes("vram_avg_bytes")),
+    Metric("avg_ram_gb", "Average RAM", "GB", False, "mean over the runs", make_gigabytes("ram_avg_bytes")),
+    Metric("peak_ram_gb", "Peak RAM", "GB", False, "highest since the load began", make_gigabytes("ram_peak_bytes")),
+    Metric("ram_baseline_gb", "RAM before loading", "GB", None, "before loading", make_gigabytes("ram_baseline_bytes")),
+    Metric("ram_delta_gb", "RAM above baseline", "GB", False, "average - baseline", make_gigabytes("ram_delta_bytes")),
+    Metric("avg_vram_gb", "Average VRAM", "GB", False, "mean over the runs", make_gigabytes("vram_avg_bytes")),
     Metric(
         "load_time_s",
         "Load time",
         "s",
         False,
         "from_pretrained + every weight touched or on the device",
-        field("load", "load_time_s"),
+        make_field("load", "load_time_s"),
     ),
     Metric(
         "load_peak_ram_gb",
@@ -274,15 +218,15 @@ _ALL = (
         "GB",
         False,
         "of the process that loads, file-mapped weights included",
-        gigabytes("peak_ram_bytes", "load"),
+        make_gigabytes("peak_ram_bytes", "load"),
     ),
-    Metric("runs", "Good runs", "runs", None, "count", count("good")),
-    Metric("failed_runs", "Failed runs", "runs", False, "count", count("failed")),
+    Metric("runs", "Good runs", "runs", None, "count", make_field("counts", "good")),
+    Metric("failed_runs", "Failed runs", "runs", False, "count", make_field("counts", "failed")),
 )
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
 
-SAMPLED = {name: metric.compute for name, metric in METRICS.items() if isinstance(metric.compute, Sampled)}
-"""The formulas of those that are made of runs, and so have an interval: <metric>_low, <metric>_high."""
+SAMPLED = {name: metric.compute for name, metric in METRICS.items() if isinstance(metric.compute, RunsFormula)}
+"""The formulas that use runs. These metrics have an interval: <metric>_low, <metric>_high."""
 
 BOUNDS = tuple(f"{name}_{side}" for name in SAMPLED for side in ("low", "high"))

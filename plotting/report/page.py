@@ -9,7 +9,7 @@ import pandas as pd
 
 from benchmarks.record import MEASURED
 from plotting.analysis import conditions
-from plotting.analysis.observations import observations
+from plotting.analysis.observations import list_observations
 from plotting.analysis.ranking import HEADLINES
 from plotting.figures import FIGURES, data
 from plotting.figures.alt_text import describe_figure
@@ -38,18 +38,18 @@ def write_page(
     page: str = environment.get_template("README.md.jinja").render(
         dates=describe_dates(table),
         files=describe_saves(table, files),
-        conditions=conditions.conditions(table),
+        conditions=conditions.describe_conditions(table),
         devices=_list_devices(table),
         models=_list_models(measured),
         precisions=list(dict.fromkeys(table.sort_values("precision_order")["precision"])),
         rankings=[_escape_ranking(*ranking) for ranking in list_rankings(table, HEADLINES)],
-        observations=observations(table),
+        observations=list_observations(table),
         columns=("device", "model", "precision", *BREAKDOWN.values()),
         rows=[_list_row(row) for _, row in table.iterrows()],
         rule=Verbatim("|" + "---|" * (3 + len(BREAKDOWN))),
         figures=[_describe_figure(table, name, output or Output()) for name in FIGURES],
         numbers=Verbatim(data.FOLDER),
-        power=[*conditions.power(table), *conditions.uncertainty(table)] or ["Nothing was measured."],
+        power=[*conditions.describe_power(table), *conditions.describe_uncertainty(table)] or ["Nothing was measured."],
         unmeasured=list_unmeasured(table),
         remarks=_list_sentences(measured, "remarks"),
         warnings=[*_list_sentences(measured, "power_flags"), *_list_sentences(measured, "doubts")],

@@ -7,11 +7,11 @@ import pandas as pd
 
 from benchmarks.record import MEASURED
 from plotting.analysis import conditions
-from plotting.analysis.observations import observations
-from plotting.analysis.ranking import CATEGORIES, Place, may_be_ranked, ranked_apart, ranking
-from plotting.metrics.registry import METRICS, shown
+from plotting.analysis.observations import list_observations
+from plotting.analysis.ranking import CATEGORIES, Place, rank, select_rankable, split_for_ranking
+from plotting.metrics.registry import METRICS, format_value
 from plotting.table.row import STATISTICAL_ONLY
-from plotting.table.work_groups import sections
+from plotting.table.work_groups import split_by_work
 from plotting.text import align_columns
 
 NEGLIGIBLE = 0.0005
@@ -37,12 +37,16 @@ BREAKDOWN = {
 
 def write_summary(table: pd.DataFrame, problems: Sequence[str]) -> str:
     """Return the report; `problems` are the reader's sentences about files that it left out."""
-    measured = [f"Measured: {describe_dates(table)}.", *conditions.conditions(table), *conditions.uncertainty(table)]
+    measured = [
+        f"Measured: {describe_dates(table)}.",
+        *conditions.describe_conditions(table),
+        *conditions.describe_uncertainty(table),
+    ]
     parts = {
         "Top three by category": _list_rankings(table),
         "Model by model": _break_down(table),
         "Quick reference": [f"Pairs: {count_statuses(table)}.", *_list_statistics(table)],
-        "Observations": _wrap(observations(table) or ["None: too few pairs."]),
+        "Observations": _wrap(list_observations(table) or ["None: too few pairs."]),
         "Not measured": _wrap(list_unmeasured(table) or ["Every pair and every category above was measured."]),
         "Files left out": _wrap(problems or ["None."]),
     }
@@ -65,7 +69,7 @@ def count_statuses(table: pd.DataFrame) -> str:
 def list_rankings(table: pd.DataFrame, names: Sequence[str]) -> Iterator[tuple[str, list[str], str]]:
     """Yield (title, places, why there are none) for each metric and each group that is ranked separately."""
     for name in names:
-        for part in ranked_apart(table, name):
+        for part in split_for_ranking(table, name):
             title = f"{METRICS[name].axis}, {METRICS[name].direction}{f', {part.words}' if part.words else ''}"
             measured = part.table[part.table["status"] == MEASURED]
             reasons = filter(None, dict.fromkeys(measured[f"{name}_reason"]))
@@ -74,7 +78,7 @@ def list_rankings(table: pd.DataFrame, names: Sequence[str]) -> Iterator[tuple[s
 
 def _list_places(table: pd.DataFrame, name: str) -> list[str]:
     """Return the top three of a metric as lines; a tie of many is cut short."""
-    lines = [describe_place(place, METRICS[name].unit) for place in ranking(table, name)]
+    lines = [describe_place(place, METRICS[name].unit) for place in rank(table, name)]
     more = len(lines) - MOST_PLACES
     return [*lines[:MOST_PLACES], f"and {more} more, tied with these"] if more > 0 else lines
 
@@ -82,7 +86,7 @@ def _list_places(table: pd.DataFrame, name: str) -> list[str]:
 def describe_place(found: Place, unit: str) -> str:
     """Return one place of a ranking as a line."""
     tie = " (tie)" if found.tied else ""
-    return f"{found.place}. {found.model} on {found.device}, {found.precision}: {shown(found.value)} {unit}{tie}"
+    return f"{found.place}. {found.model} on {found.device}, {found.precision}: {format_value(found.value)} {unit}{tie}"
 
 
 def _list_rankings(table: pd.DataFrame) -> Iterator[str]:
@@ -124,12 +128,12 @@ def format_cell(row: pd.Series, name: str) -> str:
 
 def _list_statistics(table: pd.DataFrame) -> Iterator[str]:
     """Yield a table of number, least, median and largest value of each metric, for each work group."""
-    for group in sections(table):
+    for group in split_by_work(table):
         if group.words:
             yield f"{group.words.capitalize()}:"
         cells: list[tuple[str, ...]] = [("metric", "unit", "pairs", "min", "median", "max")]
         for name, metric in METRICS.items():
-            values = group.table.loc[may_be_ranked(group.table, name), name]
+            values = select_rankable(group.table, name)[name]
             if len(values):
                 spread = (metric.show(value) for value in (values.min(), values.median(), values.max()))
                 cells.append((metric.label, metric.unit, str(len(values)), *spread))

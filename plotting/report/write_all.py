@@ -17,14 +17,14 @@ from plotting.report import csv_files
 from plotting.report.page import describe_saves, write_page
 from plotting.report.summary import count_statuses, write_summary
 from plotting.table.series import HARDWARE
-from plotting.table.work_groups import own
+from plotting.table.work_groups import drop_foreign_holes
 
 MOST_SAVES = 12  # the terminal lists this many saves; the page lists all
 
 
 def write_all(out: Path, table: pd.DataFrame, saves: Saves, output: Output | None = None) -> list[Path]:
     """Write CSV files, summary, page, and figures with their numbers into `out`, and return their paths."""
-    output, table = output or Output(), own(table)
+    output, table = output or Output(), drop_foreign_holes(table)
     out.mkdir(parents=True, exist_ok=True)
     (out / data.FOLDER).mkdir(exist_ok=True)
     texts = {
@@ -34,7 +34,7 @@ def write_all(out: Path, table: pd.DataFrame, saves: Saves, output: Output | Non
         "README.md": write_page(table, saves.files, saves.problems, output),
     }
     for name, content in texts.items():
-        files.text(out / name, content)
+        files.write_text(out / name, content)
     return [*(out / name for name in texts), *_write_figures(out, table, output)]
 
 
@@ -44,16 +44,16 @@ def _write_figures(out: Path, table: pd.DataFrame, output: Output) -> Iterator[P
         figure, alt = spec.draw(table, THEMES[output.theme]), describe_figure(table, spec.title, spec.metrics)
         for form, file in output.files(name).items():
             content = render(figure, form, spec.title, alt, output.dpi)
-            files.whole(out / file, lambda path, content=content: path.write_bytes(content))  # type: ignore[misc]
+            files.write_whole(out / file, lambda path, content=content: path.write_bytes(content))  # type: ignore[misc]
             yield out / file
         path = out / data.FOLDER / name.replace(".png", ".csv")
-        files.text(path, data.write_numbers(table, spec.metrics))
+        files.write_text(path, data.write_numbers(table, spec.metrics))
         yield path
 
 
 def describe_input(table: pd.DataFrame, saves: Saves) -> str:
     """Return the last lines for the terminal: how much was read, and what each of several saves holds."""
-    table = own(table)
+    table = drop_foreign_holes(table)
     left = f"; {len(saves.problems)} left out, named above" if saves.problems else ""
     counts = f"{_count(len(saves.files), 'save')}, {_count(_count_devices(table), 'device')}"
     read = f"{counts}, pairs: {count_statuses(table)}{left}."

@@ -1,4 +1,4 @@
-"""From Records to one table: a row for each series and pair, and one for each pair never attempted."""
+"""From Records to one table: a row for each pair of a series, and one for each pair never attempted."""
 
 import math
 from typing import Any
@@ -8,12 +8,11 @@ import pandas as pd
 from benchmarks.record import MEASURED
 from plotting.load import Saves
 from plotting.table import series
-from plotting.table.row import row_of
+from plotting.table.row import build_row
 
 STUDY_DEVICES = ("Dell Pro Max GB10", "Jetson Thor", "Jetson AGX Orin")
 STUDY_MODELS = ("Gemma3N", "InternVL2-2B", "InternVL2-2B (2.5-MPO)", "LLaVA", "Moondream2", "Phi", "SmolVLM2")
 NEVER = "never attempted"
-NEVER_REASON = "no save holds this pair"
 DIFFERENCES = {
     "weights": "weights",
     "adapter": "adapter",
@@ -25,33 +24,29 @@ DIFFERENCES = {
     "memory_kind": "what counts as RAM",
     "transformers": "transformers version",
 }
-"""Columns that a comparison of devices should share, in words."""
+"""Conditions that should be equal in a comparison of devices: column -> words."""
 
 
 def build(saves: Saves) -> pd.DataFrame:
-    """Return the table of all series in `saves`, sorted by device, model and precision.
-
-    Adds to `saves.problems` a sentence for each Record whose values cannot be used.
-    """
-    rows = [row for entry in saves.entries if (row := row_of(entry, saves.problems)) is not None]
-    if not rows:
+    """Return the table of all series in `saves`, sorted by device, model and precision."""
+    if not saves.entries:
         return pd.DataFrame()
-    kept = series.deduplicate(rows)
+    kept = series.deduplicate(map(build_row, saves.entries))
     series.tell_apart(kept)
-    table = pd.DataFrame(kept + _never_attempted(kept))
-    order = _order(table["device_name"], STUDY_DEVICES)
-    table["device_order"] = table["device_name"].map(order) * 1000 + table["device"].map(_order(table["device"], ()))
-    table["model_order"] = table["model"].map(_order(table["model"], STUDY_MODELS))
-    table["precision_order"] = table["precision"].map(_order(table["precision"], ("fp16", "bf16")))
+    table = pd.DataFrame(kept + _list_holes(kept))
+    order = _rank(table["device_name"], STUDY_DEVICES)
+    table["device_order"] = table["device_name"].map(order) * 1000 + table["device"].map(_rank(table["device"], ()))
+    table["model_order"] = table["model"].map(_rank(table["model"], STUDY_MODELS))
+    table["precision_order"] = table["precision"].map(_rank(table["precision"], ("fp16", "bf16")))
     return table.sort_values(["device_order", "model_order", "precision_order"], ignore_index=True)
 
 
-def differences(table: pd.DataFrame) -> list[str]:
-    """Return, in a sentence each, what differs between measured devices beside the devices."""
+def list_differences(table: pd.DataFrame) -> list[str]:
+    """Return a sentence for each condition that differs between the measured devices."""
     measured = table[table["status"] == MEASURED]
     sentences = []
     for name, words in DIFFERENCES.items():
-        by_device = {device: sorted(set(map(_word, found))) for device, found in measured.groupby("device")[name]}
+        by_device = {device: sorted(set(map(_show, found))) for device, found in measured.groupby("device")[name]}
         values = {tuple(found) for found in by_device.values()}
         if len(values) > 1:
             listed = "; ".join(f"{device}: {', '.join(found) or 'none'}" for device, found in by_device.items())
@@ -59,37 +54,28 @@ def differences(table: pd.DataFrame) -> list[str]:
     return sentences
 
 
-def _word(value: Any) -> str:
+def _show(value: Any) -> str:
     return f"{value:.0f}" if isinstance(value, float) else str(value) or "none"
 
 
-def _never_attempted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return a row for each hole in (device x model x precision)."""
+def _list_holes(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return a row for each (device, model, precision) that no save holds."""
     there = {(row["device"], row["model"], row["precision"]) for row in rows}
     names = {row["device"]: row["device_name"] for row in rows}
     models = dict.fromkeys(row["model"] for row in rows)
     precisions = dict.fromkeys(row["precision"] for row in rows)
     holes = [(d, m, p) for d in names for m in models for p in precisions if (d, m, p) not in there]
-    blank = {
-        key: "" if isinstance(value, str) else False if isinstance(value, bool) else math.nan
-        for key, value in rows[0].items()
-    }
+    nothing = {str: "", bool: False}
+    blank = {key: nothing.get(type(value), math.nan) for key, value in rows[0].items()}
+    blank |= {"status": NEVER, "reason": "no save holds this pair"}
     return [
-        blank
-        | {
-            "device": device,
-            "device_name": names[device],
-            "model": model,
-            "precision": precision,
-            "status": NEVER,
-            "reason": NEVER_REASON,
-        }
+        blank | {"device": device, "device_name": names[device], "model": model, "precision": precision}
         for device, model, precision in holes
     ]
 
 
-def _order(values: Any, first: tuple[str, ...]) -> dict[str, int]:
-    """Return {value: place}: those of `first` in their order, then the others by name."""
+def _rank(values: Any, first: tuple[str, ...]) -> dict[str, int]:
+    """Return {value: place}: first the values of `first` in that order, then the others by name."""
     found = set(values)
     ordered = [name for name in first if name in found] + sorted(found - set(first))
     return {name: place for place, name in enumerate(ordered)}

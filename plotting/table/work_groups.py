@@ -1,4 +1,4 @@
-"""Sections: series that did unlike work (other weights, another workload) are shown apart and never ranked together."""
+"""Split a table by kind of work: series with different weights or workloads are never compared."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,45 +9,49 @@ from benchmarks.record import MEASURED
 from plotting.table.build import NEVER
 
 Kind = tuple[str, str]
-"""Weights and hash of the workload."""
+"""(weights, hash of the workload)"""
 Row = dict[Any, Any]
 COLUMNS = ["device", "status", "weights", "workload_hash", "new_tokens", "batch_size"]
-EXPLAINED = "Sections hold unlike work apart: what stands in different ones is not to be compared."
+EXPLAINED = "Sections separate different work: do not compare values across sections."
 
 
 @dataclass(frozen=True)
-class Section:
-    """Series of one kind of work. `words` say which; "" where a table has one kind only."""
+class WorkGroup:
+    """Series of one kind of work. `words` describe it; "" if the table has only one kind."""
 
     words: str
     table: pd.DataFrame
 
 
-def sections(table: pd.DataFrame) -> list[Section]:
-    """Return the table's parts by kind of work, in its order.
+def split_by_work(table: pd.DataFrame) -> list[WorkGroup]:
+    """Return one group for each kind of work, in the order of the table.
 
-    A part holds the models and precisions that were attempted in it: what only another kind of work
-    attempted is no hole in this one.
+    A group has only the models and precisions that its own series attempted. A pair that only another kind of
+    work attempted is not a hole in it.
     """
-    works = _works(table)
-    known = [work for work in works.values() if all(_kind(work))] or list(works.values())
-    typical = {_kind(work): work for work in reversed(known)}
+    works = _find_work(table)
+    known = [work for work in works.values() if all(_identify(work))] or list(works.values())
+    typical = {_identify(work): work for work in reversed(known)}
     if len(typical) == 1:
-        return [Section("", table)]
-    # a device of whose work nothing is known stands with the first one
-    kinds = {device: _kind(work) if _kind(work) in typical else _kind(known[0]) for device, work in works.items()}
-    words = _in_words({kind: typical[kind] for kind in dict.fromkeys(kinds.values())})
+        return [WorkGroup("", table)]
+    # a device whose work is unknown joins the first group
+    kinds = {
+        device: _identify(work) if _identify(work) in typical else _identify(known[0]) for device, work in works.items()
+    }
+    words = _describe({kind: typical[kind] for kind in dict.fromkeys(kinds.values())})
     of_row = table["device"].map(kinds)
-    return [Section(said, _attempted(table[of_row == kind])) for kind, said in words.items()]
+    return [WorkGroup(said, _drop_untried(table[of_row == kind])) for kind, said in words.items()]
 
 
-def own(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table without the holes that are none: pairs that only another kind of work attempted."""
-    return table[table.index.isin([at for part in sections(table) for at in part.table.index])].reset_index(drop=True)
+def drop_foreign_holes(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table without the pairs that a device never attempted and only another kind of work did."""
+    return table[table.index.isin([at for part in split_by_work(table) for at in part.table.index])].reset_index(
+        drop=True
+    )
 
 
-def _works(table: pd.DataFrame) -> dict[str, Row]:
-    """Return what each device did, by a row that knows it: a measured one where there is one."""
+def _find_work(table: pd.DataFrame) -> dict[str, Row]:
+    """Return {device: a row that describes its work}, a measured row if there is one."""
     found: dict[str, Row] = {}
     for row in table[COLUMNS].to_dict("records"):
         known = found.get(row["device"])
@@ -57,17 +61,17 @@ def _works(table: pd.DataFrame) -> dict[str, Row]:
     return found
 
 
-def _kind(work: Row) -> Kind:
+def _identify(work: Row) -> Kind:
     return work["weights"], work["workload_hash"]
 
 
-def _attempted(rows: pd.DataFrame) -> pd.DataFrame:
+def _drop_untried(rows: pd.DataFrame) -> pd.DataFrame:
     tried = rows[rows["status"] != NEVER]
     return rows[rows["model"].isin(set(tried["model"])) & rows["precision"].isin(set(tried["precision"]))]
 
 
-def _in_words(typical: dict[Kind, Row]) -> dict[Kind, str]:
-    """Return of each kind in what it differs from the others."""
+def _describe(typical: dict[Kind, Row]) -> dict[Kind, str]:
+    """Return {kind: what differs from the other kinds}."""
     rows = list(typical.values())
     words: dict[Kind, list[str]] = {kind: [] for kind in typical}
     for name, form in (("weights", "{} weights"), ("new_tokens", "{:.0f} new tokens"), ("batch_size", "batch {:.0f}")):

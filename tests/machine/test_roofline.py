@@ -42,7 +42,7 @@ def test_the_reader_counts_the_same_bytes() -> None:
     """Plotting counts, for a run of two sequences, its steps x the bytes of a step at the mean context."""
     sequences, prompt, image, new = 2, 17, 60, 12  # of one sequence
     counts = (np.array([float(count)]) for count in (sequences * new, sequences, sequences * prompt, sequences * image))
-    [read] = bandwidth.read(dict(TRAFFIC), *counts)
+    [read] = bandwidth.count_bytes(TRAFFIC, *counts)
     a_step = roofline.compute_bytes_per_step(TRAFFIC, sequences, roofline.compute_mean_context(prompt + image, new))
 
     assert read == pytest.approx((new - 1) * a_step)

@@ -1,4 +1,4 @@
-"""Saves whose values are of the wrong kind: named and left out, and every product is made of the rest."""
+"""Damaged saves: each is named and left out, and every product is made of the others."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Any:
 @given(data=st.data())
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_value_in_any_place(good: Any, tmp_path: Path, data: st.DataObject) -> None:
-    """Whatever stands in whichever place of a save, every text is made, printable, and free of terminal escapes."""
+    """With any value in any place of a save, every text is made, printable, and free of terminal escapes."""
     path = data.draw(st.sampled_from(leaves(good)))
     (tmp_path / "0001_x.json").write_text(json.dumps(changed(good, path, data.draw(ANY))))
 
@@ -94,7 +94,7 @@ def test_any_value_in_any_place(good: Any, tmp_path: Path, data: st.DataObject) 
 @given(data=st.data())
 @settings(max_examples=1000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_good_record_is_lost(good: Any, tmp_path: Path, data: st.DataObject) -> None:
-    """Whatever stands in one Record, the others are read exactly as they were written, and nothing is raised."""
+    """With any value in one Record, the others are read exactly as written, and nothing is raised."""
     record_of = {0: ("benchmarks", 0, "extra_info"), 1: ("benchmarks", 1, "extra_info"), 2: ("unmeasured", 0)}
     hit = data.draw(st.sampled_from([*record_of]))
     inner = data.draw(st.sampled_from([(), *leaves(at(good, record_of[hit]))]))
@@ -111,7 +111,7 @@ def test_no_good_record_is_lost(good: Any, tmp_path: Path, data: st.DataObject) 
 @given(junk=st.binary(max_size=300), cut=st.integers(0, 20_000))
 @settings(max_examples=1000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes_beside_a_good_save(good: Any, tmp_path: Path, junk: bytes, cut: int) -> None:
-    """Whatever bytes a file holds, it is named or read, and the good save beside it is read whole."""
+    """With any bytes in a file, it is named or read, and the other save is read completely."""
     whole = json.dumps(good).encode()
     (tmp_path / "0001_good.json").write_bytes(whole)
     (tmp_path / "0002_bad.json").write_bytes(whole[:cut] + junk)
@@ -143,7 +143,7 @@ def at(document: Any, path: tuple[Any, ...]) -> Any:
 def test_a_value_of_the_wrong_kind_costs_its_record(
     good: Any, tmp_path: Path, path: tuple[Any, ...], value: Any
 ) -> None:
-    """A Record with a value of the wrong kind is left out with a sentence that names its file, and the others stay."""
+    """A Record with a value of the wrong kind is left out with a sentence that names its file; the others stay."""
     (tmp_path / "0001_x.json").write_text(json.dumps(changed(good, path, value)))
     saves = load([tmp_path / "0001_x.json"])
     built = build.build(saves)
@@ -156,7 +156,7 @@ def test_a_value_of_the_wrong_kind_costs_its_record(
 
 @pytest.mark.parametrize("depth", [300, 700, 3_000, 100_000])
 def test_deep_nesting_is_read_or_named(good: Any, tmp_path: Path, depth: int) -> None:
-    """A save nested deeper than this Python recurses is named and left out, and never raises."""
+    """A save nested deeper than Python can recurse is named and left out, and never raises."""
     text = json.dumps(changed(good, ("benchmarks", 0, "extra_info", "load"), "here"))
     (tmp_path / "0001_deep.json").write_text(text.replace('"here"', "[" * depth + "]" * depth))
 
@@ -170,7 +170,7 @@ def test_deep_nesting_is_read_or_named(good: Any, tmp_path: Path, depth: int) ->
 
 
 def test_rates_of_nothing_are_drawn(tmp_path: Path) -> None:
-    """A pair whose runs made no token has a rate of 0, and every figure and sentence is made of it."""
+    """A pair whose runs made no token has a rate of 0, and every figure and sentence is made."""
     empty = record(power_w=None)
     empty["runs"]["new_tokens"] = [0] * 10
     built = made.one(tmp_path, empty, record("phi", power_w=None))
@@ -181,7 +181,7 @@ def test_rates_of_nothing_are_drawn(tmp_path: Path) -> None:
 
 
 def test_infinite_values_have_a_reason(tmp_path: Path) -> None:
-    """A figure that is not finite is an empty cell with a reason."""
+    """A value that is not finite is an empty cell with a reason."""
     endless = record()
     endless["power"]["idle_w"] = 1e308
     endless["runs"]["latency_s"] = [1e10] * 10
@@ -191,10 +191,21 @@ def test_infinite_values_have_a_reason(tmp_path: Path) -> None:
     assert row.filter(like="net_joules_per_token_reason").tolist() == ["its value is not a finite number"]
 
 
-def test_what_was_not_recorded_is_said_in_words(tmp_path: Path) -> None:
-    """Where a save does not say size or number of tokens, the words do not say nan."""
+def test_divisions_by_zero_have_a_reason(tmp_path: Path) -> None:
+    """A pair with energy but without a token or a photograph has no energy of one, and a reason instead."""
+    empty = record()
+    empty["runs"]["new_tokens"] = empty["runs"]["images"] = [0] * 10
+    row = made.row(made.one(tmp_path, empty))
+
+    for name in ("joules_per_token", "joules_per_image", "joules_per_token_uncertainty"):
+        assert (row[[name]].isna().all(), row[f"{name}_reason"]) == (True, "its value is not a finite number")
+
+
+def test_an_unknown_size_is_said_in_words(tmp_path: Path) -> None:
+    """No text says nan for a model whose number of parameters is unknown."""
     silent = record()
-    silent["checkpoint"]["parameters"] = silent["workload"]["new_tokens"] = silent["runs"]["image_tokens"] = None
+    silent["checkpoint"]["parameters"] = None
     made.on(tmp_path, [silent])
 
+    assert not load(sorted(tmp_path.glob("*.json"))).problems
     assert all("nan" not in text.replace("nano", "") for text in texts(tmp_path))

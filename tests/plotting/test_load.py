@@ -1,8 +1,9 @@
-"""Reading saves: whatever lies in the folder, the good ones are kept and the others are named."""
+"""Reading saves: good Records are kept, and every other one is named."""
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import tempfile
 from pathlib import Path
@@ -31,12 +32,12 @@ JSON_VALUES = st.recursive(
     max_leaves=12,
 )
 BROKEN: dict[str, tuple[bytes, str]] = {
-    "empty": (b"", "is no JSON"),
-    "cut off": (b'{"benchmarks": [{"name": "test_gen', "is no JSON"),
-    "binary": (bytes(range(256)), "is no JSON"),
-    "bottomless": (b"[" * 100_000, "is no JSON"),
-    "list": (b"[]", "its top level is no object"),
-    "null": (b"null", "its top level is no object"),
+    "empty": (b"", "is not JSON"),
+    "cut off": (b'{"benchmarks": [{"name": "test_gen', "is not JSON"),
+    "binary": (bytes(range(256)), "is not JSON"),
+    "bottomless": (b"[" * 100_000, "is not JSON"),
+    "list": (b"[]", "its top level is not an object"),
+    "null": (b"null", "its top level is not an object"),
     "object": (b"{}", "has no list `benchmarks`"),
     "no list": (b'{"benchmarks": {}}', "has no list `benchmarks`"),
     "another suite": (
@@ -45,13 +46,30 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     ),
     "nothing": (b'{"benchmarks": [], "machine_info": {"device": {"label": "Thor"}}}', "holds no benchmark"),
 }
-"""Name -> what is in the file, and what is said of it."""
+"""Name -> the content of the file, and the text that names its fault."""
 
 
 def without(key: str) -> dict[str, Any]:
     """Return a measured Record without one of its parts."""
     made_up = record()
     del made_up[key]
+    return made_up
+
+
+MISSING = object()
+
+
+def changed(section: str, **values: object) -> dict[str, Any]:
+    """Return a measured Record with other values in a section; MISSING deletes one."""
+    made_up = record()
+    made_up[section] = {key: value for key, value in (made_up[section] | values).items() if value is not MISSING}
+    return made_up
+
+
+def without_runs() -> dict[str, Any]:
+    """Return a measured Record whose columns are empty."""
+    made_up = record()
+    made_up["runs"] = {key: value if key == "reasons" else [] for key, value in made_up["runs"].items()}
     return made_up
 
 
@@ -63,12 +81,28 @@ FAULTY: dict[str, tuple[dict[str, Any], str]] = {
     "pair without model": (record() | {"pair": {"label": "Phi", "precision": "fp16"}}, "does not name its pair"),
     "no status": (record() | {"status": "fine"}, "without a status"),
     "no runs": (without("runs"), "is measured, but has no runs"),
+    "no section": (without("memory"), "of smolvlm2-bf16 with a value that cannot be used: memory is missing"),
+    "no field": (changed("load", method=MISSING), "load.method is missing"),
+    "words": (changed("runs", latency_s=["half a second"] * 10), "runs.latency_s is not list[float]"),
+    "null": (changed("workload", new_tokens=None), "workload.new_tokens is not int"),
+    "no count": (changed("counts", good=None), "counts.good is not int"),
+    "half a run": (changed("counts", good=2.5), "counts.good is not int"),
+    "no terms": (changed("power", uncertainty=None), "power.uncertainty is not list[UncertaintyTerm]"),
+    "no phases": (changed("power", phases=None), "power.phases is not Phases"),
+    "no latency": (changed("token_latency", p50_s=None), "token_latency.p50_s is not float"),
+    "a hole": (changed("runs", latency_s=[0.5] * 9 + [None]), "runs.latency_s is not list[float]"),
+    "endless": (changed("power", idle_before_w=10**400), "power.idle_before_w is not float | None"),
+    "huge": (changed("checkpoint", parameters=2**63), "checkpoint.parameters is not int | None"),
+    "half a token": (changed("runs", image_tokens=[100.5] * 10), "runs.image_tokens is not list[int]"),
+    "short column": (changed("runs", images=[1, 1]), "the columns of its runs have different lengths"),
+    "no sequence": (changed("runs", sequences=[0] * 10), "a run has no sequence"),
+    "empty runs": (without_runs(), "its runs are empty"),
 }
-"""Name -> a Record that is none, and what is said of it."""
+"""Name -> a faulty Record, and the text that names its fault."""
 
 
 def write(path: Path, extra_info: list[dict[str, Any]]) -> Path:
-    """Write a save with these `extra_info`, whatever is in them."""
+    """Write a save with these `extra_info`."""
     save(path, [])
     content = json.loads(path.read_text())
     content["benchmarks"] = [{"name": "test", "extra_info": info} for info in extra_info]
@@ -78,7 +112,7 @@ def write(path: Path, extra_info: list[dict[str, Any]]) -> Path:
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_file_is_named_and_the_good_one_kept(tmp_path: Path, name: str) -> None:
-    """A file that is no save of ours gives one problem with its path and its cause, and loses nothing else."""
+    """A file that is not a save gives one problem with its path and its cause, and every good save is read."""
     content, cause = BROKEN[name]
     broken = tmp_path / "0000_broken.json"
     broken.write_bytes(content)
@@ -93,7 +127,7 @@ def test_a_broken_file_is_named_and_the_good_one_kept(tmp_path: Path, name: str)
 
 @pytest.mark.parametrize("name", FAULTY)
 def test_a_faulty_record_is_named_and_its_neighbours_kept(tmp_path: Path, name: str) -> None:
-    """An entry that is no Record gives one problem with file, place and cause; the save's others are read."""
+    """A faulty entry gives one problem with file, number and cause, and the other entries are read."""
     faulty, cause = FAULTY[name]
     path = write(tmp_path / "0001_thor.json", [record("llava"), faulty, record("phi")])
 
@@ -105,7 +139,7 @@ def test_a_faulty_record_is_named_and_its_neighbours_kept(tmp_path: Path, name: 
 
 
 def test_what_cannot_be_opened_is_a_problem(tmp_path: Path) -> None:
-    """A path that is not there, or is a folder, is a problem with its name and no traceback."""
+    """A missing file or a folder gives a problem with its name, and no traceback."""
     gone, folder = tmp_path / "gone.json", tmp_path / "folder.json"
     folder.mkdir()
 
@@ -116,27 +150,27 @@ def test_what_cannot_be_opened_is_a_problem(tmp_path: Path) -> None:
 
 
 def test_what_is_no_regular_file_is_not_waited_for(tmp_path: Path) -> None:
-    """A pipe or a device among the saves is named and left out, and nothing waits for it or fills the memory."""
+    """A pipe or a device among the saves is named and left out, without reading it."""
     os.mkfifo(tmp_path / "0001_pipe.json")
     (tmp_path / "0002_zero.json").symlink_to("/dev/zero")
 
     saves = load.load(load.find(tmp_path))
     assert [problem.rpartition(": ")[2] for problem in saves.problems] == [
-        "cannot be read (no regular file); left out"
+        "cannot be read (not a regular file); left out"
     ] * 2
 
 
 def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
-    """A file of more than 1 GB is named and left out, without a byte of it being read."""
+    """A file of more than 1 GB is named and left out, without reading it."""
     with (tmp_path / "0001_huge.json").open("wb") as file:
-        file.truncate(2_000_000_000)  # sparse: it takes no room
+        file.truncate(2_000_000_000)  # a sparse file, which needs no space
 
     (problem,) = load.load([tmp_path / "0001_huge.json"]).problems
     assert problem.endswith("0001_huge.json: is larger than 1 GB; left out")
 
 
 def test_nan_is_not_measured(tmp_path: Path) -> None:
-    """NaN and Infinity, which pytest-benchmark writes though JSON has none, are read as not measured."""
+    """NaN and Infinity, which pytest-benchmark writes although JSON does not allow them, are not measured."""
     odd = record()
     odd["runs"]["ttft_s"][0] = float("nan")
     odd["load"]["load_time_s"] = float("inf")
@@ -148,7 +182,7 @@ def test_nan_is_not_measured(tmp_path: Path) -> None:
 
 
 def test_values_of_the_wrong_kind_leave_out_their_record_alone(tmp_path: Path) -> None:
-    """A Record whose columns hold words is left out of the table with file and pair in the problem."""
+    """A Record whose columns hold words is left out, and the problem names file, pair and field."""
     odd = record("llava")
     odd["runs"]["latency_s"] = ["half a second"] * 10
     path = made.on(tmp_path, [odd, record("phi")])
@@ -157,11 +191,51 @@ def test_values_of_the_wrong_kind_leave_out_their_record_alone(tmp_path: Path) -
     built = build.build(saves)
     assert list(built["model"]) == ["Phi"]
     [problem] = saves.problems
-    assert problem.startswith(f"{path}: the Record of llava-bf16 has values of the wrong kind")
+    assert problem == (
+        f"{path}: entry 1 has a Record of llava-bf16 with a value that cannot be used: "
+        "runs.latency_s is not list[float]; left out"
+    )
+
+
+def test_a_number_beyond_a_float_leaves_out_its_record(tmp_path: Path) -> None:
+    """A number that JSON allows, but that a float cannot hold, leaves out its Record."""
+    odd = record("llava")
+    odd["power"]["idle_before_w"] = math.inf
+    path = made.on(tmp_path, [odd, record("phi")])
+    path.write_text(path.read_text().replace("Infinity", "1e999"))
+
+    saves = load.load([path])
+    assert [entry.record["pair"]["model"] for entry in saves.entries] == ["phi"]
+    assert "power.idle_before_w is not float | None" in saves.problems[0]
+
+
+@pytest.mark.parametrize("column", ["ttft_s", "vision_s", "energy_coverage"])
+def test_a_column_with_a_hole_is_not_measured(tmp_path: Path, column: str) -> None:
+    """A column that lacks the value of one run is null: the mean of the other runs is another figure."""
+    odd = record()
+    odd["runs"][column][3] = None
+    odd["runs"]["reasons"][column] = "the probe broke"
+    made.on(tmp_path, [odd])
+
+    [entry] = made.read(tmp_path).entries
+    assert entry.record["runs"] == odd["runs"] | {column: None}
+
+
+@pytest.mark.parametrize("name", ["kind", "cpu", "gpu", "power_mode", "driver"])
+def test_a_device_of_the_wrong_kind_leaves_out_its_save(tmp_path: Path, name: str) -> None:
+    """A save whose device has a value that is not text gives one problem that names file and field."""
+    odd: dict[str, Any] = {name: 3}
+    path = made.on(tmp_path, [record()], **odd)
+
+    saves = load.load([path])
+    assert saves.entries == []
+    assert saves.problems == [
+        f"{path}: has a device that cannot be used (machine_info.device.{name} is not text); left out"
+    ]
 
 
 def test_names_are_printable(tmp_path: Path) -> None:
-    """Terminal escapes, control and invisible characters are out of every name, and no text is endless."""
+    """Names lose terminal escapes, control and invisible characters, and long texts are cut."""
     odd = record() | {"message": "x" * 10_000}
     odd["pair"]["label"] = "Smol\x1b[31mVLM2\x07\u202e\n"
     made.on(tmp_path, [odd], label="Thor\x9b2J\x00", power_mode="MAXN\r\n\t2")
@@ -170,11 +244,11 @@ def test_names_are_printable(tmp_path: Path) -> None:
     assert entry.record["pair"]["label"] == "Smol [31mVLM2"
     assert entry.device["label"] == "Thor 2J"
     assert entry.device["power_mode"] == "MAXN 2"
-    assert len(entry.record["message"]) == load.LONGEST_TEXT
+    assert entry.record["message"] == "x" * load.LONGEST_TEXT
 
 
 def test_journals_and_products_are_no_saves(tmp_path: Path) -> None:
-    """Saves are found at any depth in order of their names, and none in .journal or plots."""
+    """Saves are found at any depth, sorted by name, but not in .journal or plots."""
     for name in ("b/0002_x.json", "a/0001_x.json", "a/.journal/run.json", "plots/x.json", "a/notes.txt"):
         save(tmp_path / name, [record()])
 
@@ -196,7 +270,7 @@ def test_unmeasured_records_are_read_beside_the_measured(tmp_path: Path) -> None
 @settings(max_examples=60)
 @given(JSON_VALUES)
 def test_no_json_makes_it_raise(value: object) -> None:
-    """Whatever JSON a file holds, reading never raises, and gives Records or names the file."""
+    """For any JSON, reading does not raise, and returns Records or a problem that names the file."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "odd.json"
         path.write_text(json.dumps(value))

@@ -52,7 +52,7 @@ def test_products_problems_and_bytes(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert {Path(line).relative_to(out).as_posix() for line in strict.out.splitlines()[:-1]} == PRODUCTS
     assert strict.out.splitlines()[-1].startswith("1 save, 1 device, pairs: 1 failed, 1 measured; 1 left out")
     broken = f"{folder}/0000_broken.json"
-    assert strict.err == f"python -m plotting: {broken}: is no JSON (empty, cut off or damaged); left out\n"
+    assert strict.err == f"python -m plotting: {broken}: is not JSON (empty, cut off or damaged); left out\n"
     assert all(strict.files[name].startswith(b"\x89PNG") for name in FIGURES)
 
     again = plot(capsys, folder, out)
@@ -88,8 +88,8 @@ def test_only_broken_files_are_said(tmp_path: Path, capsys: pytest.CaptureFixtur
 
     assert main(["--results", str(tmp_path), "--out", str(tmp_path / "plots")]) == 2
     first, second, last = capsys.readouterr().err.splitlines()
-    assert first.startswith(f"python -m plotting: {tmp_path / 'a.json'}: is no JSON")
-    assert second.startswith(f"python -m plotting: {tmp_path / 'b.json'}: is no save of pytest-benchmark")
+    assert first.startswith(f"python -m plotting: {tmp_path / 'a.json'}: is not JSON")
+    assert second.startswith(f"python -m plotting: {tmp_path / 'b.json'}: is not a save of pytest-benchmark")
     assert "none of 2 files holds a benchmark of this suite; type pytest benchmarks" in last
     assert not (tmp_path / "plots").exists()
 
@@ -139,9 +139,7 @@ def test_a_name_that_matches_nothing_is_said(results: Path, capsys: pytest.Captu
     arguments = ["compare", "thor", "orin"] if command == "compare" else ["orin"]
 
     said = refused(capsys, *arguments, "--results", str(results))
-    assert said == (
-        "python -m plotting: 'orin' matches no save; there are: 0001_thor, 0002_dell. Type one of these, or a path."
-    )
+    assert said == ("python -m plotting: 'orin' matches no save; type a path, or one of: 0001_thor, 0002_dell.")
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["compare", "--help"]], ids=" ".join)

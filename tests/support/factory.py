@@ -1,4 +1,4 @@
-"""Records and saves made by hand, for tests of what reads them: every number in them is known."""
+"""Records and saves with known numbers, for tests of their readers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NEW_TOKENS = 16
 
 
 def record(model: str = "smolvlm2", precision: str = "bf16", **made: Any) -> dict[str, Any]:
-    """Return a measured Record. Its energy is power_w x latency_s for each run; None of power_w is no sensor."""
+    """Return a measured Record. The energy of each run is power_w x latency_s; power_w=None means no sensor."""
     chosen: Made = {
         "runs": 10,
         "latency_s": 0.5,
@@ -65,7 +65,7 @@ def record(model: str = "smolvlm2", precision: str = "bf16", **made: Any) -> dic
 
 
 def unmeasured(model: str, precision: str, status: str = "failed", message: str = "") -> dict[str, Any]:
-    """Return the Record of a pair all of whose runs failed, or that never began."""
+    """Return the Record of a pair without a good run."""
     message = message or f"{model}-{precision}: all 10 runs failed, first with RuntimeError: no"
     base = record(model, precision)
     base |= {"status": status, "message": message, "runs": None, "token_latency": None}
@@ -89,7 +89,7 @@ def save(
     datetime: str = "2026-11-23T10:05:00+00:00",
     **device: Any,
 ) -> Path:
-    """Write a save as pytest-benchmark lays it out; Records that are not measured go where ours put them."""
+    """Write a save in the format of pytest-benchmark, with the list `unmeasured` of this suite."""
     good = [made for made in records if made["status"] == MEASURED]
     content = {
         "machine_info": {

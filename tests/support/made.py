@@ -1,9 +1,12 @@
-"""Made saves on disk, read back as the product reads them: files -> load -> frame."""
+"""Made saves on disk, and the tables that the product reads from them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+import pytest
+
+from benchmarks.record.not_measured import NotMeasured
 from plotting import load
 from plotting.metrics.registry import METRICS
 from plotting.table import build
@@ -13,6 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
+
+    from benchmarks import record as record_type
 
 Record = dict[str, Any]
 
@@ -48,7 +53,7 @@ def read(folder: Path) -> load.Saves:
 
 
 def table(folder: Path) -> pd.DataFrame:
-    """Return the table of all saves of a folder; none may have a problem."""
+    """Return the table of all saves of a folder, which must have no problem."""
     saves = read(folder)
     built = build.build(saves)
     assert saves.problems == []
@@ -62,7 +67,7 @@ def one(folder: Path, *records: Record, **options: Any) -> pd.DataFrame:
 
 
 def study(folder: Path) -> pd.DataFrame:
-    """Return three devices x six models x two precisions: FAILED failed, and NEVER was never attempted."""
+    """Return the table of three devices x six models x two precisions, with the pairs FAILED and NEVER."""
     for slower, (label, kind) in enumerate(DEVICES.items(), start=1):
         records = []
         for larger, model in enumerate(MODELS, start=1):
@@ -101,7 +106,7 @@ LARGE_MODELS = tuple(f"Model-{number}-Instruct" for number in range(10, 30))
 
 
 def large(folder: Path) -> pd.DataFrame:
-    """Return eight devices x twenty models x three precisions, every 17th pair failed, every 19th never tried."""
+    """Return eight devices x twenty models x three precisions, of which some pairs failed or were never tried."""
     ids, number = list(MODELS), 0
     for slower, label in enumerate(LARGE_DEVICES, start=1):
         records = []
@@ -125,7 +130,7 @@ INTERVALS = ("tokens_per_sec", "avg_ram_gb", "load_time_s", "tps_per_watt", "jou
 
 
 def with_intervals(built: pd.DataFrame, share: float = 0.03) -> pd.DataFrame:
-    """Return a table with 95% intervals of so much below, and twice as much above each value."""
+    """Return a table with 95% intervals from `share` below to twice `share` above each value."""
     ends = {f"{name}_low": built[name] * (1 - share) for name in INTERVALS}
     ends |= {f"{name}_high": built[name] * (1 + 2 * share) for name in INTERVALS}
     return without_intervals(built).assign(**ends)
@@ -144,7 +149,7 @@ def row(built: pd.DataFrame, model: str = "SmolVLM2", precision: str = "bf16", d
 
 
 def known() -> Record:
-    """Return a Record of ten runs: 0.5 s, 16 tokens, 20 J each; no two metrics of one unit are equal by chance."""
+    """Return a Record of ten runs of 0.5 s, 16 tokens and 20 J, whose metrics of one unit all differ."""
     made = record(memory_kind="unified", planned=12)
     made["memory"] |= {"vram_avg_bytes": 5_000_000_000, "vram_peak_bytes": 5_500_000_000}
     made["counts"] |= {"attempted": 12, "failed": 2}
@@ -159,8 +164,18 @@ def known() -> Record:
     return made
 
 
+def typed(built: Record) -> record_type.Record:
+    """Return a Record with its declared type."""
+    return cast("record_type.Record", built)
+
+
 def value(name: str, built: Record) -> float:
-    """Return a metric that must be there."""
-    found, reason = METRICS[name].compute(built)
-    assert found is not None, reason
-    return found
+    """Return a metric that must have a value."""
+    return METRICS[name].compute(typed(built))
+
+
+def reason(name: str, built: Record) -> str:
+    """Return why a metric, which must not have a value, was not measured."""
+    with pytest.raises(NotMeasured) as error:
+        METRICS[name].compute(typed(built))
+    return str(error.value)

@@ -1,4 +1,4 @@
-"""The sections of a Record made by hand, for `factory`."""
+"""The sections of a made Record, for `factory`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SHARES = {"preprocess": 0.02, "vision": 0.08, "prefill": 0.10, "decode": 0.80}
 
 
 class Made(TypedDict, total=False):
-    """What a test may choose of a Record; the rest follows."""
+    """The parts of a Record that a test can choose."""
 
     runs: int
     latency_s: float
@@ -29,7 +29,7 @@ class Made(TypedDict, total=False):
 
 
 def pair(model: str, precision: str) -> dict[str, str]:
-    """Return what was asked for."""
+    """Return the pair section."""
     return {
         "id": f"{model}-{precision}",
         "model": model,
@@ -39,7 +39,7 @@ def pair(model: str, precision: str) -> dict[str, str]:
 
 
 def checkpoint(model: str, weights: str) -> dict[str, Any]:
-    """Return which weights ran."""
+    """Return the checkpoint section."""
     spec = MODELS[model]
     return {
         "name": spec.checkpoint,
@@ -58,7 +58,7 @@ def checkpoint(model: str, weights: str) -> dict[str, Any]:
 
 
 def workload(new_tokens: int) -> dict[str, Any]:
-    """Return what every run had to do."""
+    """Return the workload section."""
     return {
         "hash": f"hash-of-{new_tokens}",
         "recipe": "none",
@@ -71,7 +71,7 @@ def workload(new_tokens: int) -> dict[str, Any]:
 
 
 def engine() -> dict[str, Any]:
-    """Return what ran the model."""
+    """Return the engine section."""
     return {
         "name": "eager",
         "torch_device": "cuda:0",
@@ -88,7 +88,7 @@ def engine() -> dict[str, Any]:
 
 
 def load(seconds: float | None) -> dict[str, Any]:
-    """Return one loading of the weights."""
+    """Return the load section."""
     return {
         "load_time_s": seconds,
         "method": "from the files straight to the device",
@@ -136,7 +136,7 @@ def runs(made: Made) -> dict[str, Any]:
 
 
 def power(made: Made) -> dict[str, Any]:
-    """Return where the joules come from."""
+    """Return the power section."""
     fields = ("source", "scope", "rails", "method", "period_s", "sample_count", "energy_runs", "update_s")
     idle = ("idle_w", "idle_before_w", "idle_after_w", "idle_s")
     base: dict[str, Any] = {"monitor": "none", "scope_mismatch": False, "uncertainty": [], "flags": []}
@@ -239,7 +239,7 @@ def roofline() -> dict[str, Any]:
 
 
 def health() -> dict[str, Any]:
-    """Return a machine that was itself."""
+    """Return the health section of a machine that was not throttled."""
     return {
         "temperature_before_c": 40.0,
         "temperature_after_c": 60.0,

@@ -1,4 +1,4 @@
-"""Simulated sessions: runs that are related, and sessions that lie apart, by known amounts."""
+"""Simulated sessions with a known autocorrelation of runs and a known spread between sessions."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 
 @dataclass
 class Bench:
-    """A machine whose runs take a request's time x lognormal noise x a session's own factor.
+    """A machine whose runs take the time of a request x lognormal noise x a factor of the session.
 
     Attributes:
         runs: of a session.
-        requests: run i takes request i mod requests, whose times differ by 20% (standard deviation).
-        noise: standard deviation from run to run, relative; each run's remembers half of the one before.
-        apart: standard deviation from session to session, relative.
+        requests: run i takes request i mod requests. Their times differ by 20% (standard deviation).
+        noise: relative standard deviation between runs.
+        apart: relative standard deviation between sessions.
+        memory: autocorrelation of the noise from one run to the next.
     """
 
     runs: int = 100
@@ -40,12 +41,12 @@ class Bench:
 
     @property
     def times(self) -> Array:
-        """What each run takes without noise, s."""
+        """The time of each run without noise, s."""
         of_request: Array = np.exp(0.2 * np.random.default_rng(7).standard_normal(self.requests))
         return of_request[self.taken]
 
     def sessions(self, count: int, *, slower: float = 1.0) -> Array:
-        """Return the latencies of so many sessions, sessions x runs, s."""
+        """Return the latencies of `count` sessions, sessions x runs, s."""
         shocks = self.chance.standard_normal((count, self.runs))
         noise = shocks.copy()
         for run in range(1, self.runs):
@@ -60,13 +61,13 @@ class Bench:
         return Side(values, bounds, others=others)
 
     def rate(self, latencies: Array) -> Bounds:
-        """Return the interval of runs a second."""
+        """Return the interval of the runs per second."""
         runs = bootstrap.Resampling(self.taken)
-        count, seconds = runs.totals([np.ones(self.runs), latencies])
-        [low], [high] = runs.around(np.array([self.runs / latencies.sum()]), (count / seconds)[None])
+        count, seconds = runs.draw_totals([np.ones(self.runs), latencies])
+        [low], [high] = runs.bound_values(np.array([self.runs / latencies.sum()]), (count / seconds)[None])
         return float(low), float(high)
 
     def quantile(self, latencies: Array, q: float) -> Bounds:
         """Return the interval of a quantile of latency."""
-        [bounds] = bootstrap.Resampling(self.taken).of_quantiles([latencies], [q])
+        [bounds] = bootstrap.Resampling(self.taken).bound_quantiles([latencies], [q])
         return bounds

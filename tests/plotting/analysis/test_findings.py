@@ -1,4 +1,4 @@
-"""Leaders and observations: what the data says, by stated rules, and nothing where it says nothing."""
+"""Rankings and observations follow stated rules, and are left out if the data does not support them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from plotting.analysis.observations import observations
-from plotting.analysis.ranking import CATEGORIES, ENERGY, ranked_apart, ranking
+from plotting.analysis.observations import list_observations
+from plotting.analysis.ranking import CATEGORIES, ENERGY, rank, split_for_ranking
 from plotting.metrics.registry import METRICS
 from tests.support import made
 from tests.support.factory import record
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 
 
 def speed(model: str, per_sec: float, precision: str = "bf16", **options: Any) -> dict[str, Any]:
-    """Return a Record of so many tokens/s."""
+    """Return a Record with this throughput in tokens/s."""
     return record(model, precision, latency_s=16 / per_sec, **options)
 
 
 def places(table: pd.DataFrame, name: str) -> list[tuple[int, str, bool]]:
     """Return (place, model, tied) of a ranking."""
-    return [(found.place, found.model, found.tied) for found in ranking(table, name)]
+    return [(found.place, found.model, found.tied) for found in rank(table, name)]
 
 
 def test_the_top_three(tmp_path: Path) -> None:
-    """The three best stand in order, with device, precision and value, and the fourth does not."""
+    """A ranking has the three best rows in order, with device, precision and value."""
     table = made.one(
         tmp_path, *(speed(m, s) for m, s in [("phi", 2), ("llava", 4), ("smolvlm2", 3), ("moondream2", 1)])
     )
 
-    found = ranking(table, "tokens_per_sec")
+    found = rank(table, "tokens_per_sec")
     assert [(place.place, place.model, place.tied) for place in found] == [
         (1, "LLaVA", False),
         (2, "SmolVLM2", False),
@@ -46,14 +46,14 @@ def test_the_top_three(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", CATEGORIES)
 def test_best_is_first(study: pd.DataFrame, name: str) -> None:
-    """In every category the first place is the highest or the lowest value, as the metric's direction says."""
+    """The first place of every category has the highest or lowest value, by the metric's direction."""
     best = study[name].max() if METRICS[name].higher_is_better else study[name].min()
 
-    assert ranking(study, name)[0].value == best
+    assert rank(study, name)[0].value == best
 
 
 def test_equal_in_three_digits_is_a_tie(tmp_path: Path) -> None:
-    """Values equal in three digits share a place and are marked; the next place is left out; none is dropped."""
+    """Values equal in three digits share a place and are marked, and the next place is skipped."""
     speeds = [("phi", 100), ("llava", 90.01), ("smolvlm2", 90.02), ("moondream2", 89.98), ("gemma3n", 50)]
     table = made.one(tmp_path, *(speed(model, per_sec) for model, per_sec in speeds))
 
@@ -65,8 +65,8 @@ def test_equal_in_three_digits_is_a_tie(tmp_path: Path) -> None:
     ]
 
 
-def test_odd_logits_are_not_ranked(tmp_path: Path) -> None:
-    """A pair whose logits were not finite is ranked in no category: its tokens are no work."""
+def test_nonfinite_logits_are_not_ranked(tmp_path: Path) -> None:
+    """A pair whose logits were not finite is not ranked, because its tokens are meaningless."""
     odd = speed("phi", 1000)
     odd["health"]["finite_logits"] = False
     table = made.one(tmp_path, odd, speed("llava", 1))
@@ -75,8 +75,8 @@ def test_odd_logits_are_not_ranked(tmp_path: Path) -> None:
         assert places(table, name) == [(1, "LLaVA", False)]
 
 
-def test_a_row_that_cannot_be_is_not_ranked(tmp_path: Path) -> None:
-    """A pair that would read more than its memory gives is ranked in no category: its time or its bytes are wrong."""
+def test_an_invalid_row_is_not_ranked(tmp_path: Path) -> None:
+    """A pair with an MBU over 1 is not ranked, because its time or its bytes are wrong."""
     odd = speed("phi", 100)
     odd["roofline"]["bandwidth_bytes_per_s"] = 1e9
     table = made.one(tmp_path, odd, speed("llava", 1))
@@ -86,52 +86,52 @@ def test_a_row_that_cannot_be_is_not_ranked(tmp_path: Path) -> None:
 
 
 def test_a_scope_mismatch_is_kept_out_of_energy_alone(tmp_path: Path) -> None:
-    """A pair whose sensor does not cover what computed is ranked by time and memory, and by nothing of energy."""
+    """A pair with a scope mismatch is ranked by time and memory, but not by energy."""
     odd = speed("phi", 500, power_w=1.0)
     odd["power"]["scope_mismatch"] = True
     table = made.one(tmp_path, odd, speed("llava", 1))
 
     for name in METRICS:
-        models = [found.model for found in ranking(table, name)]
+        models = [found.model for found in rank(table, name)]
         assert ("Phi" in models) == (table[name].notna().any() and name not in ENERGY), name
 
 
 def test_every_metric_of_energy_is_guarded() -> None:
-    """ENERGY holds each metric that is in joules or watts, and no other."""
+    """ENERGY has exactly the metrics in joules or watts."""
     assert {name for name, metric in METRICS.items() if "J" in metric.unit or "W" in metric.unit} == ENERGY
 
 
 def test_failed_pairs_are_in_no_ranking(study: pd.DataFrame) -> None:
-    """Only measured pairs are ranked, however many places there are."""
-    pairs = {(found.device, found.model, found.precision) for found in ranking(study, "tokens_per_sec", places=100)}
+    """Only measured pairs are ranked, for any number of places."""
+    pairs = {(found.device, found.model, found.precision) for found in rank(study, "tokens_per_sec", places=100)}
 
     assert len(pairs) == 34
     assert not pairs & {made.FAILED, made.NEVER}
 
 
 def test_one_pair_says_nothing(lone: pd.DataFrame) -> None:
-    """One pair gives no observation, and neither do pairs all of which failed."""
-    assert observations(lone) == []
+    """One pair gives no observation."""
+    assert list_observations(lone) == []
 
 
 def test_only_failures_say_nothing(hopeless: pd.DataFrame) -> None:
-    """Pairs all of which failed give no observation and no place."""
-    assert observations(hopeless) == []
-    assert [ranking(hopeless, name) for name in CATEGORIES] == [[]] * len(CATEGORIES)
+    """Failed pairs alone give no observation and no place."""
+    assert list_observations(hopeless) == []
+    assert [rank(hopeless, name) for name in CATEGORIES] == [[]] * len(CATEGORIES)
 
 
 def test_one_leader_everywhere(tmp_path: Path) -> None:
-    """A model that is the fastest on each device is said to be so, and otherwise each device's own is named."""
+    """An observation names the model that is the fastest on every device, or else the fastest of each device."""
     for label in ("A", "B"):
         made.on(tmp_path, [speed("phi", 20), speed("llava", 10)], label=label)
     rule = "highest tokens/s of a device's pairs"
     said = f"Phi has the highest throughput on every device ({rule}; beyond noise on 2 of 2)."
-    assert said in observations(made.table(tmp_path))
+    assert said in list_observations(made.table(tmp_path))
 
     made.on(tmp_path, [speed("phi", 1), speed("llava", 2)], label="C")
     assert (
         f"No model leads throughput on every device: Phi on A, Phi on B, LLaVA on C ({rule})."
-        in observations(made.table(tmp_path))
+        in list_observations(made.table(tmp_path))
     )  # fmt: skip
 
 
@@ -140,21 +140,21 @@ def test_one_leader_everywhere(tmp_path: Path) -> None:
     [(100.0, "Slow makes the most tokens per joule, at 50% of that throughput"), (10.0, "Fast also makes the most")],
 )
 def test_speed_and_economy_of_devices(tmp_path: Path, watts: float, sentence: str) -> None:
-    """The fastest device is set beside the most efficient one, with its share of that throughput where they differ."""
+    """The fastest device is compared with the most efficient one, with their ratio if they differ."""
     made.on(tmp_path, [speed("phi", 20, power_w=watts), speed("llava", 80, power_w=watts)], label="Fast")
     made.on(tmp_path, [speed("phi", 10, power_w=20.0), speed("llava", 40, power_w=20.0)], label="Slow")
 
-    first, second = (said for said in observations(made.table(tmp_path)) if said.startswith(("Fast", "Slow")))
+    first, second = (said for said in list_observations(made.table(tmp_path)) if said.startswith(("Fast", "Slow")))
     assert first == "Fast has the highest throughput (geometric mean over the pairs that every device measured)."
     assert second.startswith(sentence)
 
 
 def test_devices_are_compared_over_common_pairs(tmp_path: Path) -> None:
-    """A device that measured only the quick model does not win for that: the means are over common pairs."""
+    """The means of devices are over common pairs, so measuring only a fast model gives no advantage."""
     made.on(tmp_path, [speed("phi", 10), speed("smolvlm2", 100)], label="Whole")
     made.on(tmp_path, [speed("smolvlm2", 90)], label="Part")
 
-    said = observations(made.table(tmp_path))
+    said = list_observations(made.table(tmp_path))
     assert any(sentence.startswith("Whole has the highest throughput (geometric mean") for sentence in said)
 
 
@@ -166,40 +166,40 @@ def test_devices_are_compared_over_common_pairs(tmp_path: Path) -> None:
     ],
 )
 def test_precisions_are_compared(tmp_path: Path, factor: float, sentence: str) -> None:
-    """Precisions are nearly equal where every pair is within 5%, and otherwise the spread is given."""
+    """Precisions are nearly equal if every pair is within 5%; otherwise the spread is given."""
     records = [speed("phi", 10, "fp16"), speed("phi", 10 * factor), speed("llava", 10, "fp16"), speed("llava", 10)]
 
-    assert any(said.startswith(sentence) for said in observations(made.one(tmp_path, *records)))
+    assert any(said.startswith(sentence) for said in list_observations(made.one(tmp_path, *records)))
 
 
 @pytest.mark.parametrize(("sizes", "expected"), [((1, 2, 3, 4), True), ((4, 1, 3, 2), False)])
 def test_larger_models_cost_more_only_where_they_do(tmp_path: Path, sizes: tuple[int, ...], expected: bool) -> None:
-    """Larger models are said to cost more energy a token where ranks of four or more agree, and only there."""
+    """An observation says that larger models need more energy only if the ranks of four or more agree."""
     records = []
     for size, (watts, model) in zip(sizes, enumerate(("phi", "llava", "smolvlm2", "gemma3n"), start=1), strict=True):
         made_up = record(model, power_w=10.0 * watts)
         made_up["checkpoint"]["parameters"] = size * 1_000_000
         records.append(made_up)
 
-    said = observations(made.one(tmp_path, *records))
+    said = list_observations(made.one(tmp_path, *records))
     larger = (
-        f"On {made.THOR} larger models cost more energy a token (rank correlation 1.00 over 4 models; one of twice the "
-        "parameters takes 2.0 times the energy)."
+        f"On {made.THOR} larger models need more energy per token (rank correlation 1.00 over 4 models; twice the "
+        "parameters need 2.0 times the energy)."
     )
     assert (larger in said) == expected
     assert any("larger" in sentence for sentence in said) == expected
 
 
 def ends(table: pd.DataFrame, share: float) -> pd.DataFrame:
-    """Return a table with 95% intervals of so much to both sides of each value."""
+    """Return a table with 95% intervals of ± `share` around each value."""
     columns = {f"{name}_{end}": table[name] * (1 + sign * share)
                for name in made.INTERVALS for end, sign in (("low", -1), ("high", 1))}  # fmt: skip
     return made.without_intervals(table).assign(**columns)
 
 
 @pytest.mark.parametrize(("share", "tied"), [(0.04, True), (0.01, False)])
-def test_what_is_not_told_apart_is_a_tie(tmp_path: Path, share: float, tied: bool) -> None:
-    """Values whose intervals overlap with that of a place's best share the place; those whose do not have their own."""
+def test_overlapping_intervals_are_a_tie(tmp_path: Path, share: float, tied: bool) -> None:
+    """A value shares a place if its interval overlaps with that of the best value there."""
     speeds = [("phi", 100), ("llava", 95), ("smolvlm2", 90)]
     table = ends(made.one(tmp_path, *(speed(model, per_sec) for model, per_sec in speeds)), share)
 
@@ -217,25 +217,25 @@ def with_gain(made_record: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_gain_ties_devices_and_not_models(tmp_path: Path) -> None:
-    """What the sensor's gain adds ties two devices, and never two models on one of them: there it is common to both."""
+    """A sensor's gain error can tie two devices, but not two models on one device, which share it."""
     for label, factor in (("A", 1.0), ("B", 1.05)):
         pairs = [with_gain(speed(model, s, power_w=10.0 * factor)) for model, s in (("phi", 100), ("llava", 95))]
         made.on(tmp_path, pairs, label=label)
     table = ends(made.table(tmp_path), 0.001)
-    found = {(f.model, f.device): f.place for f in ranking(table, "joules_per_token", places=9)}
+    found = {(f.model, f.device): f.place for f in rank(table, "joules_per_token", places=9)}
 
     assert found["Phi", "A"] == found["Phi", "B"] == 1
     one_device = table[table["device"] == "A"]
-    assert [f.tied for f in ranking(one_device, "joules_per_token")] == [False, False]
+    assert [f.tied for f in rank(one_device, "joules_per_token")] == [False, False]
 
 
 @pytest.mark.parametrize(("share", "count"), [(0.001, 1), (0.1, 0)])
 def test_precisions_differ_beyond_noise_or_not(tmp_path: Path, share: float, count: int) -> None:
-    """Where intervals are known, it is said for how many pairs the precisions differ by more than noise."""
+    """With intervals, an observation counts the pairs whose precisions differ beyond noise."""
     records = [speed("phi", 10, "fp16"), speed("phi", 10.4), speed("llava", 10, "fp16"), speed("llava", 10)]
-    said = " ".join(observations(ends(made.one(tmp_path, *records), share)))
+    said = " ".join(list_observations(ends(made.one(tmp_path, *records), share)))
 
-    assert f"over 2 pairs, all within 5% of 1, {count} of them beyond noise: 95% intervals apart)" in said
+    assert f"over 2 pairs, all within 5% of 1, {count} of them beyond noise: 95% intervals do not overlap)" in said
 
 
 @pytest.mark.parametrize(
@@ -247,16 +247,16 @@ def test_precisions_differ_beyond_noise_or_not(tmp_path: Path, share: float, cou
     ],
 )
 def test_how_many_pairs_differ(tmp_path: Path, factor: float, share: float, words: str) -> None:
-    """Where intervals are known, precisions differ for all pairs, for some, or not beyond noise, as intervals do."""
+    """With intervals, precisions differ for all pairs, for some, or not beyond noise."""
     records = [speed("phi", 10, "fp16"), speed("phi", 10 * factor), speed("llava", 10, "fp16"), speed("llava", 15)]
 
-    assert f"fp16 and bf16 {words}" in " ".join(observations(ends(made.one(tmp_path, *records), share)))
+    assert f"fp16 and bf16 {words}" in " ".join(list_observations(ends(made.one(tmp_path, *records), share)))
 
 
 def test_every_precision_is_compared_with_the_first(tmp_path: Path) -> None:
-    """A third precision is set beside fp16 as bf16 is."""
+    """A third precision is compared with fp16 too."""
     records = [speed(m, s, p) for m in ("phi", "llava") for p, s in (("fp16", 10), ("bf16", 10), ("fp32", 5))]
-    said = " ".join(observations(made.one(tmp_path, *records)))
+    said = " ".join(list_observations(made.one(tmp_path, *records)))
 
     assert "fp16 and bf16 are nearly equal in throughput" in said
     assert "fp16 and fp32 differ in throughput for all pairs (fp32 / fp16 is 0.50 to 0.50 over 2 pairs" in said
@@ -264,20 +264,20 @@ def test_every_precision_is_compared_with_the_first(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("watts", "throughout"), [(10.0, True), (1000.0, False)])
 def test_who_leads_throughout(tmp_path: Path, watts: float, throughout: bool) -> None:
-    """The fastest model leads throughout where it takes the least energy a token too, and only there."""
+    """The fastest model leads throughout only if it also needs the least energy per token."""
     for label in ("A", "B"):
         made.on(tmp_path, [speed("phi", 20, power_w=watts), speed("llava", 10, power_w=10.0)], label=label)
     table = ends(made.table(tmp_path), 0.01)
-    said = observations(table)
+    said = list_observations(table)
 
     rule = "(highest tokens/s of a device's pairs; beyond noise on 2 of 2)"
     assert f"Phi has the highest throughput on every device {rule}." in said
-    sentence = "Phi leads throughout: it has the lowest energy a token there too (lowest of a device's pairs)."
+    sentence = "Phi leads throughout: it also has the lowest energy per token there (lowest of a device's pairs)."
     assert (sentence in said) == throughout
 
 
-def test_what_is_not_comparable_is_ranked_apart(tmp_path: Path) -> None:
-    """Energy is ranked among sensors that cover the same, RAM among devices that count the same, speed among all."""
+def test_rankings_compare_only_what_is_comparable(tmp_path: Path) -> None:
+    """Energy is ranked among sensors with equal scope, RAM among equal memory kinds, and speed among all."""
     for label, scope in (("A", "gpu"), ("B", "gpu+soc"), ("C", "gpu")):
         found = speed("phi", 20, power_w=10.0)
         found["power"]["scope"] = scope
@@ -285,7 +285,7 @@ def test_what_is_not_comparable_is_ranked_apart(tmp_path: Path) -> None:
     table = made.table(tmp_path)
 
     apart = {
-        name: [(part.words, list(part.table["device_name"])) for part in ranked_apart(table, name)]
+        name: [(part.words, list(part.table["device_name"])) for part in split_for_ranking(table, name)]
         for name in ("tokens_per_sec", "joules_per_token", "avg_ram_gb")
     }
     assert apart["joules_per_token"] == [("gpu power", ["A", "C"]), ("gpu+soc power", ["B"])]

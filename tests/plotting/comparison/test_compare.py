@@ -72,11 +72,14 @@ def test_unlike_work_has_no_ratio(tmp_path: Path, other: dict[str, Any], words: 
         assert line.value is not None
 
 
+IMAGE = {"name": "a.jpg", "sha256": "f" * 64, "licence": "CC0"}
+
+
 def test_all_that_differs_is_named(tmp_path: Path) -> None:
     """Every difference is named, with the values of both sides."""
     other = record("phi", new_tokens=32)
     other["checkpoint"]["weights"] = "random"
-    other["workload"] |= {"batch_size": 4, "prompts": ["What?"], "images": [{"name": "a.jpg", "sha256": "f" * 64}]}
+    other["workload"] |= {"batch_size": 4, "prompts": ["What?"], "images": [IMAGE]}
 
     assert cell(compare_saves(tmp_path, [record("phi")], [other]), "b").why == (
         "differs in weights (mini, random), workload (new tokens 16, 32, batch 1, 4, photographs, prompts)"

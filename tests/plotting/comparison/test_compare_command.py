@@ -22,7 +22,7 @@ def test_one_save_is_not_compared(results: Path, capsys: pytest.CaptureFixture[s
     """A single save, also named twice, is refused, and the known names are listed."""
     said = refused(capsys, "compare", "thor", "0001*", "--results", str(results))
 
-    assert "found only '0001_thor', and it takes two saves" in said
+    assert "found only '0001_thor', and a comparison needs two saves" in said
     assert said.endswith("with names from: 0001_thor, 0002_dell.")
 
 
@@ -123,7 +123,7 @@ def test_one_side_is_not_compared(sessions: Path, capsys: pytest.CaptureFixture[
     """If the first pattern takes all saves, there is no second side, and the error says so."""
     said = refused(capsys, "compare", "*_old", "0001_old", "--results", str(sessions))
 
-    assert "'*_old' is the only side that there is, and it takes two; type python -m plotting compare A B" in said
+    assert "'*_old' is the only side, and a comparison needs two; type python -m plotting compare A B" in said
 
 
 def test_a_copy_is_no_session(sessions: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -176,7 +176,7 @@ def test_a_damaged_save_of_a_pattern_is_left_out(sessions: Path, capsys: pytest.
     """An unreadable file of a pattern is named; its side keeps the other sessions, and an empty side is refused."""
     cut = sessions / "0005_old.json"
     cut.write_bytes((sessions / "0000_old.json").read_bytes()[:500])
-    said = f"python -m plotting: {cut}: is no JSON (empty, cut off or damaged); left out\n"
+    said = f"python -m plotting: {cut}: is not JSON (empty, cut off or damaged); left out\n"
 
     assert main(["compare", "*_old", "*_new", "--format=json", "--results", str(sessions)]) == 0
     out, err = capsys.readouterr()

@@ -15,7 +15,6 @@ from plotting import export
 from plotting.__main__ import EXPORTS, main
 from plotting.export import action, rows
 from plotting.metrics.registry import METRICS
-from plotting.table import build
 from tests.support import made, product
 from tests.support.commands import exported
 from tests.support.factory import record
@@ -144,8 +143,8 @@ def test_runs_that_are_damaged_are_named(tmp_path: Path, capsys: pytest.CaptureF
 
     assert main(["--results", str(tmp_path), "--out", str(out), "--export=jsonl", "--strict"]) == 1
     assert capsys.readouterr().err == (
-        "python -m plotting: 0001_thor.json: the runs of Phi bf16 on Jetson Thor cannot be exported "
-        "(its columns are of different lengths); left out\n"
+        f"python -m plotting: {tmp_path / '0001_thor.json'}: entry 1 has a Record of phi-bf16 with a value that "
+        "cannot be used: the columns of its runs have different lengths; left out\n"
     )
     assert {row["model"] for row in lines(out / "runs.jsonl")} == {"LLaVA"}
 
@@ -211,16 +210,3 @@ def test_export_writes_nothing_else(saves: Path) -> None:
         f"{which}.{name}" for name in formats if name in export.TABLES for which in ("pairs", "runs")
     } | {f"{tool}.json" for tool in action.TOOLS}
     assert again == first
-
-
-def test_values_that_no_type_holds_are_null(tmp_path: Path) -> None:
-    """An infinite condition is null, and a fractional count keeps its value."""
-    odd = record("phi")
-    odd["power"]["idle_before_w"] = math.inf
-    odd["runs"]["image_tokens"] = [100.5] * 10
-    path = made.on(tmp_path, [odd])
-    path.write_text(path.read_text().replace("Infinity", "1e999"))
-    (row,) = rows.make_pairs(build.build(made.read(tmp_path))).to_dict("records")
-
-    assert pd.isna(row["idle_before_w"])
-    assert row["image_tokens"] == 100.5

@@ -12,7 +12,7 @@ from matplotlib.text import Annotation
 from plotting.figures import footnotes
 from plotting.figures.bars import THINNEST
 from plotting.figures.theme import LIGHT
-from plotting.metrics.registry import METRICS, shown
+from plotting.metrics.registry import METRICS, format_value
 from tests.support import made
 from tests.support.drawing import (
     BARS,
@@ -96,7 +96,7 @@ def test_values_stand_above_bars(lone: pd.DataFrame, name: str) -> None:
     """Each bar has its value above it, with three digits."""
     metric = BARS.get(name, "avg_ram_gb")
 
-    assert shown(lone[metric].iloc[0]) in {word.partition("\n")[0] for word in words(draw(name, lone))}
+    assert format_value(lone[metric].iloc[0]) in {word.partition("\n")[0] for word in words(draw(name, lone))}
 
 
 def test_failed_runs_stand_beside_the_value(tmp_path: Path) -> None:
@@ -228,13 +228,13 @@ def test_without_intervals_there_are_no_whiskers(study: pd.DataFrame) -> None:
 def test_the_figure_says_how_uncertain_and_of_what(drawn: dict[str, Figure], tmp_path: Path) -> None:
     """The footnote of J/token states the uncertainty, its k, and whether the sensor's gain is included."""
     footnote = " ".join(drawn[JOULES].get_supxlabel().split())
-    unknown = "(standard uncertainty, k=1; statistical only: nobody states the sensor's gain)"
-    assert f"{', '.join(made.DEVICES)}: energy is uncertain by ± 1.0% {unknown}." in footnote
+    unknown = "(standard uncertainty, k=1; statistical only: the sensor's gain error is unknown)"
+    assert f"{', '.join(made.DEVICES)}: the uncertainty of the energy is ± 1.0% {unknown}." in footnote
 
     stated = record()
     stated["power"]["uncertainty"].append({"name": "gain", "relative": 0.05, "source": "data sheet"})
     footnote = " ".join(draw(JOULES, made.one(tmp_path, stated)).get_supxlabel().split())
-    assert "uncertain by ± 5.1% (standard uncertainty, k=1; with the sensor's gain)." in footnote
+    assert "the uncertainty of the energy is ± 5.1% (standard uncertainty, k=1; with the sensor's gain)." in footnote
 
 
 def roofed(share: float) -> dict[str, Any]:
@@ -257,7 +257,7 @@ def test_rooflines(tmp_path: Path, share: float, beyond: bool) -> None:
     assert lines == ([] if beyond else [pytest.approx(row["decode_tokens_per_sec"] / row["mbu"])])
     assert not any(line.get_gid() == "beyond" for line in axes.lines)
     assert (footnotes.BEYOND in figure.get_supxlabel()) == beyond
-    assert f"{shown(row['tokens_per_sec'])}\nMBU {row['mbu']:.0%}" in words(figure)
+    assert f"{format_value(row['tokens_per_sec'])}\nMBU {row['mbu']:.0%}" in words(figure)
     assert (ROOF in legend(figure)) == (not beyond)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from plotting.figures import FIGURES, alt_text, data
-from plotting.metrics.registry import METRICS, shown
+from plotting.metrics.registry import METRICS, format_value
 from tests.support import made
 from tests.support.drawing import BARS, draw, rectangles, spans
 from tests.support.factory import NO_SENSOR, record
@@ -86,7 +86,7 @@ def test_words_say_what_a_figure_shows(study: pd.DataFrame, name: str) -> None:
     assert text.startswith("Title. ")
     for metric in FIGURES[name].metrics:
         values = study[metric].dropna()
-        span = f"34 values from {shown(values.min())} to {shown(values.max())}"
+        span = f"34 values from {format_value(values.min())} to {format_value(values.max())}"
         assert f"{METRICS[metric].axis}, {METRICS[metric].direction}: {span}" in text
         assert any(f"{span}{best}" in text for best in BEST.get(metric, (", best: Gemma3N bf16 on Jetson Thor.",)))
     assert text.endswith("Pairs without a value: 1 failed, 1 not attempted.")

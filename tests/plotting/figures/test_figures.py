@@ -28,7 +28,7 @@ POWER_FIGURES = (
     "device_comparison_efficiency.png",
 )
 
-WORK = "10 good runs a pair; 1 photograph x 1 prompt; 16 new tokens a sequence; batch 1."
+WORK = "10 good runs per pair; 1 photograph x 1 prompt; 16 new tokens per sequence; batch 1."
 MINIATURE = "Miniature weights: the models' own classes and image tokens with 1.5 million parameters."
 METER = "gpu, integration, NVML, driver 580.1"
 FOOTNOTES = {

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from plotting.analysis.ranking import leaders
+from plotting.analysis.ranking import name_leaders
 from plotting.figures import footnotes
 from plotting.metrics.registry import METRICS
 from tests.support import made
@@ -112,5 +112,5 @@ def test_the_best_and_its_ties_are_said(tmp_path: Path) -> None:
 
 def test_all_tied_is_no_best(lone: pd.DataFrame, two: pd.DataFrame) -> None:
     """If all pairs are tied, or there is only one, none is the best."""
-    assert leaders(two, "load_time_s") == "all 4 are tied"
-    assert leaders(lone, "tokens_per_sec") == ""
+    assert name_leaders(two, "load_time_s") == "all 4 are tied"
+    assert name_leaders(lone, "tokens_per_sec") == ""

@@ -16,7 +16,7 @@ from matplotlib.text import Annotation
 from plotting.figures.heat import draw_heat_map
 from plotting.figures.panels import PANELS
 from plotting.figures.theme import TEXT_CONTRAST, THEMES, compute_contrast
-from plotting.metrics.registry import METRICS, shown
+from plotting.metrics.registry import METRICS, format_value
 from plotting.table import status
 from tests.support import made
 from tests.support.drawing import COMBINED, MAPS, PRECISION, draw, flat, legend, paints, rectangles, ticks, values
@@ -56,7 +56,7 @@ def test_a_cell_is_its_value_at_both_sizes(sized: Drawn, name: str) -> None:
         x, y = models.index(row["model"]), lines.index(f"{row['device']}, {row['precision']}")
         value = row[MAPS[name]]
         assert shades[y, x] == pytest.approx(value, nan_ok=True)
-        assert texts[x, y] == (status.absent(row, MAPS[name]) or shown(value))
+        assert texts[x, y] == (status.explain_absence(row, MAPS[name]) or format_value(value))
 
 
 def test_a_missing_cell_says_why(drawn: dict[str, Figure]) -> None:
@@ -251,6 +251,8 @@ def test_the_combined_view_has_every_pair(sized: Drawn) -> None:
         said += [text.get_text() for text in axes.texts]
 
     assert lengths == pytest.approx(values(sized.table, "tokens_per_sec"))
-    expected = [status.absent(row, "tokens_per_sec") or shown(row["tokens_per_sec"]) for row in rows.values()]
+    expected = [
+        status.explain_absence(row, "tokens_per_sec") or format_value(row["tokens_per_sec"]) for row in rows.values()
+    ]
     assert sorted(said) == sorted(expected)
     assert {axes.get_xlabel() for axes in panels} == {METRICS["tokens_per_sec"].axis}

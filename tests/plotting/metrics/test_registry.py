@@ -1,4 +1,4 @@
-"""METRICS: each has its words, its known value, and its reason where there is none."""
+"""METRICS: labels, known values, and the reasons for missing values."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plotting.metrics.bootstrap import quantile
-from plotting.metrics.registry import METRICS, shown
-from plotting.metrics.runs import NOT_SAID
-from tests.support.made import ENERGY, known, value
+from benchmarks.record.not_measured import NO_REASON
+from plotting.metrics.bootstrap import compute_quantile
+from plotting.metrics.registry import METRICS, format_value
+from tests.support.made import known, reason, value
 
 WHY = "the probe broke"
 
@@ -58,31 +58,35 @@ KNOWN = {
 }
 """The value of every metric on `known()`, by hand. A new metric is added here."""
 
-NULLS: dict[str, tuple[str, str, str | None]] = {
-    "tokens_per_sec": ("runs", "new_tokens", WHY),
+NULLS: dict[str, tuple[str, str, str]] = {
+    "tokens_per_sec": ("", "runs", WHY),
     "decode_tokens_per_sec": ("runs", "decode_s", WHY),
-    "total_tokens_per_sec": ("runs", "image_tokens", "the save does not count all tokens"),
+    "total_tokens_per_sec": ("", "runs", WHY),
     "ttft_p50_s": ("runs", "ttft_s", WHY),
     "ttft_p95_s": ("runs", "ttft_s", WHY),
-    "latency_p50_s": ("runs", "latency_s", WHY),
-    "latency_p95_s": ("runs", "latency_s", WHY),
-    "preprocess_s": ("runs", "preprocess_s", WHY),
+    "latency_p50_s": ("", "runs", WHY),
+    "latency_p95_s": ("", "runs", WHY),
+    "preprocess_s": ("", "runs", WHY),
     "vision_s": ("runs", "vision_s", WHY),
     "prefill_s": ("runs", "prefill_s", WHY),
     "decode_s": ("runs", "decode_s", WHY),
-    "token_latency_p50_s": ("token_latency", "p50_s", WHY),
-    "token_latency_p95_s": ("token_latency", "p95_s", WHY),
-    "token_latency_p99_s": ("token_latency", "p99_s", WHY),
+    "token_latency_p50_s": ("", "token_latency", WHY),
+    "token_latency_p95_s": ("", "token_latency", WHY),
+    "token_latency_p99_s": ("", "token_latency", WHY),
     "mbu": ("roofline", "bandwidth_bytes_per_s", WHY),
-    "energy_uncertainty": ("power", "uncertainty", "the sensor gave too few samples"),
-    "joules_per_token_uncertainty": ("power", "uncertainty", "the sensor gave too few samples"),
+    "joules_per_token": ("power", "method", WHY),
+    "avg_power_watts": ("power", "method", WHY),
+    "tps_per_watt": ("runs", "energy_j", WHY),
+    "joules_per_image": ("runs", "energy_j", WHY),
+    "energy_uncertainty": ("power", "method", WHY),
+    "joules_per_token_uncertainty": ("power", "method", WHY),
     "net_joules_per_token": ("power", "idle_w", WHY),
     "net_joules_per_token_uncertainty": ("power", "idle_w", WHY),
-    "preprocess_joules": ("power", "phases", NOT_SAID),
-    "vision_joules": ("power", "phases", NOT_SAID),
-    "prefill_joules": ("power", "phases", NOT_SAID),
-    "decode_joules": ("power", "phases", NOT_SAID),
-    "decode_joules_per_token": ("power", "phases", NOT_SAID),
+    "preprocess_joules": ("power", "method", WHY),
+    "vision_joules": ("power", "method", WHY),
+    "prefill_joules": ("power", "method", WHY),
+    "decode_joules": ("power", "method", WHY),
+    "decode_joules_per_token": ("power", "method", WHY),
     "avg_ram_gb": ("memory", "ram_avg_bytes", WHY),
     "peak_ram_gb": ("memory", "ram_peak_bytes", WHY),
     "ram_baseline_gb": ("memory", "ram_baseline_bytes", WHY),
@@ -90,10 +94,10 @@ NULLS: dict[str, tuple[str, str, str | None]] = {
     "avg_vram_gb": ("memory", "vram_avg_bytes", WHY),
     "load_time_s": ("load", "load_time_s", WHY),
     "load_peak_ram_gb": ("load", "peak_ram_bytes", WHY),
-    "runs": ("counts", "good", NOT_SAID),
-    "failed_runs": ("counts", "failed", NOT_SAID),
 }
-"""Metric -> section and field whose null takes it away, and what is said then."""
+"""Metric -> a section ("" is the Record itself) and a field of it without which it has no value, and its reason."""
+COUNTS = {"runs", "failed_runs"}
+"""Metrics that every Record has."""
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -111,50 +115,45 @@ def test_a_metric_says_what_it_is(name: str) -> None:
 
 @pytest.mark.parametrize("name", METRICS)
 def test_known_values(name: str) -> None:
-    """Every metric has, on a Record made by hand, the value that its formula gives by hand."""
+    """Every metric of a known Record has the value calculated by hand."""
     assert value(name, known()) == pytest.approx(KNOWN[name], rel=1e-12)
 
 
-@pytest.mark.parametrize("name", [name for name in METRICS if name not in ENERGY or name in NULLS])
+@pytest.mark.parametrize("name", [name for name in METRICS if name not in COUNTS])
 def test_a_null_input_is_no_value_and_the_stored_reason(name: str) -> None:
-    """Where a metric's input is null, it is None, never 0, with the reason that stands beside the null."""
+    """A metric with a null input has no value, never 0, but the reason stored for the null."""
     section, field, expected = NULLS[name]
     made = known()
-    made[section][field] = None
-    made[section].setdefault("reasons", {})[field] = WHY
+    part = made[section] if section else made
+    part[field] = None
+    part["reasons"][field] = WHY
 
-    assert METRICS[name].compute(made) == (None, expected)
-
-
-@pytest.mark.parametrize("name", METRICS)
-def test_an_empty_record_gives_reasons(name: str) -> None:
-    """A Record without any section gives None with words for every metric, and raises for none."""
-    found, reason = METRICS[name].compute({})
-
-    assert found is None
-    assert reason
+    assert reason(name, made) == expected
 
 
-def test_one_hole_in_a_column_is_no_value() -> None:
-    """A column with one null among its runs gives nothing: the mean of the others would be another figure."""
+@pytest.mark.parametrize("name", [name for name in METRICS if name not in COUNTS])
+def test_a_null_without_a_reason_gets_one(name: str) -> None:
+    """A null for which a Record stores no reason still gives a reason."""
+    section, field, _ = NULLS[name]
     made = known()
-    made["runs"]["ttft_s"][3] = None
-    made["runs"]["reasons"]["ttft_s"] = WHY
+    part = made[section] if section else made
+    part[field] = None
+    part["reasons"].pop(field, None)
 
-    assert METRICS["ttft_p50_s"].compute(made) == (None, WHY)
+    assert reason(name, made) == NO_REASON
 
 
-def test_columns_of_unlike_length_are_an_error() -> None:
-    """A column that has fewer values than the others gives no number, which would be of other runs, but an error."""
+def test_energy_without_a_budget_has_no_uncertainty() -> None:
+    """Energy without a single term of uncertainty has no uncertainty, and the reason is the lack of samples."""
     made = known()
-    made["runs"]["latency_s"] = [0.5]
+    made["power"]["uncertainty"] = []
 
-    with pytest.raises(ValueError, match="the columns of its runs are not of one length"):
-        METRICS["tokens_per_sec"].compute(made)
+    for name in ("energy_uncertainty", "joules_per_token_uncertainty", "net_joules_per_token_uncertainty"):
+        assert reason(name, made) == "the sensor gave too few samples"
 
 
 def test_sums_beyond_a_float_are_infinite() -> None:
-    """Runs whose sum is beyond a float warn of nothing, and give what is left of a ratio to infinity."""
+    """A sum beyond the largest float is infinite, without a warning."""
     made = known()
     for column in ("latency_s", "decode_s", "energy_j"):
         made["runs"][column] = [1.7e308] * 10
@@ -173,8 +172,8 @@ def test_a_gigabyte_is_a_thousand_million_bytes() -> None:
 
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=60), st.sampled_from([0.05, 0.25, 0.9, 0.95, 1.0]))
 def test_a_quantile_is_a_run_that_happened(values: list[float], q: float) -> None:
-    """A quantile is one of the values, with at least its share at or below it, and is the smallest such one."""
-    found = quantile(values, q)
+    """A quantile is the smallest value with at least its share at or below it."""
+    found = compute_quantile(values, q)
 
     assert found in values
     assert sum(v <= found for v in values) >= q * len(values)
@@ -182,10 +181,9 @@ def test_a_quantile_is_a_run_that_happened(values: list[float], q: float) -> Non
 
 
 def test_the_median_is_the_middle() -> None:
-    """The median of an even number is the mean of the middle two, and of nothing there is none."""
-    assert quantile([4.0, 1.0, 3.0, 2.0], 0.5) == 2.5
-    assert quantile([3.0, 1.0, 2.0], 0.5) == 2.0
-    assert quantile([], 0.5) is None
+    """The median of an even number of values is the mean of the middle two."""
+    assert compute_quantile([4.0, 1.0, 3.0, 2.0], 0.5) == 2.5
+    assert compute_quantile([3.0, 1.0, 2.0], 0.5) == 2.0
 
 
 @pytest.mark.parametrize(
@@ -203,9 +201,9 @@ def test_the_median_is_the_middle() -> None:
     ],
 )
 def test_values_are_shown_with_three_digits(number: float, text: str) -> None:
-    """Values are shown with three digits and without an exponent, and NaN as a dash."""
-    assert shown(number) == text
-    assert shown(math.nan) == "-"
+    """Values have three digits and no exponent, and NaN is a dash."""
+    assert format_value(number) == text
+    assert format_value(math.nan) == "-"
 
 
 def test_runs_are_shown_whole() -> None:

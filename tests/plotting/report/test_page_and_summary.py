@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from plotting.analysis.observations import observations
-from plotting.analysis.ranking import CATEGORIES, HEADLINES, ranked_apart, ranking
+from plotting.analysis.observations import list_observations
+from plotting.analysis.ranking import CATEGORIES, HEADLINES, rank, split_for_ranking
 from plotting.figures import FIGURES
-from plotting.metrics.registry import METRICS, shown
+from plotting.metrics.registry import METRICS, format_value
 from plotting.report import page, summary
 from tests.support import made
 from tests.support.factory import NO_SENSOR, record, unmeasured
@@ -101,9 +101,9 @@ def test_page_has_the_top_three(study_page: str, study: pd.DataFrame, name: str)
     findings = flat(section(study_page, "Key findings"))
 
     assert f"**{METRICS[name].axis}, {METRICS[name].direction}**" in findings
-    for found in ranking(study, name):
+    for found in rank(study, name):
         where = f"{found.place}. {found.model} on {found.device}, {found.precision}"
-        assert f"{where}: {shown(found.value)} {METRICS[name].unit}" in findings
+        assert f"{where}: {format_value(found.value)} {METRICS[name].unit}" in findings
 
 
 def test_ties_keep_their_place_on_the_page(tmp_path: Path) -> None:
@@ -120,11 +120,11 @@ def test_ties_keep_their_place_on_the_page(tmp_path: Path) -> None:
 def test_summary_has_the_top_three(study_summary: str, study: pd.DataFrame, name: str) -> None:
     """The summary lists the top three of every category, in order, for each group that is ranked separately."""
     lines = study_summary.splitlines()
-    for part in ranked_apart(study, name):
+    for part in split_for_ranking(study, name):
         kind = f", {part.words}" if part.words else ""
         start = lines.index(f"{METRICS[name].axis}, {METRICS[name].direction}{kind}")
 
-        expected = [f"  {summary.describe_place(found, METRICS[name].unit)}" for found in ranking(part.table, name)]
+        expected = [f"  {summary.describe_place(found, METRICS[name].unit)}" for found in rank(part.table, name)]
         assert len(expected) >= 3
         if len(expected) > summary.MOST_PLACES:
             more = len(expected) - summary.MOST_PLACES
@@ -141,7 +141,7 @@ def test_ties_are_marked(tmp_path: Path) -> None:
 
 def test_observations_are_there(study_page: str, study_summary: str, study: pd.DataFrame) -> None:
     """Page and summary contain every observation."""
-    said = observations(study)
+    said = list_observations(study)
 
     assert len(said) == 6
     for text in map(flat, (study_page, study_summary)):
@@ -206,7 +206,8 @@ def test_gross_net_and_uncertainty_stand_side_by_side(tmp_path: Path) -> None:
     assert " ".join(unknown.split()[-10:-4]) == "1.25 0.0125 stat. 0.938 0.800 40.0"
     for said in (flat(text), flat(short)):
         assert (
-            f"{made.THOR}: energy is uncertain by ± 1.0% to 5.1% (standard uncertainty, k=1; statistical only" in said
+            f"{made.THOR}: the uncertainty of the energy is ± 1.0% to 5.1% (standard uncertainty, k=1; statistical only"
+            in said
         )
 
 
@@ -295,7 +296,7 @@ def test_quick_reference(study_summary: str, study: pd.DataFrame) -> None:
     speeds = study["tokens_per_sec"]
 
     assert "Pairs: 1 failed, 34 measured, 1 never attempted." in study_summary
-    expected = ["Throughput", "tokens/s", "34", *map(shown, (speeds.min(), speeds.median(), speeds.max()))]
+    expected = ["Throughput", "tokens/s", "34", *map(format_value, (speeds.min(), speeds.median(), speeds.max()))]
     assert expected in [line.split() for line in study_summary.splitlines()]
 
 

@@ -1,4 +1,4 @@
-"""From Records to one table: what is kept, what is told apart, what was never attempted, in which order."""
+"""From Records to one table: deduplication, labels, pairs never attempted, and order."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ EARLY, LATE = "2026-11-01T10:00:00+00:00", "2026-11-02T10:00:00+00:00"
 
 
 def speed(per_sec: float, **options: Any) -> dict[str, Any]:
-    """Return a Record of so many tokens/s."""
+    """Return a Record with this throughput in tokens/s."""
     return record(latency_s=16 / per_sec, **options)
 
 
 def with_random_weights(**options: Any) -> dict[str, Any]:
-    """Return a Record of weights made on the spot, which are of no revision."""
+    """Return a Record with random weights, which have no revision."""
     built = record(weights="random", **options)
     built["checkpoint"] |= {"revision": None, "reasons": {"revision": "made here"}}
     return built
@@ -39,7 +39,7 @@ def saved(folder: Path, *contents: tuple[list[dict[str, Any]], str]) -> list[tup
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_the_latest_of_a_series_is_kept(tmp_path: Path, order: tuple[int, int]) -> None:
-    """Of two complete saves of one series the later is kept, in whichever order the files are read."""
+    """The later of two complete saves of one series is kept, in any order of the files."""
     contents = [([speed(10)], EARLY), ([speed(20)], LATE)]
 
     assert saved(tmp_path, *(contents[place] for place in order)) == [(made.THOR, "measured", 20.0)]
@@ -47,7 +47,7 @@ def test_the_latest_of_a_series_is_kept(tmp_path: Path, order: tuple[int, int]) 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_complete_beats_interrupted(tmp_path: Path, order: tuple[int, int]) -> None:
-    """A complete save is kept against a later one that was interrupted."""
+    """A complete save is preferred to a later one that was interrupted."""
     interrupted = speed(20, planned=2500)
     contents = [([speed(10)], EARLY), ([interrupted], LATE)]
 
@@ -57,7 +57,7 @@ def test_complete_beats_interrupted(tmp_path: Path, order: tuple[int, int]) -> N
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 @pytest.mark.parametrize("scope", ["gpu", None], ids=["sensor", "no sensor yet"])
 def test_measured_beats_failed(tmp_path: Path, order: tuple[int, int], scope: str | None) -> None:
-    """A measurement, even incomplete, is kept against a later failure, also one from before a sensor was read."""
+    """A measurement, even an incomplete one, is preferred to a later failure, with or without a sensor."""
     failed = unmeasured("smolvlm2", "bf16")
     failed["power"]["scope"] = scope
     contents = [([speed(10, planned=2500)], EARLY), ([failed], LATE)]
@@ -66,7 +66,7 @@ def test_measured_beats_failed(tmp_path: Path, order: tuple[int, int], scope: st
 
 
 def test_other_weights_are_another_series(tmp_path: Path) -> None:
-    """Saves are deduplicated within a series only: other weights of one pair stay, and the label tells them apart."""
+    """Saves of different weights are all kept, and their labels differ."""
     rows = saved(tmp_path, ([speed(10)], EARLY), ([with_random_weights(latency_s=16 / 20)], LATE))
 
     assert rows == [
@@ -76,14 +76,14 @@ def test_other_weights_are_another_series(tmp_path: Path) -> None:
 
 
 def with_batch(size: int) -> dict[str, Any]:
-    """Return a Record of so many sequences in a run."""
+    """Return a Record with this batch size."""
     built = record()
     built["workload"] |= {"batch_size": size, "hash": f"batch of {size}"}
     return built
 
 
 def with_value(section: str, field: str, value: str, **options: Any) -> dict[str, Any]:
-    """Return a Record that differs from another in one field."""
+    """Return a Record with one changed field."""
     built = record(**options)
     built[section][field] = value
     return built
@@ -95,7 +95,7 @@ def with_power(scope: str) -> dict[str, Any]:
 
 
 def with_images(digest: str) -> dict[str, Any]:
-    """Return a Record of other photographs, and otherwise the same work."""
+    """Return a Record with other photographs."""
     return with_value("workload", "hash", digest)
 
 
@@ -122,10 +122,10 @@ def with_engine(name: str) -> dict[str, Any]:
     ],
     ids=["tokens", "batch", "scope", "no sensor", "images", "revision", "engine"],
 )
-def test_unlike_series_of_a_device_are_told_apart(
+def test_series_of_a_device_have_different_labels(
     tmp_path: Path, first: dict[str, Any], second: dict[str, Any], labels: tuple[str, str]
 ) -> None:
-    """Two series of one pair on one device are two devices in the table, named by what differs and by nothing else."""
+    """Two series of one pair on one device are two devices in the table, labelled only by what differs."""
     made.on(tmp_path, [first])
     made.on(tmp_path, [second])
 
@@ -144,7 +144,7 @@ def test_power_modes_are_told_apart(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("kind", "words"), [("jetson-thor", ", power mode not read"), ("gb10", "")])
 def test_only_a_jetson_has_a_power_mode_to_be_read(tmp_path: Path, kind: str, words: str) -> None:
-    """Beside series with a power mode, a Jetson without one says that it was not read; another machine has none."""
+    """Among series with power modes, only a Jetson is labelled as having an unread one."""
     made.on(tmp_path, [record()], power_mode="MAXN", kind=kind)
     made.on(tmp_path, [with_random_weights(new_tokens=64)], power_mode="30W", kind=kind)
     made.on(tmp_path, [with_random_weights(new_tokens=32)], kind=kind)
@@ -157,7 +157,7 @@ def test_only_a_jetson_has_a_power_mode_to_be_read(tmp_path: Path, kind: str, wo
 
 
 def test_all_differences_are_named(tmp_path: Path) -> None:
-    """Where series differ in several things, the label has all of them."""
+    """A label has everything in which series differ."""
     made.on(tmp_path, [record()], power_mode="MAXN")
     made.on(tmp_path, [with_random_weights(new_tokens=64)], power_mode="30W")
 
@@ -168,14 +168,14 @@ def test_all_differences_are_named(tmp_path: Path) -> None:
 
 
 def test_what_does_not_differ_is_not_in_the_label(tmp_path: Path) -> None:
-    """Each model has its own revision, and a sensor lost for one pair makes no other device: one label stays."""
+    """Revisions of models and a sensor lost for one pair do not make another device."""
     made.on(tmp_path, [with_revision("a" * 40), record("llava", weights="hub", power_w=None)])
 
     assert set(made.table(tmp_path)["device"]) == {made.THOR}
 
 
 def test_three_states(tmp_path: Path) -> None:
-    """Measured, failed with its message, and never attempted are three states, and none stands for another."""
+    """Measured, failed with its message, and never attempted are three states."""
     built = made.one(tmp_path, record("phi"), record("phi", "fp16"), unmeasured("llava", "fp16", message="no memory"))
 
     assert dict(zip(zip(built["model"], built["precision"], strict=True), built["status"], strict=True)) == {
@@ -191,7 +191,7 @@ def test_three_states(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("status", ["failed", "did not fit", "skipped", "interrupted"])
 def test_a_pair_without_a_run_has_no_figures(tmp_path: Path, status: str) -> None:
-    """A pair without a good run keeps its status and its count of failures, and every other metric is missing."""
+    """A pair without a good run has a status and counts of runs, but no other metric."""
     row = made.row(made.one(tmp_path, unmeasured("smolvlm2", "bf16", status)))
 
     assert row["status"] == status
@@ -200,7 +200,7 @@ def test_a_pair_without_a_run_has_no_figures(tmp_path: Path, status: str) -> Non
 
 
 def test_holes_are_never_attempted(tmp_path: Path) -> None:
-    """The table is the whole of devices x models x precisions, each cell once."""
+    """The table has every (device, model, precision) exactly once."""
     made.on(tmp_path, [record("phi", "fp16")], label="A")
     made.on(tmp_path, [record("llava", "bf16")], label="B")
 
@@ -211,7 +211,7 @@ def test_holes_are_never_attempted(tmp_path: Path) -> None:
 
 
 def test_the_order_is_the_studys(tmp_path: Path) -> None:
-    """Devices, models and precisions stand in the study's order, and what it did not have comes after, by name."""
+    """Devices, models and precisions have the study's order; others follow by name."""
     models = ("smolvlm2", "phi", "smolvlm2-500m", "llava", "gemma3n", "internvl3-1b", "moondream2", "internvl2-2b")
     records = [record(model, precision) for model in models for precision in ("bf16", "fp16")]
     for label in ("Zed", "Jetson AGX Orin", "Apple", "Dell Pro Max GB10", "Jetson Thor"):
@@ -225,7 +225,7 @@ def test_the_order_is_the_studys(tmp_path: Path) -> None:
 
 
 def test_an_adapter_makes_another_series(tmp_path: Path) -> None:
-    """A model with its adapter and without it are two series of one device, each labelled."""
+    """A model with and without its adapter are two labelled series."""
     with_it, without = record("phi", weights="hub"), record("phi", weights="hub")
     with_it["checkpoint"]["adapter"] = "vision-lora"
     made.on(tmp_path, [with_it], label="Jetson Thor")
@@ -235,7 +235,7 @@ def test_an_adapter_makes_another_series(tmp_path: Path) -> None:
 
 
 def test_series_of_a_device_stand_together(tmp_path: Path) -> None:
-    """Series of one device stand side by side, before the next device of the study."""
+    """Series of one device are next to each other."""
     made.on(tmp_path, [record()], label="Jetson AGX Orin")
     for mode in ("MAXN", "30W"):
         made.on(tmp_path, [record()], label="Jetson Thor", power_mode=mode)
@@ -244,7 +244,7 @@ def test_series_of_a_device_stand_together(tmp_path: Path) -> None:
 
 
 def test_internvl_is_internvl2_2b(tmp_path: Path) -> None:
-    """Saves that call the model InternVL stand in the row of InternVL2-2B."""
+    """A model called InternVL in a save is InternVL2-2B in the table."""
     older = record("internvl2-2b")
     older["pair"]["label"] = "InternVL"
 
@@ -252,18 +252,18 @@ def test_internvl_is_internvl2_2b(tmp_path: Path) -> None:
 
 
 def test_nothing_is_an_empty_table() -> None:
-    """Without a Record the table is empty."""
+    """Without a Record, the table is empty."""
     assert build.build(Saves()).empty
 
 
-def test_unlike_devices_are_said(tmp_path: Path) -> None:
-    """A comparison of devices says in what they differ, with each device's own, and nothing where they agree."""
+def test_differences_between_devices_are_listed(tmp_path: Path) -> None:
+    """Each condition that differs between devices is listed with the value of each device."""
     made.on(tmp_path, [record()], label="A")
     made.on(tmp_path, [record()], label="B")
-    assert build.differences(made.table(tmp_path)) == []
+    assert build.list_differences(made.table(tmp_path)) == []
 
     made.on(tmp_path, [record(weights="random", memory_kind="unified")], label="C")
-    assert build.differences(made.table(tmp_path)) == [
+    assert build.list_differences(made.table(tmp_path)) == [
         "Not the same on every device: weights (A: mini; B: mini; C: random).",
         "Not the same on every device: what counts as RAM (A: host; B: host; C: unified).",
     ]

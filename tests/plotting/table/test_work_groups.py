@@ -1,4 +1,4 @@
-"""Unlike work stands apart: in every figure, in rankings, in observations, and without holes that are none."""
+"""Different kinds of work are separated in figures, rankings, observations and lists of missing pairs."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from plotting.analysis.observations import observations
-from plotting.analysis.ranking import ranking
+from plotting.analysis.observations import list_observations
+from plotting.analysis.ranking import rank
 from plotting.figures import FIGURES
 from plotting.load import Saves
 from plotting.report import page, summary, write_all
-from plotting.table.work_groups import EXPLAINED, own, sections
+from plotting.table.work_groups import EXPLAINED, drop_foreign_holes, split_by_work
 from tests.support import made
 from tests.support.drawing import BARS, COMBINED, MAPS, PRECISION, RAM, draw, lay_out, rectangles, ticks, words
 from tests.support.factory import record, unmeasured
@@ -36,21 +36,21 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def figures(mixed: pd.DataFrame) -> dict[str, Figure]:
-    """Return the nine figures of unlike work, laid out."""
+    """Return the nine figures of both kinds of work, with their layout computed."""
     return {name: lay_out(draw(name, mixed)) for name in FIGURES}
 
 
-def test_work_of_one_kind_is_one_section(study: pd.DataFrame) -> None:
-    """Devices that did the same work are one section without a name, whatever else differs."""
-    [part] = sections(study)
+def test_work_of_one_kind_is_one_group(study: pd.DataFrame) -> None:
+    """Devices that did the same work are one group without a name."""
+    [part] = split_by_work(study)
 
     assert part.words == ""
     assert part.table is study
 
 
-def test_unlike_work_is_apart(mixed: pd.DataFrame) -> None:
-    """Sections bear in what they differ, and a section has the models and precisions attempted in it alone."""
-    first, second = sections(mixed)
+def test_different_work_is_separated(mixed: pd.DataFrame) -> None:
+    """Groups are named by what differs, and each has only the models and precisions attempted in it."""
+    first, second = split_by_work(mixed)
 
     assert [first.words, second.words] == [MINI, RANDOM]
     assert set(first.table["model"]) == {"LLaVA", "Phi", "Gemma3N"}
@@ -58,18 +58,18 @@ def test_unlike_work_is_apart(mixed: pd.DataFrame) -> None:
     assert second.table[["model", "precision"]].to_numpy().tolist() == [["SmolVLM2", "bf16"]]
 
 
-def test_a_hole_within_a_section_stays(mixed: pd.DataFrame) -> None:
-    """A pair that its own kind of work could have is still said to be never attempted."""
+def test_a_hole_within_a_group_stays(mixed: pd.DataFrame) -> None:
+    """A pair missing from its own kind of work is still listed as never attempted."""
     less = mixed[~((mixed["model"] == "Phi") & (mixed["status"] == "measured") & (mixed["precision"] == "fp16"))]
     hole = mixed[(mixed["model"] == "Phi") & (mixed["precision"] == "fp16") & (mixed["status"] == "measured")]
     gone = hole.assign(status="never attempted", weights="", workload_hash="")
-    first = sections(pd.concat([less, gone]))[0]
+    first = split_by_work(pd.concat([less, gone]))[0]
 
     assert set(first.table[first.table["model"] == "Phi"]["status"]) == {"measured", "never attempted"}
 
 
 def test_a_pair_of_another_kind_of_work_is_no_hole_in_any_product(mixed: pd.DataFrame, tmp_path: Path) -> None:
-    """No product lists a pair that only another kind of work attempted, and the closing line counts none."""
+    """No product lists or counts a pair that only another kind of work attempted."""
     assert "never attempted" in set(mixed["status"])
     write_all.write_all(tmp_path, mixed, Saves())
 
@@ -80,18 +80,18 @@ def test_a_pair_of_another_kind_of_work_is_no_hole_in_any_product(mixed: pd.Data
 
 
 def test_a_hole_of_its_own_kind_is_in_the_products(tmp_path: Path) -> None:
-    """A pair that one device left out of its own kind of work stays in the list of what was never attempted."""
+    """A pair that a device left out of its own kind of work is listed as never attempted."""
     made.on(tmp_path, [record("llava"), record("phi")])
     made.on(tmp_path, [record("llava")], label="Dell")
     made.on(tmp_path, [record("smolvlm2", weights="random", new_tokens=8)], label="Orin")
-    table = own(made.table(tmp_path))
+    table = drop_foreign_holes(made.table(tmp_path))
 
     holes = table[table["status"] == "never attempted"]
     assert holes[["device", "model"]].to_numpy().tolist() == [["Dell", "Phi"]]
 
 
 def test_a_device_that_did_two_things_is_one(tmp_path: Path) -> None:
-    """The closing line counts devices, not their series: unlike work of one is one device, two kinds are two."""
+    """The closing line counts devices, not their series."""
 
     def counted() -> str:
         return write_all.describe_input(made.table(tmp_path), made.read(tmp_path)).splitlines()[-1]
@@ -105,7 +105,7 @@ def test_a_device_that_did_two_things_is_one(tmp_path: Path) -> None:
 
 
 def test_several_saves_are_named_at_the_end(tmp_path: Path) -> None:
-    """The closing lines and the page say of each of several saves what it holds, and how to draw one alone."""
+    """The closing lines and the page list the content of each save, and how to draw one alone."""
     made.on(tmp_path, [record(m) for m in ("llava", "phi")])
     made.on(tmp_path, [record("smolvlm2", weights="random")], label="Dell")
     table, saves = made.table(tmp_path), made.read(tmp_path)
@@ -123,18 +123,18 @@ def test_several_saves_are_named_at_the_end(tmp_path: Path) -> None:
 
 
 def test_what_failed_early_stands_with_its_device(tmp_path: Path) -> None:
-    """A device that measured nothing, of whose work nothing is known, makes no section of its own."""
+    """A device whose work is unknown does not make its own group."""
     lost = unmeasured("phi", "bf16")
-    lost["workload"]["hash"] = lost["checkpoint"]["weights"] = None
+    lost["workload"]["hash"] = lost["checkpoint"]["weights"] = ""
     made.on(tmp_path, [record("phi")])
     made.on(tmp_path, [lost], label="Dell")
 
-    assert len(sections(made.table(tmp_path))) == 1
+    assert len(split_by_work(made.table(tmp_path))) == 1
 
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_holds_unlike_work_apart(figures: dict[str, Figure], name: str) -> None:
-    """Each figure names both kinds of work, says in its footnote why, and has no hole of another kind's pair."""
+    """Each figure names both kinds of work, explains them in its footnote, and has no hole of the other kind."""
     figure = figures[name]
     headings = " ".join(axes.get_title(loc="left") for axes in figure.axes)
 
@@ -146,7 +146,7 @@ def test_every_figure_holds_unlike_work_apart(figures: dict[str, Figure], name: 
 
 @pytest.mark.parametrize("name", [*BARS, RAM])
 def test_sections_have_scales_of_their_own(figures: dict[str, Figure], name: str) -> None:
-    """Bars of unlike work stand in axes of their own, and no longer scale makes the other's bars flat."""
+    """Each kind of work has its own axes, so a larger scale does not flatten the other's bars."""
     upper, lower = figures[name].axes
 
     assert len(rectangles(upper)) == 6
@@ -156,7 +156,7 @@ def test_sections_have_scales_of_their_own(figures: dict[str, Figure], name: str
 
 
 def test_maps_and_panels_have_only_their_own_rows(figures: dict[str, Figure]) -> None:
-    """Maps, precisions and the combined view have in each section its own models and precisions."""
+    """Each group of a map, panel or combined view has only its own models and precisions."""
     for name in MAPS:
         maps = [axes for axes in figures[name].axes if axes.get_title(loc="left")]
         assert [len(ticks(axes, "x")) * len(ticks(axes, "y")) for axes in maps] == [6, 1]
@@ -167,19 +167,19 @@ def test_maps_and_panels_have_only_their_own_rows(figures: dict[str, Figure]) ->
 
 
 def test_unlike_work_is_not_ranked_together(mixed: pd.DataFrame) -> None:
-    """Page and summary have a top three for each kind of work, under its name."""
+    """Page and summary have a top three for each kind of work."""
     for text in (page.write_page(mixed, [], []), summary.write_summary(mixed, [])):
         assert f"Throughput (tokens/s), higher is better, {MINI}" in text
         after = text.partition(f"Throughput (tokens/s), higher is better, {RANDOM}")[2]
         lone = after.replace("\\.", ".").replace("\n- ", " ").split()
         assert lone.index("1.") < 2
         assert lone[lone.index("1.") + 1] == "SmolVLM2"
-    assert len(ranking(sections(mixed)[1].table, "tokens_per_sec")) == 1
+    assert len(rank(split_by_work(mixed)[1].table, "tokens_per_sec")) == 1
 
 
 def test_observations_are_of_one_kind_of_work(mixed: pd.DataFrame) -> None:
-    """Each observation names the kind of work that it is of; none is drawn across kinds."""
-    said = observations(mixed)
+    """Each observation is about one kind of work, and names it."""
+    said = list_observations(mixed)
 
     assert said
     assert all(sentence.startswith(f"{MINI.capitalize()}: ") for sentence in said)
