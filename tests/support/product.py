@@ -1,20 +1,18 @@
 """Start the product as a user does: in a process of its own, from the checkout."""
 
-from __future__ import annotations
-
 import os
 import pty
 import select
 import subprocess
 import sys
 import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from typing_extensions import Self
+import pytest
+from typing_extensions import Self
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 170
@@ -37,6 +35,37 @@ def command(storage: Path, *options: str) -> list[str]:
 def measure(storage: Path, *options: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run a measuring session to its end; `settings` join its environment."""
     return run(command(storage, *options), ROOT, **settings)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a session wrote, and its exit code."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def error(self) -> str:
+        """The one sentence of a refusal, without what pytest puts around it."""
+        text = self.err.partition("error: ")[2] or self.err.removeprefix("ERROR: ")
+        return text.splitlines()[0]
+
+
+def measure_here(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, storage: Path, *options: str
+) -> Answer:
+    """Run a session that measures nothing in this process: pytest in pytest, with the options of `command`."""
+    for name in set(os.environ) - set(environment()):
+        monkeypatch.delenv(name)
+    capsys.readouterr()
+    arguments = command(storage, *options)[3:]  # without `python -m pytest`
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pytest-benchmark warns that nothing was measured
+        status = pytest.main([*arguments, "-p", "no:faulthandler", "--capture=no"])
+    out, err = capsys.readouterr()
+    assert "Traceback" not in out + err
+    return Answer(int(status), out, err)
 
 
 def plotting(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
