@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,3 +32,14 @@ def _miniatures_of_the_suite(request: pytest.FixtureRequest) -> Iterator[None]:
         del os.environ["EDGE_VLM_BENCH_CACHE"]
     else:
         os.environ["EDGE_VLM_BENCH_CACHE"] = before
+
+
+@pytest.fixture(scope="session")
+def nvml_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a stand-in for NVIDIA's driver library, libnvidia-ml.so.1."""
+    if (compiler := shutil.which("cc")) is None:
+        pytest.skip("there is no C compiler (cc) to build the stand-in for NVIDIA's driver library")
+    folder = tmp_path_factory.mktemp("nvml")
+    source = ROOT / "tests/support/fake_nvml.c"
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", folder / "libnvidia-ml.so.1", source, "-lm"], check=True)
+    return folder

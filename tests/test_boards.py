@@ -17,7 +17,6 @@ from plotting.analysis.observations import observations
 from plotting.comparison import compare, render
 from plotting.figures import FIGURES
 from plotting.table import build
-from tests.power.sensors.test_nvml import library as library  # noqa: PLC0414 - a fixture
 from tests.support import boards, drawing, product
 
 if TYPE_CHECKING:
@@ -85,11 +84,11 @@ class Measured:
 
 
 @pytest.fixture(scope="module")
-def measured(tmp_path_factory: pytest.TempPathFactory, library: Path) -> Measured:
+def measured(tmp_path_factory: pytest.TempPathFactory, nvml_library: Path) -> Measured:
     """Measure one pair on each board, side by side: their watts are constants, and no time of theirs is judged."""
     folder = tmp_path_factory.mktemp("boards")
     settings = {
-        "gb10": boards.gb10(folder / "files/gb10", library),
+        "gb10": boards.gb10(folder / "files/gb10", nvml_library),
         "orin": boards.orin(folder / "files/orin"),
         "maxn": boards.orin(folder / "files/maxn", boards.ORIN_MAXN),
         "thor": boards.thor(folder / "files/thor"),

@@ -17,12 +17,12 @@ from benchmarks.record.typecheck import fits
 from benchmarks.storage.journal import PairLog
 from benchmarks.worker.adapter import NO_PEFT
 from tests.models.test_miniatures import job
-from tests.planning.test_preview import plan
-from tests.storage.test_segments import loaded
 from tests.support import product
 from tests.support.hub_handler import Fault
 from tests.support.hub_layout import COMMIT, files_of, lay_out
 from tests.support.hub_server import HubServer
+from tests.support.journals import make_loaded
+from tests.support.plans import make_plan
 from tests.worker.test_numerics import CONVOLUTION, overflowing
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def test_another_commit_is_another_model() -> None:
     """Runs of a model are not joined with those of another commit, adapter or way of loading; it says which."""
 
     def difference(**now: Any) -> str:
-        before = loaded() | {"revision": "aaa"}
+        before = make_loaded() | {"revision": "aaa"}
         return changed(cast("Loaded", before), cast("Loaded", before | now))
 
     assert difference() == ""
@@ -161,9 +161,11 @@ def test_a_missing_adapter_is_remarked(pytestconfig: pytest.Config) -> None:
     """The Record of a checkpoint without the adapter that belongs to it says so, and why, as one with it does not."""
 
     def recorded(adapter: str | None) -> tuple[str | None, list[str]]:
-        pair = PairSession("phi", "bf16", plan(weights="hub"), Progress(pytestconfig), print, PairLog(None, "phi-bf16"))
+        pair = PairSession(
+            "phi", "bf16", make_plan(weights="hub"), Progress(pytestconfig), print, PairLog(None, "phi-bf16")
+        )
         said = {"adapter": adapter, "adapter_reason": NO_PEFT, "parameters": MODELS["phi"].parameters}
-        pair.loaded = cast("Loaded", loaded() | said)
+        pair.loaded = cast("Loaded", make_loaded() | said)
         found = compose(pair, INTERRUPTED, "now")["checkpoint"]
         return found["adapter"], found["remarks"]
 

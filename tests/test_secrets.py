@@ -10,9 +10,9 @@ from PIL import Image
 from benchmarks import redact
 from benchmarks.processes.protocol import trouble
 from benchmarks.storage import journal
-from tests.storage.test_journal import HEAD, complain
 from tests.support import product
-from tests.test_failures import refuse
+from tests.support.journals import HEAD, fail_on_complaint
+from tests.support.miniatures import copy_with_template
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,7 +71,7 @@ def test_an_error_says_nothing_to_the_terminal() -> None:
 
 def test_a_journal_holds_no_secret(tmp_path: Path) -> None:
     """Whatever line is written, no token in it reaches the disk."""
-    written = journal.begin(tmp_path, HEAD, complain)
+    written = journal.begin(tmp_path, HEAD, fail_on_complaint)
     written.append("llava-bf16", [{"do": "failed", "message": TOKEN, "deep": [{"in": TOKEN}, [1, TOKEN]]}])
     written.close()
 
@@ -83,7 +83,7 @@ def test_a_journal_holds_no_secret(tmp_path: Path) -> None:
 def test_a_session_keeps_no_secret(tmp_path: Path) -> None:
     """A model whose error quotes tokens fails, and neither terminal, save nor journal holds one of them."""
     cache = tmp_path / "cache"
-    refuse("llava", cache, f"{{{{ raise_exception('401: {TOKEN} and {OWN}') }}}}")
+    copy_with_template("llava", cache, f"{{{{ raise_exception('401: {TOKEN} and {OWN}') }}}}")
     photograph = tmp_path / "grey.png"
     Image.new("RGB", (640, 480), "grey").save(photograph)
     options = ["--models=llava", "--precisions=bf16", "--runs=2", "--warmup-runs=0", f"--images={photograph}"]

@@ -11,13 +11,13 @@ import pytest
 
 from benchmarks.pair import handle
 from benchmarks.processes.protocol import WorkerFailed
-from tests.models.test_miniatures import job
+from tests.support.jobs import make_job
 
 
 @pytest.mark.parametrize("isolation", ["process", "none"])
 def test_errors_are_answers(isolation: str) -> None:
     """A model that cannot be loaded is an error with its class and one line of text, and the worker lives on."""
-    nothing = replace(job("llava"), source=Path("/nonexistent"))
+    nothing = replace(make_job("llava"), source=Path("/nonexistent"))
     worker = handle.start(nothing, isolation=isolation, start_method="forkserver")
     try:
         for _ in range(2):
@@ -33,7 +33,7 @@ def test_errors_are_answers(isolation: str) -> None:
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSEGV])
 def test_a_childs_death_is_named(end: signal.Signals) -> None:
     """A child that is killed or crashes is seen at once, with the signal that ended it."""
-    worker = handle.start(job("llava"), isolation="process", start_method="forkserver")
+    worker = handle.start(make_job("llava"), isolation="process", start_method="forkserver")
     worker.load()
     os.kill(worker.pid, end)
 
@@ -46,7 +46,7 @@ def test_a_childs_death_is_named(end: signal.Signals) -> None:
 
 def test_in_process_work_is_the_same() -> None:
     """--isolation=none loads and runs in this very process, for a debugger."""
-    worker = handle.start(job("llava"), isolation="none", start_method=None)
+    worker = handle.start(make_job("llava"), isolation="none", start_method=None)
 
     assert worker.pid == os.getpid()
     assert worker.load()["pid"] == os.getpid()
@@ -67,6 +67,6 @@ def test_endings_have_names(code: int | None, word: str) -> None:
 
 def test_a_month_is_a_timeout() -> None:
     """A timeout longer than the system can count is as long as it can."""
-    worker = handle.start(job("llava"), isolation="process", start_method="forkserver")
+    worker = handle.start(make_job("llava"), isolation="process", start_method="forkserver")
     assert worker.load(1e9)["pid"] == worker.pid
     worker.close()

@@ -17,8 +17,8 @@ from benchmarks.pair import handle
 from benchmarks.pair.memory_guard import MemoryGuard
 from benchmarks.processes.protocol import WorkerFailed
 from benchmarks.record import DID_NOT_FIT, faults
-from tests.models.test_miniatures import job
 from tests.support import product
+from tests.support.jobs import make_job
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,7 +89,7 @@ def run_for_ever(worker: handle.Handle) -> NoReturn:
 def test_a_child_is_killed_below_the_floor(tmp_path: Path) -> None:
     """As soon as less than the floor is available the child is killed in the middle of its work, and it is said why."""
     guard = MemoryGuard(GB, machine(tmp_path, 2 * GB))
-    worker = handle.Child(job("llava"), "forkserver")
+    worker = handle.Child(make_job("llava"), "forkserver")
     worker.load()
     guard.watch(worker)
     worker.run([(0, 0)])

@@ -18,8 +18,8 @@ from plotting.metrics.bootstrap import LEAST_RUNS
 from plotting.metrics.intervals import spreads
 from plotting.metrics.registry import SAMPLED
 from plotting.table import build
-from tests.models.test_miniatures import job
 from tests.support import factory
+from tests.support.jobs import make_job
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,7 @@ NEW_TOKENS = 5
 @pytest.fixture(scope="module")
 def worker() -> Iterator[handle.Handle]:
     """A loaded and warm worker of the smallest miniature, the worst case for whatever stands beside a run."""
-    found = handle.start(job("llava"), isolation="process", start_method="forkserver")
+    found = handle.start(make_job("llava"), isolation="process", start_method="forkserver")
     found.load()
     for _ in range(5):
         found.run([(0, 0)])

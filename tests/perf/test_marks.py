@@ -12,7 +12,7 @@ import torch
 from benchmarks.models import MODELS
 from benchmarks.worker import loading
 from benchmarks.worker.generation import GREEDY, Generator
-from tests.models.test_miniatures import job
+from tests.support.jobs import make_job
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
@@ -25,13 +25,13 @@ TOKENS = 64
 @pytest.fixture(scope="module")
 def loaded() -> loading.LoadedModel:
     """The miniature with the shortest steps, the worst case: about a millisecond a token."""
-    return loading.load(job("llava"))
+    return loading.load(make_job("llava"))
 
 
 @pytest.mark.benchmark(group="time marks")
 def test_marks(loaded: loading.LoadedModel, benchmark: BenchmarkFixture, size: Size) -> None:
     """A run's marks against none: `added_us_a_token` in extra_info, and that as a share of this run."""
-    work = job("llava")
+    work = make_job("llava")
     generator = Generator(loaded, work.images, work.prompts, TOKENS)
     generator.hook_vision(MODELS["llava"].vision_end)
     inputs = generator._preprocess([(0, 0)])

@@ -8,8 +8,8 @@ import pytest
 
 from benchmarks.machine import device
 from benchmarks.planning import capability
-from tests.machine.test_device import L4T, MEMINFO, board
-from tests.machine.test_estimate import PROBE
+from tests.support.machines import L4T, MEMINFO, write_board
+from tests.support.works import PROBE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 )
 def test_a_jetson_by_its_device_tree(tmp_path: Path, model: str, figure: float) -> None:
     """From the device tree alone each Jetson has its own figure, though the GPU of all Orins has one name."""
-    root = board(tmp_path, etc__nv_tegra_release=L4T, proc__meminfo=MEMINFO)
+    root = write_board(tmp_path, etc__nv_tegra_release=L4T, proc__meminfo=MEMINFO)
     (root / "proc/device-tree").mkdir()
     (root / "proc/device-tree/model").write_text(model)
     machine = device.identify("cuda:0", root, torch_name="Orin")

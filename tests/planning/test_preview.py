@@ -5,22 +5,20 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks import workload
 from benchmarks.hub import HubTrouble
 from benchmarks.machine import roofline
-from benchmarks.machine.device import identify
 from benchmarks.planning import capability, preview
-from benchmarks.planning.plan import Plan
 from benchmarks.processes import helper
 from benchmarks.worker.probe import probe
-from tests.models.test_miniatures import job
 from tests.support import product, works
 from tests.support.hub_layout import files_of
 from tests.support.hub_server import HubServer
+from tests.support.jobs import make_job
+from tests.support.plans import make_plan
 from tests.support.works import traffic, work
 
 if TYPE_CHECKING:
@@ -35,32 +33,6 @@ WORK = replace(
     ),
     batch=4,
 )
-
-
-def plan(**chosen: Any) -> Plan:
-    """Return the plan of a session on a CPU with random weights."""
-    photographs = workload.photographs(None)
-    base = Plan(
-        weights="random",
-        runs=97,
-        warmup_runs=3,
-        work=workload.Workload(photographs, (b"",) * len(photographs), workload.PROMPTS, 64, 4),
-        torch_device="cpu",
-        power_monitor="none",
-        machine=identify("cpu"),
-        isolation="process",
-        start_method="spawn",
-        run_timeout_s=600.0,
-        ram_floor_bytes=None,
-        resume=False,
-        allow_nonfinite=False,
-        allow_slow_fp16=False,
-        trust_remote_code=False,
-        revisions={},
-        gpu_uuid=None,
-        ability=capability.Ability(None, "not asked"),
-    )
-    return replace(base, **chosen)
 
 
 def probed(fp16: float) -> Probe:
@@ -92,20 +64,20 @@ def test_the_verdict(free: int | None, floor: int, download: preview.Download, s
     """A pair fits where its least footprint leaves the floor free; memory is judged before the Hub."""
     needed = preview.footprint(WORK)
 
-    assert preview.verdict(plan(), "bf16", download, needed, preview.Room("RAM", free, floor, disk=8 * GB)) == said
+    assert preview.verdict(make_plan(), "bf16", download, needed, preview.Room("RAM", free, floor, disk=8 * GB)) == said
 
 
 def test_slow_fp16_is_skipped_unless_it_is_wanted() -> None:
     """A processor without fp16 arithmetic skips fp16 and gives the rates; miniatures, and who asks, measure it."""
-    slow = plan(ability=capability.measured(probed(3e9), "random"))
+    slow = make_plan(ability=capability.measured(probed(3e9), "random"))
 
     assert (slow.why_skipped("fp16") or "").startswith(
         "this processor has no arithmetic for fp16 (Gflop/s: fp16 at 3, bf16 at 200, fp32 at 100)"
     )
     assert slow.why_skipped("bf16") is None
     assert replace(slow, allow_slow_fp16=True).why_skipped("fp16") is None
-    assert plan(ability=capability.measured(probed(80e9), "random")).why_skipped("fp16") is None
-    assert plan(ability=capability.measured(probed(3e9), "mini")).why_skipped("fp16") is None
+    assert make_plan(ability=capability.measured(probed(80e9), "random")).why_skipped("fp16") is None
+    assert make_plan(ability=capability.measured(probed(3e9), "mini")).why_skipped("fp16") is None
     room = preview.Room("RAM", 6 * GB, 0)
     assert preview.verdict(slow, "fp16", 0, preview.footprint(WORK), room) == "skipped"
 
@@ -113,7 +85,7 @@ def test_slow_fp16_is_skipped_unless_it_is_wanted() -> None:
 def test_a_line_of_the_table() -> None:
     """A line holds the download, the footprint, the time of a run at the probed rates and of all of them."""
     cells, verdict = preview.row(
-        plan(), ("llava", "bf16"), 3 * GB, (WORK.model, WORK.request), probed(3e9), preview.Room("RAM", 6 * GB, 0)
+        make_plan(), ("llava", "bf16"), 3 * GB, (WORK.model, WORK.request), probed(3e9), preview.Room("RAM", 6 * GB, 0)
     )
 
     assert cells[:4] == ("llava-bf16", "3.0 GB", "4.9 GB", "6.0 GB RAM")
@@ -125,12 +97,12 @@ def test_a_line_of_the_table() -> None:
 def test_a_plan_of_what_the_hub_has(tmp_path: Path) -> None:
     """--plan asks the Hub for sizes, loads and saves nothing, and sets what would be downloaded against the disk."""
     server = HubServer()
-    server.add_folder(job("llava").source)
+    server.add_folder(make_job("llava").source)
     with server:
         settings = {"HF_HOME": str(tmp_path / "home"), "HF_ENDPOINT": server.url}
         options = ("--weights=hub", "--models=llava", "--precisions=bf16", "--revision=llava=main", "--plan")
         done = product.measure(tmp_path / "results", *options, **settings)
-    size = sum(map(len, files_of(job("llava").source).values())) / 1e6
+    size = sum(map(len, files_of(make_job("llava").source).values())) / 1e6
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("llava-bf16")]
 
     assert done.returncode == 0, done.stdout

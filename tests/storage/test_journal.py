@@ -17,26 +17,15 @@ from hypothesis import strategies as st
 from benchmarks.errors import BenchmarkError
 from benchmarks.storage import journal, resume, segments
 from benchmarks.storage.locks import take
+from tests.support.journals import HEAD, JSON, fail_on_complaint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-HEAD = {"save": "thor", "pairs": ["llava-bf16"], "boot": "a", "fingerprint": {"--runs": 4}}
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=10),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=5,
-)
-
-
-def complain(sentence: str) -> None:
-    """Fail: these disks have nothing to complain of."""
-    raise AssertionError(sentence)
-
 
 def begun(folder: Path, *lines: dict[str, Any]) -> Path:
     """Write a journal with these lines of one pair, and return its file."""
-    written = journal.begin(folder, HEAD, complain)
+    written = journal.begin(folder, HEAD, fail_on_complaint)
     written.append("llava-bf16", lines)
     written.close()
     return written.path
@@ -74,7 +63,7 @@ def test_going_on_cuts_off_the_torn_line(tmp_path: Path) -> None:
     with path.open("ab") as file:
         file.write(b'{"pair": "llava-bf16", "do": "ru')
 
-    again = resume.resume(tmp_path, HEAD, complain)
+    again = resume.resume(tmp_path, HEAD, fail_on_complaint)
     again.append("llava-bf16", [{"do": "run", "n": 2}])
     again.close()
     assert again.path == path
@@ -97,17 +86,17 @@ def test_another_session_is_refused(tmp_path: Path, head: dict[str, Any], compla
     """--resume refuses what another session began, in a sentence that names what differs."""
     begun(tmp_path)
     with pytest.raises(BenchmarkError) as refusal:
-        resume.resume(tmp_path, head, complain)
+        resume.resume(tmp_path, head, fail_on_complaint)
     assert complaint in str(refusal.value)
 
 
 def test_a_running_session_is_left_alone(tmp_path: Path) -> None:
     """A journal that a session holds is not unfinished, and nobody else opens it."""
-    held = journal.begin(tmp_path, HEAD, complain)
+    held = journal.begin(tmp_path, HEAD, fail_on_complaint)
 
     assert (resume.journals(tmp_path), resume.journals(tmp_path, held=True)) == ([], [held.path])
     with pytest.raises(BenchmarkError, match="no unfinished session"):
-        resume.resume(tmp_path, HEAD, complain)
+        resume.resume(tmp_path, HEAD, fail_on_complaint)
     held.close()
     with held.path.open("rb") as looked_at:  # by another session that begins
         assert take(looked_at.fileno(), shared=True)
@@ -136,7 +125,7 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     """A session that could not be saved is refused before it begins."""
     (tmp_path / "file").write_text("")
     with pytest.raises(BenchmarkError, match=r"cannot be written .*, and a session must not be lost"):
-        journal.begin(tmp_path / "file" / ".journal", HEAD, complain)
+        journal.begin(tmp_path / "file" / ".journal", HEAD, fail_on_complaint)
 
 
 def test_odd_files_among_journals_stop_nothing(tmp_path: Path) -> None:
@@ -159,17 +148,17 @@ def test_a_damaged_neighbour_hides_no_journal(tmp_path: Path) -> None:
     later = mine.with_name(mine.name[:-6] + "0.jsonl")
     later.write_text("")
 
-    found = resume.resume(tmp_path, HEAD, complain)
+    found = resume.resume(tmp_path, HEAD, fail_on_complaint)
     found.close()
     assert found.path == mine
 
 
 def test_saves_of_one_slug_are_two(tmp_path: Path) -> None:
     """Names that make the same file name have journals of their own."""
-    first = journal.begin(tmp_path, HEAD | {"save": "東京"}, complain)
+    first = journal.begin(tmp_path, HEAD | {"save": "東京"}, fail_on_complaint)
     first.close()
     with pytest.raises(BenchmarkError, match="no unfinished session named '大阪'"):
-        resume.resume(tmp_path, HEAD | {"save": "大阪"}, complain)
+        resume.resume(tmp_path, HEAD | {"save": "大阪"}, fail_on_complaint)
 
 
 def test_a_file_system_without_locks_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,7 +170,7 @@ def test_a_file_system_without_locks_will_do(tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.setattr(fcntl, "flock", refuse)
     path = begun(tmp_path, {"do": "run", "n": 1})
-    resume.resume(tmp_path, HEAD, complain).close()
+    resume.resume(tmp_path, HEAD, fail_on_complaint).close()
     assert len(journal.read(path).lines["llava-bf16"]) == 1
 
 
@@ -202,7 +191,7 @@ def test_a_read_only_disk_is_refused(small_disk: Path) -> None:
     path = begun(small_disk / "results/.journal")
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     with pytest.raises(BenchmarkError, match=r"cannot be written \(Read-only file system\), and a session"):
-        resume.resume(path.parent, HEAD, complain)
+        resume.resume(path.parent, HEAD, fail_on_complaint)
     assert journal.read(path).head["save"] == "thor"
 
 
@@ -210,5 +199,5 @@ def test_a_disk_without_room_for_the_head_is_refused(small_disk: Path) -> None:
     """A disk that takes only a part of a journal's first line is refused, and nothing is left on it."""
     head = HEAD | {"fingerprint": {"long": "x" * 6000}}
     with pytest.raises(BenchmarkError, match=r"cannot be written \(No space left on device\), and a session"):
-        journal.begin(small_disk / "results/.journal", head, complain)
+        journal.begin(small_disk / "results/.journal", head, fail_on_complaint)
     assert list((small_disk / "results/.journal").iterdir()) == []

@@ -10,14 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.machine.roofline import Traffic
 from benchmarks.power.analysis.energy import GAP_PERIODS
 from benchmarks.power.base import SensorFacts
 from benchmarks.storage import journal, segments
 from benchmarks.storage.segments import GAP_NS
-from tests.pair.test_run_log import marks
-from tests.storage.test_journal import HEAD, JSON
 from tests.support.factory import record
+from tests.support.journals import HEAD, JSON, make_loaded, make_marks
 
 SEGMENT: dict[str, Any] = {
     "do": "segment",
@@ -37,7 +35,7 @@ SEGMENT: dict[str, Any] = {
 
 def run(start_s: float) -> dict[str, Any]:
     """Return a journal's line of a run of a second."""
-    return {"do": "run", "request": 0, "marks": marks(start_s)}
+    return {"do": "run", "request": 0, "marks": make_marks(start_s)}
 
 
 def test_segments_of_two_boots_are_never_joined() -> None:
@@ -83,23 +81,13 @@ RUN_OF_BAD = {
 }
 
 
-def loaded() -> dict[str, Any]:
-    """Return what a child says of a loaded model."""
-    texts = dict.fromkeys(("model_class", "mark_method", "load_method", "adapter_reason"), "x")
-    known = ("gpu_uuid", "torch_device_name", "attention", "import_s", "context_s", "page_cache_share")
-    nothing = dict.fromkeys((*known, "revision", "adapter", "load_peak_ram_bytes", "load_peak_vram_bytes"))
-    numbers = {"pid": 1, "parameters": 1, "threads": 2, "load_time_s": 0.5, "processor_s": 0.5, "file_bytes": 9}
-    traffic = dict.fromkeys(Traffic.__annotations__, 1)
-    return {**texts, **nothing, **numbers, "versions": {"torch": "2"}, "traffic": traffic, "cache_bytes": None}
-
-
 @pytest.mark.parametrize("fault", [None, *RUN_OF_BAD])
 def test_a_run_that_was_edited_is_refused(fault: str | None) -> None:
     """A run whose marks are of the wrong kind, missing or out of order is refused before anything is measured."""
     line = run(1.0)
     if fault is not None:
         RUN_OF_BAD[fault](line)
-    contents = journal.Contents(HEAD, {"llava-bf16": [SEGMENT | {"loaded": loaded()}, line]})
+    contents = journal.Contents(HEAD, {"llava-bf16": [SEGMENT | {"loaded": make_loaded()}, line]})
     if fault is None:
         segments.check(contents)
     else:

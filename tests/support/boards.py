@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from benchmarks.machine import sysfs
-from tests.machine.test_device import MODES, tree
 from tests.support import jtop_package, product, trees
+from tests.support.machines import MODES, write_jetson
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +47,7 @@ def gb10(root: Path, library: Path) -> dict[str, str]:
 def orin(root: Path, mode: str = ORIN_30W) -> dict[str, str]:
     """Return the environment of an AGX Orin in a power mode."""
     compatible = "nvidia,p3737-0000+p3701-0005\0nvidia,tegra234\0"
-    tree(root, "NVIDIA Jetson AGX Orin Developer Kit\0", compatible, mode, MODES["orin"], ORIN_L4T)
+    write_jetson(root, "NVIDIA Jetson AGX Orin Developer Kit\0", compatible, mode, MODES["orin"], ORIN_L4T)
     trees.hwmon(root, "orin")
     return {sysfs.ROOT: str(root)}
 
@@ -55,7 +55,7 @@ def orin(root: Path, mode: str = ORIN_30W) -> dict[str, str]:
 def thor(root: Path) -> dict[str, str]:
     """Return the environment of a Thor."""
     compatible = "nvidia,p4071-0000+p3834-0008\0nvidia,tegra264\0"
-    tree(root, "NVIDIA Jetson AGX Thor Developer Kit\0", compatible, "pmode:0001\n", MODES["thor"])
+    write_jetson(root, "NVIDIA Jetson AGX Thor Developer Kit\0", compatible, "pmode:0001\n", MODES["thor"])
     trees.hwmon(root, "thor")
     return {sysfs.ROOT: str(root)}
 

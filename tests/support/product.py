@@ -1,5 +1,7 @@
 """Start the product as a user does: in a process of its own, from the checkout."""
 
+import io
+import json
 import os
 import pty
 import select
@@ -8,14 +10,16 @@ import sys
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typing_extensions import Self
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 170
+NEW_TOKENS = 4
 UNUSED = ("-p", "no:hypothesispytest", "-p", "no:anyio")
 """Plugins of this suite's own environment, which take half a second to load."""
 
@@ -29,7 +33,7 @@ def environment() -> dict[str, str]:
 def command(storage: Path, *options: str) -> list[str]:
     """Return the command line of a measuring session that saves into `storage`."""
     pytest = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *UNUSED, "benchmarks", "--weights=mini"]
-    return [*pytest, "--new-tokens=4", f"--benchmark-storage=file://{storage}", *options]
+    return [*pytest, f"--new-tokens={NEW_TOKENS}", f"--benchmark-storage=file://{storage}", *options]
 
 
 def measure(storage: Path, *options: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -37,35 +41,31 @@ def measure(storage: Path, *options: str, **settings: str) -> subprocess.Complet
     return run(command(storage, *options), ROOT, **settings)
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What a session wrote, and its exit code."""
+def measure_here(storage: Path, *options: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run a measuring session as `measure` does, but in this process: pytest in pytest.
 
-    status: int
-    out: str
-    err: str
+    It starts no interpreter, and its models start from a forkserver that has imported torch already.
+    """
+    arguments = [*command(storage, *options)[3:], "-p", "no:faulthandler", "--capture=no"]  # not `python -m pytest`
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings(), redirect_stdout(out), redirect_stderr(err):
+        warnings.simplefilter("ignore")  # pytest-benchmark warns where nothing was measured
+        for name in set(os.environ) - set(environment()):
+            patch.delenv(name)
+        for name, value in settings.items():
+            patch.setenv(name, value)
+        status = int(pytest.main(arguments))
+    return subprocess.CompletedProcess(arguments, status, out.getvalue(), err.getvalue())
 
-    @property
-    def error(self) -> str:
-        """The one sentence of a refusal, without what pytest puts around it."""
-        text = self.err.partition("error: ")[2] or self.err.removeprefix("ERROR: ")
-        return text.splitlines()[0]
+
+def read_saves(storage: Path) -> list[dict[str, Any]]:
+    """Return the saves in a folder, in order."""
+    return [json.loads(path.read_text()) for path in sorted(storage.rglob("*.json"))]
 
 
-def measure_here(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, storage: Path, *options: str
-) -> Answer:
-    """Run a session that measures nothing in this process: pytest in pytest, with the options of `command`."""
-    for name in set(os.environ) - set(environment()):
-        monkeypatch.delenv(name)
-    capsys.readouterr()
-    arguments = command(storage, *options)[3:]  # without `python -m pytest`
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pytest-benchmark warns that nothing was measured
-        status = pytest.main([*arguments, "-p", "no:faulthandler", "--capture=no"])
-    out, err = capsys.readouterr()
-    assert "Traceback" not in out + err
-    return Answer(int(status), out, err)
+def count_lines(storage: Path, what: str) -> int:
+    """Return how many lines of a kind, such as "run", the journals of a storage hold."""
+    return sum(path.read_text().count(f'"do":"{what}"') for path in (storage / ".journal").glob("*.jsonl"))
 
 
 def plotting(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
