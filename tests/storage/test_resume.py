@@ -9,17 +9,17 @@ import time
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from tests.support import product
+from tests.support.jobs import make_job
+from tests.support.miniatures import write_photograph
 from tests.support.processes import alive, children, gone
-from tests.test_failures import refuse
 
 BUSY = """
 import sys
 from pathlib import Path
-from benchmarks.worker import handle
-from benchmarks.worker.protocol import Job
+from benchmarks.pair import handle
+from benchmarks.processes.protocol import Job
 if __name__ == "__main__":
     worker = handle.start(Job("llava", "bf16", "mini", Path(sys.argv[1]), "cpu", (Path(sys.argv[2]).read_bytes(),),
                               ("What is it?",), 100_000), isolation="process", start_method=sys.argv[3])
@@ -32,11 +32,8 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("start_method", ["spawn", "forkserver"])
 def test_a_busy_child_never_outlives_its_parent(tmp_path: Path, start_method: str) -> None:
     """A child in the middle of a run is gone within seconds when its parent is killed."""
-    cache = tmp_path / "cache"
-    refuse("llava", cache, "")
-    (source,) = cache.iterdir()
-    photograph, script = tmp_path / "grey.jpg", tmp_path / "busy.py"
-    Image.new("RGB", (640, 480), "grey").save(photograph)
+    source, script = make_job("llava").source, tmp_path / "busy.py"
+    photograph = write_photograph(tmp_path / "grey.jpg")
     script.write_text(BUSY)
     settings = product.environment() | {"PYTHONPATH": str(product.ROOT)}
     arguments = [sys.executable, *map(str, (script, source, photograph)), start_method]
@@ -52,7 +49,7 @@ def test_a_busy_child_never_outlives_its_parent(tmp_path: Path, start_method: st
 
 SERVED = """
 import time
-from benchmarks.worker.context import context
+from benchmarks.processes.start_methods import context
 if __name__ == "__main__":
     context("forkserver").Process(target=str).start()
     print("started", flush=True)
@@ -79,9 +76,9 @@ def test_a_killed_session_leaves_no_folder(tmp_path: Path) -> None:
 
 HELPED = """
 import time
-from benchmarks import aside
+from benchmarks.processes import helper
 if __name__ == "__main__":
-    aside.call("spawn", time.sleep, 600)
+    helper.call("spawn", time.sleep, 600)
 """
 
 
@@ -92,6 +89,7 @@ def test_a_helper_never_outlives_its_parent(tmp_path: Path) -> None:
     settings = product.environment() | {"PYTHONPATH": str(product.ROOT)}
     with subprocess.Popen([sys.executable, script], env=settings) as parent:
         while len(children(parent.pid)) < 2:  # the helper and multiprocessing's tracker
+            assert parent.poll() is None
             time.sleep(0.05)
         time.sleep(1.0)
         helpers = children(parent.pid)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SAVER = """
 import logging, sys
-from benchmarks.storage import AtomicFileStorage
+from benchmarks.storage.saves import AtomicFileStorage
 storage = AtomicFileStorage(sys.argv[1], logging.getLogger(), "board")
 storage.troubles = []
 sys.stdin.readline()
