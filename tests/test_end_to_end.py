@@ -1,4 +1,8 @@
-"""One pair through the whole path: command line, child, replayed power, save, CSV, figures, comparison."""
+"""One pair through the whole path: command line, child, replayed power, save, CSV, figures, comparison.
+
+Tests benchmarks.test_generate, benchmarks.pair.measure, benchmarks.pair.process, benchmarks.pair.meters,
+benchmarks.pair.build_record, benchmarks.record.headline and benchmarks.state.
+"""
 
 from __future__ import annotations
 

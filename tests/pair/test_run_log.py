@@ -1,4 +1,7 @@
-"""Counting runs: what fails is counted and never enters the statistics."""
+"""Runs are counted: a failed run never enters the statistics.
+
+Tests benchmarks.pair.run_log.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""--plan: what each pair would download and take, from its architecture; and fp16 that is not worth waiting for."""
+"""--plan says what each pair downloads and needs; a session skips fp16 that would take too long.
+
+Tests benchmarks.planning.preview.
+"""
 
 from __future__ import annotations
 
@@ -101,7 +104,7 @@ def test_a_plan_of_what_the_hub_has(tmp_path: Path) -> None:
     with server:
         settings = {"HF_HOME": str(tmp_path / "home"), "HF_ENDPOINT": server.url}
         options = ("--weights=hub", "--models=llava", "--precisions=bf16", "--revision=llava=main", "--plan")
-        done = product.measure(tmp_path / "results", *options, **settings)
+        done = product.measure_here(tmp_path / "results", *options, **settings)
     size = sum(map(len, files_of(make_job("llava").source).values())) / 1e6
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("llava-bf16")]
 
@@ -120,7 +123,7 @@ def test_a_session_skips_slow_fp16(tmp_path: Path) -> None:
     if not roofline.fp16_is_hopeless(helper.call("forkserver", probe, "cpu")["gemm_flops"]):
         pytest.skip("this processor has arithmetic for fp16")
     options = ("--weights=random", "--models=smolvlm2-256m", "--precisions=fp16", "--runs=1")
-    done = product.measure(tmp_path, *options)
+    done = product.measure_here(tmp_path, *options)
     (path,) = tmp_path.rglob("0001_*.json")
     (record,) = json.loads(path.read_text())["unmeasured"]
 

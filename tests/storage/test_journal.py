@@ -1,8 +1,10 @@
-"""The journal: what is written is read back, a torn end is forgiven, damage is named, nothing is written over."""
+"""A journal is read back as it was written; a torn end is cut off, damage is named, nothing is overwritten.
+
+Tests benchmarks.storage.journal, benchmarks.storage.resume and benchmarks.storage.locks.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import json
 import os
@@ -45,15 +47,28 @@ def test_what_is_written_is_read_back(tmp_path: Path, lines: list[dict[str, Any]
     assert found.lines.get("llava-bf16", []) == written
 
 
+def read_and_check(path: Path) -> str | None:
+    """Return the sentence that refuses a journal; None where it is taken."""
+    try:
+        segments.check(journal.read(path))
+    except journal.Damaged as refusal:
+        return str(refusal)
+    return None
+
+
 @given(data=st.binary(max_size=200) | st.lists(JSON, max_size=4).map(lambda v: "\n".join(map(json.dumps, v)).encode()))
 @settings(max_examples=1000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes_are_read_or_refused(tmp_path: Path, data: bytes) -> None:
-    """Whatever bytes a journal holds, it is read or refused in a sentence, and never raises anything else."""
+    """Whatever bytes a journal holds, each of its lines is read, or it is refused with what to do."""
     path = begun(tmp_path)
     whole = path.read_bytes() + data + b"\n"
     path.write_bytes(whole)
-    with contextlib.suppress(journal.Damaged):
-        segments.check(journal.read(path))
+    refusal = read_and_check(path)
+    if refusal is None:
+        assert sum(map(len, journal.read(path).lines.values())) == data.count(b"\n") + 1
+    else:
+        assert "damaged" in refusal
+        assert "delete the journal to begin anew" in refusal
     path.unlink()
 
 

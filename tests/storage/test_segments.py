@@ -1,8 +1,10 @@
-"""What a journal knows of a pair in flight: segments on one clock, and nothing that cannot be trusted."""
+"""What a journal says of a pair in flight: its segments stand on one clock, and damage is refused.
+
+Tests benchmarks.storage.segments.
+"""
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import asdict
 from typing import Any
 
@@ -109,9 +111,23 @@ def test_a_record_that_was_edited_is_refused(change: dict[str, Any]) -> None:
 @given(field=st.sampled_from([*SEGMENT]), value=JSON)
 @settings(max_examples=300)
 def test_a_line_of_the_wrong_kind_is_named(field: str, value: Any) -> None:
-    """A run without marks is refused in a sentence, and a value of any kind elsewhere never raises anything else."""
+    """A run without marks is refused with its pair; beside any other value a run is refused so, or keeps its length."""
     damaged = SEGMENT | {field: value, "do": "segment"}
     with pytest.raises(journal.Damaged, match="llava-bf16 are damaged"):
         segments.check(journal.Contents(HEAD, {"llava-bf16": [damaged, {"do": "run", "request": 0}]}))
-    with contextlib.suppress(journal.Damaged):
-        segments.check(journal.Contents(HEAD, {"llava-bf16": [damaged, run(1.0)]}))
+    lines = [damaged, run(1.0)]
+    refusal = check(lines)
+    if refusal is None:
+        (segment,) = segments.laid_out(segments.segments(lines), 0)
+        assert segment.span[1] - segment.span[0] == 1_000_000_000
+    else:
+        assert "llava-bf16 are damaged" in refusal
+
+
+def check(lines: list[dict[str, Any]]) -> str | None:
+    """Return the sentence that refuses the lines of a pair; None where they are taken."""
+    try:
+        segments.check(journal.Contents(HEAD, {"llava-bf16": lines}))
+    except journal.Damaged as refusal:
+        return str(refusal)
+    return None

@@ -1,4 +1,7 @@
-"""What a process that is killed leaves behind: no process, no file. Real kills, real processes."""
+"""A process that is killed leaves no process and no file behind: real kills, real processes.
+
+Tests benchmarks.processes.lifetime, benchmarks.processes.helper and benchmarks.processes.start_methods.
+"""
 
 from __future__ import annotations
 
