@@ -1,4 +1,9 @@
-"""Start the product as a user does: in a process of its own, from the checkout."""
+"""Start the product from the checkout: as a user does, in a process of its own, or in this one.
+
+Sessions that are killed, stopped or watched on a terminal need `Terminal`; the others may use `measure_here`.
+"""
+
+from __future__ import annotations
 
 import io
 import json
@@ -12,10 +17,12 @@ import warnings
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from typing_extensions import Self
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 170
@@ -32,8 +39,13 @@ def environment() -> dict[str, str]:
 
 def command(storage: Path, *options: str) -> list[str]:
     """Return the command line of a measuring session that saves into `storage`."""
-    pytest = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *UNUSED, "benchmarks", "--weights=mini"]
-    return [*pytest, f"--new-tokens={NEW_TOKENS}", f"--benchmark-storage=file://{storage}", *options]
+    return [sys.executable, "-m", "pytest", *_make_arguments(storage, options)]
+
+
+def _make_arguments(storage: Path, options: Sequence[str]) -> list[str]:
+    plugins = ("-p", "no:cacheprovider", *UNUSED)
+    chosen = ("--weights=mini", f"--new-tokens={NEW_TOKENS}", f"--benchmark-storage=file://{storage}")
+    return [*plugins, "benchmarks", *chosen, *options]
 
 
 def measure(storage: Path, *options: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -46,7 +58,7 @@ def measure_here(storage: Path, *options: str, **settings: str) -> subprocess.Co
 
     It starts no interpreter, and its models start from a forkserver that has imported torch already.
     """
-    arguments = [*command(storage, *options)[3:], "-p", "no:faulthandler", "--capture=no"]  # not `python -m pytest`
+    arguments = [*_make_arguments(storage, options), "-p", "no:faulthandler", "--capture=no"]
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings(), redirect_stdout(out), redirect_stderr(err):
         warnings.simplefilter("ignore")  # pytest-benchmark warns where nothing was measured
