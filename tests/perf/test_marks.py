@@ -56,6 +56,8 @@ def test_marks(loaded: loading.LoadedModel, benchmark: BenchmarkFixture, size: S
             seconds[name].append(time.perf_counter() - began)
 
     benchmark.pedantic(both, rounds=size.rounds, warmup_rounds=1)
+    while len(seconds["bare"]) < 5:  # the unit suite runs it once
+        both()
     differences = [b - a for a, b in zip(seconds["bare"], seconds["marked"], strict=True)]
     benchmark.extra_info.update(facts(median(differences), median(seconds["bare"])))
 
