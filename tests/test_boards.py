@@ -65,6 +65,8 @@ BOARDS = {
     # A thread moves the counters, and is late by milliseconds where two sessions share two cores with others.
     "counters": replace(_board("rapl", boards.CPU_W["intel-rapl:0"], "cpu", "package", "package-0"), within=0.02),
 }
+OWN_PROCESS = ("gb10", "service", "counters")
+"""Boards with a process of their own: it finds a library or a package when it starts, or competes with a thread."""
 
 
 @dataclass(frozen=True)
@@ -98,13 +100,19 @@ def measured(tmp_path_factory: pytest.TempPathFactory, nvml_library: Path) -> Me
         "counters": boards.intel(folder / "files/counters"),
     }
 
-    def session(name: str) -> subprocess.CompletedProcess[str]:
+    before = product.environment()  # which a session in this process changes while it runs
+
+    def measure(name: str) -> subprocess.CompletedProcess[str]:
         options = (*OPTIONS, f"--power-monitor={BOARDS[name].sensor}", f"--benchmark-save={name}")
+        if name not in OWN_PROCESS:
+            return product.measure_here(folder / name, *options, **settings[name])
         with boards.counting(folder / "files/counters") if name == "counters" else nullcontext():
-            return product.measure(folder / name, *options, **settings[name])
+            return product.measure(folder / name, *options, **before | settings[name])
 
     with ThreadPoolExecutor(2) as pool:
-        for done in pool.map(session, BOARDS):
+        others = [pool.submit(measure, name) for name in OWN_PROCESS]
+        here = [measure(name) for name in BOARDS if name not in OWN_PROCESS]
+        for done in [*here, *(other.result() for other in others)]:
             assert done.returncode == 0, done.stdout + done.stderr
     return Measured(folder)
 

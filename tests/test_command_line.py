@@ -1,84 +1,124 @@
-"""Bad input of `pytest benchmarks`: one sentence, exit code not 0, never a traceback."""
+"""The command line of `pytest benchmarks`: each bad option is refused in one sentence, before anything is measured.
 
-from __future__ import annotations
+Tests benchmarks.options, benchmarks.plugin, benchmarks.planning.plan, benchmarks.errors and benchmarks.worker.devices.
+"""
 
 import io
-from typing import TYPE_CHECKING
+import re
+from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from tests.support import product
 
-if TYPE_CHECKING:
-    from pathlib import Path
+WHOLE = "needs a whole number of at least"
+NAME = "needs at most 100 printable characters, e.g. --benchmark-save=thor."
+BREAKS_A_LINE = rf"--benchmark-save='a\nb': {NAME}"
+LABEL = "--device-label: needs 1 to 60 printable characters, e.g. --device-label='Jetson Thor'."
+NO_MINIATURES = "--plan, --prefetch: a miniature is made here in seconds; leave --weights=mini out."
+HUB = "--weights=hub"
 
 
 def refuse(tmp_path: Path, *options: str) -> str:
-    """Run a session that must be refused, and return its one sentence."""
-    done = product.measure(tmp_path / "results", *options)
-    said = done.stdout + done.stderr
-    assert done.returncode == 4, said
-    assert "Traceback" not in said
-    assert not list((tmp_path / "results").rglob("*.json"))
-    lines = [line for line in said.splitlines() if "--" in line and ("ERROR" in line or "error" in line)]
-    assert len(lines) == 1, said
-    return lines[0]
+    """Return the sentence that refuses these options: exit code 4, no traceback, no save and no journal."""
+    done = product.measure_here(tmp_path / "results", *options)
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert not list(tmp_path.rglob("*.json*"))
+    text = done.stderr.partition("error: ")[2] or done.stderr.removeprefix("ERROR: ")
+    return text.splitlines()[0]
+
+
+PARSED = [
+    ("--runs=0", f"asked for '0', {WHOLE} 1"),
+    ("--runs=many", f"asked for 'many', {WHOLE} 1"),
+    ("--warmup-runs=-1", f"asked for '-1', {WHOLE} 0"),
+    ("--batch-size=0", f"asked for '0', {WHOLE} 1"),
+    ("--batch-size=-4", f"asked for '-4', {WHOLE} 1"),
+    ("--batch-size=two", f"asked for 'two', {WHOLE} 1"),
+    ("--new-tokens=-1", f"asked for '-1', {WHOLE} 2"),
+    ("--revision=phi", "asked for 'phi', needs MODEL=SHA, e.g. phi=main"),
+    ("--revision=phi=a b", "asked for 'phi=a b', needs MODEL=SHA, e.g. phi=main"),
+    ("--revision=phi=../../etc", "asked for 'phi=../../etc', needs MODEL=SHA, e.g. phi=main"),
+    ("--run-timeout=0", "asked for '0', needs a number of seconds above 0"),
+    ("--run-timeout=nan", "asked for 'nan', needs a number of seconds above 0"),
+    ("--ram-floor=-1", "asked for '-1', needs a number of GB, 0 or more"),
+    ("--benchmark-save=../thor", "Must not contain any of these characters: /:*?<>|\\ (it has '/')"),
+]
+
+
+@pytest.mark.parametrize(("option", "complaint"), PARSED)
+def test_values_that_cannot_be_parsed(tmp_path: Path, option: str, complaint: str) -> None:
+    """A value that an option cannot hold is refused while the command line is parsed."""
+    assert refuse(tmp_path, option) == f"argument {option.partition('=')[0]}: {complaint}"
+
+
+REFUSED = {
+    "--models=smolvm2": "--models=smolvm2: there is no 'smolvm2'; did you mean smolvlm2, smolvlm2-500m, smolvlm2-256m? "
+    "--models=help lists them all.",
+    "--precisions=fp32": "--precisions=fp32: there is no 'fp32'; did you mean fp16? there are fp16, bf16.",
+    "--revision=phi=main": "--revision: --weights=mini loads no published checkpoint; leave one of them out.",
+    f"{HUB} --revision=phj=main": "--revision=phj: there is no 'phj'; did you mean phi? --models=help lists them all.",
+    f"{HUB} --models=llava --revision=phi=main": "--revision=phi=main: phi is not among the models of this session.",
+    f"{HUB} --models=phi --trust-remote-code": "--trust-remote-code: phi is not pinned to a commit; "
+    "type --revision=phi=SHA with its 40 digits, or leave --trust-remote-code out.",
+    f"{HUB} --revision=phi=a --revision=phi=b": "--revision: phi is given twice; "
+    "a session measures one revision of a model.",
+    "--trust-remote-code": "--trust-remote-code: --weights=mini brings no code of its own; leave it out.",
+    "--plan": NO_MINIATURES,
+    "--prefetch": NO_MINIATURES,
+    "--weights=random --prefetch": "--prefetch: random weights need no download; leave --weights=random out.",
+    "--images=/nonexistent": "--images=/nonexistent: no such file or folder; name a folder of photographs or one file.",
+    "--prompts=/nonexistent": "--prompts=/nonexistent: cannot be read (No such file or directory); "
+    "name a text file with one prompt a line.",
+    "--torch-device=gpu": "--torch-device=gpu: there is no 'gpu'; type auto, cuda, cuda:N, mps or cpu after the `=`.",
+    "--power-monitor=nvlm": "--power-monitor=nvlm: there is no 'nvlm'; did you mean nvml? "
+    "there are auto, none, csv, hwmon, jtop, nvml, rapl, replay, tegrastats.",
+    "--power-monitor=rapl:0": "--power-monitor=rapl:0: rapl takes nothing after it; type --power-monitor=rapl.",
+    "--power-monitor=replay:/nonexistent": "--power-monitor=replay:/nonexistent: cannot be read "
+    "(No such file or directory); name a file of samples.",
+    "--ram-floor=1 --isolation=none": "--ram-floor=1: needs a process to kill; leave --isolation=none out.",
+    f"--benchmark-save={'x' * 101}": f"--benchmark-save='{'x' * 40}': {NAME}",
+    "--resume --benchmark-save=thor": "--resume: there is no unfinished session named 'thor' (unfinished: none); "
+    "type --benchmark-save=NAME with one of these, or leave --resume out.",
+    f"--device-label={'x' * 61}": LABEL,
+}
+
+
+@pytest.mark.parametrize("options", REFUSED)
+def test_bad_options(tmp_path: Path, options: str) -> None:
+    """A bad option is refused in one sentence that says what was asked, what was found and what to type."""
+    assert refuse(tmp_path, *options.split()) == REFUSED[options]
 
 
 @pytest.mark.parametrize(
-    ("options", "complaint"),
-    [
-        (["--models=smolvm2"], "there is no 'smolvm2'; did you mean smolvlm2"),
-        (["--precisions=fp32"], "there is no 'fp32'; did you mean fp16"),
-        (["--runs=0"], "asked for '0', needs a whole number of at least 1"),
-        (["--runs=many"], "asked for 'many', needs a whole number of at least 1"),
-        (["--batch-size=0"], "asked for '0', needs a whole number of at least 1"),
-        (["--batch-size=-4"], "asked for '-4', needs a whole number of at least 1"),
-        (["--batch-size=two"], "asked for 'two', needs a whole number of at least 1"),
-        (["--new-tokens=-1"], "asked for '-1', needs a whole number of at least 2"),
-        (["--revision=phi=main"], "--revision: --weights=mini loads no published checkpoint; leave one of them out"),
-        (["--revision=phi"], "asked for 'phi', needs MODEL=SHA, e.g. phi=main"),
-        (["--revision=phi=a b"], "asked for 'phi=a b', needs MODEL=SHA"),
-        (["--weights=hub", "--revision=phj=main"], "--revision=phj: there is no 'phj'; did you mean phi"),
-        (["--weights=hub", "--models=llava", "--revision=phi=main"], "phi is not among the models of this session"),
-        (["--revision=phi=../../etc"], "asked for 'phi=../../etc', needs MODEL=SHA"),
-        (
-            ["--weights=hub", "--models=phi", "--trust-remote-code"],
-            "phi is not pinned to a commit; type --revision=phi",
-        ),
-        (["--weights=hub", "--revision=phi=a", "--revision=phi=b"], "--revision: phi is given twice"),
-        (["--trust-remote-code"], "--trust-remote-code: --weights=mini brings no code of its own; leave it out"),
-        (["--plan"], "a miniature is made here in seconds; leave --weights=mini out"),
-        (["--weights=random", "--prefetch"], "--prefetch: random weights need no download; leave --weights=random out"),
-        (["--images=/nonexistent"], "--images=/nonexistent: no such file or folder"),
-        (["--prompts=/nonexistent"], "--prompts=/nonexistent: cannot be read (No such file or directory)"),
-        (["--torch-device=gpu"], "there is no 'gpu'; type auto, cuda, cuda:N, mps or cpu"),
-        (["--power-monitor=nvlm"], "there is no 'nvlm'; did you mean nvml"),
-        (["--power-monitor=rapl:0"], "rapl takes no argument; type --power-monitor=rapl"),
-        (["--run-timeout=0"], "asked for '0', needs a number of seconds above 0"),
-        (["--ram-floor=-1"], "asked for '-1', needs a number of GB, 0 or more"),
-        (["--ram-floor=1e6"], "--ram-floor=1e+06: this machine has "),
-        (["--ram-floor=1", "--isolation=none"], "--ram-floor=1: needs a process to kill; leave --isolation=none out"),
-        (["--benchmark-save=a\nb"], "needs at most 100 printable characters, e.g. --benchmark-save=thor"),
-        (["--benchmark-save=../thor"], "Must not contain any of these characters"),
-        (["--resume", "--benchmark-save=thor"], "there is no unfinished session named 'thor' (unfinished: none)"),
-        (["--device-label= "], "needs 1 to 60 printable characters"),
-        (["--power-monitor=replay:/nonexistent"], "--power-monitor=replay:/nonexistent: cannot be read"),
-    ],
-    ids=lambda value: value[0] if isinstance(value, list) else "",
+    ("option", "sentence"),
+    [("--device-label= ", LABEL), ("--benchmark-save=a\nb", BREAKS_A_LINE)],
 )
-def test_bad_options(tmp_path: Path, options: list[str], complaint: str) -> None:
-    """A bad option is refused in one sentence that says what was asked, what was found and what to type."""
-    assert complaint in refuse(tmp_path, *options)
+def test_names_that_cannot_be_shown(tmp_path: Path, option: str, sentence: str) -> None:
+    """A name that is blank or breaks a line is refused."""
+    assert refuse(tmp_path, option) == sentence
+
+
+@pytest.mark.skipif(not Path("/proc/meminfo").exists(), reason="needs /proc/meminfo, to know what the machine has")
+def test_a_floor_above_the_machines_memory(tmp_path: Path) -> None:
+    """A --ram-floor that the machine can never keep is refused with the size of its memory."""
+    said = refuse(tmp_path, "--ram-floor=1e6")
+
+    assert re.fullmatch(r"--ram-floor=1e\+06: this machine has \d+\.\d GB; ask for less\.", said)
 
 
 def test_cuda_without_cuda(tmp_path: Path) -> None:
     """--torch-device=cuda with a torch that sees no CUDA is refused with the remedy, never a run on the CPU."""
     said = refuse(tmp_path, "--torch-device=cuda")
 
-    assert "sees no CUDA device; install the build of torch that the board's vendor ships" in said
-    assert "type --torch-device=cpu" in said
+    assert said.startswith(f"--torch-device=cuda:0: torch {version('torch')}")
+    assert said.endswith(
+        " sees no CUDA device; install the build of torch that the board's vendor ships (for a Jetson, NVIDIA's), "
+        "or type --torch-device=cpu."
+    )
 
 
 def test_a_bad_image_among_good_ones(tmp_path: Path) -> None:
@@ -93,18 +133,62 @@ def test_a_bad_image_among_good_ones(tmp_path: Path) -> None:
     assert "cut.jpg is damaged" in refuse(tmp_path, f"--images={folder}")
 
 
+def test_a_conftest_among_the_photographs_is_not_run(tmp_path: Path) -> None:
+    """--images=DIR, written with its `=`, runs nothing that lies in the folder."""
+    (tmp_path / "conftest.py").write_text("raise SystemExit('run')")
+
+    assert "the folder holds no image" in refuse(tmp_path, f"--images={tmp_path}")
+
+
+def test_pairs_are_not_measured_beside_each_other(tmp_path: Path) -> None:
+    """pytest-xdist would run pairs at once, each beside the other's load: it is refused."""
+    pytest.importorskip("xdist", reason="pytest-xdist is not installed")
+
+    said = refuse(tmp_path, "-n1", "--collect-only")  # which starts no process that must be ended again
+    assert said == "--numprocesses: pytest-xdist would measure pairs beside each other; leave it out."
+
+
+def test_a_place_that_cannot_be_written_is_refused_first(tmp_path: Path) -> None:
+    """A session whose save could not be written is refused before the first pair, in one sentence."""
+    (tmp_path / "results").write_text("")
+
+    said = refuse(tmp_path, "--models=llava", "--precisions=bf16", "--runs=1")
+    assert "cannot be written (Not a directory), and a session must not be lost" in said
+
+
 def test_models_help(tmp_path: Path) -> None:
     """--models=help lists the models and measures nothing."""
-    done = product.measure(tmp_path, "--models=help")
+    done = product.measure_here(tmp_path, "--models=help")
 
     assert done.returncode == 0
     assert "HuggingFaceTB/SmolVLM2-2.2B-Instruct" in done.stdout
+    assert "test session starts" not in done.stdout
 
 
 @pytest.mark.parametrize("option", ["--benchmark-skip", "--setup-only", "--collect-only"])
 def test_what_measures_nothing_leaves_nothing(tmp_path: Path, option: str) -> None:
     """A session that measures nothing leaves neither a save nor a journal."""
-    assert product.measure(tmp_path, "--models=llava", "--precisions=bf16", option).returncode == 0
+    done = product.measure_here(tmp_path, "--models=llava", "--precisions=bf16", option)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "test_generate[llava-bf16]" in done.stdout or "1 skipped" in done.stdout
+    assert not list(tmp_path.rglob("*.json*"))
+
+
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        ("--runs=0", f"error: argument --runs: asked for '0', {WHOLE} 1"),
+        ("--torch-device=gpu", f"ERROR: {REFUSED['--torch-device=gpu']}"),
+    ],
+)
+def test_a_refusal_in_a_process_of_its_own(tmp_path: Path, option: str, sentence: str) -> None:
+    """As a user starts it, a refused session has exit code 4, one sentence on stderr, and no traceback."""
+    done = product.measure(tmp_path, option)
+
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
     assert not list(tmp_path.rglob("*.json*"))
 
 
@@ -116,30 +200,3 @@ def test_a_smoke_test_saves_nothing(tmp_path: Path) -> None:
     assert "llava-bf16: measured, 1 of 1 runs good" in done.stdout
     assert "given up" not in done.stdout
     assert not list(tmp_path.rglob("*.json*"))
-
-
-def test_pairs_are_not_measured_beside_each_other(tmp_path: Path) -> None:
-    """pytest-xdist would run pairs at once, each beside the other's load: it is refused."""
-    pytest.importorskip("xdist", reason="pytest-xdist is not installed")
-
-    assert "--numprocesses: pytest-xdist would measure several pairs at the same time; leave it out" in refuse(
-        tmp_path, "-n2"
-    )
-
-
-def test_a_conftest_among_the_photographs_is_not_run(tmp_path: Path) -> None:
-    """--images=DIR, written with its `=`, runs nothing that lies in the folder."""
-    (tmp_path / "conftest.py").write_text("raise SystemExit('run')")
-    said = refuse(tmp_path, f"--images={tmp_path}")
-
-    assert "the folder holds no image" in said
-
-
-def test_a_place_that_cannot_be_written_is_refused_first(tmp_path: Path) -> None:
-    """A session whose save could not be written is refused before the first pair, in one sentence."""
-    (tmp_path / "file").write_text("")
-    done = product.measure(tmp_path / "file" / "results", "--models=llava", "--precisions=bf16", "--runs=1")
-
-    assert done.returncode == 4, done.stdout
-    assert "cannot be written (Not a directory), so an interrupted session would be lost" in done.stdout + done.stderr
-    assert "llava-bf16: measured" not in done.stdout

@@ -1,4 +1,8 @@
-"""One pair through the whole path: command line, child, replayed power, save, CSV, figures, comparison."""
+"""One pair through the whole path: command line, child, replayed power, save, CSV, figures, comparison.
+
+Tests benchmarks.test_generate, benchmarks.pair.measure, benchmarks.pair.process, benchmarks.pair.meters,
+benchmarks.pair.build_record, benchmarks.record.headline and benchmarks.state.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +17,12 @@ from benchmarks.formatting import format_number
 from benchmarks.record import Record, faults, sections
 from benchmarks.record.typecheck import fits
 from tests.support import product
+from tests.support.traces import WATTS, write_trace
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-WATTS = 40.0
-RUNS, NEW_TOKENS = 4, 4
+RUNS = 4
 PRODUCTS = {
     "plot_12_tokens_per_second.png",
     "plot_13_ram_usage.png",
@@ -57,13 +61,6 @@ class Study:
         return dict(found)
 
 
-def trace(path: Path) -> Path:
-    """Write ten minutes of a sensor at 20 Hz that always reads WATTS, with a counter."""
-    rows = [f"{tick / 20},{WATTS},{WATTS * tick / 20}" for tick in range(12_000)]
-    path.write_text("\n".join(["# scope: module", "# source: bench meter", "time_s,watts,energy_j", *rows]))
-    return path
-
-
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     """Measure one pair beside a known power trace, and make all products of it."""
@@ -75,7 +72,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
         "--precisions=bf16",
         f"--runs={RUNS}",
         "--warmup-runs=1",
-        f"--power-monitor=replay:{trace(folder / 'trace.csv')}",
+        f"--power-monitor=replay:{write_trace(folder / 'trace.csv')}",
         "--device-label=Bench",
         "--benchmark-save=known",
     )
@@ -89,7 +86,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
 
 def test_known_energy_arrives_in_the_csv(study: Study) -> None:
     """A sensor that reads 40 W throughout gives 40 W, 40 J for each second of the windows, and J/token of that."""
-    seconds, tokens = study.benchmark["stats"]["total"], RUNS * NEW_TOKENS
+    seconds, tokens = study.benchmark["stats"]["total"], RUNS * product.NEW_TOKENS
     row = study.row
 
     assert row["avg_power_watts"] == pytest.approx(WATTS, rel=1e-4)
@@ -145,7 +142,7 @@ def test_rounds_are_runs(study: Study) -> None:
     assert stats["total"] == pytest.approx(sum(runs["latency_s"]))
     assert stats["max"] == pytest.approx(max(runs["latency_s"]))
     assert runs["run"] == list(range(RUNS))
-    assert runs["new_tokens"] == [NEW_TOKENS] * RUNS
+    assert runs["new_tokens"] == [product.NEW_TOKENS] * RUNS
     assert runs["image_tokens"] == [576] * RUNS
 
 

@@ -1,51 +1,28 @@
 """Pairs that fail, in whole or in part, stop neither the others nor the save, and spoil no statistics.
 
 The failures are real: checkpoints whose chat template refuses a prompt, or whose weights are cut off.
+
+Tests benchmarks.pair.outcome, benchmarks.pair.checkpoint and benchmarks.worker.child.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
-import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
-from PIL import Image
 
-from benchmarks.models import MODELS, miniature
-from benchmarks.processes.helper import run_in_process
 from benchmarks.record import faults
 from tests.support import product
+from tests.support.miniatures import REFUSAL, copy_miniature, copy_with_template, write_photograph
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-REFUSAL = "{{ raise_exception('this prompt is refused') }}"
 SOME = "{% if 'refuse' in messages[0]['content'][1]['text'] %}" + REFUSAL + "{% endif %}"
 GOOD, SOMETIMES, NEVER, BROKEN = "moondream2", "phi", "llava-13b", "llava"
-
-
-def checkpoint(model: str, cache: Path) -> Path:
-    """Put the miniature of `model` into another cache, and return its directory there."""
-    spec = MODELS[model]
-    suite = miniature.find_cache_root()
-    source = miniature.locate(spec, suite)
-    if not source.is_dir():
-        run_in_process("forkserver", miniature.build, spec, suite)
-    return shutil.copytree(source, miniature.locate(spec, cache))
-
-
-def refuse(model: str, cache: Path, when: str) -> None:
-    """Have the chat template of `model` begin with `when`."""
-    folder = checkpoint(model, cache)
-    if (folder / "chat_template.jinja").exists():
-        for file in folder.glob("chat_template*.jinja"):
-            file.write_text(when + file.read_text())
-    else:
-        raise AssertionError(f"{folder} keeps its chat template elsewhere")
 
 
 @dataclass(frozen=True)
@@ -73,19 +50,18 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
     """Measure four pairs, three of them broken in their own way."""
     folder = tmp_path_factory.mktemp("failures")
     cache = folder / "miniatures"
-    checkpoint(GOOD, cache)
-    refuse(SOMETIMES, cache, SOME)
-    refuse(NEVER, cache, REFUSAL)
-    weights = checkpoint(BROKEN, cache) / "model.safetensors"
+    copy_miniature(GOOD, cache)
+    copy_with_template(SOMETIMES, cache, SOME)
+    copy_with_template(NEVER, cache, REFUSAL)
+    weights = copy_miniature(BROKEN, cache) / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
-    photograph = folder / "grey.png"
-    Image.new("RGB", (640, 480), "grey").save(photograph)
+    photograph = write_photograph(folder / "grey.png")
     prompts = folder / "prompts.txt"
     prompts.write_text("What is it?\nPlease refuse this.\n")
     options = ["--precisions=bf16", "--runs=6", "--warmup-runs=0", f"--images={photograph}", f"--prompts={prompts}"]
     names = f"{BROKEN},{NEVER},{SOMETIMES},{GOOD}"
-    command = product.command(folder / "results", f"--models={names}", *options, "--benchmark-save=mixed")
-    done = product.run(command, EDGE_VLM_BENCH_CACHE=str(cache))
+    options += [f"--models={names}", "--benchmark-save=mixed"]
+    done = product.measure_here(folder / "results", *options, EDGE_VLM_BENCH_CACHE=str(cache))
     (path,) = (folder / "results").rglob("*.json")
     return Session(done.returncode, done.stdout + done.stderr, json.loads(path.read_text()), folder / "results")
 
@@ -153,23 +129,3 @@ def test_failures_reach_the_products(session: Session, tmp_path: Path) -> None:
     assert rows.loc["Phi", ["runs", "failed_runs"]].tolist() == [3, 3]
     for name in ("benchmark_summary_report.txt", "README.md"):
         assert "this prompt is refused" in (tmp_path / "plots" / name).read_text()
-
-
-def test_ctrl_c_keeps_what_is_finished(tmp_path: Path) -> None:
-    """Ctrl-C saves the finished pair as measured and the one in flight as interrupted, never as complete."""
-    names = "--models=llava,smolvlm2"
-    command = product.command(tmp_path, names, "--precisions=bf16", "--runs=40", "--benchmark-save=stopped")
-    with product.Terminal(command) as terminal:
-        terminal.wait_for("llava-bf16: measured, 40 of 40 runs good")
-        terminal.wait_for("smolvlm2-bf16  run ")
-        terminal.process.send_signal(signal.SIGINT)
-        status = terminal.finish()
-
-    (path,) = tmp_path.rglob("*.json")
-    save = json.loads(path.read_text())
-    (stopped,) = save["unmeasured"]
-    assert status == 2
-    assert [found["params"]["model"] for found in save["benchmarks"]] == ["llava"]
-    assert (stopped["status"], stopped["pair"]["model"]) == ("interrupted", "smolvlm2")
-    assert 0 < stopped["counts"]["attempted"] < 40
-    assert list(faults(stopped)) == []

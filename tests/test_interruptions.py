@@ -1,27 +1,27 @@
-"""Sessions that are killed, stopped or hang: at most the run in flight is lost. Real signals, real processes."""
+"""Sessions that are killed, stopped or hang: at most the run in flight is lost. Real signals, real processes.
 
-from __future__ import annotations
+Tests benchmarks.signals and benchmarks.storage.recovery.
+"""
 
-import json
 import os
 import signal
+import subprocess
 import time
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from benchmarks.pair.run_log import MAX_RESTARTS_IN_A_ROW
 from benchmarks.record import ENERGY_COVERAGE, faults
 from benchmarks.storage import journal, resume
 from tests.support import product
+from tests.support.miniatures import copy_miniature, copy_with_template, write_photograph
 from tests.support.processes import catches, children, gone, workers
-from tests.test_end_to_end import NEW_TOKENS, WATTS, trace
-from tests.test_failures import checkpoint, refuse
+from tests.support.traces import WATTS, write_trace
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+RUNS = 12
+OPTIONS = ("--models=llava,smolvlm2", "--precisions=bf16", f"--runs={RUNS}", "--warmup-runs=1", "--benchmark-save=thor")
 HANG = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
 
 
@@ -38,46 +38,91 @@ def stop(command: list[str], number: signal.Signals) -> tuple[int, list[int], st
 
 
 def command(storage: Path, *options: str) -> list[str]:
-    """Return a session of two pairs of 12 runs."""
-    names = ["--models=llava,smolvlm2", "--precisions=bf16", "--runs=12", "--warmup-runs=1", "--benchmark-save=thor"]
-    return product.command(storage, *names, *options)
+    """Return the command line of a session of two pairs of 12 runs."""
+    return product.command(storage, *OPTIONS, *options)
 
 
-def saves(storage: Path) -> list[dict[str, Any]]:
-    """Return the saves in a folder, in order."""
-    return [json.loads(path.read_text()) for path in sorted(storage.rglob("*.json"))]
+@dataclass(frozen=True)
+class Killed:
+    """A session that was killed in its second pair, and its two --resume: of the first, that pair's weights are cut.
+
+    Attributes:
+        descendants: the processes that the killed session had.
+        left: how many saves it left.
+        done: runs of the second pair in its journal.
+        stuck: the first --resume.
+        last: the second, with the whole weights.
+    """
+
+    storage: Path
+    descendants: list[int]
+    left: int
+    done: int
+    stuck: subprocess.CompletedProcess[str]
+    last: subprocess.CompletedProcess[str]
 
 
-def test_sigkill_and_resume(tmp_path: Path) -> None:
-    """After SIGKILL nothing is left running, and --resume gives the save that an undisturbed session would."""
-    storage = tmp_path / "results"
-    replay = f"--power-monitor=replay:{trace(tmp_path / 'trace.csv')}"
-    _, descendants, _ = stop(command(storage, replay), signal.SIGKILL)
-    assert descendants
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Killed:
+    """Kill a session of two pairs beside a known power, and resume it twice."""
+    folder = tmp_path_factory.mktemp("killed")
+    storage, cache = folder / "results", folder / "cache"
+    copy_miniature("llava", cache)
+    weights = copy_miniature("smolvlm2", cache) / "model.safetensors"
+    options = [*OPTIONS, f"--power-monitor=replay:{write_trace(folder / 'trace.csv')}"]
+    session = ["env", f"EDGE_VLM_BENCH_CACHE={cache}", *product.command(storage, *options)]
+    _, descendants, _ = stop(session, signal.SIGKILL)
     assert gone(descendants)
-    assert saves(storage) == []
+    left, done = len(product.read_saves(storage)), product.count_lines(storage, "run") - RUNS
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:1000])
+    stuck = product.measure_here(storage, *options, "--resume", EDGE_VLM_BENCH_CACHE=str(cache))
+    weights.write_bytes(whole)
+    last = product.measure_here(storage, *options, "--resume", EDGE_VLM_BENCH_CACHE=str(cache))
+    return Killed(storage, descendants, left, done, stuck, last)
 
-    done = product.run(command(storage, replay, "--resume"))
-    assert done.returncode == 0, done.stdout
-    (save,) = saves(storage)
+
+def test_sigkill_and_resume(killed: Killed) -> None:
+    """After SIGKILL nothing is left running, and --resume gives the save that an undisturbed session would."""
+    assert killed.descendants
+    assert killed.left == 0
+    assert killed.last.returncode == 0, killed.last.stdout
+    save = product.read_saves(killed.storage)[-1]
     records = {bench["params"]["model"]: bench["extra_info"] for bench in save["benchmarks"]}
     assert set(records) == {"llava", "smolvlm2"}
     for bench in save["benchmarks"]:
         record = bench["extra_info"]
-        assert record["runs"]["run"] == list(range(12))
-        assert bench["stats"]["total"] == pytest.approx(sum(record["runs"]["latency_s"]))
         runs = record["runs"]
+        assert runs["run"] == list(range(RUNS))
+        assert bench["stats"]["total"] == pytest.approx(sum(runs["latency_s"]))
         columns = zip(runs["energy_j"], runs["energy_coverage"], runs["latency_s"], strict=True)
         covered = [(joules, seconds) for joules, share, seconds in columns if share >= ENERGY_COVERAGE]
-        assert len(covered) >= 11  # the run before the kill may lack the sample after its end
+        assert len(covered) >= RUNS - 1  # the run before the kill may lack the sample after its end
         assert sum(j for j, _ in covered) == pytest.approx(WATTS * sum(s for _, s in covered), rel=0.01)
-        assert sum(record["runs"]["new_tokens"]) == 12 * NEW_TOKENS
+        assert sum(runs["new_tokens"]) == RUNS * product.NEW_TOKENS
         assert list(faults(record)) == []
     assert records["llava"]["interruptions"] == []
     (interruption,) = records["smolvlm2"]["interruptions"]
-    assert 0 < interruption["after_runs"] < 12
+    assert interruption["after_runs"] == killed.done
+    assert 0 < killed.done < RUNS
     assert interruption["same_boot"] is True
-    assert list((storage / ".journal").iterdir()) == []
+    assert list((killed.storage / ".journal").iterdir()) == []
+
+
+def test_a_pair_that_cannot_go_on_stays_resumable(killed: Killed) -> None:
+    """Where --resume cannot load the model of an interrupted pair, nothing is concluded: the next --resume may."""
+    stuck, last = product.read_saves(killed.storage)
+    (found,) = stuck["unmeasured"]
+
+    assert killed.stuck.returncode == 1
+    assert [bench["params"]["model"] for bench in stuck["benchmarks"]] == ["llava"]
+    assert (found["reason"], found["counts"]["good"], found["failures"]["count"]) == ("interrupted", killed.done, 0)
+    assert f" {killed.done} of 12 runs and could not continue: SafetensorError: " in found["message"]
+    assert found["message"] in killed.stuck.stdout
+    assert "type the same with --resume to continue" in killed.stuck.stdout
+    record = last["benchmarks"][1]["extra_info"]
+    assert record["counts"]["good"] == RUNS
+    assert record["failures"]["count"] == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
@@ -85,7 +130,7 @@ def test_a_stopped_session_saves_what_is_finished(tmp_path: Path, number: signal
     """SIGTERM and SIGHUP save the finished pair, mark the other interrupted, and leave a journal to go on with."""
     status, descendants, said = stop(command(tmp_path), number)
 
-    (save,) = saves(tmp_path)
+    (save,) = product.read_saves(tmp_path)
     assert status == 2
     assert [bench["params"]["model"] for bench in save["benchmarks"]] == ["llava"]
     assert [(found["pair"]["model"], found["reason"]) for found in save["unmeasured"]] == [("smolvlm2", "interrupted")]
@@ -100,54 +145,76 @@ def test_a_terminal_that_goes_away_costs_nothing(tmp_path: Path) -> None:
         terminal.wait_for("llava-bf16  run ")
         terminal.hang_up()
 
-    (save,) = saves(tmp_path)
+    (save,) = product.read_saves(tmp_path)
     assert save["benchmarks"][0]["stats"]["rounds"] == 12
 
 
-def test_an_unfinished_session_is_listed(tmp_path: Path) -> None:
-    """A session that is begun beside an unfinished one says how to go on with it, and leaves it as it is."""
-    head = {"save": "thor", "pairs": ["llava-bf16", "phi-bf16"], "boot": "", "fingerprint": {}}
-    left = journal.create_journal(tmp_path / ".journal", head, print)
+@dataclass(frozen=True)
+class Beside:
+    """A session that ran while another of its name was stopped, beside an unfinished one.
+
+    Attributes:
+        said: what it said.
+        first: what the other said.
+        left: the journal of the unfinished one.
+        before: what that held.
+    """
+
+    storage: Path
+    said: str
+    first: str
+    left: Path
+    before: bytes
+
+
+@pytest.fixture(scope="module")
+def beside(tmp_path_factory: pytest.TempPathFactory) -> Beside:
+    """Measure a pair twice at once, beside the journal of a session that did not end."""
+    storage = tmp_path_factory.mktemp("beside")
+    head = {"save": "orin", "pairs": ["llava-bf16", "phi-bf16"], "boot": "", "fingerprint": {}}
+    left = journal.create_journal(storage / ".journal", head, print)
     left.append("llava-bf16", [{"do": "done", "record": {}}])
     left.close()
     before = left.path.read_bytes()
-    done = product.run(command(tmp_path, "--models=llava", "--runs=1"))
-
-    assert "Unfinished: thor of " in done.stdout
-    assert "1 of 2 pairs done; type --benchmark-save=thor --resume to continue it" in done.stdout
-    assert left.path.read_bytes() == before
-    assert list((tmp_path / ".journal").iterdir()) == [left.path]  # the new session's own is gone with its save
-
-
-def test_two_sessions_of_one_name_are_two_saves(tmp_path: Path) -> None:
-    """A session beside a running one of its name says so; each keeps a journal and a save of its own, both whole."""
-    with product.Terminal(command(tmp_path, "--models=llava", "--runs=20")) as terminal:
+    with product.Terminal(command(storage, "--models=llava", "--runs=20")) as terminal:
         terminal.wait_for("llava-bf16  run ")
         terminal.process.send_signal(signal.SIGSTOP)  # so that it is there until the other has ended
-        second = product.run(command(tmp_path, "--models=llava"))
+        second = product.measure_here(storage, *OPTIONS, "--models=llava")
         terminal.process.send_signal(signal.SIGCONT)
         assert terminal.finish() == 0, terminal.said
-
     assert second.returncode == 0, second.stdout
-    assert "Running: another session, thor, is measuring on this machine, and each slows the other" in second.stdout
-    assert "Running: " not in terminal.said
-    assert sorted(path.name for path in tmp_path.rglob("*.json")) == ["0001_thor.json", "0002_thor.json"]
-    assert sorted(save["benchmarks"][0]["extra_info"]["counts"]["good"] for save in saves(tmp_path)) == [12, 20]
-    assert list((tmp_path / ".journal").iterdir()) == []
+    return Beside(storage, second.stdout, terminal.said, left.path, before)
+
+
+def test_an_unfinished_session_is_listed(beside: Beside) -> None:
+    """A session that is begun beside an unfinished one says how to go on with it, and leaves it as it is."""
+    assert "Unfinished: orin of " in beside.said
+    assert "1 of 2 pairs done; --benchmark-save=orin --resume goes on with it" in beside.said
+    assert beside.left.read_bytes() == beside.before
+    assert list((beside.storage / ".journal").iterdir()) == [beside.left]  # those of the others are gone
+
+
+def test_two_sessions_of_one_name_are_two_saves(beside: Beside) -> None:
+    """A session beside a running one of its name says so; each keeps a journal and a save of its own, both whole."""
+    found = product.read_saves(beside.storage)
+
+    assert "Running: another session, thor, measures here at the moment, and each slows the other" in beside.said
+    assert "Running: " not in beside.first
+    assert sorted(path.name for path in beside.storage.rglob("*.json")) == ["0001_thor.json", "0002_thor.json"]
+    assert sorted(save["benchmarks"][0]["extra_info"]["counts"]["good"] for save in found) == [RUNS, 20]
 
 
 def test_a_run_that_hangs_ends_at_its_timeout(tmp_path: Path) -> None:
     """A run that hangs is killed at --run-timeout and counted, its process is replaced, and the others are measured."""
     cache = tmp_path / "cache"
-    refuse("llava", cache, "{% if 'hang' in messages[0]['content'][1]['text'] %}" + HANG + "{% endif %}")
-    photograph, prompts = tmp_path / "grey.png", tmp_path / "prompts.txt"
-    Image.new("RGB", (640, 480), "grey").save(photograph)
+    copy_with_template("llava", cache, "{% if 'hang' in messages[0]['content'][1]['text'] %}" + HANG + "{% endif %}")
+    photograph, prompts = write_photograph(tmp_path / "grey.png"), tmp_path / "prompts.txt"
     prompts.write_text("What is it?\nPlease hang.\n")
     options = ["--models=llava", "--precisions=bf16", "--runs=3", "--warmup-runs=0", "--run-timeout=6"]
     inputs = [f"--images={photograph}", f"--prompts={prompts}"]
-    done = product.run(product.command(tmp_path / "results", *options, *inputs), EDGE_VLM_BENCH_CACHE=str(cache))
+    done = product.measure_here(tmp_path / "results", *options, *inputs, EDGE_VLM_BENCH_CACHE=str(cache))
 
-    (save,) = saves(tmp_path / "results")
+    (save,) = product.read_saves(tmp_path / "results")
     record = save["benchmarks"][0]["extra_info"]
     assert record["counts"] | {"warmup": 0} == {
         "planned": 3, "attempted": 3, "good": 2, "failed": 1, "warmup": 0, "restarts": 1,
@@ -167,7 +234,7 @@ def test_a_child_that_always_dies_is_given_up(tmp_path: Path) -> None:
                 os.kill(worker, signal.SIGKILL)
         assert terminal.finish() == 0, terminal.said
 
-    (save,) = saves(tmp_path)
+    (save,) = product.read_saves(tmp_path)
     record = save["benchmarks"][0]["extra_info"]
     counts = record["counts"]
     assert record["failures"]["by_reason"]["SIGKILL"] >= 1
@@ -187,7 +254,7 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
         terminal.process.send_signal(signal.SIGINT)
         assert terminal.finish() == -signal.SIGINT
 
-    assert saves(tmp_path) == []
+    assert product.read_saves(tmp_path) == []
     assert gone(descendants)
     (left,) = resume.list_journals(tmp_path / ".journal")
     done = journal.read_journal(left).record("llava-bf16")
@@ -195,52 +262,18 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
     assert done["counts"]["good"] == 12
 
 
-def written(storage: Path, what: str) -> int:
-    """Return how many lines of a kind the journals of a storage hold."""
-    return sum(path.read_text().count(f'"do":"{what}"') for path in (storage / ".journal").glob("*.jsonl"))
-
-
 def test_a_signal_after_the_last_run_costs_no_pair(tmp_path: Path) -> None:
     """A session that is stopped between a pair's last run and its Record saves the pair as measured."""
-    replay = f"--power-monitor=replay:{trace(tmp_path / 'trace.csv')}"  # it stays idle for seconds after the runs
+    replay = f"--power-monitor=replay:{write_trace(tmp_path / 'trace.csv')}"  # it stays idle for seconds after the runs
     with product.Terminal(command(tmp_path / "results", "--models=llava", replay)) as terminal:
-        while written(tmp_path / "results", "run") < 12:
+        while product.count_lines(tmp_path / "results", "run") < RUNS:
             terminal.read_for(0.02)
         terminal.process.send_signal(signal.SIGTERM)
         assert terminal.finish() == 2
 
-    (save,) = saves(tmp_path / "results")
+    (save,) = product.read_saves(tmp_path / "results")
     record = save["benchmarks"][0]["extra_info"]
     assert (record["status"], record["counts"]["good"]) == ("measured", 12)
     assert save["benchmarks"][0]["stats"]["rounds"] == 12
     assert save["unmeasured"] == []
     assert list(faults(record)) == []
-
-
-def test_a_pair_that_cannot_go_on_stays_resumable(tmp_path: Path) -> None:
-    """Where --resume cannot load the model of an interrupted pair, nothing is concluded: the next --resume may."""
-    storage, cache = tmp_path / "results", tmp_path / "cache"
-    folder = checkpoint("llava", cache)
-    once = ["env", f"EDGE_VLM_BENCH_CACHE={cache}", *command(storage, "--models=llava", "--runs=40")]
-    with product.Terminal(once) as terminal:
-        while written(storage, "run") < 3:
-            terminal.read_for(0.02)
-        terminal.process.kill()
-    done = written(storage, "run")
-    whole = (folder / "model.safetensors").read_bytes()
-    (folder / "model.safetensors").write_bytes(whole[:1000])
-
-    stuck = product.run([*once, "--resume"])
-    (save,) = saves(storage)
-    (found,) = save["unmeasured"]
-    assert stuck.returncode == 1
-    assert (found["reason"], found["counts"]["good"], found["failures"]["count"]) == ("interrupted", done, 0)
-    assert "of 40 runs and could not continue: SafetensorError: " in found["message"]
-    assert found["message"] in stuck.stdout
-    assert "type the same with --resume to continue" in stuck.stdout
-
-    (folder / "model.safetensors").write_bytes(whole)
-    assert product.run([*once, "--resume"]).returncode == 0
-    record = saves(storage)[1]["benchmarks"][0]["extra_info"]
-    assert record["counts"]["good"] == 40
-    assert record["failures"]["count"] == 0

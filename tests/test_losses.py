@@ -1,4 +1,7 @@
-"""What a session needs goes away in the middle: its sensor, its disk, its folder. Its times stay, and are saved."""
+"""What a session needs disappears among the runs: its sensor, its disk, its folder. Its times are saved.
+
+Tests benchmarks.pair.meters and benchmarks.storage.saves.
+"""
 
 from __future__ import annotations
 
@@ -14,20 +17,19 @@ import pytest
 from benchmarks.record import faults
 from tests.support import product
 from tests.support.meter_log import HEAD, make_rows
-from tests.test_interruptions import saves
 
 RUNS, FEW = 50, 25
+ONE_PAIR = ("--models=llava", "--precisions=bf16", "--benchmark-save=thor")
 
 
 def one_pair(storage: Path, *options: str) -> list[str]:
     """Return a session of one pair that takes some seconds."""
-    pair = ["--models=llava", "--precisions=bf16", f"--runs={RUNS}", "--benchmark-save=thor"]
-    return product.command(storage, *pair, *options)
+    return product.command(storage, *ONE_PAIR, f"--runs={RUNS}", *options)
 
 
 def measured(storage: Path) -> dict[str, Any]:
     """Return the Record of the one measured pair of the one save."""
-    (save,) = saves(storage)
+    (save,) = product.read_saves(storage)
     (bench,) = save["benchmarks"]
     assert save["unmeasured"] == []
     assert list(faults(bench["extra_info"])) == []
@@ -58,12 +60,12 @@ def test_what_a_sensor_remarked_survives_a_kill(tmp_path: Path) -> None:
     """What a session that was killed had to say of its sensor stands in the Record of the one that goes on."""
     log, storage = tmp_path / "wall.csv", tmp_path / "results"
     log.write_text(HEAD + make_rows(50, 3600, 3601))
-    session = one_pair(storage, f"--runs={FEW}", f"--power-monitor=csv:{log}")
-    with product.Terminal(session) as terminal:
+    options = [*ONE_PAIR, f"--runs={FEW}", f"--power-monitor=csv:{log}"]
+    with product.Terminal(product.command(storage, *options)) as terminal:
         terminal.wait_for("llava-bf16  run ")
         terminal.process.kill()
     log.write_text(HEAD + make_rows(50, -5, 240))
-    done = product.run([*session, "--resume"])
+    done = product.measure_here(storage, *options, "--resume")
     assert done.returncode == 0, done.stdout
 
     found = measured(storage)
@@ -123,7 +125,7 @@ def saved_elsewhere(said: str) -> Path:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full stands for a full disk on Linux only")
 def test_benchmark_json_costs_no_save(tmp_path: Path) -> None:
     """A --benchmark-json on a full disk is said in a sentence, and the save is written all the same."""
-    done = product.run(one_pair(tmp_path, "--runs=2", "--benchmark-json=/dev/full"))
+    done = product.measure_here(tmp_path, *ONE_PAIR, "--runs=2", "--benchmark-json=/dev/full")
 
     assert done.returncode == 0, done.stdout
     assert measured(tmp_path)["counts"]["good"] == 2

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from benchmarks.machine import device
+from benchmarks.record import faults
 from tests.support import product
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if total is None:
         pytest.skip("needs /proc/meminfo, to have a model that does not fit")
     floor = f"--ram-floor={total / 1e9 - 0.3}"  # no running system leaves so much available
-    done = product.measure(folder, "--models=moondream2", "--precisions=bf16", floor, "--benchmark-save=small")
+    done = product.measure_here(folder, "--models=moondream2", "--precisions=bf16", floor, "--benchmark-save=small")
     assert done.returncode == 1, done.stdout
     (stopped,) = folder.rglob(f"{STOPPED}.json")
     content = json.loads(stopped.read_text())
@@ -78,6 +79,17 @@ def test_the_saves_are_what_the_tests_say(results: Path) -> None:
     assert [found["reason"] for found in stopped["unmeasured"]] == ["interrupted"]
     assert nothing["benchmarks"] == []
     assert [found["reason"] for found in nothing["unmeasured"]] == ["did not fit"]
+
+
+def test_ctrl_c_keeps_what_is_finished(results: Path) -> None:
+    """Ctrl-C saves the finished pair as measured and the one in flight as interrupted, never as complete."""
+    stopped = save(results, STOPPED)
+    (interrupted,) = stopped["unmeasured"]
+
+    assert [found["params"]["model"] for found in stopped["benchmarks"]] == ["moondream2"]
+    assert (interrupted["status"], interrupted["pair"]["model"]) == ("interrupted", "smolvlm2")
+    assert 0 < interrupted["counts"]["attempted"] < RUNS
+    assert list(faults(interrupted)) == []
 
 
 def test_list_names_every_save(results: Path) -> None:

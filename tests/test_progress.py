@@ -1,4 +1,7 @@
-"""What a user reads while runs go by."""
+"""What a user reads while runs go by.
+
+Tests benchmarks.progress and benchmarks.formatting.
+"""
 
 from __future__ import annotations
 

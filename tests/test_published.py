@@ -16,13 +16,13 @@ from benchmarks.record import INTERRUPTED, Record, faults
 from benchmarks.record.typecheck import fits
 from benchmarks.storage.journal import PairJournal
 from benchmarks.worker.adapter import NO_PEFT
-from tests.planning.test_preview import plan
-from tests.storage.test_segments import loaded
 from tests.support import product
 from tests.support.hub_handler import Fault
 from tests.support.hub_layout import COMMIT, files_of, lay_out
 from tests.support.hub_server import HubServer
 from tests.support.jobs import CONVOLUTION, make_job, make_overflowing_job
+from tests.support.journals import make_loaded
+from tests.support.plans import make_plan
 
 QUICK = ("--weights=hub", "--start-method=forkserver", "--runs=2", "--warmup-runs=1")
 
@@ -142,7 +142,7 @@ def test_another_commit_is_another_model() -> None:
     """Runs are not joined with those of another commit or adapter; the message says which differs."""
 
     def difference(**now: Any) -> str:
-        before = loaded() | {"revision": "aaa"}
+        before = make_loaded() | {"revision": "aaa"}
         return describe_changes(cast("Loaded", before), cast("Loaded", before | now))
 
     assert difference() == ""
@@ -156,9 +156,9 @@ def test_a_missing_adapter_is_recorded(pytestconfig: pytest.Config) -> None:
 
     def recorded(adapter: str | None) -> tuple[str | None, list[str]]:
         journal = PairJournal(None, "phi-bf16")
-        pair = PairSession("phi", "bf16", plan(weights="hub"), Progress(pytestconfig), print, journal).pair
+        pair = PairSession("phi", "bf16", make_plan(weights="hub"), Progress(pytestconfig), print, journal).pair
         said = {"adapter": adapter, "adapter_reason": NO_PEFT, "parameters": MODELS["phi"].parameters}
-        pair.loaded = cast("Loaded", loaded() | said)
+        pair.loaded = cast("Loaded", make_loaded() | said)
         found = build_record(pair, INTERRUPTED, "now")["checkpoint"]
         return found["adapter"], found["remarks"]
 

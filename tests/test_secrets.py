@@ -8,9 +8,9 @@ from PIL import Image
 from benchmarks import redact
 from benchmarks.processes.protocol import describe_error
 from benchmarks.storage import journal
-from tests.storage.test_journal import HEAD, complain
 from tests.support import product
-from tests.test_failures import refuse
+from tests.support.journals import HEAD, fail_on_complaint
+from tests.support.miniatures import copy_with_template
 
 TOKEN = "hf_" + "Ab1" * 11
 OWN = "a-token-of-some-mirror"
@@ -65,8 +65,8 @@ def test_an_error_says_nothing_to_the_terminal() -> None:
 
 
 def test_a_journal_holds_no_secret(tmp_path: Path) -> None:
-    """No token in a journal line reaches the disk."""
-    written = journal.create_journal(tmp_path, HEAD, complain)
+    """Whatever line is written, no token in it reaches the disk."""
+    written = journal.create_journal(tmp_path, HEAD, fail_on_complaint)
     written.append("llava-bf16", [{"do": "failed", "message": TOKEN, "deep": [{"in": TOKEN}, [1, TOKEN]]}])
     written.close()
 
@@ -78,7 +78,7 @@ def test_a_journal_holds_no_secret(tmp_path: Path) -> None:
 def test_a_session_keeps_no_secret(tmp_path: Path) -> None:
     """A model's error that quotes tokens leaves none in terminal, save or journal."""
     cache = tmp_path / "cache"
-    refuse("llava", cache, f"{{{{ raise_exception('401: {TOKEN} and {OWN}') }}}}")
+    copy_with_template("llava", cache, f"{{{{ raise_exception('401: {TOKEN} and {OWN}') }}}}")
     photograph = tmp_path / "grey.png"
     Image.new("RGB", (640, 480), "grey").save(photograph)
     options = ["--models=llava", "--precisions=bf16", "--runs=2", "--warmup-runs=0", f"--images={photograph}"]

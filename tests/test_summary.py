@@ -1,4 +1,7 @@
-"""What a session says in its end."""
+"""What a session says at its end.
+
+Tests benchmarks.summary.
+"""
 
 from __future__ import annotations
 

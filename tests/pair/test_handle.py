@@ -1,4 +1,7 @@
-"""The child: it answers errors, and its death is seen at once."""
+"""The child answers with errors, and its death is seen at once.
+
+Tests benchmarks.pair.handle.
+"""
 
 from __future__ import annotations
 

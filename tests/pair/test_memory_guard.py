@@ -1,4 +1,7 @@
-"""MemoryGuard for a model: predicted before it is loaded, and guarded while it runs."""
+"""A model's memory is predicted before it is loaded, and guarded while it runs.
+
+Tests benchmarks.pair.memory_guard and benchmarks.machine.footprint.
+"""
 
 from __future__ import annotations
 
@@ -130,7 +133,7 @@ def test_a_session_without_room_loads_nothing(tmp_path: Path) -> None:
     if total is None:
         pytest.skip("needs /proc/meminfo")
     floor = total / GB - 0.3  # no running system leaves so much available
-    done = product.measure(tmp_path, "--models=llava", "--precisions=bf16", f"--ram-floor={floor}")
+    done = product.measure_here(tmp_path, "--models=llava", "--precisions=bf16", f"--ram-floor={floor}")
 
     found = unmeasured(tmp_path)
     assert done.returncode == 1, done.stdout

@@ -1,4 +1,7 @@
-"""Counting runs: what fails is counted and never enters the statistics."""
+"""Runs are counted: a failed run never enters the statistics.
+
+Tests benchmarks.pair.run_log.
+"""
 
 from __future__ import annotations
 
@@ -11,39 +14,17 @@ from hypothesis import strategies as st
 
 from benchmarks.pair.run_log import MAX_FAILURES_IN_A_ROW, MAX_RESTARTS, RunLog
 from benchmarks.power.analysis.phases import PHASES
-from benchmarks.processes.protocol import RunMarks, WorkerFailed
+from benchmarks.processes.protocol import WorkerFailed
 from benchmarks.record import DID_NOT_FIT, LATENCY_BINS, LATENCY_HIGH_S, LATENCY_LOW_S
-
-
-def marks(start_s: float = 0.0, latency_s: float = 1.0, new_tokens: int = 8, vision: float | None = 0.3) -> RunMarks:
-    """Return a run's marks: 0.1 of it preprocessing, vision to 0.3, first token at 0.5."""
-    start = round(start_s * 1e9)
-
-    def at(share: float) -> int:
-        return start + round(latency_s * share * 1e9)
-
-    return {
-        "start_ns": start,
-        "preprocessed_ns": at(0.1),
-        "vision_ns": None if vision is None else at(vision),
-        "first_token_ns": at(0.5),
-        "end_ns": at(1.0),
-        "token_gaps_s": [latency_s * 0.5 / (new_tokens - 1)] * (new_tokens - 1),
-        "prompt_tokens": 20,
-        "image_tokens": 64,
-        "new_tokens": new_tokens,
-        "finite_logits": None,
-        "text": None,
-        "torch_peak_bytes": None,
-    }
+from tests.support.journals import make_marks
 
 
 def test_failed_runs_leave_gaps_and_no_time() -> None:
     """A failed run takes its place among the planned ones, and no column holds anything of it."""
     run_log = RunLog(planned=3, warmup=0)
-    run_log.add_run(0, marks(0, 1.0))
+    run_log.add_run(0, make_marks(0, 1.0))
     run_log.add_failure("run", WorkerFailed("RuntimeError", "no"))
-    run_log.add_run(2, marks(5, 3.0))
+    run_log.add_run(2, make_marks(5, 3.0))
 
     runs = run_log.build_columns(1, None, None, "no sensor")
     assert runs is not None
@@ -58,7 +39,7 @@ def test_failed_runs_leave_gaps_and_no_time() -> None:
 def test_columns_are_the_spans_between_marks() -> None:
     """Preprocessing, vision, prefill, TTFT and decode are the spans between their marks, in seconds."""
     run_log = RunLog(planned=1, warmup=0)
-    run_log.add_run(0, marks(0, 2.0))
+    run_log.add_run(0, make_marks(0, 2.0))
 
     runs = run_log.build_columns(1, None, None, "no sensor")
     assert runs is not None
@@ -72,8 +53,8 @@ def test_columns_are_the_spans_between_marks() -> None:
 def test_a_missing_vision_mark_voids_its_columns() -> None:
     """Where one run has no vision mark, both columns beside it are null, with the reason."""
     run_log = RunLog(planned=2, warmup=0)
-    run_log.add_run(0, marks())
-    run_log.add_run(1, marks(vision=None))
+    run_log.add_run(0, make_marks())
+    run_log.add_run(1, make_marks(vision=None))
 
     runs = run_log.build_columns(1, None, None, "no sensor")
     assert runs is not None
@@ -86,7 +67,7 @@ def test_phases_partition_the_windows(runs: list[tuple[float, bool]]) -> None:
     """Phases follow each other from a run's start to its end; without a vision mark the two beside it are none."""
     run_log = RunLog(planned=len(runs), warmup=0)
     for index, (latency, seen) in enumerate(runs):
-        run_log.add_run(0, marks(20.0 * index, latency, vision=0.3 if seen else None))
+        run_log.add_run(0, make_marks(20.0 * index, latency, vision=0.3 if seen else None))
     phases = run_log.phases
 
     assert tuple(phases) == PHASES
@@ -114,7 +95,7 @@ def test_caps_end_a_hopeless_pair() -> None:
     run_log = RunLog(planned=2500, warmup=0)
     for _ in range(MAX_FAILURES_IN_A_ROW - 1):
         run_log.add_failure("run", WorkerFailed("RuntimeError", "no"))
-    run_log.add_run(0, marks())
+    run_log.add_run(0, make_marks())
     assert not run_log.given_up
 
     for _ in range(MAX_FAILURES_IN_A_ROW):
@@ -131,7 +112,7 @@ def test_caps_end_a_hopeless_pair() -> None:
 def test_token_latencies_keep_their_number_and_place() -> None:
     """Each gap between tokens is in the bin of its length; what is out of range is in the end bins."""
     run_log = RunLog(planned=1, warmup=0)
-    run = marks()
+    run = make_marks()
     run["token_gaps_s"] = [1e-9, 0.01, 0.01, 1e6]
     run_log.add_run(0, run)
 
@@ -157,7 +138,7 @@ def test_what_ran_out_of_memory_did_not_fit(stage: str, reason: str, fits: bool)
     run_log.add_failure(stage, WorkerFailed(reason, "no"))
 
     assert run_log.did_not_fit is not fits
-    run_log.add_run(0, marks())
+    run_log.add_run(0, make_marks())
     assert not run_log.did_not_fit
 
 
@@ -189,7 +170,7 @@ def test_a_resumed_tally_counts_as_the_first_did() -> None:
 def test_a_model_that_does_not_fit_ends_its_pair(at_restart: bool) -> None:
     """A pair whose child was ended for want of memory, at a run or when it was replaced, did not fit."""
     run_log = RunLog(planned=10, warmup=0)
-    run_log.add_run(0, marks())
+    run_log.add_run(0, make_marks())
     failure = WorkerFailed(DID_NOT_FIT, "0.9 GB were available", died=True)
     if at_restart:
         run_log.add_failed_restart(failure)

@@ -22,4 +22,4 @@ class Size:
 @pytest.fixture(scope="session")
 def size(request: pytest.FixtureRequest) -> Size:
     """In full where benchmarks were asked for; else once each, because the unit suite judges no speed."""
-    return Size(60, 20, 2500, 12, 2500, 50) if request.config.getoption("benchmark_only") else Size(1, 2, 3, 2, 80, 2)
+    return Size(60, 20, 2500, 12, 2500, 50) if request.config.getoption("benchmark_only") else Size(1, 2, 3, 2, 40, 2)

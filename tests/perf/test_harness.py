@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from statistics import median
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
 
     from tests.perf.conftest import Size
 
-NEW_TOKENS = 5
+LONGER = {10: 0.05, 100: 0.15}
+"""Samples a second -> by which share of itself they lengthen a run at most."""
+MOST_ADDED = 0.25
+"""What pipe and parent may add to the shortest run's window, as a share of it."""
 
 
 @pytest.fixture(scope="module")
@@ -44,33 +48,53 @@ def worker() -> Iterator[handle.Handle]:
 
 
 @pytest.mark.benchmark(group="one run")
-@pytest.mark.parametrize("hertz", [0, 10, 100], ids=lambda hertz: f"memory read at {hertz} Hz")
+@pytest.mark.parametrize("hertz", LONGER, ids=lambda hertz: f"memory read at {hertz} Hz")
 def test_sampling_beside_a_run(worker: handle.Handle, benchmark: BenchmarkFixture, size: Size, hertz: int) -> None:
-    """Memory samples at the suite's 10 Hz beside a run, against none and against ten times as many."""
-    sampler = Sampler(MemoryReader("host", worker.pid).read, 1 / hertz) if hertz else None
-    if sampler:
+    """Memory samples at the suite's 10 Hz, and ten times as many, lengthen a run by less than LONGER says.
+
+    Runs with and without samples take turns. In the unit suite, which judges no speed, the bound is twice as long.
+    """
+    seconds: dict[str, list[float]] = {"alone": [], "sampled": []}
+
+    def run(name: str) -> None:
+        marks = worker.run([(0, 0)])
+        seconds[name].append((marks["end_ns"] - marks["start_ns"]) / 1e9)
+
+    def take_turns() -> None:
+        run("alone")
+        sampler = Sampler(MemoryReader("host", worker.pid).read, 1 / hertz)
         sampler.start()
-    benchmark.pedantic(lambda: worker.run([(0, 0)]), rounds=size.rounds)
-    if sampler:
+        run("sampled")
         sampler.stop()
+
+    benchmark.pedantic(take_turns, rounds=size.rounds)
+    while len(seconds["alone"]) < 5:  # the unit suite runs it once
+        take_turns()
+    centre = median if size.rounds > 1 else min
+    longer = centre(seconds["sampled"]) / centre(seconds["alone"]) - 1
+    benchmark.extra_info["longer_share"] = longer
+
+    assert longer < (LONGER[hertz] if size.rounds > 1 else 1.0)
 
 
 @pytest.mark.benchmark(group="what a round adds to its window")
 def test_the_pipe(worker: handle.Handle, benchmark: BenchmarkFixture, size: Size) -> None:
-    """The round's time in the parent less the window in the child, as a share of the window, in extra_info."""
-    windows: list[float] = []
+    """Pipe and parent add less than MOST_ADDED to the window of the shortest run; the share is in extra_info."""
+    shares: list[float] = []
 
     def run() -> None:
+        began = time.monotonic_ns()
         marks = worker.run([(0, 0)])
-        windows.append((marks["end_ns"] - marks["start_ns"]) / 1e9)
+        shares.append((time.monotonic_ns() - began) / (marks["end_ns"] - marks["start_ns"]) - 1)
 
-    began = time.monotonic()
     benchmark.pedantic(run, rounds=size.rounds)
-    added = (time.monotonic() - began) / sum(windows) - 1
+    while len(shares) < 5:  # the unit suite runs it once
+        run()
+    added = median(shares) if size.rounds > 1 else min(shares)
     benchmark.extra_info["added_share"] = added
 
-    assert len(windows) == size.rounds
-    assert added > 0
+    assert min(shares) > 0
+    assert added < (MOST_ADDED if size.rounds > 1 else 2.0)
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from tests.perf.conftest import Size
 
 TOKENS = 64
+MOST_ADDED = 0.05
+"""What the marks may add to this run, the worst case, as a share of it."""
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +32,7 @@ def loaded() -> loading.LoadedModel:
 
 @pytest.mark.benchmark(group="time marks")
 def test_marks(loaded: loading.LoadedModel, benchmark: BenchmarkFixture, size: Size) -> None:
-    """A run's marks against none: `added_us_a_token` in extra_info, and that as a share of this run."""
+    """A run with marks takes less than MOST_ADDED longer than without; `added_us_a_token` is in extra_info."""
     work = make_job("llava")
     generator = Generator(loaded, work.images, work.prompts, TOKENS)
     generator.hook_vision(MODELS["llava"].vision_end)
@@ -54,10 +56,12 @@ def test_marks(loaded: loading.LoadedModel, benchmark: BenchmarkFixture, size: S
             seconds[name].append(time.perf_counter() - began)
 
     benchmark.pedantic(both, rounds=size.rounds, warmup_rounds=1)
+    while len(seconds["bare"]) < 5:  # the unit suite runs it once
+        both()
     differences = [b - a for a, b in zip(seconds["bare"], seconds["marked"], strict=True)]
     benchmark.extra_info.update(facts(median(differences), median(seconds["bare"])))
 
-    assert set(benchmark.extra_info) == {"added_us_a_token", "added_share_here", "share_is_below_half_a_percent_from_s"}
+    assert benchmark.extra_info["added_share_here"] < (MOST_ADDED if size.rounds > 1 else 1.0)
 
 
 def facts(added_s: float, run_s: float) -> dict[str, Any]:

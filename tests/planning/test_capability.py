@@ -1,4 +1,7 @@
-"""What a session knows of its device beforehand: the vendor's figure by the name that was found, or a measured one."""
+"""What a session knows of its device before it measures: its vendor's figure by its name, or a measured one.
+
+Tests benchmarks.planning.capability.
+"""
 
 from __future__ import annotations
 

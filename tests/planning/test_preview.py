@@ -1,26 +1,27 @@
-"""--plan: what each pair would download and take, from its architecture; and fp16 that is not worth waiting for."""
+"""--plan says what each pair downloads and needs; a session skips fp16 that would take too long.
+
+Tests benchmarks.planning.preview.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks import workload
 from benchmarks.hub import HubError
 from benchmarks.machine import roofline
-from benchmarks.machine.device import identify
 from benchmarks.planning import capability, preview
-from benchmarks.planning.plan import Plan
 from benchmarks.processes.helper import run_in_process
 from benchmarks.worker.probe import probe
 from tests.support import product, works
 from tests.support.hub_layout import files_of
 from tests.support.hub_server import HubServer
 from tests.support.jobs import make_job
+from tests.support.plans import make_plan
 from tests.support.works import traffic, work
 
 if TYPE_CHECKING:
@@ -35,25 +36,6 @@ WORK = replace(
     ),
     batch=4,
 )
-
-
-def plan(**chosen: Any) -> Plan:
-    """Return the plan of a session on a CPU with random weights."""
-    photographs = workload.read_photographs(None)
-    base = Plan(
-        weights="random",
-        runs=97,
-        work=workload.Workload(photographs, (b"",) * len(photographs), workload.PROMPTS, 64, 4),
-        torch_device="cpu",
-        power_monitor="none",
-        machine=identify("cpu"),
-        start_method="spawn",
-        ram_floor_bytes=None,
-        revisions={},
-        gpu_uuid=None,
-        capability=capability.Capability(None, "not asked"),
-    )
-    return replace(base, **chosen)
 
 
 def probed(fp16: float) -> Probe:
@@ -85,20 +67,22 @@ def test_the_verdict(free: int | None, floor: int, download: preview.Download, s
     """A pair fits where its least footprint leaves the floor free; memory is judged before the Hub."""
     needed = preview.predict_footprint(WORK)
 
-    assert preview.judge_pair(plan(), "bf16", download, needed, preview.Room("RAM", free, floor, disk=8 * GB)) == said
+    assert (
+        preview.judge_pair(make_plan(), "bf16", download, needed, preview.Room("RAM", free, floor, disk=8 * GB)) == said
+    )
 
 
 def test_slow_fp16_is_skipped_unless_it_is_wanted() -> None:
     """A processor without fp16 arithmetic skips fp16 and gives the rates; miniatures, and who asks, measure it."""
-    slow = plan(capability=capability.evaluate_probe(probed(3e9), "random"))
+    slow = make_plan(capability=capability.evaluate_probe(probed(3e9), "random"))
 
     assert (slow.find_skip_reason("fp16") or "").startswith(
         "this processor has no fp16 arithmetic (Gflop/s: fp16 at 3, bf16 at 200, fp32 at 100)"
     )
     assert slow.find_skip_reason("bf16") is None
     assert replace(slow, allow_slow_fp16=True).find_skip_reason("fp16") is None
-    assert plan(capability=capability.evaluate_probe(probed(80e9), "random")).find_skip_reason("fp16") is None
-    assert plan(capability=capability.evaluate_probe(probed(3e9), "mini")).find_skip_reason("fp16") is None
+    assert make_plan(capability=capability.evaluate_probe(probed(80e9), "random")).find_skip_reason("fp16") is None
+    assert make_plan(capability=capability.evaluate_probe(probed(3e9), "mini")).find_skip_reason("fp16") is None
     room = preview.Room("RAM", 6 * GB, 0)
     assert preview.judge_pair(slow, "fp16", 0, preview.predict_footprint(WORK), room) == "skipped"
 
@@ -106,7 +90,7 @@ def test_slow_fp16_is_skipped_unless_it_is_wanted() -> None:
 def test_a_line_of_the_table() -> None:
     """A line holds the download, the footprint, the time of a run at the probed rates and of all of them."""
     cells, verdict = preview.make_row(
-        plan(), ("llava", "bf16"), 3 * GB, (WORK.model, WORK.request), probed(3e9), preview.Room("RAM", 6 * GB, 0)
+        make_plan(), ("llava", "bf16"), 3 * GB, (WORK.model, WORK.request), probed(3e9), preview.Room("RAM", 6 * GB, 0)
     )
 
     assert cells[:4] == ("llava-bf16", "3.0 GB", "4.9 GB", "6.0 GB RAM")
@@ -122,7 +106,7 @@ def test_a_plan_of_what_the_hub_has(tmp_path: Path) -> None:
     with server:
         settings = {"HF_HOME": str(tmp_path / "home"), "HF_ENDPOINT": server.url}
         options = ("--weights=hub", "--models=llava", "--precisions=bf16", "--revision=llava=main", "--plan")
-        done = product.measure(tmp_path / "results", *options, **settings)
+        done = product.measure_here(tmp_path / "results", *options, **settings)
     size = sum(map(len, files_of(make_job("llava").source).values())) / 1e6
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("llava-bf16")]
 
@@ -141,7 +125,7 @@ def test_a_session_skips_slow_fp16(tmp_path: Path) -> None:
     if not roofline.is_fp16_too_slow(run_in_process("forkserver", probe, "cpu")["gemm_flops"]):
         pytest.skip("this processor has arithmetic for fp16")
     options = ("--weights=random", "--models=smolvlm2-256m", "--precisions=fp16", "--runs=1")
-    done = product.measure(tmp_path, *options)
+    done = product.measure_here(tmp_path, *options)
     (path,) = tmp_path.rglob("0001_*.json")
     (record,) = json.loads(path.read_text())["unmeasured"]
 

@@ -1,4 +1,7 @@
-"""The Record's rules: null has a reason, JSON can hold it."""
+"""The Record's rules: each null has a reason, and JSON can hold each value.
+
+Tests benchmarks.record.sections, benchmarks.record.typecheck and benchmarks.record.not_measured.
+"""
 
 from __future__ import annotations
 

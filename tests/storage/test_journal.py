@@ -1,8 +1,10 @@
-"""The journal: what is written is read back, a torn end is forgiven, damage is named, nothing is written over."""
+"""A journal is read back as it was written; a torn end is cut off, damage is named, nothing is overwritten.
+
+Tests benchmarks.storage.journal, benchmarks.storage.resume and benchmarks.storage.locks.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import json
 import os
@@ -17,26 +19,15 @@ from hypothesis import strategies as st
 from benchmarks.errors import BenchmarkError
 from benchmarks.storage import journal, resume, segments
 from benchmarks.storage.locks import take
+from tests.support.journals import HEAD, JSON, fail_on_complaint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-HEAD = {"save": "thor", "pairs": ["llava-bf16"], "boot": "a", "fingerprint": {"--runs": 4}}
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=10),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=5,
-)
-
-
-def complain(sentence: str) -> None:
-    """Fail: these disks have nothing to complain of."""
-    raise AssertionError(sentence)
-
 
 def create(folder: Path, *lines: dict[str, Any]) -> Path:
     """Write a journal with these lines of one pair, and return its file."""
-    written = journal.create_journal(folder, HEAD, complain)
+    written = journal.create_journal(folder, HEAD, fail_on_complaint)
     written.append("llava-bf16", lines)
     written.close()
     return written.path
@@ -56,15 +47,28 @@ def test_what_is_written_is_read_back(tmp_path: Path, lines: list[dict[str, Any]
     assert found.lines.get("llava-bf16", []) == written
 
 
+def read_and_check(path: Path) -> str | None:
+    """Return the sentence that refuses a journal; None where it is taken."""
+    try:
+        segments.check(journal.read_journal(path))
+    except journal.Damaged as refusal:
+        return str(refusal)
+    return None
+
+
 @given(data=st.binary(max_size=200) | st.lists(JSON, max_size=4).map(lambda v: "\n".join(map(json.dumps, v)).encode()))
 @settings(max_examples=1000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes_are_read_or_refused(tmp_path: Path, data: bytes) -> None:
-    """Whatever bytes a journal holds, it is read or refused in a sentence, and never raises anything else."""
+    """Whatever bytes a journal holds, each of its lines is read, or it is refused with what to do."""
     path = create(tmp_path)
     whole = path.read_bytes() + data + b"\n"
     path.write_bytes(whole)
-    with contextlib.suppress(journal.Damaged):
-        segments.check(journal.read_journal(path))
+    refusal = read_and_check(path)
+    if refusal is None:
+        assert sum(map(len, journal.read_journal(path).lines.values())) == data.count(b"\n") + 1
+    else:
+        assert "damaged" in refusal
+        assert "delete the journal to begin anew" in refusal
     path.unlink()
 
 
@@ -74,7 +78,7 @@ def test_going_on_cuts_off_the_torn_line(tmp_path: Path) -> None:
     with path.open("ab") as file:
         file.write(b'{"pair": "llava-bf16", "do": "ru')
 
-    again = resume.resume(tmp_path, HEAD, complain)
+    again = resume.resume(tmp_path, HEAD, fail_on_complaint)
     again.append("llava-bf16", [{"do": "run", "n": 2}])
     again.close()
     assert again.path == path
@@ -97,17 +101,17 @@ def test_another_session_is_refused(tmp_path: Path, head: dict[str, Any], compla
     """--resume refuses what another session began, in a sentence that names what differs."""
     create(tmp_path)
     with pytest.raises(BenchmarkError) as refusal:
-        resume.resume(tmp_path, head, complain)
+        resume.resume(tmp_path, head, fail_on_complaint)
     assert complaint in str(refusal.value)
 
 
 def test_a_running_session_is_left_alone(tmp_path: Path) -> None:
     """A journal that a session holds is not unfinished, and nobody else opens it."""
-    held = journal.create_journal(tmp_path, HEAD, complain)
+    held = journal.create_journal(tmp_path, HEAD, fail_on_complaint)
 
     assert (resume.list_journals(tmp_path), resume.list_journals(tmp_path, held=True)) == ([], [held.path])
     with pytest.raises(BenchmarkError, match="no unfinished session"):
-        resume.resume(tmp_path, HEAD, complain)
+        resume.resume(tmp_path, HEAD, fail_on_complaint)
     held.close()
     with held.path.open("rb") as looked_at:  # by another session that begins
         assert take(looked_at.fileno(), shared=True)
@@ -135,8 +139,8 @@ def test_a_full_disk_is_said_once_and_tried_again(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     """A session that could not be saved is refused before it begins."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(BenchmarkError, match=r"cannot be written .*, so an interrupted session would be lost"):
-        journal.create_journal(tmp_path / "file" / ".journal", HEAD, complain)
+    with pytest.raises(BenchmarkError, match=r"cannot be written .*, and a session must not be lost"):
+        journal.create_journal(tmp_path / "file" / ".journal", HEAD, fail_on_complaint)
 
 
 def test_odd_files_among_journals_stop_nothing(tmp_path: Path) -> None:
@@ -159,17 +163,17 @@ def test_a_damaged_neighbour_hides_no_journal(tmp_path: Path) -> None:
     later = mine.with_name(mine.name[:-6] + "0.jsonl")
     later.write_text("")
 
-    found = resume.resume(tmp_path, HEAD, complain)
+    found = resume.resume(tmp_path, HEAD, fail_on_complaint)
     found.close()
     assert found.path == mine
 
 
 def test_saves_of_one_slug_are_two(tmp_path: Path) -> None:
     """Names that make the same file name have journals of their own."""
-    first = journal.create_journal(tmp_path, HEAD | {"save": "東京"}, complain)
+    first = journal.create_journal(tmp_path, HEAD | {"save": "東京"}, fail_on_complaint)
     first.close()
     with pytest.raises(BenchmarkError, match="no unfinished session named '大阪'"):
-        resume.resume(tmp_path, HEAD | {"save": "大阪"}, complain)
+        resume.resume(tmp_path, HEAD | {"save": "大阪"}, fail_on_complaint)
 
 
 def test_a_file_system_without_locks_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,7 +185,7 @@ def test_a_file_system_without_locks_will_do(tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.setattr(fcntl, "flock", refuse)
     path = create(tmp_path, {"do": "run", "n": 1})
-    resume.resume(tmp_path, HEAD, complain).close()
+    resume.resume(tmp_path, HEAD, fail_on_complaint).close()
     assert len(journal.read_journal(path).lines["llava-bf16"]) == 1
 
 
@@ -201,14 +205,14 @@ def test_a_read_only_disk_is_refused(small_disk: Path) -> None:
     """--resume from a disk that became read-only is refused in one sentence, and the journal stays."""
     path = create(small_disk / "results/.journal")
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
-    with pytest.raises(BenchmarkError, match=r"cannot be written \(Read-only file system\), so an interrupted"):
-        resume.resume(path.parent, HEAD, complain)
+    with pytest.raises(BenchmarkError, match=r"cannot be written \(Read-only file system\), and a session"):
+        resume.resume(path.parent, HEAD, fail_on_complaint)
     assert journal.read_journal(path).head["save"] == "thor"
 
 
 def test_a_disk_without_room_for_the_head_is_refused(small_disk: Path) -> None:
     """A disk that takes only a part of a journal's first line is refused, and nothing is left on it."""
     head = HEAD | {"fingerprint": {"long": "x" * 6000}}
-    with pytest.raises(BenchmarkError, match=r"cannot be written \(No space left on device\), so an interrupted"):
-        journal.create_journal(small_disk / "results/.journal", head, complain)
+    with pytest.raises(BenchmarkError, match=r"cannot be written \(No space left on device\), and a session"):
+        journal.create_journal(small_disk / "results/.journal", head, fail_on_complaint)
     assert list((small_disk / "results/.journal").iterdir()) == []

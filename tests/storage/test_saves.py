@@ -1,4 +1,7 @@
-"""Saves: whole or not at all, never one over another, and somewhere in any case."""
+"""A save is written whole or not at all, never over another, and elsewhere where its folder refuses it.
+
+Tests benchmarks.storage.saves.
+"""
 
 from __future__ import annotations
 

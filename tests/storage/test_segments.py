@@ -1,8 +1,10 @@
-"""What a journal knows of a pair in flight: segments on one clock, and nothing that cannot be trusted."""
+"""What a journal says of a pair in flight: its segments stand on one clock, and damage is refused.
+
+Tests benchmarks.storage.segments.
+"""
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import asdict
 from typing import Any
 
@@ -10,14 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.machine.roofline import Traffic
 from benchmarks.power.analysis.energy import GAP_PERIODS
 from benchmarks.power.base import SensorFacts
 from benchmarks.storage import journal, segments
 from benchmarks.storage.segments import GAP_NS
-from tests.pair.test_run_log import marks
-from tests.storage.test_journal import HEAD, JSON
 from tests.support.factory import record
+from tests.support.journals import HEAD, JSON, make_loaded, make_marks
 
 SEGMENT: dict[str, Any] = {
     "do": "segment",
@@ -37,7 +37,7 @@ SEGMENT: dict[str, Any] = {
 
 def run(start_s: float) -> dict[str, Any]:
     """Return a journal's line of a run of a second."""
-    return {"do": "run", "request": 0, "marks": marks(start_s)}
+    return {"do": "run", "request": 0, "marks": make_marks(start_s)}
 
 
 def test_segments_of_two_boots_are_never_joined() -> None:
@@ -85,23 +85,13 @@ RUN_OF_BAD = {
 }
 
 
-def loaded() -> dict[str, Any]:
-    """Return what a child says of a loaded model."""
-    texts = dict.fromkeys(("model_class", "mark_method", "load_method", "adapter_reason"), "x")
-    known = ("gpu_uuid", "torch_device_name", "attention", "import_s", "context_s", "page_cache_share")
-    nothing = dict.fromkeys((*known, "revision", "adapter", "load_peak_ram_bytes", "load_peak_vram_bytes"))
-    numbers = {"pid": 1, "parameters": 1, "threads": 2, "load_time_s": 0.5, "processor_s": 0.5, "file_bytes": 9}
-    traffic = dict.fromkeys(Traffic.__annotations__, 1)
-    return {**texts, **nothing, **numbers, "versions": {"torch": "2"}, "traffic": traffic, "cache_bytes": None}
-
-
 @pytest.mark.parametrize("fault", [None, *RUN_OF_BAD])
 def test_a_run_that_was_edited_is_refused(fault: str | None) -> None:
     """A run whose marks are of the wrong kind, missing or out of order is refused before anything is measured."""
     line = run(1.0)
     if fault is not None:
         RUN_OF_BAD[fault](line)
-    contents = journal.Contents(HEAD, {"llava-bf16": [SEGMENT | {"loaded": loaded()}, line]})
+    contents = journal.Contents(HEAD, {"llava-bf16": [SEGMENT | {"loaded": make_loaded()}, line]})
     if fault is None:
         segments.check(contents)
     else:
@@ -123,9 +113,23 @@ def test_a_record_that_was_edited_is_refused(change: dict[str, Any]) -> None:
 @given(field=st.sampled_from([*SEGMENT]), value=JSON)
 @settings(max_examples=300)
 def test_a_line_of_the_wrong_kind_is_named(field: str, value: Any) -> None:
-    """A run without marks is refused in a sentence, and a value of any kind elsewhere never raises anything else."""
+    """A run without marks is refused with its pair; beside any other value a run is refused so, or keeps its length."""
     damaged = SEGMENT | {field: value, "do": "segment"}
     with pytest.raises(journal.Damaged, match="llava-bf16 are damaged"):
         segments.check(journal.Contents(HEAD, {"llava-bf16": [damaged, {"do": "run", "request": 0}]}))
-    with contextlib.suppress(journal.Damaged):
-        segments.check(journal.Contents(HEAD, {"llava-bf16": [damaged, run(1.0)]}))
+    lines = [damaged, run(1.0)]
+    refusal = check(lines)
+    if refusal is None:
+        (segment,) = segments.align_clocks(segments.read_segments(lines), 0)
+        assert segment.span[1] - segment.span[0] == 1_000_000_000
+    else:
+        assert "llava-bf16 are damaged" in refusal
+
+
+def check(lines: list[dict[str, Any]]) -> str | None:
+    """Return the sentence that refuses the lines of a pair; None where they are taken."""
+    try:
+        segments.check(journal.Contents(HEAD, {"llava-bf16": lines}))
+    except journal.Damaged as refusal:
+        return str(refusal)
+    return None

@@ -1,23 +1,32 @@
-"""Start the product as a user does: in a process of its own, from the checkout."""
+"""Start the product from the checkout: as a user does, in a process of its own, or in this one.
+
+Sessions that are killed, stopped or watched on a terminal need `Terminal`; the others may use `measure_here`.
+"""
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import pty
 import select
 import subprocess
 import sys
 import time
+import warnings
+from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from typing_extensions import Self
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 170
+NEW_TOKENS = 4
 UNUSED = ("-p", "no:hypothesispytest", "-p", "no:anyio")
 """Plugins of this suite's own environment, which take half a second to load."""
 
@@ -30,13 +39,45 @@ def environment() -> dict[str, str]:
 
 def command(storage: Path, *options: str) -> list[str]:
     """Return the command line of a measuring session that saves into `storage`."""
-    pytest = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *UNUSED, "benchmarks", "--weights=mini"]
-    return [*pytest, "--new-tokens=4", f"--benchmark-storage=file://{storage}", *options]
+    return [sys.executable, "-m", "pytest", *_make_arguments(storage, options)]
+
+
+def _make_arguments(storage: Path, options: Sequence[str]) -> list[str]:
+    plugins = ("-p", "no:cacheprovider", *UNUSED)
+    chosen = ("--weights=mini", f"--new-tokens={NEW_TOKENS}", f"--benchmark-storage=file://{storage}")
+    return [*plugins, "benchmarks", *chosen, *options]
 
 
 def measure(storage: Path, *options: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run a measuring session to its end; `settings` join its environment."""
     return run(command(storage, *options), ROOT, **settings)
+
+
+def measure_here(storage: Path, *options: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run a measuring session as `measure` does, but in this process: pytest in pytest.
+
+    It starts no interpreter, and its models start from a forkserver that has imported torch already.
+    """
+    arguments = [*_make_arguments(storage, options), "-p", "no:faulthandler", "--capture=no"]
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings(), redirect_stdout(out), redirect_stderr(err):
+        warnings.simplefilter("ignore")  # pytest-benchmark warns where nothing was measured
+        for name in set(os.environ) - set(environment()):
+            patch.delenv(name)
+        for name, value in settings.items():
+            patch.setenv(name, value)
+        status = int(pytest.main(arguments))
+    return subprocess.CompletedProcess(arguments, status, out.getvalue(), err.getvalue())
+
+
+def read_saves(storage: Path) -> list[dict[str, Any]]:
+    """Return the saves in a folder, in order."""
+    return [json.loads(path.read_text()) for path in sorted(storage.rglob("*.json"))]
+
+
+def count_lines(storage: Path, what: str) -> int:
+    """Return how many lines of a kind, such as "run", the journals of a storage hold."""
+    return sum(path.read_text().count(f'"do":"{what}"') for path in (storage / ".journal").glob("*.jsonl"))
 
 
 def plotting(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:

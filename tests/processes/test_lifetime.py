@@ -1,4 +1,7 @@
-"""What a process that is killed leaves behind: no process, no file. Real kills, real processes."""
+"""A process that is killed leaves no process and no file behind: real kills, real processes.
+
+Tests benchmarks.processes.lifetime, benchmarks.processes.helper and benchmarks.processes.start_methods.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,11 @@ import time
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from tests.support import product
+from tests.support.jobs import make_job
+from tests.support.miniatures import write_photograph
 from tests.support.processes import alive, children, gone
-from tests.test_failures import refuse
 
 BUSY = """
 import sys
@@ -32,11 +35,8 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("start_method", ["spawn", "forkserver"])
 def test_a_busy_child_never_outlives_its_parent(tmp_path: Path, start_method: str) -> None:
     """A child in the middle of a run is gone within seconds when its parent is killed."""
-    cache = tmp_path / "cache"
-    refuse("llava", cache, "")
-    (source,) = cache.iterdir()
-    photograph, script = tmp_path / "grey.jpg", tmp_path / "busy.py"
-    Image.new("RGB", (640, 480), "grey").save(photograph)
+    source, script = make_job("llava").source, tmp_path / "busy.py"
+    photograph = write_photograph(tmp_path / "grey.jpg")
     script.write_text(BUSY)
     settings = product.environment() | {"PYTHONPATH": str(product.ROOT)}
     arguments = [sys.executable, *map(str, (script, source, photograph)), start_method]
@@ -52,7 +52,7 @@ def test_a_busy_child_never_outlives_its_parent(tmp_path: Path, start_method: st
 
 SERVED = """
 import time
-from benchmarks.processes.start_methods import context
+from benchmarks.processes.start_methods import get_context
 if __name__ == "__main__":
     get_context("forkserver").Process(target=str).start()
     print("started", flush=True)
@@ -79,9 +79,9 @@ def test_a_killed_session_leaves_no_folder(tmp_path: Path) -> None:
 
 HELPED = """
 import time
-from benchmarks.processes import helper
+from benchmarks.processes.helper import run_in_process
 if __name__ == "__main__":
-    helper.call("spawn", time.sleep, 600)
+    run_in_process("spawn", time.sleep, 600)
 """
 
 
@@ -92,6 +92,7 @@ def test_a_helper_never_outlives_its_parent(tmp_path: Path) -> None:
     settings = product.environment() | {"PYTHONPATH": str(product.ROOT)}
     with subprocess.Popen([sys.executable, script], env=settings) as parent:
         while len(children(parent.pid)) < 2:  # the helper and multiprocessing's tracker
+            assert parent.poll() is None
             time.sleep(0.05)
         time.sleep(1.0)
         helpers = children(parent.pid)

@@ -1,0 +1,33 @@
+"""Miniatures in a cache of a test's own, which it may damage."""
+
+import shutil
+from pathlib import Path
+
+from PIL import Image
+
+from tests.support.jobs import make_job
+
+REFUSAL = "{{ raise_exception('this prompt is refused') }}"
+"""A chat template that raises."""
+
+
+def copy_miniature(model: str, cache: Path) -> Path:
+    """Copy the miniature of `model` into another cache, and return its folder there."""
+    source = make_job(model).source
+    return shutil.copytree(source, cache / source.name)
+
+
+def copy_with_template(model: str, cache: Path, begin: str) -> Path:
+    """Copy the miniature of `model` into another cache, with a chat template that begins with `begin`."""
+    folder = copy_miniature(model, cache)
+    templates = list(folder.glob("chat_template*.jinja"))
+    assert folder / "chat_template.jinja" in templates, f"{folder} keeps its chat template elsewhere"
+    for file in templates:
+        file.write_text(begin + file.read_text())
+    return folder
+
+
+def write_photograph(path: Path) -> Path:
+    """Write a grey photograph."""
+    Image.new("RGB", (640, 480), "grey").save(path)
+    return path
