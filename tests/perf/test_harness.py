@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from functools import partial
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
