@@ -17,7 +17,7 @@ WHOLE = "needs a whole number of at least"
 NAME = "needs at most 100 printable characters, e.g. --benchmark-save=thor."
 BREAKS_A_LINE = rf"--benchmark-save='a\nb': {NAME}"
 LABEL = "--device-label: needs 1 to 60 printable characters, e.g. --device-label='Jetson Thor'."
-NO_MINIATURES = "--plan, --prefetch: a miniature is made here in seconds; leave --weights=mini out."
+NO_MINIATURES = "--plan, --prefetch: a miniature is built here in seconds; leave --weights=mini out."
 HUB = "--weights=hub"
 
 
@@ -59,14 +59,14 @@ REFUSED = {
     "--models=smolvm2": "--models=smolvm2: there is no 'smolvm2'; did you mean smolvlm2, smolvlm2-500m, smolvlm2-256m? "
     "--models=help lists them all.",
     "--precisions=fp32": "--precisions=fp32: there is no 'fp32'; did you mean fp16? there are fp16, bf16.",
-    "--revision=phi=main": "--revision: --weights=mini loads no published checkpoint; leave one of them out.",
+    "--revision=phi=main": "--revision: --weights=mini loads no published checkpoint; leave one of the two out.",
     f"{HUB} --revision=phj=main": "--revision=phj: there is no 'phj'; did you mean phi? --models=help lists them all.",
-    f"{HUB} --models=llava --revision=phi=main": "--revision=phi=main: phi is not among the models of this session.",
+    f"{HUB} --models=llava --revision=phi=main": "--revision=phi=main: phi is not one of the models of this session.",
     f"{HUB} --models=phi --trust-remote-code": "--trust-remote-code: phi is not pinned to a commit; "
-    "type --revision=phi=SHA with its 40 digits, or leave --trust-remote-code out.",
+    "type --revision=phi=SHA with all 40 digits, or leave --trust-remote-code out.",
     f"{HUB} --revision=phi=a --revision=phi=b": "--revision: phi is given twice; "
     "a session measures one revision of a model.",
-    "--trust-remote-code": "--trust-remote-code: --weights=mini brings no code of its own; leave it out.",
+    "--trust-remote-code": "--trust-remote-code: --weights=mini has no code of its own; leave --trust-remote-code out.",
     "--plan": NO_MINIATURES,
     "--prefetch": NO_MINIATURES,
     "--weights=random --prefetch": "--prefetch: random weights need no download; leave --weights=random out.",
@@ -75,14 +75,14 @@ REFUSED = {
     "name a text file with one prompt a line.",
     "--torch-device=gpu": "--torch-device=gpu: there is no 'gpu'; type auto, cuda, cuda:N, mps or cpu after the `=`.",
     "--power-monitor=nvlm": "--power-monitor=nvlm: there is no 'nvlm'; did you mean nvml? "
-    "there are auto, none, csv, hwmon, jtop, nvml, rapl, replay, tegrastats.",
-    "--power-monitor=rapl:0": "--power-monitor=rapl:0: rapl takes nothing after it; type --power-monitor=rapl.",
+    "choose from auto, none, csv, hwmon, jtop, nvml, rapl, replay, tegrastats.",
+    "--power-monitor=rapl:0": "--power-monitor=rapl:0: rapl takes no argument; type --power-monitor=rapl.",
     "--power-monitor=replay:/nonexistent": "--power-monitor=replay:/nonexistent: cannot be read "
     "(No such file or directory); name a file of samples.",
-    "--ram-floor=1 --isolation=none": "--ram-floor=1: needs a process to kill; leave --isolation=none out.",
+    "--ram-floor=1 --isolation=none": "--ram-floor=1: needs a child process to kill; leave --isolation=none out.",
     f"--benchmark-save={'x' * 101}": f"--benchmark-save='{'x' * 40}': {NAME}",
     "--resume --benchmark-save=thor": "--resume: there is no unfinished session named 'thor' (unfinished: none); "
-    "type --benchmark-save=NAME with one of these, or leave --resume out.",
+    "type --benchmark-save=NAME with one of these names, or leave --resume out.",
     f"--device-label={'x' * 61}": LABEL,
 }
 
@@ -107,7 +107,7 @@ def test_a_floor_above_the_machines_memory(tmp_path: Path) -> None:
     """A --ram-floor that the machine can never keep is refused with the size of its memory."""
     said = refuse(tmp_path, "--ram-floor=1e6")
 
-    assert re.fullmatch(r"--ram-floor=1e\+06: this machine has \d+\.\d GB; ask for less\.", said)
+    assert re.fullmatch(r"--ram-floor=1e\+06: this machine has \d+\.\d GB; type a smaller number\.", said)
 
 
 def test_cuda_without_cuda(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_pairs_are_not_measured_beside_each_other(tmp_path: Path) -> None:
     pytest.importorskip("xdist", reason="pytest-xdist is not installed")
 
     said = refuse(tmp_path, "-n1", "--collect-only")  # which starts no process that must be ended again
-    assert said == "--numprocesses: pytest-xdist would measure pairs beside each other; leave it out."
+    assert said == "--numprocesses: pytest-xdist would measure several pairs at the same time; leave it out."
 
 
 def test_a_place_that_cannot_be_written_is_refused_first(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_a_place_that_cannot_be_written_is_refused_first(tmp_path: Path) -> None
     (tmp_path / "results").write_text("")
 
     said = refuse(tmp_path, "--models=llava", "--precisions=bf16", "--runs=1")
-    assert "cannot be written (Not a directory), and a session must not be lost" in said
+    assert "cannot be written (Not a directory), so an interrupted session would be lost" in said
 
 
 def test_models_help(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """One pair through the whole path: command line, child, replayed power, save, CSV, figures, comparison.
 
-Tests benchmarks.test_generate, benchmarks.pair.measure, benchmarks.pair.process, benchmarks.pair.meters,
-benchmarks.pair.build_record, benchmarks.record.headline and benchmarks.state.
+Tests benchmarks.harness, benchmarks.pair.build_record, benchmarks.pair.measure, benchmarks.pair.meters,
+benchmarks.pair.process, benchmarks.record.headline, benchmarks.state and benchmarks.test_generate.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The committed example and the page of the models are what their commands make, and README shows the example."""
+"""The committed example and the page of the models are what their commands make, and README shows the example.
+
+Tests benchmarks.models.__main__.
+"""
 
 import csv
 import json

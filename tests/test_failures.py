@@ -2,7 +2,7 @@
 
 The failures are real: checkpoints whose chat template refuses a prompt, or whose weights are cut off.
 
-Tests benchmarks.pair.outcome, benchmarks.pair.checkpoint and benchmarks.worker.child.
+Tests benchmarks.pair.checkpoint, benchmarks.pair.outcome, benchmarks.pair.state and benchmarks.worker.child.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The arrows of the house: who may import what, and what stays out of the meter."""
+"""The arrows of the house: who may import what, and what stays out of the meter.
+
+Tests benchmarks.worker.preload.
+"""
 
 from __future__ import annotations
 

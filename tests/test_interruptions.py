@@ -1,6 +1,6 @@
 """Sessions that are killed, stopped or hang: at most the run in flight is lost. Real signals, real processes.
 
-Tests benchmarks.signals and benchmarks.storage.recovery.
+Tests benchmarks.signals and benchmarks.storage.resume.
 """
 
 import os
@@ -198,7 +198,7 @@ def test_two_sessions_of_one_name_are_two_saves(beside: Beside) -> None:
     """A session beside a running one of its name says so; each keeps a journal and a save of its own, both whole."""
     found = product.read_saves(beside.storage)
 
-    assert "Running: another session, thor, measures here at the moment, and each slows the other" in beside.said
+    assert "Running: another session, thor, is measuring on this machine, and each slows the other" in beside.said
     assert "Running: " not in beside.first
     assert sorted(path.name for path in beside.storage.rglob("*.json")) == ["0001_thor.json", "0002_thor.json"]
     assert sorted(save["benchmarks"][0]["extra_info"]["counts"]["good"] for save in found) == [RUNS, 20]

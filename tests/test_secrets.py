@@ -1,4 +1,7 @@
-"""Secrets and terminal codes never reach a Record, a journal, a terminal or an error text."""
+"""Secrets and terminal codes never reach a Record, a journal, a terminal or an error text.
+
+Tests benchmarks.redact.
+"""
 
 from pathlib import Path
 

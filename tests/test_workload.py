@@ -1,4 +1,7 @@
-"""The work of every run: equal on every device, hashed, and refused if it is invalid."""
+"""The work of every run: equal on every device, hashed, and refused if it is invalid.
+
+Tests benchmarks.workload.
+"""
 
 import io
 import struct

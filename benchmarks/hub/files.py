@@ -54,7 +54,7 @@ def read_shards(index: Path) -> list[str]:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Return the object in a JSON file; {} if there is none."""
+    """Return the object in a JSON file; {} without one."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):

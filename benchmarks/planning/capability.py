@@ -18,7 +18,7 @@ class Capability:
 
     Attributes:
         bytes_per_s: peak bandwidth of its memory; None if unknown.
-        source: where that figure comes from, or why there is none.
+        source: where that figure comes from, or why it is unknown.
         slow_fp16: why fp16 is not measured; None if it is.
         probe: what was measured; None if nothing was.
     """

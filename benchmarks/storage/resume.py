@@ -5,6 +5,7 @@ import re
 import shlex
 import stat
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -15,6 +16,7 @@ from benchmarks.machine.versions import read_versions
 from benchmarks.models import MODELS, miniature
 from benchmarks.options import flag_of, list_must_match
 from benchmarks.planning.plan import Plan
+from benchmarks.processes.helper import run_in_process
 from benchmarks.storage import locks, segments
 from benchmarks.storage.journal import Contents, Damaged, Journal, Line, create_journal, read_journal, refuse_folder
 from benchmarks.storage.saves import make_slug
@@ -40,7 +42,7 @@ def open_journal(plan: Plan, save: str, pairs: Sequence[str], folder: Path, say:
     for path in list_journals(folder, held=True):
         say(describe_running(path))
     if plan.resume:
-        journal = resume(folder, head, say)
+        journal = resume(folder, head, say, partial(_is_same_checkpoint, plan))
         try:
             segments.check(journal.contents)
         except Damaged:
@@ -92,11 +94,18 @@ def _is_free(path: Path) -> bool:
         return locks.take(file.fileno(), shared=True)
 
 
-def resume(folder: Path, head: Line, complain: Callable[[str], None]) -> Journal:
+def resume(
+    folder: Path,
+    head: Line,
+    complain: Callable[[str], None],
+    is_same_checkpoint: Callable[[str, str], bool] = lambda *_: False,
+) -> Journal:
     """Open the latest unfinished journal of the save that `head` names.
 
+    `is_same_checkpoint(model, identity)` says whether weights with another identity are those of today.
+
     Raises:
-        BenchmarkError: there is none, it is damaged, or its session differs from this one; the sentence says how.
+        BenchmarkError: no journal has this name, it is damaged, or its session differs from this one.
     """
     pattern = re.compile(rf"{re.escape(make_slug(head['save']))}-\d{{8}}T\d{{6}}-[0-9a-f]{{8}}\.jsonl")
     candidates = [path for path in list_journals(folder) if pattern.fullmatch(path.name)]
@@ -110,7 +119,13 @@ def resume(folder: Path, head: Line, complain: Callable[[str], None]) -> Journal
             "type --benchmark-save=NAME with one of these names, or leave --resume out."
         )
     path, contents = found[-1]
-    differences = _list_differences(contents.head["fingerprint"], head["fingerprint"])
+    then, now = contents.head["fingerprint"], head["fingerprint"]
+    names = [name for name in sorted(then.keys() | now.keys()) if then.get(name) != now.get(name)]
+    differences = [
+        f"{name} was {_shorten(then.get(name))}, is {_shorten(now.get(name))}"
+        for name in names
+        if not (name.startswith(WEIGHTS_OF) and is_same_checkpoint(name.removeprefix(WEIGHTS_OF), str(then.get(name))))
+    ]
     if contents.head.get("pairs") != head["pairs"]:
         differences.append("the chosen pairs")
     if differences:
@@ -139,9 +154,13 @@ def _read_journals(save: str, paths: Iterable[Path]) -> tuple[list[tuple[Path, C
     return found, damage
 
 
-def _list_differences(then: Line, now: Line) -> list[str]:
-    names = [name for name in sorted(then.keys() | now.keys()) if then.get(name) != now.get(name)]
-    return [f"{name} was {_shorten(then.get(name))}, is {_shorten(now.get(name))}" for name in names]
+def _is_same_checkpoint(plan: Plan, model: str, identity: str) -> bool:
+    """Return whether generated weights that an older version of the suite identified otherwise equal today's."""
+    if plan.weights == "hub" or model not in MODELS or not re.fullmatch(r"[0-9a-f]{16}", identity):
+        return False
+    method, size = plan.start_method or "spawn", "mini" if plan.weights == "mini" else "full"
+    spec, cache = MODELS[model], miniature.find_cache_root()
+    return run_in_process(method, miniature.is_same_checkpoint, spec, identity, cache, size)
 
 
 def _shorten(value: object) -> str:

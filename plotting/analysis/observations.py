@@ -92,7 +92,7 @@ def _compare_devices(table: pd.DataFrame) -> Iterator[str]:
 
 
 def _average_devices(table: pd.DataFrame, name: str) -> dict[str, float]:
-    """Return {device: geometric mean} over the (model, precision) that every device has; {} if there is none."""
+    """Return {device: geometric mean} over the (model, precision) that every device has; {} without one."""
     rows = select_rankable(table, name)
     rows = rows[rows[name] > 0]  # a geometric mean needs positive values
     by_pair = rows.pivot_table(index=["model", "precision"], columns="device", values=name).dropna()

@@ -98,7 +98,7 @@ def _explain_missing(rows: pd.DataFrame, metric: str) -> str:
 def _compare(
     line: Line, rows: pd.DataFrame, before: pd.DataFrame, others: pd.DataFrame
 ) -> tuple[Line, Difference | None]:
-    """Return a line with its difference from the baseline, or with why there is none."""
+    """Return a line with its difference from the baseline, or with the reason why it has no difference."""
     metric = line.metric
     if why := line.why or _explain_no_ratio(rows, before, metric):
         return replace(line, why=why, verdict=NOT_COMPARABLE), None

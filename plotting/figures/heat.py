@@ -108,7 +108,7 @@ def _choose_scale(values: Any) -> Normalize | None:
 def _write_cell(
     axes: Axes, row: dict[str, Any], name: str, cell: tuple[tuple[float, float], str, float], theme: Theme
 ) -> None:
-    """Write into a cell its value, or why there is none, and hatch it around a value with a warning.
+    """Write into a cell its value, or why it has no value, and hatch it around a value with a warning.
 
     `cell` is its centre, its colour ("" without a value), and its width in inches.
     """

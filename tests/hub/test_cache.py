@@ -1,4 +1,7 @@
-"""The cache is inspected without the network, and the worker loads what it holds."""
+"""The cache is inspected without the network, and the worker loads what it holds.
+
+Tests benchmarks.hub.files.
+"""
 
 import json
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,7 @@
-"""Downloads by huggingface_hub, over real HTTP, from a Hub on this machine: they resume, stop and are repaired."""
+"""Downloads by huggingface_hub, over real HTTP, from a Hub on this machine: they resume, stop and are repaired.
+
+Tests benchmarks.hub.client.
+"""
 
 import os
 import signal

@@ -1,4 +1,7 @@
-"""Every error of the Hub, over real HTTP, is one sentence that says what to type next."""
+"""Every error of the Hub, over real HTTP, is one sentence that says what to type next.
+
+Tests benchmarks.hub.checkpoint and benchmarks.hub.errors.
+"""
 
 import errno
 import hashlib

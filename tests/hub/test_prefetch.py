@@ -1,4 +1,7 @@
-"""--prefetch: first the sizes, then one checkpoint after another; afterwards no network is needed."""
+"""--prefetch: first the sizes, then one checkpoint after another; afterwards no network is needed.
+
+Tests benchmarks.hub.prefetch and benchmarks.hub.progress.
+"""
 
 import shutil
 from collections.abc import Iterator

@@ -1,4 +1,7 @@
-"""Peak bandwidths: each device is found by its whole name in the driver or the device tree."""
+"""Peak bandwidths: each device is found by its whole name in the driver or the device tree.
+
+Tests benchmarks.machine.bandwidth.
+"""
 
 import re
 

@@ -1,4 +1,7 @@
-"""The CPU's last-level cache, from files in the kernel's layout."""
+"""The CPU's last-level cache, from files in the kernel's layout.
+
+Tests benchmarks.machine.cpu.
+"""
 
 from pathlib import Path
 

@@ -1,4 +1,8 @@
-"""The machine's identity, memory and health, from files in the layout of the boards. Never run on a board."""
+"""The machine's identity, memory and health, from files in the layout of the boards. Never run on a board.
+
+Tests benchmarks.machine.device, benchmarks.machine.health, benchmarks.machine.jetson, benchmarks.machine.memory,
+benchmarks.machine.sysfs and benchmarks.machine.versions.
+"""
 
 import os
 import time

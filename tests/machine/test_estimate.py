@@ -1,4 +1,7 @@
-"""The estimated time of a run: by the formula on round numbers, and against a measured run."""
+"""The estimated time of a run: by the formula on round numbers, and against a measured run.
+
+Tests benchmarks.machine.estimate.
+"""
 
 from dataclasses import replace
 

@@ -1,4 +1,7 @@
-"""The arithmetic of bytes per decode step."""
+"""The arithmetic of bytes per decode step.
+
+Tests benchmarks.machine.roofline.
+"""
 
 import numpy as np
 import pytest

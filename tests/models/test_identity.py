@@ -1,4 +1,7 @@
-"""The identity of a checkpoint that is built here: new wording keeps it, another build changes it."""
+"""The identity of a checkpoint that is built here: new wording keeps it, another build changes it.
+
+Tests benchmarks.models.miniature.
+"""
 
 import ast
 import inspect

@@ -1,4 +1,8 @@
-"""Each miniature loads like a Hub checkpoint, with real token counts, exact new tokens and ordered marks."""
+"""Each miniature loads like a Hub checkpoint, with real token counts, exact new tokens and ordered marks.
+
+Tests benchmarks.models.gemma3n, benchmarks.models.internvl2, benchmarks.models.llava, benchmarks.models.moondream2,
+benchmarks.models.phi, benchmarks.models.smolvlm2, benchmarks.models.tokenizer and benchmarks.worker.generation.
+"""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,7 @@
-"""MODELS and the choice among them."""
+"""MODELS and the choice among them.
+
+Tests benchmarks.models.base.
+"""
 
 import importlib.util
 import re

@@ -1,6 +1,6 @@
 """The child answers with errors, and its death is seen at once.
 
-Tests benchmarks.pair.handle.
+Tests benchmarks.pair.handle and benchmarks.processes.protocol.
 """
 
 from __future__ import annotations

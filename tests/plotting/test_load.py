@@ -1,4 +1,7 @@
-"""Reading saves: good Records are kept, and every other one is named."""
+"""Reading saves: good Records are kept, and every other one is named.
+
+Tests plotting.check and plotting.load.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The command line in this process: exit codes, one sentence for each error, and the products."""
+"""The command line in this process: exit codes, one sentence for each error, and the products.
+
+Tests plotting.__main__, plotting.files and plotting.selection.
+"""
 
 from __future__ import annotations
 

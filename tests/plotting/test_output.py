@@ -1,4 +1,7 @@
-"""Form of the figures: formats, resolution, theme, embedded texts, and the same bytes each time."""
+"""Form of the figures: formats, resolution, theme, embedded texts, and the same bytes each time.
+
+Tests plotting.figures.save, plotting.output and plotting.text.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The sampling thread: on schedule, never fatal."""
+"""The sampling thread: on schedule, never fatal.
+
+Tests benchmarks.power.sampler.
+"""
 
 from __future__ import annotations
 

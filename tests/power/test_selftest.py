@@ -1,4 +1,7 @@
-"""`python -m benchmarks.power` on made-up boards and drivers."""
+"""`python -m benchmarks.power` on made-up boards and drivers.
+
+Tests benchmarks.power.__main__ and benchmarks.power.selftest.
+"""
 
 from __future__ import annotations
 

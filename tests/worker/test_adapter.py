@@ -1,4 +1,7 @@
-"""Phi's vision adapter: attached if it and peft are present, and otherwise missing with a reason."""
+"""Phi's vision adapter: attached if it and peft are present, and otherwise missing with a reason.
+
+Tests benchmarks.worker.adapter.
+"""
 
 import shutil
 import sys

@@ -1,4 +1,7 @@
-"""The sizes of the published models: by hand, by known values, and by their real processors."""
+"""The sizes of the published models: by hand, by known values, and by their real processors.
+
+Tests benchmarks.worker.architecture.
+"""
 
 import pytest
 

@@ -1,4 +1,7 @@
-"""Batches: one that fits is measured, and one that cannot fit is refused before its first run."""
+"""Batches: one that fits is measured, and one that cannot fit is refused before its first run.
+
+Tests benchmarks.worker.batch.
+"""
 
 import json
 import re

@@ -1,4 +1,7 @@
-"""Threats to a child: no code of a checkpoint runs, and the OOM killer chooses the child first."""
+"""Threats to a child: no code of a checkpoint runs, and the OOM killer chooses the child first.
+
+Tests benchmarks.worker.libraries.
+"""
 
 import json
 import shutil

@@ -1,4 +1,9 @@
-"""Our own Moondream2 gives the results of the reference implementation, and works with `generate`."""
+"""Our own Moondream2 gives the results of the reference implementation, and works with `generate`.
+
+Tests benchmarks.worker.moondream.configuration, benchmarks.worker.moondream.crops,
+benchmarks.worker.moondream.layers, benchmarks.worker.moondream.modeling, benchmarks.worker.moondream.processing,
+benchmarks.worker.moondream.text and benchmarks.worker.moondream.vision.
+"""
 
 import json
 import re

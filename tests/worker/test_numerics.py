@@ -1,4 +1,7 @@
-"""The first module with a non-finite output is found in a real overflow."""
+"""The first module with a non-finite output is found in a real overflow.
+
+Tests benchmarks.worker.numerics.
+"""
 
 from pathlib import Path
 

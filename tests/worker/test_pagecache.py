@@ -1,4 +1,7 @@
-"""The share of the weight files in the page cache: dropped before a load, and measured."""
+"""The share of the weight files in the page cache: dropped before a load, and measured.
+
+Tests benchmarks.worker.pagecache.
+"""
 
 import os
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""The probe: its rates, its time limits, and the form of its answer."""
+"""The probe: its rates, its time limits, and the form of its answer.
+
+Tests benchmarks.worker.probe.
+"""
 
 import json
 import time

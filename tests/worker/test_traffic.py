@@ -1,4 +1,7 @@
-"""The bytes that a decode step reads: counted from the parameters, and seen in a real step's operands."""
+"""The bytes that a decode step reads: counted from the parameters, and seen in a real step's operands.
+
+Tests benchmarks.worker.traffic.
+"""
 
 from collections.abc import Iterator
 from typing import Any

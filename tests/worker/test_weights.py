@@ -1,4 +1,7 @@
-"""Random weights in the real classes: made on the device, finite, without denormals, without a load time."""
+"""Random weights in the real classes: made on the device, finite, without denormals, without a load time.
+
+Tests benchmarks.worker.loading and benchmarks.worker.weights.
+"""
 
 import shutil
 from pathlib import Path

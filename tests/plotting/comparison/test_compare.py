@@ -1,4 +1,7 @@
-"""Comparison of saves: ratios for the same work, and reasons for different work."""
+"""Comparison of saves: ratios for the same work, and reasons for different work.
+
+Tests plotting.comparison.compare and plotting.comparison.sides.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The regression gate: what fails it, what passes, and how it may be typed wrong."""
+"""The regression gate: what fails it, what passes, and how it may be typed wrong.
+
+Tests plotting.comparison.gates.
+"""
 
 from __future__ import annotations
 

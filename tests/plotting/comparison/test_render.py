@@ -1,4 +1,7 @@
-"""A comparison as a table, Markdown, CSV and JSON: complete, without repetition, and within the terminal."""
+"""A comparison as a table, Markdown, CSV and JSON: complete, without repetition, and within the terminal.
+
+Tests plotting.comparison.render.
+"""
 
 from __future__ import annotations
 

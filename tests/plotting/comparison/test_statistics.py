@@ -1,4 +1,7 @@
-"""Verdicts on simulated sessions: rarely wrong without a change, and found with one."""
+"""Verdicts on simulated sessions: rarely wrong without a change, and found with one.
+
+Tests plotting.comparison.statistics.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""--export=customBiggerIsBetter, customSmallerIsBetter: arrays that github-action-benchmark accepts."""
+"""--export=customBiggerIsBetter, customSmallerIsBetter: arrays that github-action-benchmark accepts.
+
+Tests plotting.export.action.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""--export: pairs and runs for other tools, and arrays for github-action-benchmark."""
+"""--export: pairs and runs for other tools, and arrays for github-action-benchmark.
+
+Tests plotting.export.rows.
+"""
 
 from __future__ import annotations
 

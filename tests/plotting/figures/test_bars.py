@@ -1,4 +1,7 @@
-"""Figures 12 to 16: bar heights, words in place of bars, whiskers, rooflines, stacks of RAM."""
+"""Figures 12 to 16: bar heights, words in place of bars, whiskers, rooflines, stacks of RAM.
+
+Tests plotting.figures.bars, plotting.figures.layout, plotting.figures.strips and plotting.table.whiskers.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The numbers of each figure as CSV, and its alternative text."""
+"""The numbers of each figure as CSV, and its alternative text.
+
+Tests plotting.figures.alt_text and plotting.figures.data.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""All nine figures: they draw any table, say what is missing, and show names unchanged."""
+"""All nine figures: they draw any table, say what is missing, and show names unchanged.
+
+Tests plotting.figures.style.
+"""
 
 from __future__ import annotations
 

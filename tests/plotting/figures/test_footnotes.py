@@ -1,4 +1,7 @@
-"""Footnotes: short, grouped by reason, and correct at any size."""
+"""Footnotes: short, grouped by reason, and correct at any size.
+
+Tests plotting.figures.footnotes.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Heat maps, the comparison of precisions and the combined view show every value."""
+"""Heat maps, the comparison of precisions and the combined view show every value.
+
+Tests plotting.figures.combined, plotting.figures.heat, plotting.figures.panels and plotting.table.status.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Both themes have the contrasts that WCAG 2.2 requires, and the same device colours."""
+"""Both themes have the contrasts that WCAG 2.2 requires, and the same device colours.
+
+Tests plotting.figures.theme.
+"""
 
 from __future__ import annotations
 

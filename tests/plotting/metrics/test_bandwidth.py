@@ -1,4 +1,7 @@
-"""Model-bandwidth utilisation, compared with calculations by hand."""
+"""Model-bandwidth utilisation, compared with calculations by hand.
+
+Tests plotting.metrics.bandwidth.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Intervals of one session have the stated coverage, also for runs that are not independent."""
+"""Intervals of one session have the stated coverage, also for runs that are not independent.
+
+Tests plotting.metrics.bootstrap and plotting.metrics.intervals.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Metrics of energy: covered runs, phases, uncertainty, and missing sensors."""
+"""Metrics of energy: covered runs, phases, uncertainty, and missing sensors.
+
+Tests plotting.metrics.energy and plotting.metrics.runs.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""METRICS: labels, known values, and the reasons for missing values."""
+"""METRICS: labels, known values, and the reasons for missing values.
+
+Tests plotting.metrics.rates and plotting.metrics.registry.
+"""
 
 from __future__ import annotations
 

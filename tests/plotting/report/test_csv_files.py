@@ -1,4 +1,7 @@
-"""The CSV files parse, give a reason for each empty cell, and contain no formula."""
+"""The CSV files parse, give a reason for each empty cell, and contain no formula.
+
+Tests plotting.report.csv_files and plotting.table.columns.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The results page and the summary contain everything that they must."""
+"""The results page and the summary contain everything that they must.
+
+Tests plotting.analysis.conditions, plotting.report.page and plotting.report.summary.
+"""
 
 from __future__ import annotations
 

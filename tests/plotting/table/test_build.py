@@ -1,4 +1,7 @@
-"""From Records to one table: deduplication, labels, pairs never attempted, and order."""
+"""From Records to one table: deduplication, labels, pairs never attempted, and order.
+
+Tests plotting.table.build, plotting.table.row and plotting.table.series.
+"""
 
 from __future__ import annotations
 

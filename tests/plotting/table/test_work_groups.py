@@ -1,4 +1,7 @@
-"""Different kinds of work are separated in figures, rankings, observations and lists of missing pairs."""
+"""Different kinds of work are separated in figures, rankings, observations and lists of missing pairs.
+
+Tests plotting.report.write_all and plotting.table.work_groups.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""From samples to the Record's power: known joules and flags."""
+"""From samples to the Record's power: known joules and flags.
+
+Tests benchmarks.power.analysis.attribution.
+"""
 
 from __future__ import annotations
 

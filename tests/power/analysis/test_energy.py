@@ -1,4 +1,7 @@
-"""Energy maths: known answers, and properties of all traces."""
+"""Energy maths: known answers, and properties of all traces.
+
+Tests benchmarks.power.analysis.energy.
+"""
 
 from __future__ import annotations
 

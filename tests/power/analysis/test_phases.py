@@ -1,4 +1,7 @@
-"""Energy by phase: known joules if the sensor resolves a phase, else null with a reason."""
+"""Energy by phase: known joules if the sensor resolves a phase, else null with a reason.
+
+Tests benchmarks.power.analysis.phases.
+"""
 
 from __future__ import annotations
 

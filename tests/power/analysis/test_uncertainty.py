@@ -1,4 +1,7 @@
-"""The uncertainty budget: each term compared with an independent answer."""
+"""The uncertainty budget: each term compared with an independent answer.
+
+Tests benchmarks.power.analysis.budget and benchmarks.power.analysis.uncertainty.
+"""
 
 from __future__ import annotations
 

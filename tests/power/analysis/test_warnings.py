@@ -1,4 +1,7 @@
-"""The flags: what a reader must know before quoting the joules."""
+"""The flags: what a reader must know before quoting the joules.
+
+Tests benchmarks.power.analysis.warnings.
+"""
 
 from __future__ import annotations
 

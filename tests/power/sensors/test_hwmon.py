@@ -1,4 +1,7 @@
-"""A board's rails through hwmon: files in the kernel's layout below a folder. Never run on a board."""
+"""A board's rails through hwmon: files in the kernel's layout below a folder. Never run on a board.
+
+Tests benchmarks.power.sensors.chips and benchmarks.power.sensors.hwmon.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The INA3221's errors, by hand and by simulation."""
+"""The INA3221's errors, by hand and by simulation.
+
+Tests benchmarks.power.sensors.ina3221.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """The jtop monitor with a stand-in for jetson-stats' package, whose service each test controls.
 
 test_jtop_service.py does the same with the real service, if it can be installed and run.
+
+Tests benchmarks.power.base and benchmarks.power.sensors.jtop.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Open the jtop monitor: with and without a service, and with any values."""
+"""Open the jtop monitor: with and without a service, and with any values.
+
+Tests benchmarks.power.sensors.jtop_client.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The NVML monitor with the real nvidia-ml-py and a stand-in for the driver (fake_nvml.c). Never run on a board."""
+"""The NVML monitor with the real nvidia-ml-py and a stand-in for the driver (fake_nvml.c). Never run on a board.
+
+Tests benchmarks.machine.nvml and benchmarks.power.sensors.nvml.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The table of boards, checked against recorded readings."""
+"""The table of boards, checked against recorded readings.
+
+Tests benchmarks.power.sensors.jetson and benchmarks.power.sensors.rails.
+"""
 
 from __future__ import annotations
 

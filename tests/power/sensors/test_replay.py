@@ -1,4 +1,7 @@
-"""Recorded traces: valid and refused ones."""
+"""Recorded traces: valid and refused ones.
+
+Tests benchmarks.power.sensors.logs.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The tegrastats monitor with a script in its place that replays, dies, hangs or ignores signals."""
+"""The tegrastats monitor with a script in its place that replays, dies, hangs or ignores signals.
+
+Tests benchmarks.power.sensors.tegrastats.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Logs of meters: formats, clocks, and a session."""
+"""Logs of meters: formats, clocks, and a session.
+
+Tests benchmarks.power.sensors.log_format.
+"""
 
 from __future__ import annotations
 

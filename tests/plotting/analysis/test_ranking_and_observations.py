@@ -1,4 +1,7 @@
-"""Rankings and observations follow stated rules, and are left out if the data does not support them."""
+"""Rankings and observations follow stated rules, and are left out if the data does not support them.
+
+Tests plotting.analysis.observations and plotting.analysis.ranking.
+"""
 
 from __future__ import annotations
 

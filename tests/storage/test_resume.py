@@ -1,0 +1,59 @@
+"""Which unfinished journal a session continues: never one whose weights differ from today's.
+
+Tests benchmarks.storage.resume.
+"""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from benchmarks.errors import BenchmarkError
+from benchmarks.models import MODELS, miniature
+from benchmarks.planning.plan import Plan
+from benchmarks.storage.journal import create_journal
+from benchmarks.storage.resume import WEIGHTS_OF, open_journal, take_fingerprint
+from tests.support.journals import fail_on_complaint
+from tests.support.plans import make_plan
+
+OLDER = "0123456789abcdef"
+PAIRS = ["llava-bf16"]
+
+
+@pytest.fixture
+def interrupted(tmp_path: Path) -> Plan:
+    """The plan of a session that resumes one whose journal names its miniature as an older version did."""
+    plan = make_plan(weights="mini", start_method="forkserver", resume=True)
+    fingerprint = take_fingerprint(plan, PAIRS) | {f"{WEIGHTS_OF}llava": OLDER}
+    head = {"save": "thor", "pairs": PAIRS, "boot": "a", "fingerprint": fingerprint}
+    create_journal(tmp_path, head, fail_on_complaint).close()
+    return plan
+
+
+def test_a_journal_of_an_older_version_is_resumed(
+    interrupted: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A miniature with another identity is accepted if the cache holds it and its files equal today's."""
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("EDGE_VLM_BENCH_CACHE", str(cache))
+    with pytest.raises(BenchmarkError, match=f"weights of llava was {OLDER}, is "):
+        open_journal(interrupted, "thor", PAIRS, tmp_path, fail_on_complaint)
+
+    spec = MODELS["llava"]
+    older = miniature.locate(spec, cache, "mini", OLDER)
+    shutil.copytree(miniature.build(spec, cache), older)
+    open_journal(interrupted, "thor", PAIRS, tmp_path, fail_on_complaint).close()
+
+    (older / "config.json").write_text("{}")
+    with pytest.raises(BenchmarkError, match=f"weights of llava was {OLDER}, is "):
+        open_journal(interrupted, "thor", PAIRS, tmp_path, fail_on_complaint)
+
+
+def test_an_identity_is_never_a_path(interrupted: Plan, tmp_path: Path) -> None:
+    """An identity that is not 16 hex digits names no folder of the cache: the journal is refused."""
+    head = {"save": "orin", "pairs": PAIRS, "boot": "a"}
+    fingerprint = take_fingerprint(interrupted, PAIRS) | {f"{WEIGHTS_OF}llava": "../../etc"}
+    create_journal(tmp_path, head | {"fingerprint": fingerprint}, fail_on_complaint).close()
+
+    with pytest.raises(BenchmarkError, match=r"weights of llava was \.\./\.\./etc, is "):
+        open_journal(interrupted, "orin", PAIRS, tmp_path, fail_on_complaint)
