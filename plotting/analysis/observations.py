@@ -68,7 +68,7 @@ def _describe_noise(table: pd.DataFrame, best: dict[str, dict[Any, Any]]) -> str
         if None in found:
             return ""
         differing.append(all(found))
-    return f"; beyond noise on {sum(differing)} of {len(differing)}"
+    return f"; beyond noise on {sum(differing)} of {len(differing)} devices"
 
 
 def _compare_devices(table: pd.DataFrame) -> Iterator[str]:

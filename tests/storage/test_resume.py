@@ -13,6 +13,7 @@ from benchmarks.models import MODELS, miniature
 from benchmarks.planning.plan import Plan
 from benchmarks.storage.journal import create_journal
 from benchmarks.storage.resume import WEIGHTS_OF, open_journal, take_fingerprint
+from tests.support import product
 from tests.support.journals import fail_on_complaint
 from tests.support.plans import make_plan
 
@@ -57,3 +58,35 @@ def test_an_identity_is_never_a_path(interrupted: Plan, tmp_path: Path) -> None:
 
     with pytest.raises(BenchmarkError, match=r"weights of llava was \.\./\.\./etc, is "):
         open_journal(interrupted, "orin", PAIRS, tmp_path, fail_on_complaint)
+
+
+CLIENT = '''
+"""In place of elasticsearch's client of version 7: a server that refuses every document."""
+class Elasticsearch:
+    def __init__(self, *_, **__): self.indices = self
+    def create(self, *_, **__): pass
+    def index(self, *_, **__): raise ConnectionError("refused")
+'''
+
+
+def test_a_storage_that_refuses_the_save_leaves_the_journal(tmp_path: Path) -> None:
+    """If pytest-benchmark's elasticsearch storage fails, --resume saves the session without measuring it again."""
+    client = tmp_path / "elasticsearch"
+    client.mkdir()
+    (client / "__init__.py").write_text(CLIENT)
+    (client / "serializer.py").write_text("class JSONSerializer: pass\n")
+    path = f"{tmp_path}:{product.ROOT}"
+    session = [*product.command(tmp_path / "results", "--models=llava", "--precisions=bf16", "--runs=2")]
+    session[session.index("benchmarks")] = str(product.ROOT / "benchmarks")
+    session += ["-p", "benchmarks.plugin", f"--rootdir={tmp_path}", "--benchmark-save=thor"]
+    refused = [option for option in session if not option.startswith("--benchmark-storage")]
+    refused.append("--benchmark-storage=elasticsearch+http://127.0.0.1:9/boards/pair")
+
+    assert product.run(refused, tmp_path, PYTHONPATH=path).returncode != 0
+    assert product.count_lines(tmp_path / "results", "done") == 1
+    assert product.read_saves(tmp_path / "results") == []
+    resumed = product.run([*session, "--resume"], tmp_path, PYTHONPATH=path)
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    (save,) = product.read_saves(tmp_path / "results")
+    assert save["benchmarks"][0]["extra_info"]["counts"]["good"] == 2
+    assert not list((tmp_path / "results/.journal").glob("*.jsonl"))

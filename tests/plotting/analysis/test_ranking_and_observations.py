@@ -128,7 +128,7 @@ def test_one_leader_everywhere(tmp_path: Path) -> None:
     for label in ("A", "B"):
         made.on(tmp_path, [speed("phi", 20), speed("llava", 10)], label=label)
     rule = "highest tokens/s of a device's pairs"
-    said = f"Phi has the highest throughput on every device ({rule}; beyond noise on 2 of 2)."
+    said = f"Phi has the highest throughput on every device ({rule}; beyond noise on 2 of 2 devices)."
     assert said in list_observations(made.table(tmp_path))
 
     made.on(tmp_path, [speed("phi", 1), speed("llava", 2)], label="C")
@@ -273,7 +273,7 @@ def test_who_leads_throughout(tmp_path: Path, watts: float, throughout: bool) ->
     table = ends(made.table(tmp_path), 0.01)
     said = list_observations(table)
 
-    rule = "(highest tokens/s of a device's pairs; beyond noise on 2 of 2)"
+    rule = "(highest tokens/s of a device's pairs; beyond noise on 2 of 2 devices)"
     assert f"Phi has the highest throughput on every device {rule}." in said
     sentence = "Phi leads throughout: it also has the lowest energy per token there (lowest of a device's pairs)."
     assert (sentence in said) == throughout
