@@ -127,7 +127,7 @@ def test_provenance_arrives_in_the_csv(study: Study) -> None:
 
     assert (row["power_monitor"], row["power_scope"], row["power_method"]) == ("replay", "module", "counter")
     assert row["power_source"] == "recorded trace trace.csv of bench meter"
-    assert "recorded trace, not measured beside these runs" in row["power_flags"]
+    assert "recorded trace, not from these runs" in row["power_flags"]
     assert row["device"] == "Bench"
     assert (row["runs"], row["failed_runs"], row["weights"]) == (RUNS, 0, "mini")
     assert pd.isna(row["avg_vram_gb"])

@@ -189,7 +189,7 @@ def beside(tmp_path_factory: pytest.TempPathFactory) -> Beside:
 def test_an_unfinished_session_is_listed(beside: Beside) -> None:
     """A session that is begun beside an unfinished one says how to go on with it, and leaves it as it is."""
     assert "Unfinished: orin of " in beside.said
-    assert "1 of 2 pairs done; --benchmark-save=orin --resume goes on with it" in beside.said
+    assert "1 of 2 pairs done; type --benchmark-save=orin --resume to continue it" in beside.said
     assert beside.left.read_bytes() == beside.before
     assert list((beside.storage / ".journal").iterdir()) == [beside.left]  # those of the others are gone
 

@@ -1,7 +1,6 @@
 """Get a complete local directory of a published checkpoint; only a helper process uses the network."""
 
 from collections.abc import Callable
-from functools import partial
 
 from benchmarks.formatting import format_size
 from benchmarks.hub import client
@@ -53,4 +52,4 @@ def _download(checkpoint: Checkpoint, plan: DownloadPlan, show: Callable[[str], 
         sizes = f"{format_size(needed)} in {plan.state.cache}, but only {format_size(free)}"
         raise build_error("no room", checkpoint, sizes)
     look = make_meter(checkpoint.model, plan, show)
-    return run_in_process("spawn", partial(client.fetch, checkpoint, plan), on_tick=look, tick_s=0.5)
+    return run_in_process("spawn", client.fetch, checkpoint, plan, on_tick=look)

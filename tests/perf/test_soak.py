@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 LOOK_S = 0.02
 MOST_GROWTH_BYTES = 30_000_000
 MORE = (
-    '    *(_spec(f"-{number}", "7b", "main", parameters=0, text=_text(4096, 11008, 32, 32))'
+    '    *(_spec(f"-{number}", "7b", "main", parameters=0, text=(4096, 11008, 32, 32))'
     " for number in range({models})),\n)\n"
 )
 
@@ -55,8 +55,8 @@ def copy(root: Path, models: int) -> list[str]:
         shutil.copy(product.ROOT / name, root)
     family = root / "benchmarks/models/llava.py"
     text = family.read_text()
-    assert text.count('"image_size": 336') == 1
-    text = text.replace('"image_size": 336', '"image_size": 28')
+    assert text.count("image_size=336") == 1
+    text = text.replace("image_size=336", "image_size=28")
     family.write_text(text.rstrip().removesuffix(")") + MORE.replace("{models}", str(models)))
     return [f"llava-{number}" for number in range(models)]
 

@@ -56,7 +56,7 @@ def test_the_footprint() -> None:
         (6 * GB, 0, 0, "fits"),
         (4 * GB, 0, 0, "does not fit"),
         (6 * GB, 2 * GB, 0, "does not fit (2.0 GB must stay free)"),
-        (None, 0, 0, "RAM not known"),
+        (None, 0, 0, "RAM unknown"),
         (None, 0, HubError("gated", "no"), "gated"),
         (6 * GB, 0, 10 * GB, "no room on the disk"),
         (6 * GB, 0, HubError("gated", "no"), "gated"),

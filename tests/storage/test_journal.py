@@ -68,7 +68,7 @@ def test_any_bytes_are_read_or_refused(tmp_path: Path, data: bytes) -> None:
         assert sum(map(len, journal.read_journal(path).lines.values())) == data.count(b"\n") + 1
     else:
         assert "damaged" in refusal
-        assert "delete the journal to begin anew" in refusal
+        assert "delete the journal to start over" in refusal
     path.unlink()
 
 
@@ -139,7 +139,7 @@ def test_a_full_disk_is_said_once_and_tried_again(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     """A session that could not be saved is refused before it begins."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(BenchmarkError, match=r"cannot be written .*, and a session must not be lost"):
+    with pytest.raises(BenchmarkError, match=r"cannot be written .*, so an interrupted session would be lost"):
         journal.create_journal(tmp_path / "file" / ".journal", HEAD, fail_on_complaint)
 
 
@@ -205,7 +205,7 @@ def test_a_read_only_disk_is_refused(small_disk: Path) -> None:
     """--resume from a disk that became read-only is refused in one sentence, and the journal stays."""
     path = create(small_disk / "results/.journal")
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
-    with pytest.raises(BenchmarkError, match=r"cannot be written \(Read-only file system\), and a session"):
+    with pytest.raises(BenchmarkError, match=r"cannot be written \(Read-only file system\), so an interrupted session"):
         resume.resume(path.parent, HEAD, fail_on_complaint)
     assert journal.read_journal(path).head["save"] == "thor"
 
@@ -213,6 +213,8 @@ def test_a_read_only_disk_is_refused(small_disk: Path) -> None:
 def test_a_disk_without_room_for_the_head_is_refused(small_disk: Path) -> None:
     """A disk that takes only a part of a journal's first line is refused, and nothing is left on it."""
     head = HEAD | {"fingerprint": {"long": "x" * 6000}}
-    with pytest.raises(BenchmarkError, match=r"cannot be written \(No space left on device\), and a session"):
+    with pytest.raises(
+        BenchmarkError, match=r"cannot be written \(No space left on device\), so an interrupted session"
+    ):
         journal.create_journal(small_disk / "results/.journal", head, fail_on_complaint)
     assert list((small_disk / "results/.journal").iterdir()) == []

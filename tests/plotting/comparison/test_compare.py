@@ -232,15 +232,3 @@ def test_values_near_the_largest_float_are_compared(tmp_path: Path) -> None:
     assert cell(found, "b", "latency_p50_s").why == "the ratio of these values is not finite"
     assert cell(found, "b", "ttft_p50_s").verdict == "within noise"
     json.loads(render.write_json(found), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
-
-
-def test_a_workload_that_is_not_recorded_is_said(tmp_path: Path) -> None:
-    """A Record without its number of tokens says so in its device's label and in the difference."""
-    lost = record("phi")
-    lost["workload"] |= {"hash": "another", "new_tokens": None}
-    line = cell(compare_saves(tmp_path, [record("phi")], [lost]), "b")
-
-    assert (line.device, line.why) == (
-        "Jetson Thor (tokens not recorded)",
-        "differs in workload (new tokens 16, none)",
-    )

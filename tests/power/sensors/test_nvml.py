@@ -142,8 +142,8 @@ def test_health_and_vram(nvml_library: Path) -> None:
     code = """
 import json, os
 from benchmarks.machine import device, health, memory
-look = health.snapshot("cuda:0", None)
-watch = health.Watch(None)
+look = health.take_snapshot("cuda:0", None)
+watch = health.ThrottleWatch(None)
 unread = watch.seen
 watch.read(); watch.read(); watch.close(); watch.close()
 vram = memory.MemoryReader("discrete", os.getpid()).read()[0].vram

@@ -83,7 +83,7 @@ watch = health.ThrottleWatch(None)
 watch.read(); watch.close()
 reader = memory.MemoryReader("discrete", 1)
 reader.read(); reader.close()
-look = health.snapshot("cuda:0", None)
+look = health.take_snapshot("cuda:0", None)
 verdicts = selftest.examine_sensors(PowerTarget("cuda:0"), 0.3)
 print(json.dumps({
     "machine": device.identify("cuda:0"), "bytes": [nvml.read_memory_bytes(None), nvml.read_free_bytes(None)],

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("uuid", "complaint"),
     [
-        ("", "MIG is on, and torch did not say on which slice"),
-        (UUID.format(1), "MIG is on, and torch did not say on which slice"),
+        ("", "MIG is on, and torch did not name its slice of the GPU"),
+        (UUID.format(1), "MIG is on, and torch did not name its slice of the GPU"),
         (SLICE, "MIG is on, and the board's power cannot be divided among its slices"),
     ],
     ids=["no UUID", "the board's", "a slice's"],
@@ -31,7 +31,7 @@ def test_health_of_a_slice_is_its_boards(nvml_library: Path) -> None:
     code = """
 import json, sys
 from benchmarks.machine import health
-look, watch = health.snapshot("cuda:0", sys.argv[1]), health.Watch(sys.argv[1])
+look, watch = health.take_snapshot("cuda:0", sys.argv[1]), health.ThrottleWatch(sys.argv[1])
 watch.read(); watch.close()
 print(json.dumps([look.temperature_c, look.clock_hz, watch.seen]))
 """
