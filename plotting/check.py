@@ -8,7 +8,7 @@ from inspect import formatannotation
 from types import UnionType
 from typing import Any
 
-from benchmarks.record import MEASURED, SCHEMA, STATUSES, Record, brought_up
+from benchmarks.record import MEASURED, SCHEMA, STATUSES, Record, add_missing_fields
 from benchmarks.record.sections import Runs
 from benchmarks.record.typecheck import fits
 
@@ -30,7 +30,7 @@ def check_record(raw: object) -> Record:
     """
     found = _check_head(raw)
     pair = f"{found['pair']['model']}-{found['pair']['precision']}"
-    record = brought_up(found)
+    record = add_missing_fields(found)
     if isinstance(record.get("runs"), dict):
         record = record | {"runs": _drop_broken_columns(record["runs"])}
     if error := next(_list_errors(record), None):

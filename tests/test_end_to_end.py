@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.formatting import format_number
-from benchmarks.record import Record, faults, sections
+from benchmarks.record import Record, find_violations, sections
 from benchmarks.record.typecheck import fits
 from tests.support import product
 from tests.support.traces import WATTS, write_trace
@@ -150,7 +150,7 @@ def test_the_record_keeps_its_rules(study: Study) -> None:
     """The saved Record has every field of the schema, no null without a reason, and only what JSON has types for."""
     saved = study.benchmark["extra_info"]
 
-    assert list(faults(saved)) == []
+    assert list(find_violations(saved)) == []
     assert set(saved) == set(get_type_hints(Record))
     for name in ("Pair", "Checkpoint", "Engine", "Load", "Counts", "Runs", "Failures", "Power", "Memory", "Health"):
         assert set(saved[name.lower()]) == set(get_type_hints(getattr(sections, name))), name

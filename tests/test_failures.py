@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
-from benchmarks.record import faults
+from benchmarks.record import find_violations
 from tests.support import product
 from tests.support.miniatures import REFUSAL, copy_miniature, copy_with_template, write_photograph
 
@@ -114,7 +114,7 @@ def test_a_checkpoint_that_cannot_be_loaded_is_tried_once(session: Session) -> N
 def test_records_of_failures_keep_the_rules(session: Session) -> None:
     """Records of failed pairs have a reason beside each null, as those of measured ones have."""
     for found in session.save["unmeasured"]:
-        assert list(faults(found)) == []
+        assert list(find_violations(found)) == []
 
 
 def test_failures_reach_the_products(session: Session, tmp_path: Path) -> None:

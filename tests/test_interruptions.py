@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.pair.run_log import MAX_RESTARTS_IN_A_ROW
-from benchmarks.record import ENERGY_COVERAGE, faults
+from benchmarks.record import ENERGY_COVERAGE, find_violations
 from benchmarks.storage import journal, resume
 from tests.support import product
 from tests.support.miniatures import copy_miniature, copy_with_template, write_photograph
@@ -100,7 +100,7 @@ def test_sigkill_and_resume(killed: Killed) -> None:
         assert len(covered) >= RUNS - 1  # the run before the kill may lack the sample after its end
         assert sum(j for j, _ in covered) == pytest.approx(WATTS * sum(s for _, s in covered), rel=0.01)
         assert sum(runs["new_tokens"]) == RUNS * product.NEW_TOKENS
-        assert list(faults(record)) == []
+        assert list(find_violations(record)) == []
     assert records["llava"]["interruptions"] == []
     (interruption,) = records["smolvlm2"]["interruptions"]
     assert interruption["after_runs"] == killed.done
@@ -276,4 +276,4 @@ def test_a_signal_after_the_last_run_costs_no_pair(tmp_path: Path) -> None:
     assert (record["status"], record["counts"]["good"]) == ("measured", 12)
     assert save["benchmarks"][0]["stats"]["rounds"] == 12
     assert save["unmeasured"] == []
-    assert list(faults(record)) == []
+    assert list(find_violations(record)) == []

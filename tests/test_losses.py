@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.record import faults
+from benchmarks.record import find_violations
 from tests.support import product
 from tests.support.meter_log import HEAD, make_rows
 
@@ -32,7 +32,7 @@ def measured(storage: Path) -> dict[str, Any]:
     (save,) = product.read_saves(storage)
     (bench,) = save["benchmarks"]
     assert save["unmeasured"] == []
-    assert list(faults(bench["extra_info"])) == []
+    assert list(find_violations(bench["extra_info"])) == []
     return dict(bench["extra_info"])
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from benchmarks.machine import device
-from benchmarks.record import faults
+from benchmarks.record import find_violations
 from tests.support import product
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def test_ctrl_c_keeps_what_is_finished(results: Path) -> None:
     assert [found["params"]["model"] for found in stopped["benchmarks"]] == ["moondream2"]
     assert (interrupted["status"], interrupted["pair"]["model"]) == ("interrupted", "smolvlm2")
     assert 0 < interrupted["counts"]["attempted"] < RUNS
-    assert list(faults(interrupted)) == []
+    assert list(find_violations(interrupted)) == []
 
 
 def test_list_names_every_save(results: Path) -> None:

@@ -12,7 +12,7 @@ from benchmarks.pair.build_record import build_record
 from benchmarks.pair.measure import PairSession, describe_changes
 from benchmarks.processes.protocol import Loaded
 from benchmarks.progress import Progress
-from benchmarks.record import INTERRUPTED, Record, faults
+from benchmarks.record import INTERRUPTED, Record, find_violations
 from benchmarks.record.typecheck import fits
 from benchmarks.storage.journal import PairJournal
 from benchmarks.worker.adapter import NO_PEFT
@@ -104,7 +104,7 @@ def test_a_missing_checkpoint_stops_no_other(session: Session) -> None:
 def test_each_record_keeps_the_rules(session: Session) -> None:
     """Records of published checkpoints match the schema, and every null has a reason."""
     for record in session.records.values():
-        assert list(faults(record)) == []
+        assert list(find_violations(record)) == []
         assert fits(record, Record)
 
 

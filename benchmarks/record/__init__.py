@@ -3,7 +3,7 @@
 A Record is plain JSON data (dicts, lists, strings, finite numbers, booleans, null). For a measured pair it is the
 benchmark's `extra_info`; for a pair without a good run it is an entry of the file's top-level list `unmeasured`.
 
-Rules for the whole Record, checked by `faults`:
+Rules for the whole Record, checked by `find_violations`:
 
 * A value that was not measured is `null`, never 0, and its section gives the reason in `reasons[<field>]`.
 * A name ends in its unit: `_s` seconds, `_w` watts, `_j` joules, `_bytes` bytes.
@@ -29,7 +29,7 @@ ADDED = {
         "memory": ("sensor_ram_avg_bytes", "sensor_ram_peak_bytes", "sensor_ram_source"),
     }
 }
-"""Schema -> the fields that it added, by section. `brought_up` adds them to older Records."""
+"""Schema -> the fields that it added, by section. `add_missing_fields` adds them to older Records."""
 
 MEASURED = "measured"
 FAILED = "failed"
@@ -88,7 +88,7 @@ class Record(TypedDict):
     reasons: dict[str, str]
 
 
-def brought_up(record: dict[str, Any]) -> dict[str, Any]:
+def add_missing_fields(record: dict[str, Any]) -> dict[str, Any]:
     """Return a Record with the fields that newer schemas have added: null, with that as the reason.
 
     Other data is returned unchanged; `fits` refuses it.
@@ -105,25 +105,25 @@ def brought_up(record: dict[str, Any]) -> dict[str, Any]:
     return record
 
 
-def faults(value: object, path: str = "record") -> Iterator[str]:
+def find_violations(value: object, path: str = "record") -> Iterator[str]:
     """Yield a sentence for each value that breaks the rules of this module.
 
     These are: a null without a reason, a NaN or infinity, and a value that JSON has no type for (pytest-benchmark
     would write it as "UNSERIALIZABLE[...]").
     """
     if isinstance(value, dict):
-        yield from _mapping_faults(value, path)
+        yield from _find_mapping_violations(value, path)
     elif isinstance(value, list):
         for index, item in enumerate(value):
             if item is not None:  # the reason of the column covers it
-                yield from faults(item, f"{path}[{index}]")
+                yield from find_violations(item, f"{path}[{index}]")
     elif isinstance(value, float) and not math.isfinite(value):
         yield f"{path} is {value}, which JSON cannot hold"
     elif type(value) not in (str, int, float, bool):
         yield f"{path} is a {type(value).__name__}, which JSON cannot hold"
 
 
-def _mapping_faults(mapping: dict[str, object], path: str) -> Iterator[str]:
+def _find_mapping_violations(mapping: dict[str, object], path: str) -> Iterator[str]:
     reasons = mapping.get("reasons")
     reasons = reasons if isinstance(reasons, dict) else {}
     for key, item in mapping.items():
@@ -131,4 +131,4 @@ def _mapping_faults(mapping: dict[str, object], path: str) -> Iterator[str]:
         if null and key not in WORDS and not reasons.get(key):
             yield f"{path}.{key} is null without a reason"
         if item is not None:
-            yield from faults(item, f"{path}.{key}")
+            yield from find_violations(item, f"{path}.{key}")

@@ -17,7 +17,7 @@ from benchmarks.machine.memory import MemorySample
 from benchmarks.power.analysis.energy import GAP_PERIODS
 from benchmarks.power.base import PowerSample, SensorFacts
 from benchmarks.processes.protocol import Loaded, Numerics, RunMarks  # `fits` reads the annotations
-from benchmarks.record import STATUSES, Record, brought_up, faults
+from benchmarks.record import STATUSES, Record, add_missing_fields, find_violations
 from benchmarks.record.sections import Interruption
 from benchmarks.record.typecheck import fits
 from benchmarks.storage.journal import Contents, Damaged, Line
@@ -202,10 +202,10 @@ def _check_types(pair: str, found: Sequence[Segment], record: Any | None) -> Non
             if result.marks is not None and not _is_in_order(result.marks):
                 raise ValueError("the marks of a run are out of order")
     if record is not None and not (
-        fits(brought_up(record), Record)
+        fits(add_missing_fields(record), Record)
         and record["pair"]["id"] == pair
         and record["status"] in STATUSES
-        and not any(faults(record))
+        and not any(find_violations(record))
     ):
         raise ValueError("its Record does not match the schema")
 

@@ -19,7 +19,7 @@ from benchmarks.machine.footprint import PROCESS_BYTES, predict_bytes
 from benchmarks.pair import handle
 from benchmarks.pair.memory_guard import MemoryGuard
 from benchmarks.processes.protocol import WorkerFailed
-from benchmarks.record import DID_NOT_FIT, faults
+from benchmarks.record import DID_NOT_FIT, find_violations
 from tests.support import product
 from tests.support.jobs import make_job
 
@@ -123,7 +123,7 @@ def unmeasured(storage: Path) -> dict[str, Any]:
     save = json.loads(path.read_text())
     assert save["benchmarks"] == []
     (found,) = save["unmeasured"]
-    assert list(faults(found)) == []
+    assert list(find_violations(found)) == []
     return dict(found)
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.record import faults
+from benchmarks.record import find_violations
 from tests.support import product
 from tests.support.processes import children, gone, workers
 
@@ -139,7 +139,7 @@ def test_nothing_is_lost(benchmark: BenchmarkFixture, size: Size, tmp_path: Path
     for record, count in zip(records, counts, strict=True):
         assert count["good"] + count["failed"] == size.soak_runs
         assert len(record["runs"]["latency_s"]) == count["good"]
-        assert list(faults(record)) == []
+        assert list(find_violations(record)) == []
     assert growth < MOST_GROWTH_BYTES
     assert max(watched.files) == watched.files[0]
     assert list((tmp_path / "results/.journal").iterdir()) == []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks.record import faults
+from benchmarks.record import find_violations
 from tests.support import product
 from tests.support.processes import workers
 
@@ -42,7 +42,7 @@ def test_without_the_model_there_is_no_idle_power_after_the_runs(tmp_path: Path)
     assert power["idle_before_w"] == pytest.approx(WATTS)
     assert (power["idle_after_w"], power["idle_w"]) == (None, None)
     assert power["reasons"]["idle_w"] == "no readings cover the idle time with the model loaded after the runs"
-    assert list(faults(record)) == []
+    assert list(find_violations(record)) == []
 
 
 def _count_runs(storage: Path) -> int:

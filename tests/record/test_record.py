@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.record import ADDED, SCHEMA, Record, brought_up, faults
+from benchmarks.record import ADDED, SCHEMA, Record, add_missing_fields, find_violations
 from benchmarks.record.sections import Interruption
 from benchmarks.record.typecheck import fits
 from tests.support import factory, product
@@ -23,7 +23,7 @@ from tests.support import factory, product
 @pytest.mark.parametrize("kind", ["host", "unified", "discrete"])
 def test_made_records_keep_the_rules(kind: str, power_w: float | None) -> None:
     """The Records that other tests read keep the same rules as real ones."""
-    assert list(faults(factory.record(memory_kind=kind, power_w=power_w))) == []
+    assert list(find_violations(factory.record(memory_kind=kind, power_w=power_w))) == []
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_broken_rules_are_named(section: str, field: str, value: Any, complaint:
     broken = factory.record()
     broken[section][field] = value
 
-    found = list(faults(broken))
+    found = list(find_violations(broken))
     assert len(found) == 1
     assert complaint in found[0]
 
@@ -55,7 +55,7 @@ def test_the_examples_records_are_of_the_declared_type() -> None:
     for record in records:
         assert record["schema"] == SCHEMA
         assert fits(record, Record)
-        assert list(faults(record)) == []
+        assert list(find_violations(record)) == []
 
 
 def test_saved_records_of_schema_1_are_brought_up() -> None:
@@ -67,8 +67,8 @@ def test_saved_records_of_schema_1_are_brought_up() -> None:
     for record in found:
         assert record["schema"] == 1
         assert not fits(record, Record)
-        assert fits(brought_up(record), Record)
-        assert list(faults(record)) == list(faults(brought_up(record))) == []
+        assert fits(add_missing_fields(record), Record)
+        assert list(find_violations(record)) == list(find_violations(add_missing_fields(record))) == []
 
 
 @pytest.mark.parametrize("schema", ADDED)
@@ -78,14 +78,14 @@ def test_an_older_record_is_brought_up(schema: int) -> None:
     for section, fields in ADDED[schema].items():
         old[section] = {name: value for name, value in old[section].items() if name not in fields}
         old[section]["reasons"] = {name: why for name, why in old[section]["reasons"].items() if name not in fields}
-    found = brought_up(old)
+    found = add_missing_fields(old)
 
     assert fits(found, Record)
-    assert list(faults(found)) == []
+    assert list(find_violations(found)) == []
     for section, fields in ADDED[schema].items():
         assert {found[section][name] for name in fields} == {None}
         assert {found[section]["reasons"][name] for name in fields} == {f"schema {schema - 1} had no such field"}
-    assert brought_up(factory.record()) == factory.record()
+    assert add_missing_fields(factory.record()) == factory.record()
     assert max(ADDED) == SCHEMA
 
 

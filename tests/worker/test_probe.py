@@ -101,7 +101,7 @@ def test_the_probe_of_this_cpu() -> None:
     found = run_in_process("forkserver", probing.probe, "cpu")
 
     assert typecheck.fits(found, Probe)
-    assert list(record.faults(found)) == []
+    assert list(record.find_violations(found)) == []
     assert json.loads(json.dumps(found)) == found
     assert set(found["gemm_flops"]) == set(found["gemv_bytes_per_s"]) == {"fp16", "bf16", "fp32"}
     assert min(*found["gemm_flops"].values(), *found["gemv_bytes_per_s"].values()) > 0

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.power.analysis import attribution
 from benchmarks.power.base import PowerSample, PowerTarget, SensorFacts
-from benchmarks.record import TRACE_POINTS, faults
+from benchmarks.record import TRACE_POINTS, find_violations
 from tests.support.bench import IDLE, MARKED, SENSOR, WINDOWS, Bench, S, attribute, samples, vars_of
 
 
@@ -23,7 +23,7 @@ def test_known_joules() -> None:
     assert found.power["idle_w"] == pytest.approx(10.0)
     assert (found.power["method"], found.power["energy_runs"], found.power["flags"]) == ("integration", 2, [])
     assert [term["name"] for term in found.power["uncertainty"]] == ["statistical", "edges", "gain"]
-    assert list(faults(found.power, "power")) == []
+    assert list(find_violations(found.power, "power")) == []
 
 
 def test_the_counter_is_preferred_and_compared() -> None:
@@ -94,7 +94,7 @@ def test_a_sensor_lost_in_the_middle() -> None:
     assert found.power["energy_runs"] == 1
     assert found.power["idle_w"] is None
     assert "The sensor stopped early: unplugged." in found.power["flags"]
-    assert list(faults(found.power, "power")) == []
+    assert list(find_violations(found.power, "power")) == []
 
 
 def test_missing_rails_are_no_zero() -> None:
@@ -126,7 +126,7 @@ def test_idle_time_is_said() -> None:
 
     assert found.power["idle_s"] == pytest.approx(2.0)
     assert none.power["idle_s"] is None
-    assert list(faults(none.power, "power")) == []
+    assert list(find_violations(none.power, "power")) == []
 
 
 def test_the_trace_is_bounded() -> None:
@@ -144,7 +144,7 @@ def test_without_a_sensor_everything_is_null_with_a_reason() -> None:
     found = attribution.describe_without_sensor("none", "no sensor here")
 
     assert (found.energy_j, found.coverage, found.trace) == (None, None, None)
-    assert list(faults(found.power, "power")) == []
+    assert list(find_violations(found.power, "power")) == []
 
 
 def test_a_counters_uncertainty_is_that_of_its_ticks() -> None:
@@ -175,7 +175,7 @@ def test_a_sensor_that_reads_nothing_is_no_sensor(watts: float | None, lost: str
 
     assert found.energy_j is None
     assert found.power["reasons"]["method"].startswith(reason)
-    assert list(faults(found.power, "power")) == []
+    assert list(find_violations(found.power, "power")) == []
 
 
 def test_one_sample_is_no_energy() -> None:
@@ -184,7 +184,7 @@ def test_one_sample_is_no_energy() -> None:
 
     assert found.energy_j == [None, None]
     assert (found.power["energy_runs"], found.power["period_s"], found.power["uncertainty"]) == (0, None, [])
-    assert list(faults(found.power, "power")) == []
+    assert list(find_violations(found.power, "power")) == []
 
 
 def test_runs_and_phases_without_length_have_no_energy() -> None:
@@ -197,7 +197,7 @@ def test_runs_and_phases_without_length_have_no_energy() -> None:
     assert found.energy_j == [None, pytest.approx(90.0)]
     assert found.power["energy_runs"] == 1
     assert found.power["phases"]["vision"]["energy_j"] is None
-    assert list(faults(found.power, "power")) == []
+    assert list(find_violations(found.power, "power")) == []
 
 
 def test_power_that_flows_back_is_kept() -> None:
@@ -264,7 +264,7 @@ def test_sessions_laid_out_apart_are_pooled() -> None:
     assert found.power["phases"]["run_count"] == 4
     assert found.power["sample_count"] == 84
     assert found.power["phases"]["vision"]["reasons"]["energy_j"] == "the vision path gave no mark in at least one run"
-    assert list(faults(found.power, "power")) == []
+    assert list(find_violations(found.power, "power")) == []
 
 
 def test_idle_power_holds_no_tail_of_the_work_before() -> None:

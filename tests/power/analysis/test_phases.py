@@ -17,7 +17,7 @@ from benchmarks.power.analysis import attribution
 from benchmarks.power.analysis.budget import Series
 from benchmarks.power.analysis.phases import PHASE_PERIODS, PHASES, measure_phases
 from benchmarks.power.base import PowerSample, SensorFacts
-from benchmarks.record import faults
+from benchmarks.record import find_violations
 from benchmarks.record.sections import Phase, Phases
 from benchmarks.record.typecheck import fits
 
@@ -86,7 +86,7 @@ def test_known_joules_of_each_phase() -> None:
     assert found["run_count"] == 40
     assert found["resolution_s"] == pytest.approx(0.1)
     assert fits(found, Phases)
-    assert list(faults(found)) == []
+    assert list(find_violations(found)) == []
 
 
 def test_a_short_phase_is_below_resolution() -> None:
@@ -101,7 +101,7 @@ def test_a_short_phase_is_below_resolution() -> None:
         "below resolution: it lasts 400 ms and needs 5 x 100 ms (more runs do not help); "
         "100 ms is the time between samples; the averaging time is unknown"
     )
-    assert list(faults(found)) == []
+    assert list(find_violations(found)) == []
 
 
 def test_more_runs_do_not_resolve_a_short_phase() -> None:
@@ -167,7 +167,7 @@ def test_a_run_without_a_vision_mark() -> None:
     assert phase(found, "vision")["reasons"]["energy_j"] == "the vision path gave no mark in at least one run"
     assert phase(found, "prefill")["length_s"] is None
     assert phase(found, "decode")["energy_j"] == pytest.approx(20 * 45 * 3, rel=0.05)
-    assert list(faults(found)) == []
+    assert list(find_violations(found)) == []
 
 
 def test_runs_without_energy_are_in_no_phase() -> None:
@@ -181,7 +181,7 @@ def test_runs_without_energy_are_in_no_phase() -> None:
     assert half["decode"]["length_s"] == pytest.approx(30.0)
     none = measure_phases(series, marked.phases, [False] * 20)
     assert none["decode"]["reasons"]["energy_j"] == "samples cover no run"
-    assert list(faults(none)) == []
+    assert list(find_violations(none)) == []
 
 
 def test_a_hole_in_a_phase_is_not_a_low_phase() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks import power
 from benchmarks.power.base import PowerTarget
-from benchmarks.record import faults
+from benchmarks.record import find_violations
 from tests.support import product, trees
 from tests.support.fake_tegrastats import LINES, THOR, THOR_W, QuickTegrastats, print_forever, write_script
 
@@ -104,7 +104,7 @@ def test_a_session(tegrastats_path: Path, tmp_path: Path) -> None:
     (path,) = (tmp_path / "results").glob("*/*_thor.json")
     (bench,) = json.loads(path.read_text())["benchmarks"]
     record = bench["extra_info"]
-    assert list(faults(record)) == []
+    assert list(find_violations(record)) == []
     found = record["power"]
     assert (found["monitor"], found["scope"], found["method"]) == ("tegrastats", "gpu+soc", "integration")
     assert found["rails"] == ["VDD_GPU", "VDD_CPU_SOC_MSS"]
