@@ -66,7 +66,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     """Measure one pair beside a known power trace, and make all products of it."""
     folder = tmp_path_factory.mktemp("study")
     storage, plots = folder / "results", folder / "plots"
-    measured = product.measure(
+    measured = product.measure_here(
         storage,
         "--models=llava",
         "--precisions=bf16",

@@ -51,7 +51,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
     revisions = [publish(home, "llava"), publish(home, "gemma3n", make_overflowing_job(folder, "fp16").source)]
     models = "--models=llava,gemma3n,phi"
     chosen = ("-k", "llava-bf16 or gemma3n or phi-bf16", "--allow-slow-fp16", *revisions)
-    done = product.measure(folder / "results", *QUICK, models, *chosen, HF_HOME=str(home), HF_HUB_OFFLINE="1")
+    done = product.measure_here(folder / "results", *QUICK, models, *chosen, HF_HOME=str(home), HF_HUB_OFFLINE="1")
     (path,) = (folder / "results").rglob("0001_*.json")
     save = json.loads(path.read_text())
     found = [bench["extra_info"] for bench in save["benchmarks"]] + save["unmeasured"]
@@ -123,7 +123,7 @@ def test_an_overflow_may_be_measured(tmp_path: Path) -> None:
     """--allow-nonfinite measures a pair that overflows, and marks it."""
     revision = publish(tmp_path / "home", "gemma3n", make_overflowing_job(tmp_path, "fp16").source)
     options = (revision, "--models=gemma3n", "--precisions=fp16", "--allow-slow-fp16", "--allow-nonfinite")
-    done = product.measure(tmp_path / "results", *QUICK, *options, HF_HOME=str(tmp_path / "home"))
+    done = product.measure_here(tmp_path / "results", *QUICK, *options, HF_HOME=str(tmp_path / "home"))
     (path,) = (tmp_path / "results").rglob("0001_*.json")
     record = json.loads(path.read_text())["benchmarks"][0]["extra_info"]
 
@@ -174,7 +174,7 @@ def test_a_first_session_downloads(tmp_path: Path) -> None:
     with server:
         settings = {"HF_HOME": str(tmp_path / "home"), "HF_ENDPOINT": server.url}
         options = ("--models=llava,gemma3n", "--precisions=bf16", "--revision=llava=main")
-        done = product.measure(tmp_path / "results", *QUICK, *options, **settings)
+        done = product.measure_here(tmp_path / "results", *QUICK, *options, **settings)
 
     assert "llava-bf16: measured, 2 of 2 runs good" in done.stdout
     assert "gemma3n (google/gemma-3n-E2B-it) is gated: accept the licence at" in done.stdout
@@ -193,8 +193,8 @@ def test_files_of_another_architecture_are_named(tmp_path: Path, holds: str | No
     with server:
         settings = {"HF_HOME": str(tmp_path / "home"), "HF_ENDPOINT": server.url}
         options = ("--models=llava", "--precisions=bf16", "--revision=llava=main")
-        done = product.measure(tmp_path / "results", *QUICK, *options, **settings)
-        fetched = product.measure(tmp_path / "results", *QUICK, *options, "--prefetch", **settings)
+        done = product.measure_here(tmp_path / "results", *QUICK, *options, **settings)
+        fetched = product.measure_here(tmp_path / "results", *QUICK, *options, "--prefetch", **settings)
 
     found = "smolvlm" if holds else "nobody-knows"
     sentence = (
@@ -214,7 +214,7 @@ def test_another_machine_can_prefetch(tmp_path: Path) -> None:
         settings = {"HF_HOME": str(tmp_path / "home"), "HF_ENDPOINT": server.url}
         options = ("--prefetch", "--torch-device=cuda:7", "--benchmark-save=x", f"--benchmark-json={tmp_path}/x.json")
         wanted = ("--weights=hub", "--models=llava", "--revision=llava=main")
-        done = product.measure(tmp_path / "results", *wanted, *options, **settings)
+        done = product.measure_here(tmp_path / "results", *wanted, *options, **settings)
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"llava: complete at {server.commit[:12]}" in done.stdout

@@ -55,7 +55,7 @@ def test_the_refusal_says_what_may_fit(each: float, most: int) -> None:
 
 def test_a_session_with_a_huge_batch_is_short(tmp_path: Path) -> None:
     """A pair whose batch cannot fit gets the status "did not fit" with the needed memory, and no run."""
-    done = product.measure(tmp_path, "--models=llava", "--precisions=bf16", "--batch-size=1000000")
+    done = product.measure_here(tmp_path, "--models=llava", "--precisions=bf16", "--batch-size=1000000")
     (path,) = tmp_path.rglob("0001_*.json")
     (record,) = json.loads(path.read_text())["unmeasured"]
 
@@ -68,7 +68,7 @@ def test_a_session_with_a_huge_batch_is_short(tmp_path: Path) -> None:
 def test_a_batch_is_measured(tmp_path: Path) -> None:
     """A batch of unlike photographs counts the tokens, sequences and images of all of them in each run."""
     options = ("--models=llava", "--precisions=bf16", "--batch-size=3", "--runs=2", "--warmup-runs=0")
-    done = product.measure(tmp_path, *options)
+    done = product.measure_here(tmp_path, *options)
     assert done.returncode == 0, done.stdout
     (path,) = tmp_path.rglob("0001_*.json")
     (found,) = (bench["extra_info"] for bench in json.loads(path.read_text())["benchmarks"])

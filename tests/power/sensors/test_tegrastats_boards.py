@@ -98,7 +98,7 @@ def test_a_session(tegrastats_path: Path, tmp_path: Path) -> None:
     """A session's scope, rails, watts and joules match tegrastats' lines, from the Record to the CSV."""
     write_script(tegrastats_path, print_forever(THOR))
     pair = ["--models=llava", "--precisions=bf16", "--runs=3", "--torch-device=cpu", "--benchmark-save=thor"]
-    done = product.measure(tmp_path / "results", *pair, "--power-monitor=tegrastats", PATH=os.environ["PATH"])
+    done = product.measure_here(tmp_path / "results", *pair, "--power-monitor=tegrastats", PATH=os.environ["PATH"])
     assert done.returncode == 0, done.stdout + done.stderr
 
     (path,) = (tmp_path / "results").glob("*/*_thor.json")

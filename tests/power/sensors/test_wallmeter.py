@@ -193,7 +193,7 @@ def test_any_text_is_no_crash(tmp_path: Path, header: str, lines: list[str], mor
 def test_a_session_beside_a_meter(tmp_path: Path) -> None:
     """A meter at 50 W gives 50 W x the windows of a session, with the scope `wall`."""
     path = write_log(tmp_path, HEAD + make_rows(50, -5, 240))
-    done = product.measure(
+    done = product.measure_here(
         tmp_path / "results", "--models=llava", "--precisions=bf16", "--runs=3", "--warmup-runs=1",
         f"--power-monitor=csv:{path}",
     )  # fmt: skip
