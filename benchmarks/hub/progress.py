@@ -43,7 +43,7 @@ def compare_with_disk(plans: Sequence[DownloadPlan]) -> list[str]:
         return []
     cache = plans[0].state.cache
     needed, free = sum(plan.missing_bytes for plan in plans), get_free_bytes(cache)
-    verdict = "" if needed * (1 + DISK_MARGIN) <= free else ": not enough for all, set HF_HOME to a larger disk"
+    verdict = "" if needed * (1 + DISK_MARGIN) <= free else ": not enough for all of them, set HF_HOME to a larger disk"
     return [f"{format_size(needed)} to download into {cache}, {format_size(free)} free{verdict}"]
 
 

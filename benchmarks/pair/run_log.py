@@ -18,7 +18,7 @@ AT_RESTART = "at restart"
 OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError")
 MISFITS = (DID_NOT_FIT, "BatchTooLarge")
 """Reasons of failures whose message says why memory was too small: from the guard, and from the child."""
-NO_VISION_MARK = "at least one run has no mark at the end of the vision path"
+NO_VISION_MARK = "at least one run has no time mark at the end of vision encoding"
 SECONDS = 1e-9
 
 

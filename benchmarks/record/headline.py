@@ -27,7 +27,7 @@ def select_covered(runs: Runs) -> list[bool]:
     joules, coverage = require(runs, "energy_j"), require(runs, "energy_coverage")
     covered = [j is not None and share >= ENERGY_COVERAGE for j, share in zip(joules, coverage, strict=True)]
     if sum(covered) < ENERGY_RUNS * len(joules):
-        raise NotMeasured(f"power samples cover {sum(covered)} of {len(joules)} runs, and {ENERGY_RUNS:.0%} are needed")
+        raise NotMeasured(f"power samples cover {sum(covered)} of {len(joules)} runs, but {ENERGY_RUNS:.0%} are needed")
     return covered
 
 

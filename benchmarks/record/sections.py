@@ -68,8 +68,8 @@ class Engine(TypedDict):
 class Load(TypedDict):
     """One loading of the weights, with a separate time for each part."""
 
-    load_time_s: float | None  # from_pretrained + every weight touched or on the device, synchronised
-    method: str | None  # how the weights were moved to the device, e.g. "from the files straight to the device"
+    load_time_s: float | None  # from_pretrained, until every weight is in memory or on the device, synchronised
+    method: str | None  # how the weights were moved to the device, e.g. "from the files directly to the device"
     peak_ram_bytes: int | None  # of the child during the load, file-mapped pages included
     peak_vram_bytes: int | None  # of the allocator on the device during the load
     import_s: float | None  # torch, transformers and the model's classes; null if a forkserver had imported them

@@ -200,7 +200,7 @@ def _check_types(pair: str, found: Sequence[Segment], record: Any | None) -> Non
             raise ValueError("a value has the wrong type")
         for result in segment.results:
             if result.marks is not None and not _is_in_order(result.marks):
-                raise ValueError("the marks of a run are out of order")
+                raise ValueError("the time marks of a run are out of order")
     if record is not None and not (
         fits(brought_up(record), Record)
         and record["pair"]["id"] == pair

@@ -57,7 +57,7 @@ def parse(text: str) -> Gate:
         raise BadGate(f"--fail-if {text!r}: there is no metric {name!r}; type one of {known}.")
     better = METRICS[name].higher_is_better
     if better is None:
-        raise BadGate(f"--fail-if {text!r}: neither more nor less of {name} is better; type a gate for another metric.")
+        raise BadGate(f"--fail-if {text!r}: neither a higher nor a lower {name} is better; type another metric.")
     if not _can_be_limited(name):
         raise BadGate(
             f"--fail-if {text!r}: {name} is a count, mostly 0, and has no change in percent; a pair without a good run "

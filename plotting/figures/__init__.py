@@ -75,7 +75,7 @@ FIGURES: dict[str, FigureSpec] = {
     ),
     "precision_comparison_fp16_vs_bf16.png": FigureSpec(
         "Precisions: fp16 versus bf16",
-        "Effect of the precision on throughput, memory, efficiency and energy; a row for each model and device.",
+        "Effect of the precision on throughput, memory, efficiency and energy; one row per model and device.",
         PANELS,
         draw_precision_panels,
     ),
@@ -83,6 +83,6 @@ FIGURES: dict[str, FigureSpec] = {
         "tokens_per_sec",
         draw_panels_by_model,
         "Devices and precisions together",
-        "Every device and precision in one view, a panel for each model.",
+        "Every device and precision in one view, one panel per model.",
     ),
 }

@@ -68,7 +68,7 @@ def _read_budget(record: Record) -> dict[str, float]:
     """Return the relative terms of the energy's uncertainty by name."""
     joules, terms = sum_energy(record).joules, record["power"]["uncertainty"]
     if not terms:
-        raise NotMeasured("the sensor gave too few samples")
+        raise NotMeasured("the sensor returned too few samples")
     check_energy(joules)
     return {term["name"]: float(term["relative"]) for term in terms}
 

@@ -156,14 +156,14 @@ def small_disk(home: Path) -> Iterator[Path]:
 
 
 def test_a_disk_that_fills_up(server: HubServer, small_disk: Path) -> None:
-    """A disk that becomes full during a download is named; complete files stay, and the next try continues."""
+    """A disk that becomes full during a download is named; complete files are kept, and the next try continues."""
     ballast = small_disk / "ballast"
     server.faults[f"{REPO}/model.safetensors"] = Fault(before=lambda: ballast.write_bytes(b"0" * 20_000_000))
     found = get_error()
 
     assert found.reason == "disk full"
     assert str(found) == (
-        f"llava (org/name): {small_disk}/hub is full; complete files stay, and the next try continues from there: "
+        f"llava (org/name): {small_disk}/hub is full; complete files are kept, and the next try continues from there: "
         "free some space, or set HF_HOME to a folder on a larger disk."
     )
     assert not list(small_disk.rglob("*.*.incomplete"))

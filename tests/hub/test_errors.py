@@ -24,10 +24,10 @@ from tests.support.hub_server import BIG, TOKEN, HubServer, make_stocked_server,
 
 WANTED = Checkpoint("llava", "org/name")
 OTHERWISE = "or measure the same architecture with --weights=random."
-STAYS = "complete files stay, and the next try continues from there"
+STAYS = "complete files are kept, and the next try continues from there"
 ACCEPT = "is gated: accept the licence at {url}/org/gated, then type `hf auth login`; " + OTHERWISE
 WEIGHTS_BLOB = hashlib.sha256(BIG).hexdigest()
-LOGIN = "type `hf auth login` with a token that may read it (unset HF_TOKEN if it holds another)."
+LOGIN = "type `hf auth login` with a token that has read access (unset HF_TOKEN if it contains another token)."
 REFUSED = {
     "missing": (
         Fault(),
@@ -98,14 +98,14 @@ BROKEN = {
     "garbled": (
         Fault(garble=True),
         (
-            "damaged: llava (org/garbled): model.safetensors arrived with another checksum than the Hub promised; "
+            "damaged: llava (org/garbled): model.safetensors arrived with another checksum than the Hub lists; "
             "the other files stay: type the same command again to download it again."
         ),
     ),
     "short": (
         Fault(size=len(BIG) + 1),
         (
-            "damaged: llava (org/short): a file arrived with another size than the Hub promised; "
+            "damaged: llava (org/short): a file arrived with another size than the Hub lists; "
             "the other files stay: type the same command again to download it again."
         ),
     ),
@@ -218,7 +218,7 @@ def test_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, 
     refused = f"[Errno {errno.ECONNREFUSED}] Connection refused"
     assert str(found) == (
         f"llava (org/name) is not in the cache {tmp_path}/hub, and the Hub (http://{shown}{address}) cannot be reached "
-        f"({refused}); copy a complete cache, type --prefetch where there is a network, {OTHERWISE}"
+        f"({refused}); copy a complete cache, type --prefetch with a network connection, {OTHERWISE}"
     )
 
 
@@ -251,7 +251,7 @@ def test_offline_by_choice(server: HubServer, tmp_path: Path, monkeypatch: pytes
 
     assert found.reason == "offline"
     assert str(found) == (
-        f"llava (org/name) is not in the cache {tmp_path}/hub, and HF_HUB_OFFLINE forbids asking the Hub; "
+        f"llava (org/name) is not in the cache {tmp_path}/hub, and HF_HUB_OFFLINE blocks access to the Hub; "
         "copy a complete cache, type --prefetch without HF_HUB_OFFLINE where there is a network, " + OTHERWISE
     )
     assert len(server.asked) == asked

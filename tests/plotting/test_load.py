@@ -47,7 +47,7 @@ BROKEN: dict[str, tuple[bytes, str]] = {
         b'{"benchmarks": [{"name": "test_sort", "extra_info": {}}], "machine_info": {}}',
         "another suite",
     ),
-    "nothing": (b'{"benchmarks": [], "machine_info": {"device": {"label": "Thor"}}}', "holds no benchmark"),
+    "nothing": (b'{"benchmarks": [], "machine_info": {"device": {"label": "Thor"}}}', "contains no benchmark"),
 }
 """Name -> the content of the file, and the text that names its fault."""
 
@@ -77,7 +77,7 @@ def without_runs() -> dict[str, Any]:
 
 
 FAULTY: dict[str, tuple[dict[str, Any], str]] = {
-    "another suite's": ({"note": "mine"}, "has no Record"),
+    "another suite's": ({"note": "mine"}, "contains no Record"),
     "newer schema": (record() | {"schema": SCHEMA + 1}, f"schema {SCHEMA + 1}, and this version reads up to {SCHEMA}"),
     "odd schema": (record() | {"schema": "one"}, "unknown schema 'one'"),
     "no pair": (without("pair"), "does not name its pair"),

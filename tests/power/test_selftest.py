@@ -49,7 +49,7 @@ def test_a_board_s_sensor(tmp_path: Path) -> None:
     assert hwmon["seen"] is not None
     assert hwmon["seen"]["mean_w"] == pytest.approx(39.2)
     assert 10 < (hwmon["seen"]["rate_hz"] or 0) < 25
-    assert hwmon["seen"]["reasons"]["counter_mean_w"] == "it has no energy counter"
+    assert hwmon["seen"]["reasons"]["counter_mean_w"] == "the sensor has no energy counter"
     assert not found["rapl"]["works"]
     assert found["rapl"]["why_not"]
     assert selftest.choose_auto(PowerTarget("cuda:0", root=tmp_path)) == ("hwmon", None)
@@ -85,8 +85,8 @@ def test_the_boards_of_the_study(tmp_path: Path, nvml_library: Path) -> None:
         assert {sensor: of["mean_w"] for sensor, of in seen.items()} == {s: pytest.approx(w) for s, w in works.items()}
         assert said.startswith(f"{first}files are read below $EDGE_VLM_BENCH_ROOT, ")
         assert f"    covers {covers}" in said
-        assert all(f"    idle (the suite runs nothing now): {watts:.3g} W\n" in said for watts in works.values())
-        assert said.count("    smallest step seen: unknown (its value never changed)\n") == len(works)
+        assert all(f"    idle (no model runs now): {watts:.3g} W\n" in said for watts in works.values())
+        assert said.count("    smallest step seen: unknown (the readings never changed)\n") == len(works)
         assert said.endswith(f"--power-monitor=auto chooses {next(iter(works))}.\n")
 
 
@@ -94,7 +94,10 @@ def test_on_the_cpu_a_gpus_sensor_says_what_it_does_not_cover(nvml_library: Path
     """For a model on the CPU auto does not choose NVML, and the report says what naming it does."""
     done = run("--torch-device=cpu", LD_LIBRARY_PATH=str(nvml_library))
 
-    assert "a GPU sensor does not cover a model on the CPU: auto does not choose it; if named, its" in done.stdout
+    assert (
+        "a GPU sensor does not measure a model that runs on the CPU: auto does not choose it; if named, its"
+        in done.stdout
+    )
     if done.returncode == 1:  # where there is no counter of the processor's
         assert done.stdout.rstrip().endswith("type --power-monitor=nvml to measure anyway.")
 
@@ -120,7 +123,8 @@ def test_a_root_that_is_no_folder() -> None:
 
     assert done.returncode == 2
     assert (
-        "EDGE_VLM_BENCH_ROOT=/no/such/folder: there is no such folder; name one that holds proc and sys" in done.stderr
+        "EDGE_VLM_BENCH_ROOT=/no/such/folder: there is no such folder; type one that contains proc and sys"
+        in done.stderr
     )
 
 
@@ -146,7 +150,7 @@ def test_what_is_stated_of_a_sensor(tmp_path: Path, board: str, said: str) -> No
     told = "\n".join(format_report(found))
     assert "    gain error: not stated (TI's SBOS576 states 0.25% at most for the INA3221 alone; " in told
     assert f"    offset error at 0 W: {said}\n    a reading averages over: 0.007 s\n" in told
-    assert ("    smallest step, stated for its chips: 0.4 W\n" in told) == (board == "orin")
+    assert ("    smallest step specified for its chips: 0.4 W\n" in told) == (board == "orin")
 
 
 def test_what_a_series_tells() -> None:

@@ -138,7 +138,7 @@ def find_layout(options: LogOptions, header: str) -> Layout:
             factor = FACTORS.get(names[powers[0]].split()[-1], 1.0)
             return Layout(separator, len(names), times[0], powers[0], cells[powers[0]], factor)
     raise SensorUnavailable(
-        f"{options}: the first line is {header.strip()[:40]!r}; it must name one time column and one power column."
+        f"{options}: the first line is {header.strip()[:40]!r}; it must contain one time column and one power column."
     )
 
 

@@ -238,7 +238,9 @@ def test_precisions_differ_beyond_noise_or_not(tmp_path: Path, share: float, cou
     records = [speed("phi", 10, "fp16"), speed("phi", 10.4), speed("llava", 10, "fp16"), speed("llava", 10)]
     said = " ".join(list_observations(ends(made.one(tmp_path, *records), share)))
 
-    assert f"over 2 pairs, all within 5% of 1, {count} of them beyond noise: 95% intervals do not overlap)" in said
+    assert (
+        f"over 2 pairs, all within 5% of 1, {count} of them by more than noise: 95% intervals do not overlap)" in said
+    )
 
 
 @pytest.mark.parametrize(

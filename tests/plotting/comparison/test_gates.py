@@ -99,7 +99,7 @@ def test_a_single_value_cannot_be_judged(tmp_path: Path) -> None:
     """The load time of one save a side has no known spread, so its gate fails and says what to do."""
     [sentence] = judge(tmp_path, [noisy()], [noisy()], typed=("load_time_s>10%",))
 
-    why = "one value a session, with unknown spread: compare three saves a side"
+    why = "one session per side gives one value, whose variation is unknown: compare three saves per side"
     assert sentence == f"--fail-if 'load_time_s>10%': Phi bf16, b: could not be judged ({why})."
 
 

@@ -80,7 +80,7 @@ def test_the_table_has_a_column_for_each_save(mixed: list[compare.Line]) -> None
     ]
     assert [note for note in notes if note.startswith("[")] == [
         f"[1] {NO_SENSOR}",
-        "[2] one value a session, with unknown spread: compare three saves a side",
+        "[2] one session per side gives one value, whose variation is unknown: compare three saves per side",
         "[3] not in this save",
         "[4] not in the baseline",
     ]

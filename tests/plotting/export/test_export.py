@@ -104,7 +104,7 @@ def test_pairs_without_a_run_are_rows_of_nulls(saves: Path) -> None:
 
     assert (failed["status"], failed["failed_runs"], failed["runs"]) == ("failed", 10, 0)
     assert failed["reason"].startswith("llava-bf16: all 10 runs failed")
-    assert (never["status"], never["reason"]) == ("never attempted", "no save holds this pair")
+    assert (never["status"], never["reason"]) == ("never attempted", "no save contains this pair")
     for row in (failed, never):
         assert [row[name] for name in METRICS if row[name] is not None and "runs" not in name] == []
         assert (row["finite_logits"], row["scope_mismatch"]) == (None, None)

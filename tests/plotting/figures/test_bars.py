@@ -231,7 +231,7 @@ def test_without_intervals_there_are_no_whiskers(study: pd.DataFrame) -> None:
 def test_the_figure_says_how_uncertain_and_of_what(drawn: dict[str, Figure], tmp_path: Path) -> None:
     """The footnote of J/token states the uncertainty, its k, and whether the sensor's gain is included."""
     footnote = " ".join(drawn[JOULES].get_supxlabel().split())
-    unknown = "(standard uncertainty, k=1; statistical only: the sensor's gain error is unknown)"
+    unknown = "(standard uncertainty, k=1; statistical only: the sensor's gain error is not specified)"
     assert f"{', '.join(made.DEVICES)}: the uncertainty of the energy is ± 1.0% {unknown}." in footnote
 
     stated = record()
@@ -310,7 +310,7 @@ def ill(**parts: Any) -> dict[str, Any]:
         (ill(health__finite_logits=False), "output not finite", True),
         (ill(health__throttled=["hardware slowdown"]), "throttled (hardware slowdown)", True),
         (ill(roofline__bandwidth_bytes_per_s=1e9), "MBU over 1", True),
-        (ill(power__scope_mismatch=True), "the power sensor covers something else", False),
+        (ill(power__scope_mismatch=True), "the power sensor measures another processor", False),
     ],
     ids=["not finite", "throttled", "over the roof", "scope"],
 )

@@ -120,7 +120,7 @@ def test_more_runs_do_not_resolve_a_short_phase() -> None:
 @pytest.mark.parametrize(
     ("sensor", "resolution_s", "source"),
     [
-        (SensorFacts("s", "gpu", ("r",), 0.1, None, "", averaging_s=1.0), 1.0, "the time that a reading averages over"),
+        (SensorFacts("s", "gpu", ("r",), 0.1, None, "", averaging_s=1.0), 1.0, "the averaging time of a reading"),
         (SensorFacts("s", "gpu", ("r",), 0.1, None, "", averaging_s=0.025), 0.1, "the time between samples"),
     ],
     ids=["average over 1 s", "25 ms of each 100"],
@@ -164,7 +164,10 @@ def test_a_run_without_a_vision_mark() -> None:
     marked = runs((1.0, 1.0, 1.0, 3.0), 20)
     found = measure(attribution.MarkedRuns(marked.windows, {**marked.phases, "vision": None, "prefill": None}))
 
-    assert phase(found, "vision")["reasons"]["energy_j"] == "the vision path gave no mark in at least one run"
+    assert (
+        phase(found, "vision")["reasons"]["energy_j"]
+        == "at least one run has no time mark at the end of vision encoding"
+    )
     assert phase(found, "prefill")["length_s"] is None
     assert phase(found, "decode")["energy_j"] == pytest.approx(20 * 45 * 3, rel=0.05)
     assert list(faults(found)) == []

@@ -153,7 +153,7 @@ def test_the_budget_has_what_is_known(tmp_path: Path) -> None:
     assert terms["offset"] == pytest.approx(0.461880 / 15.2, rel=1e-5)
     assert terms["quantisation"] == pytest.approx(0.4 / 12**0.5 / 15.2)
     assert found.power["flags"] == [
-        "The uncertainty is statistical only, plus the sensor's offset: nobody states its gain."
+        "The uncertainty omits the sensor's gain error, which is not specified; it includes the offset error."
     ]
 
 

@@ -53,7 +53,7 @@ def test_agx_orin(tmp_path: Path) -> None:
     assert 1e8 < seen["RAM"] < 1e13
     (remark,) = seen["remarks"]
     assert remark.startswith("The jtop service was lost (")
-    assert remark.endswith("the runs in between have no joules.")
+    assert remark.endswith("the runs in between have no energy.")
     assert (seen["lost"], seen["back"], seen["void"]) == (None, -0.38, 1)
     assert seen["lost in the end"].startswith("the jtop service was lost a second time: ")
 

@@ -97,7 +97,7 @@ def test_any_optional_call_may_be_missing(
     ("fakes", "uuid", "complaint"),
     [
         ({"FAKE_OFF": "IP"}, "", "answers no power call"),
-        ({"FAKE_GPUS": "2"}, "", "NVML shows 2 GPUs and torch did not name its GPU"),
+        ({"FAKE_GPUS": "2"}, "", "NVML lists 2 GPUs, and torch did not report which one it uses"),
         ({"FAKE_GPUS": "2"}, "feed", "none with the UUID feed"),
     ],
     ids=["no power call (Orin)", "two GPUs, no UUID", "unknown UUID"],

@@ -151,7 +151,9 @@ def test_a_clock_in_doubt_is_said(tmp_path: Path, from_s: float, said: str) -> N
         file.write(make_rows(50, from_s + 2, from_s + 2))
     monitor.read()
 
-    assert before == ((f"The log's nearest sample was {said} at the start: is its clock right?",) if said else ())
+    assert before == (
+        (f"The log's nearest sample was {said} at the start: is the meter's clock right?",) if said else ()
+    )
     assert monitor.remarks == ()
 
 
