@@ -137,7 +137,7 @@ def test_a_conftest_among_the_photographs_is_not_run(tmp_path: Path) -> None:
     """--images=DIR, written with its `=`, runs nothing that lies in the folder."""
     (tmp_path / "conftest.py").write_text("raise SystemExit('run')")
 
-    assert "the folder holds no image" in refuse(tmp_path, f"--images={tmp_path}")
+    assert "the folder contains no image" in refuse(tmp_path, f"--images={tmp_path}")
 
 
 def test_pairs_are_not_measured_beside_each_other(tmp_path: Path) -> None:

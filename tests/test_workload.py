@@ -133,15 +133,15 @@ def test_no_images_are_refused(tmp_path: Path) -> None:
     """A missing and an empty folder are refused with a remedy."""
     with pytest.raises(BenchmarkError, match="no such file or folder; name a folder"):
         workload.read_photographs(tmp_path / "none")
-    with pytest.raises(BenchmarkError, match="holds no image"):
+    with pytest.raises(BenchmarkError, match="contains no image"):
         workload.read_photographs(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("data", "complaint"),
     [
-        (b"", "holds no prompt"),
-        (b" \n\t\n", "holds no prompt"),
+        (b"", "contains no prompt"),
+        (b" \n\t\n", "contains no prompt"),
         (b"\xff\xfe\x00", "not UTF-8"),
         (b"fine\nbell \x07\n", "prompt 2"),
         (b"x" * 4001, "prompt 1 is longer than 4000"),

@@ -95,8 +95,7 @@ def test_on_the_cpu_a_gpus_sensor_says_what_it_does_not_cover(nvml_library: Path
     done = run("--torch-device=cpu", LD_LIBRARY_PATH=str(nvml_library))
 
     assert (
-        "a GPU sensor does not measure a model that runs on the CPU: auto does not choose it; if named, its"
-        in done.stdout
+        "a GPU sensor does not measure a model that runs on the CPU: auto does not choose it; if it is" in done.stdout
     )
     if done.returncode == 1:  # where there is no counter of the processor's
         assert done.stdout.rstrip().endswith("type --power-monitor=nvml to measure anyway.")
@@ -122,17 +121,14 @@ def test_a_root_that_is_no_folder() -> None:
     done = run(EDGE_VLM_BENCH_ROOT="/no/such/folder")
 
     assert done.returncode == 2
-    assert (
-        "EDGE_VLM_BENCH_ROOT=/no/such/folder: there is no such folder; type one that contains proc and sys"
-        in done.stderr
-    )
+    assert "EDGE_VLM_BENCH_ROOT=/no/such/folder: there is no such folder; type one with proc and sys" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("board", "said"),
     [
-        ("orin", "+-0.462 W (+-80 uV at each shunt (TI SBOS576): 2 mOhm at 20 V by tegra234-p3701.dtsi of Linux)"),
-        ("thor", "not stated (nobody states the shunts of Jetson Thor)"),
+        ("orin", "+-0.462 W (+-80 uV at each shunt (TI SBOS576): 2 mOhm at 20 V, from tegra234-p3701.dtsi of Linux)"),
+        ("thor", "not specified (the shunts of Jetson Thor are not specified)"),
     ],
 )
 def test_what_is_stated_of_a_sensor(tmp_path: Path, board: str, said: str) -> None:
@@ -148,7 +144,7 @@ def test_what_is_stated_of_a_sensor(tmp_path: Path, board: str, said: str) -> No
     }
 
     told = "\n".join(format_report(found))
-    assert "    gain error: not stated (TI's SBOS576 states 0.25% at most for the INA3221 alone; " in told
+    assert "    gain error: not specified (TI's SBOS576 specifies 0.25% at most for the INA3221; " in told
     assert f"    offset error at 0 W: {said}\n    a reading averages over: 0.007 s\n" in told
     assert ("    smallest step specified for its chips: 0.4 W\n" in told) == (board == "orin")
 
@@ -172,7 +168,10 @@ def test_a_sensor_that_gives_nothing() -> None:
 
     assert (seen["mean_w"], seen["counter_mean_w"], seen["void_samples"]) == (None, None, 5)
     assert seen["lost"] == "the chip is gone"
-    assert warnings.explain_no_energy([], "the chip is gone") == "no reading came; it stopped early: the chip is gone"
+    assert (
+        warnings.explain_no_energy([], "the chip is gone")
+        == "there was no reading; the sensor stopped early: the chip is gone"
+    )
     assert set(seen["reasons"]) >= {"mean_w", "resolution_w", "update_period_s", "counter_mean_w"}
 
 
@@ -185,7 +184,8 @@ def test_a_sensor_that_reads_0_w_does_not_work(tmp_path: Path) -> None:
 
     assert not rapl["works"]
     assert (
-        rapl["why_not"] == "rapl: it opens, but in 0.2 s the sensor read 0 W throughout, but every device draws power"
+        rapl["why_not"]
+        == "rapl: the sensor opens, but in 0.2 s the sensor read 0 W throughout, but every device draws power"
     )
 
 
@@ -197,7 +197,7 @@ def test_its_json(nvml_library: Path) -> None:
 
     assert done.returncode == 0, done.stderr
     assert found["auto"] == {"sensor": "nvml", "why_none": None}
-    assert "sees no CUDA device" in found["torch_says"]
+    assert "finds no CUDA device" in found["torch_says"]
     assert nvml["seen"]["mean_w"] == pytest.approx(42.5)
     assert nvml["seen"]["counter_mean_w"] == pytest.approx(42.5, rel=0.05)
     assert nvml["sensor"]["scope"] == "gpu"
@@ -210,7 +210,7 @@ def test_its_words(nvml_library: Path) -> None:
     done = run(LD_LIBRARY_PATH=str(nvml_library))
 
     assert "nvml works: NVML driver 580.95.05" in done.stdout
-    assert "hwmon, tegrastats, jtop do not work: no file here names a Jetson board; " in done.stdout
+    assert "hwmon, tegrastats, jtop do not work: no file identifies a Jetson board; " in done.stdout
     assert done.stdout.rstrip().endswith("--power-monitor=auto chooses nvml.")
 
 

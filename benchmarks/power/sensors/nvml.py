@@ -42,7 +42,7 @@ class NvmlMonitor(PowerMonitor):
             raise SensorUnavailable("nvml: MIG is on, and the board's power cannot be divided among its slices.")
         self._field_scope = next((scope for scope in SCOPES if self._read_field(scope) is not None), None)
         if self._read_watts() is None:
-            raise SensorUnavailable("nvml: NVML starts, but this GPU supports no power call (as on Jetson Orin).")
+            raise SensorUnavailable("nvml: the library runs, but this GPU supports no power call (as on Jetson Orin).")
         if nvml.try_call(self._nvml, self._nvml.nvmlDeviceGetArchitecture, self._handle) not in ARCHITECTURES_WITH_GAIN:
             self.gain_uncertainty = None
             self.gain_source = "arXiv 2312.02741 (SC24) tested Ampere and Ada boards; none is specified for this GPU"

@@ -116,7 +116,7 @@ class TegrastatsMonitor(JetsonMonitor):
                 "what it prints. If it needs root, start this session with sudo."
             )
         return SensorUnavailable(
-            f"tegrastats: no line contained the GPU rails of a known board within {self.patience_s:g} s; {last}; "
+            f"tegrastats: no line contained the GPU rails of a known board within {self.patience_s:g} s, but {last}; "
             "type --power-monitor=none to measure without energy, and report this line as a bug."
         )
 

@@ -183,7 +183,7 @@ def test_a_damaged_save_of_a_pattern_is_left_out(sessions: Path, capsys: pytest.
     assert (json.loads(out)[0]["sessions"], err) == (3, said)
     assert main(["compare", "0005_old", "*_new", "--results", str(sessions)]) == 2
     assert capsys.readouterr().err.startswith(
-        f"{said}python -m plotting: {str(cut)!r} holds no benchmark of this suite"
+        f"{said}python -m plotting: {str(cut)!r} contains no benchmark of this suite"
     )
 
 

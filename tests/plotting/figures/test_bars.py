@@ -237,7 +237,9 @@ def test_the_figure_says_how_uncertain_and_of_what(drawn: dict[str, Figure], tmp
     stated = record()
     stated["power"]["uncertainty"].append({"name": "gain", "relative": 0.05, "source": "data sheet"})
     footnote = " ".join(draw(JOULES, made.one(tmp_path, stated)).get_supxlabel().split())
-    assert "the uncertainty of the energy is ± 5.1% (standard uncertainty, k=1; with the sensor's gain)." in footnote
+    assert (
+        "the uncertainty of the energy is ± 5.1% (standard uncertainty, k=1; with the sensor's gain error)." in footnote
+    )
 
 
 def roofed(share: float) -> dict[str, Any]:

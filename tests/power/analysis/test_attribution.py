@@ -164,7 +164,7 @@ def test_a_counters_uncertainty_is_that_of_its_ticks() -> None:
         (
             None,
             "unplugged",
-            "every reading was invalid: a rail was missing or had no valid reading; it stopped early: u",
+            "every reading was invalid: a rail was missing or had no valid reading; the sensor stopped early: u",
         ),
     ],
     ids=["0 W", "wired the wrong way round", "void", "void and lost"],

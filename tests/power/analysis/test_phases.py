@@ -95,10 +95,12 @@ def test_a_short_phase_is_below_resolution() -> None:
 
     for name in ("preprocess", "vision", "prefill"):
         assert phase(found, name)["energy_j"] is None
-        assert phase(found, name)["reasons"]["energy_j"].startswith("below resolution: it lasts ")
+        assert phase(found, name)["reasons"]["energy_j"].startswith(
+            "below resolution: the phase has a mean duration of "
+        )
     assert phase(found, "decode")["energy_j"] == pytest.approx(300 * 45 * 2, rel=0.03)
     assert phase(found, "prefill")["reasons"]["energy_j"] == (
-        "below resolution: it lasts 400 ms and needs 5 x 100 ms (more runs do not help); "
+        "below resolution: the phase has a mean duration of 400 ms, but at least 5 x 100 ms is needed (more runs do not help); "
         "100 ms is the time between samples; the averaging time is unknown"
     )
     assert list(faults(found)) == []
@@ -153,7 +155,7 @@ def test_few_samples_are_below_resolution() -> None:
 
     assert found["energy_j"] is None
     assert found["reasons"]["energy_j"] == (
-        "below resolution: 20 samples fell into it and 30 are needed; measure more runs"
+        "below resolution: the phase contains only 20 samples in all runs, but 30 are needed; measure more runs"
     )
     assert found["sample_count"] == 20
     assert found["length_s"] == pytest.approx(2.0)

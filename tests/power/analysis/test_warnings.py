@@ -15,6 +15,8 @@ from benchmarks.power.analysis import attribution, warnings
 from benchmarks.power.base import PowerSample, SensorFacts
 from tests.support.bench import IDLE, MARKED, SENSOR, S, attribute, samples, vars_of
 
+ALONE = "The uncertainty is statistical only: the sensor's gain error is not specified"
+
 
 def test_time_without_samples_is_said() -> None:
     """A flag gives the part of the runs' time without samples, by which their energy is too low."""
@@ -25,7 +27,7 @@ def test_time_without_samples_is_said() -> None:
 
     assert 0.02 < share < 0.05
     assert found.power["flags"] == [
-        f"No samples cover {share:.1%} of the runs' time: the energy of the runs is too low by about this share."
+        f"No samples cover {share:.1%} of the runs' time: their energy is about {share:.1%} too low."
     ]
     (term,) = [term for term in found.power["uncertainty"] if term["name"] == "coverage"]
     assert term["relative"] > share
@@ -38,10 +40,10 @@ def test_short_runs_that_lie_apart_are_said() -> None:
     mixed, clean = (attribution.attribute("bench", SENSOR, samples(), runs, IDLE) for runs in (apart, in_a_row))
 
     assert any(
-        flag.startswith("Runs of 0.2 s lie apart, and the sensor's resolution is 0.1 s")
+        flag.startswith("Runs of 0.2 s are too short for the sensor's time resolution, 0.1 s (")
         for flag in mixed.power["flags"]
     )
-    assert not any("lie apart" in flag for flag in clean.power["flags"])
+    assert not any("too short" in flag for flag in clean.power["flags"])
 
 
 def test_doubts_are_said() -> None:
@@ -55,15 +57,14 @@ def test_doubts_are_said() -> None:
 @pytest.mark.parametrize(
     ("known", "said"),
     [
-        ({}, "The uncertainty is statistical only: the sensor's gain error is not specified."),
+        ({}, f"{ALONE}."),
         (
             {"offset_source": "why"},
-            "The uncertainty is statistical only: the sensor's gain error is not specified "
-            "(why, and its offset error is unknown).",
+            f"{ALONE} (why, and its offset error is unknown).",
         ),
         (
             {"offset_uncertainty_w": 0.3, "offset_source": "data sheet"},
-            "The uncertainty omits the sensor's gain error, which is not specified; it includes the offset error.",
+            "The uncertainty contains the sensor's offset error, but not its gain error, which is not specified.",
         ),
     ],
 )
@@ -103,7 +104,7 @@ def test_energies_of_unlike_sensors_are_never_added(
 def test_sessions_that_read_by_several_sensors_say_so() -> None:
     """If sessions of a pair used several sensors of the same rails, a flag names them."""
     assert warnings.warn_of_mixed_sensors(["hwmon", "hwmon", "tegrastats"]) == [
-        "The sessions of this pair read the same rails through hwmon and by tegrastats."
+        "The pair's sessions read the same rails through hwmon and tegrastats."
     ]
     assert warnings.warn_of_mixed_sensors(["hwmon", "hwmon"]) == []
 

@@ -56,11 +56,14 @@ def test_formats(tmp_path: Path, header: str, line: str, watts: float | None) ->
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("", "the first line is ''; it must name one time column and one power column"),
-        ("time,volts\n1795521600,5\n", "must name one time column and one power column"),
-        ("time,watts,power\n", "must name one time column and one power column"),
-        ("time_ms,watts\n", "must name one time column and one power column"),
-        (HEAD + "1795521600,5\n", "holds 1 samples and needs two; start the meter before the session"),
+        ("", "the first line is ''; it must contain one time column and one power column"),
+        ("time,volts\n1795521600,5\n", "must contain one time column and one power column"),
+        ("time,watts,power\n", "must contain one time column and one power column"),
+        ("time_ms,watts\n", "must contain one time column and one power column"),
+        (
+            HEAD + "1795521600,5\n",
+            "contains 1 samples, but at least two are needed; start the meter before the session",
+        ),
         (
             HEAD + "2026-11-24T12:00:00,5\n",
             "line 2, .* has a time without a time zone; write it as 2026-11-24T12:00:00",
