@@ -66,9 +66,9 @@ def _plot_parser() -> argparse.ArgumentParser:
 def _compare_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m plotting compare",
-        description="Compare saves pair by pair. The first side is the baseline. A pattern that matches several saves "
-        "of one device and one setting is one side, and each of these saves is one session of it. If there is only "
-        "one pattern, or if its saves differ, each save is a side of its own.",
+        description="Compare saves pair by pair. Each side of the comparison is one save, or several saves of repeated "
+        "sessions; the first side is the baseline. A pattern that matches several saves of one device with equal "
+        "settings makes one side. If there is only one pattern, or if its saves differ, each save is a separate side.",
         allow_abbrev=False,
     )
     _add_sources(parser, nargs="+")

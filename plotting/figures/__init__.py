@@ -68,7 +68,7 @@ FIGURES: dict[str, FigureSpec] = {
         "tokens_per_sec",
         draw_heat_map,
         "Devices: tokens per second",
-        "Throughput by device and model. An empty cell says why it is empty.",
+        "Throughput by device and model. An empty cell contains the reason.",
     ),
     "device_comparison_efficiency.png": _show(
         "tps_per_watt", draw_heat_map, "Devices: efficiency", "Throughput per watt by device and model."

@@ -45,7 +45,7 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "no list": (b'{"benchmarks": {}}', "has no list `benchmarks`"),
     "another suite": (
         b'{"benchmarks": [{"name": "test_sort", "extra_info": {}}], "machine_info": {}}',
-        "another suite",
+        "is a save of another benchmark suite (it contains no device name)",
     ),
     "nothing": (b'{"benchmarks": [], "machine_info": {"device": {"label": "Thor"}}}', "contains no benchmark"),
 }

@@ -83,7 +83,7 @@ def test_the_boards_of_the_study(tmp_path: Path, nvml_library: Path) -> None:
 
         assert done.returncode == 0, done.stderr
         assert {sensor: of["mean_w"] for sensor, of in seen.items()} == {s: pytest.approx(w) for s, w in works.items()}
-        assert said.startswith(f"{first}files are read below $EDGE_VLM_BENCH_ROOT, ")
+        assert said.startswith(f"{first}device and sensor files are read from the folder $EDGE_VLM_BENCH_ROOT, ")
         assert f"    covers {covers}" in said
         assert all(f"    idle (no model runs now): {watts:.3g} W\n" in said for watts in works.values())
         assert said.count("    smallest step seen: unknown (the readings never changed)\n") == len(works)

@@ -48,9 +48,9 @@ def test_a_batch_that_cannot_fit_is_not_begun() -> None:
 @pytest.mark.parametrize(("each", "most"), [(0.4e9, 25), (11e9, 1)])
 def test_the_refusal_says_what_may_fit(each: float, most: int) -> None:
     """The error gives the needed and the available memory, and the largest batch that is not refused."""
-    said = f"--batch-size=100 needs at least {each * 100 / 1e9:.1f} GB in addition to the model, but 10.0 GB are available; "
+    said = f"--batch-size=100 needs at least {each * 100 / 1e9:.1f} GB in addition to the model, but 10.0 GB are "
 
-    assert str(BatchTooLarge(100, each, 10e9)) == f"{said}type --batch-size={most} or less"
+    assert str(BatchTooLarge(100, each, 10e9)) == f"{said}available; type --batch-size={most} or less"
 
 
 def test_a_session_with_a_huge_batch_is_short(tmp_path: Path) -> None:

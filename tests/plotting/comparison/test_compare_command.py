@@ -73,7 +73,7 @@ def test_compare_names_what_it_leaves_out(results: Path, capsys: pytest.CaptureF
     out, err = capsys.readouterr()
     speeds = [line["value"] for line in json.loads(out) if line["metric"] == "tokens_per_sec"]
     assert speeds == [32.0, 64.0]
-    assert err == f"python -m plotting: {path}: entry 2 has no Record; left out\n"
+    assert err == f"python -m plotting: {path}: entry 2 contains no Record; left out\n"
 
 
 @pytest.fixture

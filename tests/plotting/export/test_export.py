@@ -146,8 +146,8 @@ def test_runs_that_are_damaged_are_named(tmp_path: Path, capsys: pytest.CaptureF
 
     assert main(["--results", str(tmp_path), "--out", str(out), "--export=jsonl", "--strict"]) == 1
     assert capsys.readouterr().err == (
-        f"python -m plotting: {tmp_path / '0001_thor.json'}: entry 1 contains a Record of phi-bf16 with a value that "
-        "cannot be used: the columns of its runs have different lengths; left out\n"
+        f"python -m plotting: {tmp_path / '0001_thor.json'}: entry 1 contains a Record of phi-bf16 with an "
+        "invalid value: the columns of its runs have different lengths; left out\n"
     )
     assert {row["model"] for row in lines(out / "runs.jsonl")} == {"LLaVA"}
 

@@ -100,8 +100,8 @@ def test_a_short_phase_is_below_resolution() -> None:
         )
     assert phase(found, "decode")["energy_j"] == pytest.approx(300 * 45 * 2, rel=0.03)
     assert phase(found, "prefill")["reasons"]["energy_j"] == (
-        "below resolution: the phase has a mean duration of 400 ms, but at least 5 x 100 ms is needed (more runs do not help); "
-        "100 ms is the time between samples; the averaging time is unknown"
+        "below resolution: the phase has a mean duration of 400 ms, but at least 5 x 100 ms is needed "
+        "(more runs do not help); 100 ms is the time between samples; the averaging time is unknown"
     )
     assert list(faults(found)) == []
 
