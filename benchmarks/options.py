@@ -84,14 +84,18 @@ class Options:
     )
     precisions: str | None = option("precisions to measure (default: both)", metavar="fp16,bf16")
     weights: str = option(
-        "hub: the published checkpoint; random: full size, random weights; mini: a miniature of the same classes, "
-        "seconds on a CPU (default: %(default)s)",
+        "hub: the published checkpoint; random: full size, random weights; mini: a tiny model of the same classes, "
+        "for a test in seconds on a CPU (default: %(default)s)",
         default="hub",
         choices=WEIGHTS,
         must_match=True,
     )
     runs: int = option(
-        "measured runs per pair (default: %(default)s)", default=100, type=at_least(1), metavar="N", must_match=True
+        "measured runs per model and precision (default: %(default)s)",
+        default=100,
+        type=at_least(1),
+        metavar="N",
+        must_match=True,
     )
     warmup_runs: int = option(
         "warm-up runs before the measured runs (default: %(default)s)",

@@ -134,7 +134,7 @@ class RunLog:
 
     @property
     def tokens_per_sec(self) -> float | None:
-        """New tokens / sum of windows, for progress and the terminal; None without a good run."""
+        """New tokens / time of the runs, for progress and the terminal; None without a good run."""
         total = sum(self.latencies_s)
         return sum(marks["new_tokens"] for marks in self.marks) / total if total else None
 

@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     description = "Test the power sensors of this machine."
     parser = argparse.ArgumentParser(prog="python -m benchmarks.power", description=description, allow_abbrev=False)
     parser.add_argument("--json", action="store_true", help="print JSON, for a bug report")
-    parser.add_argument("--seconds", type=_parse_seconds, default=5.0, help="time to read each sensor (default: 5)")
+    parser.add_argument("--seconds", type=_parse_seconds, default=5.0, help="how long to read each sensor (default: 5)")
     parser.add_argument("--torch-device", default="auto", help="auto, cuda, cuda:N, mps or cpu (default: auto)")
     options = parser.parse_args(arguments)
     try:

@@ -38,7 +38,7 @@ def check_energy(joules: float) -> None:
 
 
 def compute_tokens_per_sec(runs: Runs) -> float:
-    """Return new tokens / sum of windows."""
+    """Return new tokens / time of the runs."""
     return float(compute_rate(sum(runs["new_tokens"]), sum(runs["latency_s"])))
 
 

@@ -120,7 +120,7 @@ class Journal:
         if file is None and not locks.take(self._file.fileno()):
             self._file.close()
             raise BenchmarkError(
-                f"{path}: another session is writing it; wait until it ends, or save under another name."
+                f"{path}: another session is writing this file; wait until it ends, or save under another name."
             )
         self._truncate()
 

@@ -86,7 +86,7 @@ def _compare_devices(table: pd.DataFrame) -> Iterator[str]:
             frugal = max(economy, key=economy.__getitem__)
             if frugal != fast and frugal in speed:
                 share = speed[frugal] / speed[fast]
-                yield f"{frugal} makes the most tokens per joule, at {share:.0%} of that throughput ({rule})."
+                yield f"{frugal} makes the most tokens per joule, at {share:.0%} of the throughput of {fast} ({rule})."
             else:
                 yield f"{frugal} also makes the most tokens per joule ({rule})."
 

@@ -91,7 +91,7 @@ def test_an_ambiguous_or_unknown_commit_is_refused(server: HubServer, home: Path
     """An abbreviated commit that no commit of main matches, or two match, is refused before a download."""
     server.later = ("f" * 40, *later)
     with pytest.raises(
-        HubError, match="has no revision abcdef1; type --revision=llava=SHA with a commit of "
+        HubError, match="has no revision abcdef1; type --revision=llava=SHA with a commit from "
     ) as caught:
         hub.obtain(Checkpoint("llava", REPO, "abcdef1"), print)
 

@@ -31,31 +31,33 @@ LOGIN = "type `hf auth login` with a token that has read access (unset HF_TOKEN 
 REFUSED = {
     "missing": (
         Fault(),
-        "no repository: llava (org/missing): {url} has no such repository, or shows it only to some accounts; "
+        "no repository: llava (org/missing): {url} has no such repository, or only some accounts have access to it; "
         "see --models=help, type `hf auth login`, " + OTHERWISE,
     ),
     "name": (
         Fault(),
         (
             "no revision: llava (org/name) has no revision 0123abc; "
-            "type --revision=llava=SHA with a commit of {url}/org/name/commits/main."
+            "type --revision=llava=SHA with a commit from {url}/org/name/commits/main."
         ),
     ),
     "lora": (
         Fault(),
         (
-            "no checkpoint: llava (org/lora) has no vision-lora/*.safetensors at main; "
-            "type --revision=llava=SHA with another commit of {url}/org/lora/commits/main."
+            "no checkpoint: llava (org/lora) does not contain vision-lora/*.safetensors at revision main; "
+            "type --revision=llava=SHA with another commit from {url}/org/lora/commits/main."
         ),
     ),
     "gated": (Fault(401, "GatedRepo", f"no {TOKEN}"), "gated: llava (org/gated) " + ACCEPT),
     "anonymous": (
         Fault(401),
-        "unauthorized: llava (org/anonymous): {url} refuses your token, or a request without one (HTTP 401); " + LOGIN,
+        "unauthorized: llava (org/anonymous): {url} rejects your token, or the request had no token (HTTP 401); "
+        + LOGIN,
     ),
     "forbidden": (
         Fault(403, "", f"bad {TOKEN}"),
-        "unauthorized: llava (org/forbidden): {url} refuses your token, or a request without one (HTTP 403); " + LOGIN,
+        "unauthorized: llava (org/forbidden): {url} rejects your token, or the request had no token (HTTP 403); "
+        + LOGIN,
     ),
     "limited": (
         Fault(429),
@@ -99,14 +101,14 @@ BROKEN = {
         Fault(garble=True),
         (
             "damaged: llava (org/garbled): model.safetensors arrived with another checksum than the Hub lists; "
-            "the other files stay: type the same command again to download it again."
+            "the other files are kept: type the same command again to download it again."
         ),
     ),
     "short": (
         Fault(size=len(BIG) + 1),
         (
             "damaged: llava (org/short): a file arrived with another size than the Hub lists; "
-            "the other files stay: type the same command again to download it again."
+            "the other files are kept: type the same command again to download it again."
         ),
     ),
     "down": (
@@ -252,7 +254,7 @@ def test_offline_by_choice(server: HubServer, tmp_path: Path, monkeypatch: pytes
     assert found.reason == "offline"
     assert str(found) == (
         f"llava (org/name) is not in the cache {tmp_path}/hub, and HF_HUB_OFFLINE blocks access to the Hub; "
-        "copy a complete cache, type --prefetch without HF_HUB_OFFLINE where there is a network, " + OTHERWISE
+        "copy a complete cache, type --prefetch without HF_HUB_OFFLINE and with a network connection, " + OTHERWISE
     )
     assert len(server.asked) == asked
 

@@ -40,7 +40,9 @@ def test_a_batch_that_cannot_fit_is_not_begun() -> None:
 
     each = KV_BYTES * (positions + NEW_TOKENS) + PIXEL_BYTES + 2 * 8 * positions  # ids and mask
     assert refusal.value.reason == BatchTooLarge.__name__
-    said = re.match(rf"--batch-size={HUGE} takes at least ([\d.]+) GB beside the model, and ", str(refusal.value))
+    said = re.match(
+        rf"--batch-size={HUGE} needs at least ([\d.]+) GB in addition to the model, but ", str(refusal.value)
+    )
     assert said
     assert float(said[1]) == pytest.approx(each * HUGE / 1e9, abs=0.1)
 
@@ -61,7 +63,7 @@ def test_a_session_with_a_huge_batch_is_short(tmp_path: Path) -> None:
 
     assert done.returncode == 1, done.stdout
     assert (record["status"], record["counts"]["attempted"]) == ("did not fit", 0)
-    assert " did not fit: --batch-size=1000000 takes at least " in record["message"]
+    assert " did not fit: --batch-size=1000000 needs at least " in record["message"]
     assert record["message"] in done.stdout
 
 

@@ -191,7 +191,9 @@ def _parse_time(options: LogOptions, cell: str) -> int:
     if seconds >= SMALLEST_UNIX_S:
         return round(seconds * NS)
     if options.start_ns is None:
-        raise UnreadableLine(f"counts time from the start of the log; type that time: {options},start={EXAMPLE}")
+        raise UnreadableLine(
+            f"counts time from the start of the log; type the time of its start: {options},start={EXAMPLE}"
+        )
     return options.start_ns + round(seconds * NS)
 
 

@@ -140,7 +140,10 @@ def test_one_leader_everywhere(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("watts", "sentence"),
-    [(100.0, "Slow makes the most tokens per joule, at 50% of that throughput"), (10.0, "Fast also makes the most")],
+    [
+        (100.0, "Slow makes the most tokens per joule, at 50% of the throughput of Fast"),
+        (10.0, "Fast also makes the most"),
+    ],
 )
 def test_speed_and_economy_of_devices(tmp_path: Path, watts: float, sentence: str) -> None:
     """The fastest device is compared with the most efficient one, with their ratio if they differ."""

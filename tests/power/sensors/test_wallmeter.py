@@ -74,7 +74,10 @@ def test_formats(tmp_path: Path, header: str, line: str, watts: float | None) ->
         (HEAD + "1795521600000,5\n", "line 2, .* has no time in seconds"),
         (HEAD + "1795521600\n", "line 2, '1795521600', has too few columns"),
         (HEAD + "1795521600,51,3\n", "line 2, .* has more columns than the first line; decimal commas need semicolons"),
-        (HEAD + "0.0,5\n1.0,5\n", "counts time from the start of the log; type that time: .*,start=2026-11-24T12"),
+        (
+            HEAD + "0.0,5\n1.0,5\n",
+            "counts time from the start of the log; type the time of its start: .*,start=2026-11-24T12",
+        ),
     ],
 )
 def test_bad_logs_are_refused(tmp_path: Path, text: str, complaint: str) -> None:
