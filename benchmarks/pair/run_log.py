@@ -1,4 +1,4 @@
-"""A pair's runs: the marks of good runs, and the failed runs counted by reason."""
+"""A pair's runs: the time marks of good runs, and the failed runs counted by reason."""
 
 import math
 from collections import Counter
@@ -23,7 +23,7 @@ SECONDS = 1e-9
 
 
 class RunLog:
-    """Counts runs and keeps the marks of good runs. A failed warm-up is a failure, not a run."""
+    """Counts runs and keeps the time marks of good runs. A failed warm-up is a failure, not a run."""
 
     def __init__(self, planned: int, warmup: int) -> None:
         self.planned = planned

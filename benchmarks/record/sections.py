@@ -83,7 +83,7 @@ class Load(TypedDict):
 class Runs(TypedDict):
     """Columns: one value for each good run, in order. A column without any measured value is null.
 
-    The marks of a run, each after the device is synchronised: start -> preprocessed ->
+    The time marks of a run, each after the device is synchronised: start -> preprocessed ->
     vision encoded -> first token -> end. The window of a run is start -> end.
     """
 
@@ -146,7 +146,7 @@ class Phase(TypedDict):
 
 
 class Phases(TypedDict):
-    """Energy between the marks, pooled over the good runs with at least ENERGY_COVERAGE.
+    """Energy between the time marks, summed over the good runs with at least ENERGY_COVERAGE.
 
     If all four are known, they add up to the energy of those runs.
     """

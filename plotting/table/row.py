@@ -144,7 +144,7 @@ def _percent(share: float) -> str:
 
 
 def _describe_uncertainty_kind(power: Power) -> str:
-    """Return whether the uncertainty includes the sensor's gain; "" without energy."""
+    """Return whether the uncertainty includes the sensor's gain error; "" without energy."""
     names = {term["name"] for term in power["uncertainty"]}
     return "" if not names else "with the sensor's gain error" if "gain" in names else STATISTICAL_ONLY
 

@@ -118,9 +118,9 @@ def list_coverage_terms(share: float, where: str) -> list[UncertaintyTerm]:
 
 
 def list_sensor_terms(series: Series, mean_w: float) -> list[UncertaintyTerm]:
-    """Return the sensor's known terms at a mean power: quantisation, offset and gain.
+    """Return the sensor's known terms at a mean power: quantisation, offset error and gain error.
 
-    A counter's scale is too fine to matter, and its offset is that of the power that its driver adds up.
+    A counter's scale is too fine to matter, and its offset error is that of the power that its driver adds up.
     """
     sensor = series.sensor
     terms: list[UncertaintyTerm] = []

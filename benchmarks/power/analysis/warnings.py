@@ -25,7 +25,9 @@ def warn_of_sensor(sensor: SensorFacts, lost: str | None, *, mismatch: bool) -> 
     if lost is not None:
         flags.append(f"The sensor stopped early: {lost}.")
     if mismatch:
-        flags.append(f"Scope mismatch: a {sensor.scope} sensor, but the model ran on another processor; not ranked.")
+        flags.append(
+            f"Scope mismatch: a {sensor.scope} sensor was used, but the model ran on another processor; not ranked."
+        )
     if sensor.gain_uncertainty is not None:
         return flags
     if sensor.offset_uncertainty_w is not None:
