@@ -132,7 +132,7 @@ def test_a_root_that_is_no_folder() -> None:
     ],
 )
 def test_what_is_stated_of_a_sensor(tmp_path: Path, board: str, said: str) -> None:
-    """The report shows a sensor's stated errors, their sources, and what nobody states."""
+    """The report lists a sensor's specified errors, their sources, and what is not specified."""
     trees.hwmon(tmp_path, board)
     target = PowerTarget("cuda:0", root=tmp_path)
     found: dict[str, Any] = {

@@ -117,7 +117,7 @@ def _list_terms(
     """Return the budget of a phase: its own terms, then the sensor's."""
     tau, _ = series.resolution
     edges = uncertainty.compute_phase_edges(tau, contrast_w, joules, len(windows))
-    source = f"a time resolution of {_format_time(tau)}, with steps of up to {contrast_w:.3g} W at its start and end"
+    source = f"a time resolution of {_format_time(tau)}, with steps of up to {contrast_w:.3g} W at the phase's ends"
     seconds = sum(end - start for start, end in windows) * energy.NS
     return [
         *budget.list_statistical_terms(series, windows, "the phase"),

@@ -192,7 +192,7 @@ def _parse_time(options: LogOptions, cell: str) -> int:
         return round(seconds * NS)
     if options.start_ns is None:
         raise UnreadableLine(
-            f"counts time from the start of the log; type the time of its start: {options},start={EXAMPLE}"
+            f"counts time from the start of the log; type the log's start time: {options},start={EXAMPLE}"
         )
     return options.start_ns + round(seconds * NS)
 

@@ -69,7 +69,7 @@ def test_doubts_are_said() -> None:
     ],
 )
 def test_an_unknown_gain_is_said(known: dict[str, Any], said: str) -> None:
-    """Without a stated gain a flag says that the uncertainty is statistical only, and whether the offset is known."""
+    """Without a gain error a flag says what the uncertainty contains, and whether the offset error is known."""
     sensor = SensorFacts(**{**vars_of(SENSOR), "gain_uncertainty": None, **known})
 
     assert attribution.attribute("bench", sensor, samples(), MARKED, IDLE).power["flags"] == [said]

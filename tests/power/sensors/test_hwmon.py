@@ -149,7 +149,7 @@ def test_what_the_chips_are_worth(
 
 
 def test_the_budget_has_what_is_known(tmp_path: Path) -> None:
-    """A board's joules have its offset and step in their budget, and a flag that nobody states the gain."""
+    """A board's energy has its offset error and step in the budget, and a flag: no gain error is specified."""
     trees.hwmon(tmp_path, "orin")
     monitor = opened(tmp_path)
     samples = [PowerSample(tick * S // 20, monitor.read()[0].watts) for tick in range(100)]

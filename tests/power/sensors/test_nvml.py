@@ -40,7 +40,7 @@ def test_what_a_reading_averages_over(nvml_library: Path, tmp_path: Path, off: s
 def test_a_gain_is_stated_of_what_was_compared(
     nvml_library: Path, tmp_path: Path, profile: str, gain: float | None
 ) -> None:
-    """The gain is stated for Ampere and Ada boards, and null for all others."""
+    """The gain error is specified for Ampere and Ada boards, and null for all others."""
     assert probe_monitor(nvml_library, tmp_path, FAKE_PROFILE=profile)["gain"] == gain
 
 

@@ -76,7 +76,7 @@ def test_formats(tmp_path: Path, header: str, line: str, watts: float | None) ->
         (HEAD + "1795521600,51,3\n", "line 2, .* has more columns than the first line; decimal commas need semicolons"),
         (
             HEAD + "0.0,5\n1.0,5\n",
-            "counts time from the start of the log; type the time of its start: .*,start=2026-11-24T12",
+            "counts time from the start of the log; type the log's start time: .*,start=2026-11-24T12",
         ),
     ],
 )
