@@ -51,7 +51,7 @@ def parse_revision(text: str) -> tuple[str, str]:
     """Parse MODEL=SHA."""
     model, _, revision = text.partition("=")
     if not model or not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)*", revision) or len(revision) > 200:
-        raise argparse.ArgumentTypeError(f"asked for {text!r}, needs MODEL=SHA, e.g. phi=main")
+        raise argparse.ArgumentTypeError(f"asked for {text!r}, needs MODEL=REVISION, e.g. phi=main")
     return model, revision
 
 
@@ -79,20 +79,26 @@ def switch(help_text: str, *, must_match: bool = False) -> Any:
 class Options:
     """The options as they were typed. A field `run_timeout` is the option `--run-timeout`."""
 
-    models: str | None = option("models to measure; `--models=help` lists them (default: the six)", metavar="A,B")
+    models: str | None = option(
+        "models to measure; `--models=help` lists them (default: the six main ones)", metavar="A,B"
+    )
     precisions: str | None = option("precisions to measure (default: both)", metavar="fp16,bf16")
     weights: str = option(
-        "hub: the published checkpoint; random: full size, random weights; mini: a miniature of the same classes, "
-        "seconds on a CPU (default: %(default)s)",
+        "hub: the published checkpoint; random: full size, random weights; mini: a tiny model of the same classes, "
+        "for a test in seconds on a CPU (default: %(default)s)",
         default="hub",
         choices=WEIGHTS,
         must_match=True,
     )
     runs: int = option(
-        "measured runs per pair (default: %(default)s)", default=100, type=at_least(1), metavar="N", must_match=True
+        "measured runs per model and precision (default: %(default)s)",
+        default=100,
+        type=at_least(1),
+        metavar="N",
+        must_match=True,
     )
     warmup_runs: int = option(
-        "runs before them that are not measured (default: %(default)s)",
+        "warm-up runs before the measured runs (default: %(default)s)",
         default=3,
         type=at_least(0),
         metavar="N",
@@ -153,14 +159,16 @@ class Options:
         metavar="MODEL=SHA",
     )
     trust_remote_code: bool = switch(
-        "let a checkpoint run its own code; no model here needs it, another revision may", must_match=True
+        "allow a checkpoint to run its own code; no pinned revision needs it, another one might", must_match=True
     )
-    allow_nonfinite: bool = switch("measure a pair even if its outputs are not finite; it is marked", must_match=True)
+    allow_nonfinite: bool = switch(
+        "measure a pair even if its outputs are not finite; it is flagged and not ranked", must_match=True
+    )
     allow_slow_fp16: bool = switch("measure fp16 even on a processor without fp16 arithmetic", must_match=True)
     measure_bandwidth: bool = switch(
         "measure the memory's peak bandwidth by a copy instead of using the table (a CPU's is always measured)"
     )
-    plan: bool = switch("measure nothing; show for each pair the download, the memory, the time, and whether it fits")
+    plan: bool = switch("measure nothing; print for each pair the download, the memory, the time, and whether it fits")
     prefetch: bool = switch("measure nothing; download the checkpoints of the chosen pairs")
     start_method: str | None = option(
         "how the child process starts (default: forkserver for mini, else spawn)",

@@ -87,7 +87,7 @@ def _list_pair_notes(record: Record) -> Iterator[str]:
     if record["numerics"]["first_nonfinite"] and record["status"] == MEASURED:
         yield f"measured although the output of {record['numerics']['first_nonfinite']} is not finite."
     if record["health"]["finite_logits"] is False:
-        yield "its logits are not finite, so its tokens mean nothing."
+        yield "its logits are not finite, so its tokens are meaningless."
     if record["checkpoint"]["weights"] == "hub":
         yield from dict.fromkeys(record["checkpoint"]["remarks"])
 
@@ -112,7 +112,8 @@ def list_next_steps(state: SessionState, saved: Path | None) -> list[str]:
     """Return where the save is, and the commands to type next."""
     if saved is None:
         return state.problems or ["No file was saved in this session."]
-    unfinished = [] if state.complete else ["Some pairs are not finished: type the same with --resume to continue."]
+    resume = "Some pairs are not finished: type the same command with --resume to continue."
+    unfinished = [] if state.complete else [resume]
     default = " (named after the device; choose a name with --benchmark-save=NAME)" if state.saved_by_default else ""
     folder = _shorten(saved.parent.parent)  # the save is in its machine's folder
     results = "" if folder == RESULTS else f" --results {shlex.quote(folder)}"

@@ -135,12 +135,12 @@ def read_photographs(path: Path | None) -> tuple[Photograph, ...]:
     files = [file for file in inside if file.suffix.lower() in SUFFIXES and file.is_file()]
     if not files:
         kinds = " ".join(SUFFIXES)
-        raise BenchmarkError(f"--images={path}: the folder holds no image ({kinds}); put photographs there.")
+        raise BenchmarkError(f"--images={path}: the folder contains no image ({kinds}); put photographs there.")
     size = sum(file.stat().st_size for file in files)
     if size > MAX_FOLDER_BYTES:
         raise BenchmarkError(
-            f"--images={path}: {len(files)} photographs of {size / 1e9:.1f} GB, more than the "
-            f"{MAX_FOLDER_BYTES / 1e9:.0f} GB that are read; choose some."
+            f"--images={path}: {len(files)} photographs of {size / 1e9:.1f} GB in total, more than the limit of "
+            f"{MAX_FOLDER_BYTES / 1e9:.0f} GB; choose fewer."
         )
     return tuple(Photograph(file.name, _read(file)) for file in files)
 
@@ -150,7 +150,7 @@ def _read(path: Path) -> bytes:
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
             raise BenchmarkError(
-                f"--images: {path} has {size / 1e6:.0f} MB, more than the {MAX_FILE_BYTES / 1e6:.0f} MB that are read; "
+                f"--images: {path} has {size / 1e6:.0f} MB, more than the limit of {MAX_FILE_BYTES / 1e6:.0f} MB; "
                 "scale it down or leave it out."
             )
         return path.read_bytes()
@@ -185,13 +185,13 @@ def read_prompts(path: Path | None) -> tuple[str, ...]:
         lines = path.read_text(encoding="utf-8-sig").replace("\r\n", "\n").split("\n")
     except OSError as error:
         raise BenchmarkError(
-            f"--prompts={path}: cannot be read ({error.strerror}); name a text file with one prompt a line."
+            f"--prompts={path}: cannot be read ({error.strerror}); name a text file with one prompt per line."
         ) from error
     except UnicodeDecodeError as error:
-        raise BenchmarkError(f"--prompts={path}: not UTF-8 text; save it as UTF-8, one prompt a line.") from error
+        raise BenchmarkError(f"--prompts={path}: not UTF-8 text; save it as UTF-8, one prompt per line.") from error
     found = tuple(line.strip() for line in lines if line.strip())
     if not found:
-        raise BenchmarkError(f"--prompts={path}: the file holds no prompt; write one a line.")
+        raise BenchmarkError(f"--prompts={path}: the file contains no prompt; write one prompt per line.")
     for number, prompt in enumerate(found, 1):
         if problem := _find_problem(prompt):
             raise BenchmarkError(f"--prompts={path}: prompt {number} {problem}.")
@@ -203,9 +203,9 @@ def _find_problem(prompt: str) -> str:
     if len(prompt) > MAX_PROMPT_CHARACTERS:
         return f"is longer than {MAX_PROMPT_CHARACTERS} characters; shorten it"
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in prompt):
-        return "holds control characters; clean it"
+        return "contains control characters; remove them"
     special = next((token for token in IMAGE_PLACEHOLDERS if token in prompt), None)
-    return f"holds {special}, which stands for the photograph in some models; remove it" if special else ""
+    return f"contains {special}, which is an image placeholder in some models; remove it" if special else ""
 
 
 def encode(photograph: Photograph) -> bytes:
@@ -261,6 +261,6 @@ def _check_size(name: str, width: int, height: int) -> None:
         )
     if width * height > MAX_PIXELS:
         raise BenchmarkError(
-            f"{name} is {width}x{height} pixels, more than the {MAX_PIXELS // 1_000_000} million that are decoded; "
+            f"{name} is {width}x{height} pixels, more than the limit of {MAX_PIXELS // 1_000_000} million; "
             "scale it down."
         )

@@ -66,9 +66,9 @@ def _plot_parser() -> argparse.ArgumentParser:
 def _compare_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m plotting compare",
-        description="Compare saves pair by pair. The first side is the baseline. A pattern that matches several "
-        "similar saves is one side, and they are its sessions. The saves of a single pattern, or of a pattern that "
-        "matches different ones, are a side each.",
+        description="Compare saves pair by pair. Each side of the comparison is one save, or several saves of repeated "
+        "sessions; the first side is the baseline. A pattern that matches several saves of one device with equal "
+        "settings makes one side. If there is only one pattern, or if its saves differ, each save is a separate side.",
         allow_abbrev=False,
     )
     _add_sources(parser, nargs="+")

@@ -34,7 +34,7 @@ def check_record(raw: object) -> Record:
     if isinstance(record.get("runs"), dict):
         record = record | {"runs": _drop_broken_columns(record["runs"])}
     if error := next(_list_errors(record), None):
-        raise InvalidRecord(f"has a Record of {pair} with a value that cannot be used: {error}")
+        raise InvalidRecord(f"contains a Record of {pair} with an invalid value: {error}")
     return typing.cast("Record", record)
 
 
@@ -47,19 +47,19 @@ def find_device_error(device: dict[str, Any]) -> str:
 def _check_head(raw: object) -> dict[str, Any]:
     """Return `raw` if it names its schema, pair and status."""
     if not isinstance(raw, dict) or "schema" not in raw:
-        raise InvalidRecord("has no Record")
+        raise InvalidRecord("contains no Record")
     schema, pair = raw["schema"], raw.get("pair")
     if type(schema) is not int or schema < 1:
-        raise InvalidRecord(f"has a Record of an unknown schema {str(schema)[:20]!r}")
+        raise InvalidRecord(f"contains a Record with the unknown schema {str(schema)[:20]!r}")
     if schema > SCHEMA:
         raise InvalidRecord(
-            f"has a Record of schema {schema}, and this version reads up to {SCHEMA}: update edge-vlm-bench"
+            f"contains a Record of schema {schema}, but this version only reads up to {SCHEMA}: update edge-vlm-bench"
         )
     names = [pair.get(key) for key in ("model", "label", "precision")] if isinstance(pair, dict) else [None]
     if not all(isinstance(name, str) and name for name in names):
-        raise InvalidRecord("has a Record that does not name its pair")
+        raise InvalidRecord("contains a Record without the name of its pair")
     if raw.get("status") not in STATUSES:
-        raise InvalidRecord("has a Record without a status")
+        raise InvalidRecord("contains a Record without a status")
     if raw["status"] == MEASURED and not isinstance(raw.get("runs"), dict):
         raise InvalidRecord("is measured, but has no runs")
     return raw

@@ -72,7 +72,7 @@ def _read_entries(path: Path, problems: list[str]) -> list[Entry]:
         raise _Unreadable("is not a save of pytest-benchmark (it has no list `benchmarks`)")
     device = _read_device(save)
     if not benchmarks and not unmeasured:
-        raise _Unreadable("holds no benchmark")
+        raise _Unreadable("contains no benchmark")
     datetime = clean(save.get("datetime"))
     records = [bench.get("extra_info") if isinstance(bench, dict) else None for bench in benchmarks]
     entries = []
@@ -108,9 +108,9 @@ def _read_device(save: dict[str, Any]) -> dict[str, Any]:
     machine = save.get("machine_info")
     device = clean(machine.get("device")) if isinstance(machine, dict) else None
     if not isinstance(device, dict) or not isinstance(device.get("label"), str) or not device["label"]:
-        raise _Unreadable("is a save of another suite (it does not name its device)")
+        raise _Unreadable("is a save of another benchmark suite (it contains no device name)")
     if error := find_device_error(device):
-        raise _Unreadable(f"has a device that cannot be used ({error})")
+        raise _Unreadable(f"contains invalid device information ({error})")
     return device | {"label": device["label"][:LONGEST_NAME]}
 
 

@@ -114,7 +114,7 @@ def read_others(folders: Sequence[Path], read: Reader) -> pd.DataFrame:
 
 def make_empty_error(paths: Sequence[Path]) -> UsageError:
     """Return the error for saves without a benchmark of this suite."""
-    what = f"{str(paths[0])!r} holds no" if len(paths) == 1 else f"none of {len(paths)} files holds a"
+    what = f"{str(paths[0])!r} contains no" if len(paths) == 1 else f"none of {len(paths)} files contains a"
     return UsageError(f"{what} benchmark of this suite; {MAKE_ONE}")
 
 

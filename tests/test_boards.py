@@ -157,7 +157,10 @@ def test_three_boards_in_one_set_of_figures(measured: Measured, study: pd.DataFr
 def test_a_gpus_sensor_beside_a_cpu_is_a_mismatch(study: pd.DataFrame) -> None:
     """NVML beside computing on the CPU is flagged and ranked nowhere; sums of rails that hold the CPU are neither."""
     assert dict(study["scope_mismatch"]) == {GB10: True, ORIN: False, THOR: False}
-    assert "Scope mismatch: a gpu sensor while the model ran elsewhere" in study.loc[GB10, "power_flags"]
+    assert (
+        "Scope mismatch: a gpu sensor was used, but the model ran on another processor"
+        in study.loc[GB10, "power_flags"]
+    )
     assert "Scope mismatch" not in "".join(study.loc[[ORIN, THOR], "power_flags"])
 
 

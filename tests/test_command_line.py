@@ -39,9 +39,9 @@ PARSED = [
     ("--batch-size=-4", f"asked for '-4', {WHOLE} 1"),
     ("--batch-size=two", f"asked for 'two', {WHOLE} 1"),
     ("--new-tokens=-1", f"asked for '-1', {WHOLE} 2"),
-    ("--revision=phi", "asked for 'phi', needs MODEL=SHA, e.g. phi=main"),
-    ("--revision=phi=a b", "asked for 'phi=a b', needs MODEL=SHA, e.g. phi=main"),
-    ("--revision=phi=../../etc", "asked for 'phi=../../etc', needs MODEL=SHA, e.g. phi=main"),
+    ("--revision=phi", "asked for 'phi', needs MODEL=REVISION, e.g. phi=main"),
+    ("--revision=phi=a b", "asked for 'phi=a b', needs MODEL=REVISION, e.g. phi=main"),
+    ("--revision=phi=../../etc", "asked for 'phi=../../etc', needs MODEL=REVISION, e.g. phi=main"),
     ("--run-timeout=0", "asked for '0', needs a number of seconds above 0"),
     ("--run-timeout=nan", "asked for 'nan', needs a number of seconds above 0"),
     ("--ram-floor=-1", "asked for '-1', needs a number of GB, 0 or more"),
@@ -72,7 +72,7 @@ REFUSED = {
     "--weights=random --prefetch": "--prefetch: random weights need no download; leave --weights=random out.",
     "--images=/nonexistent": "--images=/nonexistent: no such file or folder; name a folder of photographs or one file.",
     "--prompts=/nonexistent": "--prompts=/nonexistent: cannot be read (No such file or directory); "
-    "name a text file with one prompt a line.",
+    "name a text file with one prompt per line.",
     "--torch-device=gpu": "--torch-device=gpu: there is no 'gpu'; type auto, cuda, cuda:N, mps or cpu after the `=`.",
     "--power-monitor=nvlm": "--power-monitor=nvlm: there is no 'nvlm'; did you mean nvml? "
     "choose from auto, none, csv, hwmon, jtop, nvml, rapl, replay, tegrastats.",
@@ -116,7 +116,7 @@ def test_cuda_without_cuda(tmp_path: Path) -> None:
 
     assert said.startswith(f"--torch-device=cuda:0: torch {version('torch')}")
     assert said.endswith(
-        " sees no CUDA device; install the build of torch that the board's vendor ships (for a Jetson, NVIDIA's), "
+        " finds no CUDA device; install the build of torch that the board's vendor ships (for a Jetson, NVIDIA's), "
         "or type --torch-device=cpu."
     )
 
@@ -137,7 +137,7 @@ def test_a_conftest_among_the_photographs_is_not_run(tmp_path: Path) -> None:
     """--images=DIR, written with its `=`, runs nothing that lies in the folder."""
     (tmp_path / "conftest.py").write_text("raise SystemExit('run')")
 
-    assert "the folder holds no image" in refuse(tmp_path, f"--images={tmp_path}")
+    assert "the folder contains no image" in refuse(tmp_path, f"--images={tmp_path}")
 
 
 def test_pairs_are_not_measured_beside_each_other(tmp_path: Path) -> None:

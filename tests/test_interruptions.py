@@ -119,7 +119,7 @@ def test_a_pair_that_cannot_go_on_stays_resumable(killed: Killed) -> None:
     assert (found["reason"], found["counts"]["good"], found["failures"]["count"]) == ("interrupted", killed.done, 0)
     assert f" {killed.done} of 12 runs and could not continue: SafetensorError: " in found["message"]
     assert found["message"] in killed.stuck.stdout
-    assert "type the same with --resume to continue" in killed.stuck.stdout
+    assert "type the same command with --resume to continue" in killed.stuck.stdout
     record = last["benchmarks"][1]["extra_info"]
     assert record["counts"]["good"] == RUNS
     assert record["failures"]["count"] == 0
@@ -134,7 +134,7 @@ def test_a_stopped_session_saves_what_is_finished(tmp_path: Path, number: signal
     assert status == 2
     assert [bench["params"]["model"] for bench in save["benchmarks"]] == ["llava"]
     assert [(found["pair"]["model"], found["reason"]) for found in save["unmeasured"]] == [("smolvlm2", "interrupted")]
-    assert "type the same with --resume to continue" in said
+    assert "type the same command with --resume to continue" in said
     assert gone(descendants)
     assert len(list((tmp_path / ".journal").iterdir())) == 1
 

@@ -71,7 +71,7 @@ def test_what_a_sensor_remarked_survives_a_kill(tmp_path: Path) -> None:
     found = measured(storage)
     assert len(found["interruptions"]) == 1
     (remark,) = [flag for flag in found["power"]["flags"] if flag.startswith("The log's nearest sample was ")]
-    assert remark.endswith(" s ahead at the start: is its clock right?")
+    assert remark.endswith(" s ahead at the start: is the meter's clock right?")
     assert found["power"]["energy_runs"] > 0
 
 

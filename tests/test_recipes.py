@@ -99,4 +99,4 @@ def test_a_metric_and_a_figure(title: str, tmp_path: Path) -> None:
     else:
         (row,) = csv.DictReader((plots / "vision_model_metrics.csv").read_text().splitlines())
         assert float(row["images_per_sec"]) == pytest.approx(2.0)
-        assert "photographs / sum of windows" in page
+        assert "photographs / time of the runs" in page

@@ -39,7 +39,7 @@ def get_snapshot(checkpoint: Checkpoint, plan: DownloadPlan | HubError, show: Ca
     config = read_json(snapshot.path / "config.json")
     runs_own_code = checkpoint.remote_code and "auto_map" in config
     if checkpoint.architecture not in (None, config.get("model_type")) and not runs_own_code:
-        code = ", or --trust-remote-code to run the code that it brings" if "auto_map" in config else ""
+        code = "; or type --trust-remote-code to run its own code" if "auto_map" in config else ""
         facts = {"commit": snapshot.commit, "needed": repr(checkpoint.architecture), "code": code}
         raise build_error("other architecture", checkpoint, repr(config.get("model_type")), **facts)
     return snapshot

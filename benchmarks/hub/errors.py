@@ -8,7 +8,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.hub.checkpoint import CacheState, Checkpoint
 
 OTHERWISE = "or measure the same architecture with --weights=random"
-RESUMES = "complete files stay, and the next try continues from there"
+RESUMES = "complete files are kept, and the next try continues from there"
 LARGER = "free some space, or set HF_HOME to a folder on a larger disk"
 COPY = "copy a complete cache, type --prefetch"
 AGAIN = "type the same command again"
@@ -16,28 +16,28 @@ REVISION = "--revision={model}=SHA with another commit"
 COMMITS = "{endpoint}/{repo}/commits/main"
 MESSAGES = {
     "gated": f" is gated: accept the licence at {{endpoint}}/{{repo}}, then type `hf auth login`; {OTHERWISE}.",
-    "no repository": ": {endpoint} has no such repository, or shows it only to some accounts; "
+    "no repository": ": {endpoint} has no such repository, or only some accounts have access to it; "
     f"see --models=help, type `hf auth login`, {OTHERWISE}.",
-    "no revision": f" has no revision {{revision}}; type --revision={{model}}=SHA with a commit of {COMMITS}.",
-    "no checkpoint": f" has no {{text}} at {{revision}}; type {REVISION} of {COMMITS}.",
+    "no revision": f" has no revision {{revision}}; type --revision={{model}}=SHA with a commit from {COMMITS}.",
+    "no checkpoint": f" does not contain {{text}} at revision {{revision}}; type {REVISION} from {COMMITS}.",
     "other architecture": " at {commit} has the architecture {text}, but {needed} is needed; "
     f"type {REVISION}, or leave --revision out{{code}}.",
-    "unauthorized": ": {endpoint} refuses your token, or a request without one (HTTP {status}); "
-    "type `hf auth login` with a token that may read it (unset HF_TOKEN if it holds another).",
+    "unauthorized": ": {endpoint} rejects your token, or the request had no token (HTTP {status}); "
+    "type `hf auth login` with a token that has read access (unset HF_TOKEN if it contains another token).",
     "rate limited": ": {endpoint} received too many requests from here (HTTP {status}); "
     f"wait some minutes and {AGAIN} (`hf auth login` raises the limit).",
     "hub down": f": {{endpoint}} answers with HTTP {{status}}; {AGAIN} later: {RESUMES}; {OTHERWISE}.",
     "http": f": {{endpoint}} answers with HTTP {{status}}; check HF_ENDPOINT and the proxy settings, {OTHERWISE}.",
     "invalid": f": {{endpoint}} answers with the invalid commit {{text}}; check HF_ENDPOINT, {OTHERWISE}.",
-    "offline": " {held}, and HF_HUB_OFFLINE forbids asking the Hub; "
-    f"{COPY} without HF_HUB_OFFLINE where there is a network, {OTHERWISE}.",
+    "offline": " {held}, and HF_HUB_OFFLINE blocks access to the Hub; "
+    f"{COPY} without HF_HUB_OFFLINE and with a network connection, {OTHERWISE}.",
     "unreachable": " {held}, and the Hub ({endpoint}) cannot be reached ({text}); "
-    f"{COPY} where there is a network, {OTHERWISE}.",
+    f"{COPY} with a network connection, {OTHERWISE}.",
     "dropped": f": the connection to the Hub ({{endpoint}}) broke off ({{text}}); {RESUMES}; {OTHERWISE}.",
     "no room": f" needs {{text}} are free; {LARGER}.",
     "disk full": f": {{cache}} is full; {RESUMES}: {LARGER}.",
     "read-only": " {held}, and the cache cannot be written ({text}); set HF_HOME to a writable folder.",
-    "damaged": f": {{text}} than the Hub promised; the other files stay: {AGAIN} to download it again.",
+    "damaged": f": {{text}} than the Hub lists; the other files are kept: {AGAIN} to download it again.",
     "incomplete": f" {{held}}, though everything that the Hub lists was downloaded; type {REVISION}.",
     "unexpected": f" could not be fetched ({{text}}); try again, {OTHERWISE}.",
 }

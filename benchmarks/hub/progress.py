@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks.formatting import format_size
 from benchmarks.hub.checkpoint import DownloadPlan
+from benchmarks.hub.errors import LARGER
 
 DISK_MARGIN = 0.05
 """Share of a download's size that must stay free."""
@@ -43,7 +44,7 @@ def compare_with_disk(plans: Sequence[DownloadPlan]) -> list[str]:
         return []
     cache = plans[0].state.cache
     needed, free = sum(plan.missing_bytes for plan in plans), get_free_bytes(cache)
-    verdict = "" if needed * (1 + DISK_MARGIN) <= free else ": not enough for all, set HF_HOME to a larger disk"
+    verdict = "" if needed * (1 + DISK_MARGIN) <= free else f": not enough for all of them; {LARGER}"
     return [f"{format_size(needed)} to download into {cache}, {format_size(free)} free{verdict}"]
 
 

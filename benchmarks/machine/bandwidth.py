@@ -13,7 +13,7 @@ ORIN_NANO = (
     f"{THIRD}https://www.brojogopalsapui.com/ai-foundations/sub_contents/AI_hardware/jetson_orin_nano_light.html"
 )
 A100_40 = "https://developer.nvidia.com/blog/nvidia-ampere-architecture-in-depth/"
-H100_PCIE = "NVIDIA PB-11133-001 (H100 PCIe product brief), which states more than 2,000; the digits not re-checked"
+H100_PCIE = "NVIDIA PB-11133-001 (H100 PCIe product brief), which says 'more than 2,000'; not re-checked"
 HOPPER = f"{THIRD}https://lzwjava.github.io/nvidia-h200-gpu-specs-en"
 RTX_6000 = f"{THIRD}https://www.yottalabs.ai/post/which-nvidia-rtx-6000-gpu-is-right-for-you-in-2026"
 ADA = f"{THIRD}https://guru3d.com/story/rumored-nvidia-rtx-5090-specs-cores-gddr7-memory-and-bandwidth"

@@ -68,7 +68,7 @@ def identify(
     cpu, cores, ram = read_cpu_name(root), os.cpu_count() or 1, read_ram_bytes(root)
     facts: dict[str, Any] = {"gpu": gpu or torch_name, "driver": driver, "cpu": cpu, "ram_bytes": ram}
     reasons = {"gpu": gpu_reason, "driver": gpu_reason}
-    reasons |= {"cpu": "/proc/cpuinfo does not name it", "ram_bytes": "/proc/meminfo cannot be read"}
+    reasons |= {"cpu": "/proc/cpuinfo does not contain it", "ram_bytes": "/proc/meminfo cannot be read"}
     board, board_reasons = jetson.identify(root, ram)
     kind = _choose_kind(root, facts["gpu"], board["module"], on_gpu=on_gpu)
     whole = {

@@ -85,7 +85,7 @@ def build_section(
         "finite_logits": finite_logits,
     }
     reasons = {name: (before if "before" in name else after).reason for name in values}
-    reasons |= {"throttled": throttle_reason, "finite_logits": "no warm-up run checked them"}
+    reasons |= {"throttled": throttle_reason, "finite_logits": "not checked, because there was no warm-up run"}
     return cast("Health", {**values, "reasons": explain_nulls(values, reasons)})
 
 

@@ -43,7 +43,7 @@ JETPACKS = {
 }
 """L4T, whole or its first two numbers -> JetPack: https://developer.nvidia.com/embedded/jetpack-archive."""
 
-NO_MODE = "/var/lib/nvpmodel/status does not name it; mount it into the container, or type sudo nvpmodel -m N"
+NO_MODE = "/var/lib/nvpmodel/status does not contain it; mount this file into the container, or type sudo nvpmodel -m N"
 
 
 class JetsonInfo(TypedDict):
@@ -90,7 +90,7 @@ def identify(root: Path, ram_bytes: int | None) -> tuple[JetsonInfo, dict[str, s
         "power_mode_id": NO_MODE,
         "jetson_clocks": NO_MODE if mode is None else "the clock limits of CPU and GPU cannot be read",
         "module": "the device tree has no known part number",
-        "l4t": "/etc/nv_tegra_release does not name it",
+        "l4t": "/etc/nv_tegra_release does not contain it",
         "jetpack": f"not known for L4T {release}",
     }
     return info, explain_nulls(info, reasons if is_jetson(root) else dict.fromkeys(reasons, "no Jetson"))

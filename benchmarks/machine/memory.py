@@ -79,7 +79,7 @@ class MemoryReader:
         processes = nvml.try_call(self._nvml, self._nvml.nvmlDeviceGetComputeRunningProcesses, self._gpu)
         used = [p.usedGpuMemory for p in processes or [] if p.pid == self._pid]
         if not used or used[0] is None:
-            self.vram_reason = "the driver does not report this process (in a container, for example)"
+            self.vram_reason = "the driver does not report the memory of this process (in a container, for example)"
             return None
         return int(used[0])
 
@@ -128,7 +128,7 @@ def summarise(
         "vram_peak_bytes": max((s.vram for s in picked if s.vram is not None), default=None),
         "torch_peak_bytes": torch_peak,
     }
-    what = "MemTotal - MemAvailable" if unified else "RssAnon + RssShmem of the child, VmHWM at the peak"
+    what = "MemTotal - MemAvailable" if unified else "RssAnon + RssShmem of the child, its VmHWM for the peak"
     reasons = explain_nulls(values, _list_reasons(values, kind, vram_reason, has_samples=bool(picked)))
     facts = {"kind": kind, "method": f"{what}, {where}", "sample_count": len(picked), "reasons": reasons}
     return cast("Memory", facts | values)
@@ -181,13 +181,13 @@ def _select_samples(
 
     picked = [s for s in samples if in_a_run(s.time_ns)]
     if len(picked) >= len(windows):
-        return picked, "mean of samples inside the runs"
+        return picked, "mean of samples during the runs"
     first, last = windows[0][0], windows[-1][1]
     span = [s for s in samples if first <= s.time_ns <= last]
     if span:
-        return span, "mean of samples over the span of the runs, which are shorter than the sampling period"
+        return span, "mean of samples from the first run to the last; the runs are shorter than the sampling period"
     nearest = [s for s in samples if s.time_ns < first][-1:] + [s for s in samples if s.time_ns > last][:1]
-    return nearest, "mean of the nearest samples before and after the runs, which are shorter than the sampling period"
+    return nearest, "mean of the last sample before all runs and the first after them; no sample was taken in between"
 
 
 def _mean(values: list[int | None]) -> int | None:

@@ -50,18 +50,18 @@ def find_device(nvml: Any, uuid: str | None) -> Any:
     try:
         count = nvml.nvmlDeviceGetCount()
     except nvml.NVMLError as error:
-        raise NoGpu(f"NVML does not show its GPUs: {error}") from error
+        raise NoGpu(f"NVML cannot list the GPUs: {error}") from error
     if uuid is None and count != 1:
-        raise NoGpu(f"NVML shows {count} GPUs and torch did not name its GPU")
+        raise NoGpu(f"NVML lists {count} GPUs, and torch did not report which one it uses")
     # a GPU that failed, or that this user may not see, has no handle
     found = (try_call(nvml, nvml.nvmlDeviceGetHandleByIndex, index) for index in range(count))
     gpus = [gpu for gpu in found if gpu is not None]
     devices = _list_with_slices(nvml, gpus)
     named = gpus if uuid is None else [device for device in devices if _has_uuid(nvml, device, uuid)]
     if not named:
-        raise NoGpu(f"NVML shows {count} GPU(s), none with the UUID {uuid}" if uuid else "NVML shows no GPU that works")
+        raise NoGpu(f"NVML lists {count} GPU(s), none with the UUID {uuid}" if uuid else "NVML lists no GPU that works")
     if is_divided(nvml, named[0]):
-        raise NoGpu("MIG is on, and torch did not name its slice of the GPU")
+        raise NoGpu("MIG is on, and torch did not report which slice of the GPU it uses")
     return named[0]
 
 
@@ -109,7 +109,7 @@ def open_device(uuid: str | None) -> tuple[Any, Any]:
         raise
     except Exception as error:  # drivers differ; without its GPU the session continues
         close(nvml)
-        raise NoGpu(f"NVML does not show its GPUs: {type(error).__name__}: {error}") from error
+        raise NoGpu(f"NVML cannot list the GPUs: {type(error).__name__}: {error}") from error
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ def find_root() -> Path:
     asked = os.environ.get(ROOT) or "/"
     folder = Path(asked).absolute()
     if not folder.is_dir():
-        raise BenchmarkError(f"{ROOT}={asked}: there is no such folder; name one that holds proc and sys, or unset it.")
+        raise BenchmarkError(f"{ROOT}={asked}: there is no such folder; type one with proc and sys, or unset it.")
     return folder
 
 

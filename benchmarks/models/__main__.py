@@ -16,17 +16,17 @@ HEADER = ("id", "checkpoint", "revision", "licence", "parameters", "image tokens
 INTRODUCTION = """
 `python -m benchmarks.models > docs/models.md` writes this page from `benchmarks/models/`; changes here are lost.
 
-Parameters are those of the architecture, without adapters; tied ones count once. Image tokens are those of a
-built-in photograph (640x480) in the model's own processor. A decode step reads the decoder's weights, in two bytes
-each, and the KV cache, which is not in the table. Peak memory bandwidth divided by these bytes bounds the tokens/s of
-one sequence.
+Parameters are those of the architecture, without adapters; shared (tied) ones are counted once. Image tokens are those
+of a built-in photograph (640x480) in the model's own processor. A decode step reads the decoder's weights, in two
+bytes each, and the KV cache, which is not in the table. Peak memory bandwidth divided by these bytes is an upper limit
+of the tokens/s of one sequence.
 """
 WEIGHTS = """
 **Revisions** of hex digits are commits, and `--weights=hub` loads exactly that commit. Seven digits are completed from
-the repository's history. A ref (`refs/pr/70`) is resolved at the download. The Record holds the whole commit that was
-loaded, and `python -m plotting compare` reports where two differ. `--revision=MODEL=SHA` chooses another. The commits
-come from public code that pins them, that of InternVL2_5-2B-MPO-hf from its page on the Hub. None of them was tried on
-the Hub itself.
+the repository's history. A ref (`refs/pr/70`) is resolved at the download. The Record contains the whole commit that
+was loaded, and `python -m plotting compare` reports where two Records differ. `--revision=MODEL=SHA` chooses another
+commit. The commits come from public code that pins them, except that of InternVL2_5-2B-MPO-hf, which comes from its
+page on the Hub. None of them was tried on the Hub itself.
 
 **Gated** models ask you to accept their licence on the Hub first: open the repository's page, then type
 `hf auth login`.
@@ -37,7 +37,7 @@ cast to fp16, where denormals are below 6.1e-5. Some processors (not GPUs) are s
 """
 MOONDREAM = """## Moondream2: our own module
 
-transformers has no class for it. Three ways were tried, in this order:
+transformers has no class for this model. Three ways were tried, in this order:
 
 1. Its own code at the pinned revision (`--trust-remote-code`) does not load in transformers 5 (`'HfMoondream' object
    has no attribute 'all_tied_weights_keys'`) without hooks that call `post_init()` and rebuild two buffers. With these
@@ -47,14 +47,14 @@ transformers has no class for it. Three ways were tried, in this order:
    photograph at a time, and uses another external tokenizer.
 3. Our own module, `benchmarks/worker/moondream/`, reads the published safetensors by their names. It supports both
    precisions, batches, transformers' `generate()`, and the published path of several crops. **This is what is used.**
-   `tests/worker/test_moondream.py` shows that tilings, crops, features, logits and tokens agree with the reference
+   `tests/worker/test_moondream.py` checks that tilings, crops, features, logits and tokens agree with the reference
    implementation.
 """
 PHI = """## Phi-4: native weights
 
 The native weights are in a pull request on the Hub (`refs/pr/70`), which transformers' own tests read. The remote code
 of the main revision fails since transformers 4.52. The vision LoRA adapter is attached where `peft` is installed;
-`checkpoint.adapter` in the Record names it.
+`checkpoint.adapter` in the Record contains its name.
 """
 
 

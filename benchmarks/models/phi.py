@@ -123,8 +123,8 @@ SPECS = (
         limits=("The remote code of its main revision fails since transformers 4.52; refs/pr/70 has native weights.",),
         mini_remarks=("Without the vision and speech LoRA adapters of the published checkpoint.",),
         random_remarks=(
-            "Without the published vision LoRA adapter (369 million weights), which changes memory and every speed.",
-            "The rotary factors are placeholders of the right number, which changes no metric.",
+            "Without the published vision LoRA adapter (369 million weights); this changes memory and every speed.",
+            "The rotary factors are the right number of placeholders; this changes no metric.",
         ),
     ),
 )

@@ -49,7 +49,7 @@ def build_record(pair: PairState, status: str, finished: str) -> Record:
         "runs": NO_GOOD_RUN,
         "sample": NO_GOOD_RUN if plan.weights == "hub" else "random weights produce no meaningful text",
         "trace": no_energy or NO_GOOD_RUN,
-        "token_latency": "no good run has two tokens" if values["runs"] else NO_GOOD_RUN,
+        "token_latency": "no good run has at least two tokens" if values["runs"] else NO_GOOD_RUN,
     }
     record = {
         "schema": SCHEMA,
@@ -125,7 +125,7 @@ def _list_differences(pair: PairState) -> list[str]:
     if spec.adapter and loaded["adapter"] is None:
         found.append(f"Without its adapter {spec.adapter} ({loaded['adapter_reason']}).")
     if loaded["adapter"] is None and loaded["parameters"] != spec.parameters:
-        found.append(f"It has {loaded['parameters']:,} parameters; the published model has {spec.parameters:,}.")
+        found.append(f"The model has {loaded['parameters']:,} parameters; the published model has {spec.parameters:,}.")
     return found
 
 

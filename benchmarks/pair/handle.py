@@ -129,7 +129,7 @@ class InProcess(Handle):
 
     def ask(self, request: dict[str, Any], timeout_s: float | None) -> dict[str, Any]:  # noqa: ARG002
         if self._worker is None:
-            raise WorkerFailed("Closed", "the worker was closed", died=True)
+            raise WorkerFailed("Closed", "the process that ran the model was closed", died=True)
         return _unwrap(attempt(self._worker, request))
 
     def close(self, *, at_once: bool = False) -> None:  # noqa: ARG002

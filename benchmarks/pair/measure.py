@@ -122,7 +122,7 @@ class PairSession:
         if loaded is None:
             return
         if pair.loaded is not None and (changes := describe_changes(pair.loaded, loaded)):
-            pair.blocked = f"{changes}: its runs cannot be joined; start over without --resume"
+            pair.blocked = f"{changes}, so its runs cannot be joined; start over without --resume"
             self._process.end()
             return
         pair.loaded = pair.loaded or loaded

@@ -56,7 +56,7 @@ class MemoryGuard:
         if self.available - self.predicted < self.floor:
             raise WorkerFailed(
                 DID_NOT_FIT,
-                f"it needs at least {format_gb(self.predicted)}; {format_gb(self.available)} are available, "
+                f"it needs at least {format_gb(self.predicted)}, but {format_gb(self.available)} are available, "
                 f"of which {format_gb(self.floor)} must stay free (--ram-floor)",
             )
 
@@ -80,7 +80,7 @@ class MemoryGuard:
             return failure
         return WorkerFailed(
             DID_NOT_FIT,
-            f"only {format_gb(self.found_below)} were available and {format_gb(self.floor)} must stay free "
+            f"only {format_gb(self.found_below)} were available, but {format_gb(self.floor)} must stay free "
             "(--ram-floor), so its process was killed",
             died=True,
         )

@@ -33,7 +33,7 @@ WATCH_PERIOD_S = 1.0
 """Time between checks for a GPU's throttling, seconds."""
 NOT_LOADED = "the model was not loaded"
 OTHER_SENSOR = "the session that continued the pair found another sensor"
-OTHER_ROOT = f"Device and sensors were read below ${sysfs.ROOT}, not from this system's own files."
+OTHER_ROOT = f"Device and sensor files were read from the folder ${sysfs.ROOT}, not from this system's own root."
 
 
 @dataclass(frozen=True)
@@ -258,9 +258,9 @@ class Meters:
         taken = [sample for segment in alike for sample in segment.power] + _copy_samples(self._power)
         samples = [memory.MemorySample(s.time_ns, s.ram_bytes) for s in taken] if source else []
         reason = (
-            "the power sensor reports no memory"
+            "the power sensor does not report memory usage"
             if not source
-            else "the power sensor reported no memory during the runs"
+            else "the power sensor did not report memory usage during the runs"
         )
         return memory.summarise_sensor_ram(source, samples, windows, reason)
 

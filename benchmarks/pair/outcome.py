@@ -47,6 +47,6 @@ def summarise_pair(record: Record) -> str:
 def explain_nonfinite(found: Numerics, precision: str) -> str:
     """Return the message of a pair whose output is not finite."""
     return (
-        f"the output of {found['first_nonfinite']} contains {found['kind']} in {precision}, so its tokens would be "
+        f"the output of {found['first_nonfinite']} contains {found['kind']} in {precision}, so its tokens are "
         "meaningless; type --allow-nonfinite to measure it anyway"
     )

@@ -70,7 +70,7 @@ class PairProcess:
             WorkerFailed: it failed, took too long, or there is no worker.
         """
         if self.worker is None:
-            raise WorkerFailed("NoWorker", "the worker could not be started again", died=True)
+            raise WorkerFailed("NoWorker", "the process that runs the model could not be started again", died=True)
         work = self._plan.work
         with self._explain_kill():
             request = work.select_request(index % work.requests)

@@ -1,4 +1,4 @@
-"""A pair's runs: the marks of good runs, and the failed runs counted by reason."""
+"""A pair's runs: the time marks of good runs, and the failed runs counted by reason."""
 
 import math
 from collections import Counter
@@ -18,12 +18,12 @@ AT_RESTART = "at restart"
 OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError")
 MISFITS = (DID_NOT_FIT, "BatchTooLarge")
 """Reasons of failures whose message says why memory was too small: from the guard, and from the child."""
-NO_VISION_MARK = "at least one run has no mark at the end of the vision path"
+NO_VISION_MARK = "at least one run has no time mark at the end of vision encoding"
 SECONDS = 1e-9
 
 
 class RunLog:
-    """Counts runs and keeps the marks of good runs. A failed warm-up is a failure, not a run."""
+    """Counts runs and keeps the time marks of good runs. A failed warm-up is a failure, not a run."""
 
     def __init__(self, planned: int, warmup: int) -> None:
         self.planned = planned
@@ -134,7 +134,7 @@ class RunLog:
 
     @property
     def tokens_per_sec(self) -> float | None:
-        """New tokens / sum of windows, for progress and the terminal; None without a good run."""
+        """New tokens / time of the runs, for progress and the terminal; None without a good run."""
         total = sum(self.latencies_s)
         return sum(marks["new_tokens"] for marks in self.marks) / total if total else None
 

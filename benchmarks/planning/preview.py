@@ -20,8 +20,8 @@ from benchmarks.worker.probe import probe
 
 HEADER = ("pair", "download", "memory", "of available", "a run, at least", "all, at least")
 NOTES = (
-    "memory: weights + KV cache + 0.4 GB for the process; activations come on top.",
-    "time: a lower bound from a probe of this device, without loading and preprocessing; often twice as much.",
+    "memory: weights + KV cache + 0.4 GB for the process; activations are not included.",
+    "time: a lower bound from a short test, without loading and preprocessing; the real time is often twice as long.",
 )
 Download = int | HubError  # bytes, or why they are unknown
 

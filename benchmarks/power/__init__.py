@@ -79,9 +79,9 @@ def find_mismatch(sensor: PowerMonitor | type[PowerMonitor], target: PowerTarget
     """Return why a sensor does not cover the device that runs the model; None if it does, or if a class cannot tell."""
     if sensor.gpu_only and not target.is_gpu:
         wider = f"; type --power-monitor={sensor.wider_option} for the whole module" if sensor.wider_option else ""
-        return f"a GPU sensor does not cover a model on the CPU{wider}"
+        return f"a GPU sensor does not measure a model that runs on the CPU{wider}"
     if sensor.cpu_only and target.is_gpu:
-        return "a CPU sensor does not cover a model on a GPU"
+        return "a CPU sensor does not measure a model that runs on a GPU"
     return None
 
 

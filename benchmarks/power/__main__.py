@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     description = "Test the power sensors of this machine."
     parser = argparse.ArgumentParser(prog="python -m benchmarks.power", description=description, allow_abbrev=False)
     parser.add_argument("--json", action="store_true", help="print JSON, for a bug report")
-    parser.add_argument("--seconds", type=_parse_seconds, default=5.0, help="time to read each sensor (default: 5)")
+    parser.add_argument("--seconds", type=_parse_seconds, default=5.0, help="how long to read each sensor (default: 5)")
     parser.add_argument("--torch-device", default="auto", help="auto, cuda, cuda:N, mps or cpu (default: auto)")
     options = parser.parse_args(arguments)
     try:
@@ -69,7 +69,7 @@ def format_report(report: dict[str, Any]) -> Iterator[str]:
     yield f"{machine['label']} ({machine['kind']})"
     yield "; ".join(_describe_machine(machine)) or "nothing else is known about this machine"
     if not machine["own_root"]:
-        yield f"files are read below ${sysfs.ROOT}, not from this system's own root"
+        yield f"device and sensor files are read from the folder ${sysfs.ROOT}, not from this system's own root"
     yield f"torch was asked for {where}, but: {error}" if error else f"torch runs the model on {where}"
     yield ""
     jetson = machine["kind"].startswith("jetson")
@@ -78,7 +78,7 @@ def format_report(report: dict[str, Any]) -> Iterator[str]:
         if verdict["name"] not in hidden:
             yield from _describe_verdict(verdict)
     if hidden:
-        yield f"{', '.join(hidden)} do not work: no file here names a Jetson board; --json shows more."
+        yield f"{', '.join(hidden)} do not work: no file identifies a Jetson board; --json lists the details."
     yield ""
     yield _describe_choice(report)
 
@@ -113,15 +113,16 @@ def _describe_verdict(verdict: dict[str, Any]) -> Iterator[str]:
     yield f"{name} works: {sensor['source']}"
     yield f"    covers {sensor['scope']}, rails {', '.join(sensor['rails'])}"
     if verdict["mismatch"]:
-        yield f"    {verdict['mismatch']}: auto does not choose it; if named, its joules are flagged and not ranked"
-    yield f"    idle (the suite runs nothing now): {_format_range(seen)}"
+        anyway = "if it is chosen by name, its energy is flagged and not ranked"
+        yield f"    {verdict['mismatch']}: auto does not choose it; {anyway}"
+    yield f"    idle (no model runs now): {_format_range(seen)}"
     yield f"    rate: {_format_value(seen, 'rate_hz', 'readings/s')}"
     yield f"    a new value every: {_format_value(seen, 'update_period_s', 's')}"
     yield f"    smallest step seen: {_format_value(seen, 'resolution_w', 'W')}"
     yield f"    mean by its energy counter: {_format_value(seen, 'counter_mean_w', 'W')}"
     yield from (f"    {line}" for line in _describe_stated(sensor))
     if seen["void_samples"]:
-        yield f"    {seen['void_samples']} of {seen['samples']} readings were void"
+        yield f"    {seen['void_samples']} of {seen['samples']} readings were invalid"
     if seen["lost"]:
         yield f"    lost: {seen['lost']}"
 
@@ -129,13 +130,13 @@ def _describe_verdict(verdict: dict[str, Any]) -> Iterator[str]:
 def _describe_stated(sensor: dict[str, Any]) -> Iterator[str]:
     """Yield the stated errors of a sensor and their sources, as in its budget of uncertainty."""
     if (step := sensor["resolution_w"]) is not None:
-        yield f"smallest step, stated for its chips: {step:.3g} W"
+        yield f"smallest step specified for its chips: {step:.3g} W"
     gain, offset, seconds = sensor["gain_uncertainty"], sensor["offset_uncertainty_w"], sensor["averaging_s"]
-    gain = "not stated" if gain is None else f"+-{gain:.3g} of each reading"
-    offset = "not stated" if offset is None else f"+-{offset:.3g} W"
+    gain = "not specified" if gain is None else f"+-{gain:.3g} of each reading"
+    offset = "not specified" if offset is None else f"+-{offset:.3g} W"
     yield f"gain error: {gain}" + (f" ({sensor['gain_source']})" if sensor["gain_source"] else "")
     yield f"offset error at 0 W: {offset}" + (f" ({sensor['offset_source']})" if sensor["offset_source"] else "")
-    yield f"a reading averages over: {'not stated' if seconds is None else f'{seconds:.3g} s'}"
+    yield f"a reading averages over: {'not specified' if seconds is None else f'{seconds:.3g} s'}"
 
 
 def _format_range(seen: dict[str, Any]) -> str:

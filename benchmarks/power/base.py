@@ -57,10 +57,10 @@ class SensorFacts:
     scope: str = ""  # the part of the machine that the reading covers: "gpu", "gpu+soc", "module", ...
     rails: tuple[str, ...] = ()  # the sensor's channels that are summed
     period_s: float = 0.1  # time from one reading to the next
-    gain_uncertainty: float | None = None  # relative standard uncertainty of the gain
-    gain_source: str = ""  # who states the gain
-    offset_uncertainty_w: float | None = None  # standard uncertainty of the offset, the reading at 0 W
-    offset_source: str = ""  # who states the offset, or why nobody does
+    gain_uncertainty: float | None = None  # gain error: relative standard uncertainty
+    gain_source: str = ""  # who specifies the gain error, or why it is unknown
+    offset_uncertainty_w: float | None = None  # offset error, the reading at 0 W: standard uncertainty
+    offset_source: str = ""  # who specifies the offset error, or why it is unknown
     resolution_w: float | None = None  # step of the scale; None if it must be found in the readings
     averaging_s: float | None = None  # time that one reading averages over
     lag_s: float | None = None  # delay of a reading, half the averaging time; a known lag is removed

@@ -57,14 +57,14 @@ def summarise(samples: Sequence[PowerSample], lost: str | None) -> dict[str, Any
         "counter_mean_w": _compute_counter_power(counted),
         "lost": lost,
     }
-    no_watts = "it gave no watts"
-    few = "its value never changed" if len(set(watts)) == 1 else "it showed too few different values"
+    no_watts = "the sensor returned no power"
+    few = "the readings never changed" if len(set(watts)) == 1 else "the sensor returned too few distinct values"
     reasons = {
         "rate_hz": "too few samples",
         **dict.fromkeys(("update_period_s", "resolution_w"), few if watts else no_watts),
         **dict.fromkeys(("min_w", "mean_w", "max_w"), no_watts),
-        "counter_mean_w": "the counter did not rise" if counted else "it has no energy counter",
-        "lost": "it was not lost",
+        "counter_mean_w": "the counter did not rise" if counted else "the sensor has no energy counter",
+        "lost": "the sensor was not lost",
     }
     return {**values, "reasons": explain_nulls(values, reasons)}
 
@@ -87,7 +87,7 @@ def _examine(name: str, target: PowerTarget, seconds: float) -> dict[str, Any]:
     why = explain_no_energy([math.nan if s.watts is None else s.watts for s in sampler.samples], sampler.lost)
     return verdict | {
         "works": works,
-        "why_not": "" if works else f"{name}: it opens, but in {seconds:g} s {why}",
+        "why_not": "" if works else f"{name}: the sensor opens, but in {seconds:g} s {why}",
         "mismatch": find_mismatch(monitor, target),
         "sensor": asdict(SensorFacts.from_monitor(monitor)),
         "seen": seen,

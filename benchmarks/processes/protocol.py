@@ -59,7 +59,7 @@ class Loaded(LoadFacts):
 
 
 class RunMarks(TypedDict):
-    """The child's answer to "run": marks in ns of CLOCK_MONOTONIC, and counts of all sequences together."""
+    """The child's answer to "run": time marks in ns of CLOCK_MONOTONIC, and counts of all sequences together."""
 
     start_ns: int
     preprocessed_ns: int

@@ -27,7 +27,7 @@ def select_covered(runs: Runs) -> list[bool]:
     joules, coverage = require(runs, "energy_j"), require(runs, "energy_coverage")
     covered = [j is not None and share >= ENERGY_COVERAGE for j, share in zip(joules, coverage, strict=True)]
     if sum(covered) < ENERGY_RUNS * len(joules):
-        raise NotMeasured(f"power samples cover {sum(covered)} of {len(joules)} runs, and {ENERGY_RUNS:.0%} are needed")
+        raise NotMeasured(f"power samples cover {sum(covered)} of {len(joules)} runs, but {ENERGY_RUNS:.0%} are needed")
     return covered
 
 
@@ -38,7 +38,7 @@ def check_energy(joules: float) -> None:
 
 
 def compute_tokens_per_sec(runs: Runs) -> float:
-    """Return new tokens / sum of windows."""
+    """Return new tokens / time of the runs."""
     return float(compute_rate(sum(runs["new_tokens"]), sum(runs["latency_s"])))
 
 

@@ -8,7 +8,7 @@ class NotMeasured(Exception):
     """Raised by a formula instead of a value. Its text is the reason, without a full stop."""
 
 
-NO_REASON = "the save gives no reason"
+NO_REASON = "the save contains no reason"
 
 
 def require(section: Any, name: str) -> Any:

@@ -68,8 +68,8 @@ class Engine(TypedDict):
 class Load(TypedDict):
     """One loading of the weights, with a separate time for each part."""
 
-    load_time_s: float | None  # from_pretrained + every weight touched or on the device, synchronised
-    method: str | None  # how the weights were moved to the device, e.g. "from the files straight to the device"
+    load_time_s: float | None  # from_pretrained, until every weight is in memory or on the device, synchronised
+    method: str | None  # how the weights were moved to the device, e.g. "from the files directly to the device"
     peak_ram_bytes: int | None  # of the child during the load, file-mapped pages included
     peak_vram_bytes: int | None  # of the allocator on the device during the load
     import_s: float | None  # torch, transformers and the model's classes; null if a forkserver had imported them
@@ -83,7 +83,7 @@ class Load(TypedDict):
 class Runs(TypedDict):
     """Columns: one value for each good run, in order. A column without any measured value is null.
 
-    The marks of a run, each after the device is synchronised: start -> preprocessed ->
+    The time marks of a run, each after the device is synchronised: start -> preprocessed ->
     vision encoded -> first token -> end. The window of a run is start -> end.
     """
 
@@ -146,7 +146,7 @@ class Phase(TypedDict):
 
 
 class Phases(TypedDict):
-    """Energy between the marks, pooled over the good runs with at least ENERGY_COVERAGE.
+    """Energy between the time marks, summed over the good runs with at least ENERGY_COVERAGE.
 
     If all four are known, they add up to the energy of those runs.
     """

@@ -4,7 +4,7 @@ A session's journal is one file of JSON lines in `.journal/` beside its saves. I
 session's settings; every other line belongs to a pair:
 
     {"pair": "llava-bf16", "do": "segment", ...}    a child has loaded the model, the meters run
-    {"pair": "llava-bf16", "do": "run", ...}        a run's marks
+    {"pair": "llava-bf16", "do": "run", ...}        a run's time marks
     {"pair": "llava-bf16", "do": "failed", ...}     a run, warm-up or load that failed
     {"pair": "llava-bf16", "do": "idle", ...}       a window of idle power
     {"pair": "llava-bf16", "do": "samples", ...}    power and memory since the last such line
@@ -120,7 +120,7 @@ class Journal:
         if file is None and not locks.take(self._file.fileno()):
             self._file.close()
             raise BenchmarkError(
-                f"{path}: another session is writing it; wait until it ends, or save under another name."
+                f"{path}: another session is writing this file; wait until it ends, or save under another name."
             )
         self._truncate()
 

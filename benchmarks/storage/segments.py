@@ -200,7 +200,7 @@ def _check_types(pair: str, found: Sequence[Segment], record: Any | None) -> Non
             raise ValueError("a value has the wrong type")
         for result in segment.results:
             if result.marks is not None and not _is_in_order(result.marks):
-                raise ValueError("the marks of a run are out of order")
+                raise ValueError("the time marks of a run are out of order")
     if record is not None and not (
         fits(add_missing_fields(record), Record)
         and record["pair"]["id"] == pair
@@ -211,7 +211,7 @@ def _check_types(pair: str, found: Sequence[Segment], record: Any | None) -> Non
 
 
 def _is_in_order(marks: RunMarks) -> bool:
-    """Return whether a run's marks are in order of time, and its end is after its start."""
+    """Return whether a run's time marks are in order, and its end is after its start."""
     moments = [marks["start_ns"], marks["preprocessed_ns"], marks["vision_ns"], marks["first_token_ns"]]
     known = [moment for moment in moments if moment is not None]
     return known == sorted(known) and known[-1] <= marks["end_ns"] and marks["start_ns"] < marks["end_ns"]

@@ -7,9 +7,9 @@ from typing import Any
 from benchmarks.record.not_measured import NotMeasured
 
 MADE = "these weights were made here"
-NONE_PUBLISHED = "the checkpoint has none"
+NONE_PUBLISHED = "the checkpoint has no adapter"
 NO_PEFT = "peft is not installed: pip install peft"
-NOT_DOWNLOADED = "its files were not downloaded"
+NOT_DOWNLOADED = "the files of the adapter were not downloaded"
 
 
 def attach(model: Any, source: Path, folder: str | None) -> str:
@@ -32,7 +32,7 @@ def attach(model: Any, source: Path, folder: str | None) -> str:
     except Exception as error:
         raise BrokenAdapter(folder, f"{type(error).__name__}: {error}") from error
     if missing:
-        raise BrokenAdapter(folder, f"it has no weights for {missing[0]}, nor for {len(missing) - 1} other places")
+        raise BrokenAdapter(folder, f"it has no weights for {missing[0]} and {len(missing) - 1} other modules")
     model.to(model.device, model.dtype)
     return folder
 

@@ -19,8 +19,8 @@ class BatchTooLarge(RuntimeError):
     def __init__(self, batch: int, each: float, left: float) -> None:
         most = max(1, int(left // each))
         super().__init__(
-            f"--batch-size={batch} takes at least {format_gb(batch * each)} beside the model, and {format_gb(left)} "
-            f"are available; type --batch-size={most} or less"
+            f"--batch-size={batch} needs at least {format_gb(batch * each)} in addition to the model, but "
+            f"{format_gb(left)} are available; type --batch-size={most} or less"
         )
 
 

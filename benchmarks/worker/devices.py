@@ -25,12 +25,12 @@ def check_torch_device(name: str) -> tuple[str | None, str | None]:
 
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise BenchmarkError(
-            f"--torch-device={name}: torch {torch.__version__} sees no CUDA device; install the build of torch "
+            f"--torch-device={name}: torch {torch.__version__} finds no CUDA device; install the build of torch "
             "that the board's vendor ships (for a Jetson, NVIDIA's), or type --torch-device=cpu."
         )
     count = torch.cuda.device_count() if name.startswith("cuda") else 0
     if name.startswith("cuda:") and int(name[5:]) >= count:
-        raise BenchmarkError(f"--torch-device={name}: torch sees {count} CUDA device(s); type --torch-device=cuda:0.")
+        raise BenchmarkError(f"--torch-device={name}: torch finds {count} CUDA device(s); type --torch-device=cuda:0.")
     if name == "mps" and not torch.backends.mps.is_available():
-        raise BenchmarkError("--torch-device=mps: torch sees no Apple GPU; type --torch-device=cpu.")
+        raise BenchmarkError("--torch-device=mps: torch finds no Apple GPU; type --torch-device=cpu.")
     return identify_device(torch.device(name))

@@ -198,8 +198,8 @@ class ContextExceeded(RuntimeError):
 
     def __init__(self, prompt: int, new: int, limit: int) -> None:
         super().__init__(
-            f"the prompt takes {prompt} positions and --new-tokens asks for {new} more, but the model has {limit}; "
-            "ask for fewer, or shorten the prompts"
+            f"the prompt takes {prompt} positions, and --new-tokens needs {new} more, but the model has {limit}; "
+            "type a smaller --new-tokens, or shorten the prompts"
         )
 
 
@@ -207,7 +207,7 @@ class WrongTokenCount(RuntimeError):
     """A run made another number of tokens than asked for, so its time is meaningless."""
 
     def __init__(self, asked: int, made: int, marked: int) -> None:
-        super().__init__(f"asked for {asked} new tokens a sequence, got {made} and {marked} marks")
+        super().__init__(f"asked for {asked} new tokens per sequence, got {made} tokens and {marked} time marks")
 
 
 def count_image_tokens(config: Any, input_ids: torch.Tensor) -> int:

@@ -91,7 +91,7 @@ def measure_copy(device: torch.device, size_bytes: int = SIZE_BYTES, repeats: in
     seconds: list[float] = []
     reasons: dict[str, str] = {}
     if size < least:
-        reason = f"{size / 1e6:.0f} MB could be copied, and {least / 1e6:.0f} MB are needed to see memory, not cache"
+        reason = f"only {size / 1e6:.0f} MB could be copied, but {least / 1e6:.0f} MB are needed to exceed the cache"
         reasons = dict.fromkeys(("bytes_per_s", "median_bytes_per_s"), reason)
     else:
         source, target = _fill_bytes(device, size), _fill_bytes(device, size)
@@ -146,7 +146,7 @@ def measure_gemv(device: torch.device, dtype: torch.dtype) -> float:
 
     size, least = choose_copy_size(SIZE_BYTES // 2, read_cache_bytes(device), read_room_bytes(device))
     if size < least:
-        raise RuntimeError("no memory for a matrix that the cache could not hold")
+        raise RuntimeError("not enough memory for a matrix larger than the cache")
     matrix = _fill_bytes(device, size).view(dtype).view(-1, ROWS)
     vector = torch.full((1, ROWS), 0.01, device=device, dtype=dtype)
     seconds = time_calls(device, lambda: torch.nn.functional.linear(vector, matrix), 4, PATIENCE_S)

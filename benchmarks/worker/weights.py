@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
 
 MAPPED = "mapped from the files"
-STRAIGHT = "from the files straight to the device"
+STRAIGHT = "from the files directly to the device"
 THROUGH_CPU = "from the files to the CPU, then to the device"
 MADE = "made on the device"
 
@@ -52,8 +52,8 @@ class IncompleteCheckpoint(RuntimeError):
 
     def __init__(self, missing: list[str]) -> None:
         super().__init__(
-            f"its files lack {len(missing)} of the model's weights, the first is {missing[0]}; they are damaged or of "
-            "another model: delete them and type --prefetch, or --revision=MODEL=SHA for other ones"
+            f"its files lack {len(missing)} of the model's weights, the first is {missing[0]}; the files are damaged "
+            "or of another model: delete them and type --prefetch, or type --revision=MODEL=SHA with another commit"
         )
 
 
@@ -105,7 +105,7 @@ def materialise(model: Any, device: torch.device) -> None:
         model.initialize_weights()
     empty_ones = [name for name, weight in model.named_parameters() if bool(weight.detach().view(-1)[:1].isnan().any())]
     if empty_ones:
-        raise RuntimeError(f"{empty_ones[0]} and {len(empty_ones) - 1} other weights were not initialised")
+        raise RuntimeError(f"{empty_ones[0]} and {len(empty_ones) - 1} other weights got no random values")
 
 
 def lift_denormals(model: Any) -> None:

@@ -105,7 +105,8 @@ def describe_uncertainty(table: pd.DataFrame, *, figure: bool = False) -> list[s
         least, most = rows["energy_uncertainty"].min(), rows["energy_uncertainty"].max()
         low, high = f"{least:.1%}", f"{most:.1%}"
         kinds = set(rows["uncertainty_kind"])
-        known = f"{STATISTICAL_ONLY}: the sensor's gain error is unknown" if STATISTICAL_ONLY in kinds else kinds.pop()
+        unknown = f"{STATISTICAL_ONLY}: the sensor's gain error is not specified"
+        known = unknown if STATISTICAL_ONLY in kinds else kinds.pop()
         span = "less than ± 0.1%" if most < 0.0005 else f"± {low}" if low == high else f"± {low} to {high}"
         said.append((str(device), f"the uncertainty of the energy is {span} (standard uncertainty, k=1; {known})."))
     lines = _join_devices(said, figure=figure)

@@ -45,7 +45,7 @@ def _describe_leaders(table: pd.DataFrame) -> Iterator[str]:
     yield f"{model} has the highest throughput {where} ({rule}{_describe_noise(table, best)})."
     frugal = _find_best(table, "joules_per_token")
     if frugal and {row["model"] for row in frugal.values()} == {model} and set(frugal) == set(best):
-        yield f"{model} leads throughout: it also has the lowest energy per token there (lowest of a device's pairs)."
+        yield f"{model} also has the lowest energy per token {where} (lowest J/token of a device's pairs)."
 
 
 def _find_best(table: pd.DataFrame, name: str) -> dict[str, dict[Any, Any]]:
@@ -68,7 +68,7 @@ def _describe_noise(table: pd.DataFrame, best: dict[str, dict[Any, Any]]) -> str
         if None in found:
             return ""
         differing.append(all(found))
-    return f"; beyond noise on {sum(differing)} of {len(differing)} devices"
+    return f"; by more than noise on {sum(differing)} of {len(differing)} devices"
 
 
 def _compare_devices(table: pd.DataFrame) -> Iterator[str]:
@@ -81,12 +81,12 @@ def _compare_devices(table: pd.DataFrame) -> Iterator[str]:
         covered = select_rankable(table, "tps_per_watt")["power_scope"].unique()
         if len(economy) > 1 and len(covered) > 1:
             scopes = ", ".join(sorted(covered))
-            yield f"Tokens per joule are not compared between devices, because their sensors cover {scopes}."
+            yield f"Tokens per joule are not compared between devices, because their sensors measure {scopes}."
         elif len(economy) > 1:
             frugal = max(economy, key=economy.__getitem__)
             if frugal != fast and frugal in speed:
                 share = speed[frugal] / speed[fast]
-                yield f"{frugal} makes the most tokens per joule, at {share:.0%} of that throughput ({rule})."
+                yield f"{frugal} makes the most tokens per joule, at {share:.0%} of the throughput of {fast} ({rule})."
             else:
                 yield f"{frugal} also makes the most tokens per joule ({rule})."
 
@@ -122,14 +122,12 @@ def _compare_two(rows: pd.DataFrame, name: str, first: str, other: str, basis: s
         return
     ratios = sorted(two[name] / one[name] for one, two in pairs)
     differing = [whiskers.differ_beyond_noise(one, two, name, basis) for one, two in pairs]
-    noise = (
-        "" if None in differing else f", {sum(map(bool, differing))} of them beyond noise: 95% intervals do not overlap"
-    )
+    noise = "" if None in differing else f", {sum(map(bool, differing))} with 95% intervals that do not overlap"
     spread = f"{other} / {first} is {ratios[0]:.2f} to {ratios[-1]:.2f} over {len(pairs)} pairs"
     label = METRICS[name].label.lower()
     differ = f"differ in {label} for {'all' if all(differing) else 'some'} pairs"
     if None not in differing and not any(differing):
-        differ = f"do not differ in {label} beyond noise"
+        differ = f"do not differ in {label} by more than noise"
     if all(abs(ratio - 1) <= EQUAL for ratio in ratios):
         yield f"{first} and {other} are nearly equal in {label} ({spread}, all within {EQUAL:.0%} of 1{noise})."
     else:

@@ -153,10 +153,10 @@ def _judge_all(found: Sequence[tuple[Line, Difference | None]]) -> list[Line]:
 def _judge(line: Line, difference: Difference, p: float) -> Line:
     better = METRICS[line.metric].higher_is_better
     if better is None:
-        return replace(line, verdict=NOT_COMPARABLE, why="neither more nor less is better")
+        return replace(line, verdict=NOT_COMPARABLE, why="neither a higher nor a lower value of this metric is better")
     verdict = statistics.judge(difference, p, higher_is_better=better)
-    few = f"too few runs for an interval: it needs {LEAST_RUNS} runs, for a quantile more"
-    one = "one value a session, with unknown spread: compare three saves a side"
+    few = f"too few runs for a confidence interval: at least {LEAST_RUNS} are needed, and more for a quantile"
+    one = "one session per side gives one value, whose variation is unknown: compare three saves per side"
     why = "" if verdict != NOT_COMPARABLE else few if line.metric in SAMPLED else one
     return replace(line, verdict=verdict, p_adjusted=_finite(p), why=why)
 

@@ -57,7 +57,8 @@ def parse(text: str) -> Gate:
         raise BadGate(f"--fail-if {text!r}: there is no metric {name!r}; type one of {known}.")
     better = METRICS[name].higher_is_better
     if better is None:
-        raise BadGate(f"--fail-if {text!r}: neither more nor less of {name} is better; type a gate for another metric.")
+        neither = f"neither a higher nor a lower value of {name} is better"
+        raise BadGate(f"--fail-if {text!r}: {neither}; type a gate for another metric.")
     if not _can_be_limited(name):
         raise BadGate(
             f"--fail-if {text!r}: {name} is a count, mostly 0, and has no change in percent; a pair without a good run "

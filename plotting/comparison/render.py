@@ -19,8 +19,8 @@ from plotting.comparison.statistics import NOT_ALTERNATED, SINGLE
 from plotting.metrics.registry import METRICS
 
 TERMS = {
-    SINGLE: "the interval comes from the runs of one session a side and does not include the spread between sessions; "
-    "compare three saves a side to include it",
+    SINGLE: "the interval comes from the runs of one session per side, without the variation between sessions; "
+    "compare three saves per side to include it",
     NOT_ALTERNATED: "all sessions of one side ran before those of the other, so slow drift counts as a difference; "
     "alternate them: A B A B A B",
 }

@@ -74,7 +74,7 @@ def _read_runs(recorded: dict[str, Any]) -> dict[str, list[float]]:
     """
     lengths = {len(values) for name in RUN_COLUMNS if isinstance(values := recorded.get(name), list)}
     if len(lengths) != 1:
-        raise ValueError("its columns are of different lengths")
+        raise ValueError("the columns of its runs have different lengths")
     missing = [None] * lengths.pop()
     columns = {name: missing if recorded.get(name) is None else recorded[name] for name in RUN_COLUMNS}
     return {name: [_read_number(value, name) for value in values] for name, values in columns.items()}

@@ -68,14 +68,14 @@ FIGURES: dict[str, FigureSpec] = {
         "tokens_per_sec",
         draw_heat_map,
         "Devices: tokens per second",
-        "Throughput by device and model. An empty cell says why it is empty.",
+        "Throughput by device and model. An empty cell contains the reason.",
     ),
     "device_comparison_efficiency.png": _show(
         "tps_per_watt", draw_heat_map, "Devices: efficiency", "Throughput per watt by device and model."
     ),
     "precision_comparison_fp16_vs_bf16.png": FigureSpec(
         "Precisions: fp16 versus bf16",
-        "Effect of the precision on throughput, memory, efficiency and energy; a row for each model and device.",
+        "Effect of the precision on throughput, memory, efficiency and energy; one row per model and device.",
         PANELS,
         draw_precision_panels,
     ),
@@ -83,6 +83,6 @@ FIGURES: dict[str, FigureSpec] = {
         "tokens_per_sec",
         draw_panels_by_model,
         "Devices and precisions together",
-        "Every device and precision in one view, a panel for each model.",
+        "Every device and precision in one view, one panel per model.",
     ),
 }

@@ -122,6 +122,6 @@ def _explain_missing_whiskers(table: pd.DataFrame, names: Sequence[str]) -> Iter
         if name in SAMPLED:
             least, most = min(row["runs"] for row in bare), max(row["runs"] for row in bare)
             runs = f"{least:.0f}" if least == most else f"{least:.0f} to {most:.0f}"
-            few = f"an interval needs {LEAST_RUNS} runs, and there were {runs}"
+            few = f"an interval needs {LEAST_RUNS} runs, but there were {runs}"
             why = few if most < LEAST_RUNS else f"{runs} runs gave no interval"
         yield f"{METRICS[name].label} {which}: {why}."

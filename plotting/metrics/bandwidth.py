@@ -26,7 +26,7 @@ def _use_decode_bytes(runs: GoodRuns) -> Totals:
         )
     *tokens, seconds = runs.columns("new_tokens", "sequences", "prompt_tokens", "image_tokens", "decode_s")
     if seconds.sum() <= 0:
-        raise NotMeasured("decoding has no length")
+        raise NotMeasured("decoding has no duration")
     found = Totals((count_bytes(part, *tokens), seconds), lambda bytes_read, span: bytes_read / span / peak)
     if (share := found.compute()) > 1:
         raise ImpossibleValue(f"MBU would be {share:.2f}: bytes, time or peak are wrong, so this row is invalid")

@@ -49,7 +49,7 @@ def compute_token_uncertainty(record: Record) -> float:
 def compute_net_token_uncertainty(record: Record) -> float:
     """Return the standard uncertainty (k=1) of (energy - idle power x windows) / new tokens, J/token.
 
-    E_net = g (P - P_idle) T, so the offset cancels and the gain acts on the difference:
+    E_net = g (P - P_idle) T, so the offset error cancels and the gain error acts on the difference:
     u^2 = (u_gain E_net)^2 + sum of other terms (u E)^2 + (u_idle T)^2 + (u_q E)^2. u_idle is half the difference of
     idle power before and after the runs. u_q E counts the quantisation a second time: the idle power is read on the
     same scale, and its error within a step is not that of the power in the runs.
@@ -68,7 +68,7 @@ def _read_budget(record: Record) -> dict[str, float]:
     """Return the relative terms of the energy's uncertainty by name."""
     joules, terms = sum_energy(record).joules, record["power"]["uncertainty"]
     if not terms:
-        raise NotMeasured("the sensor gave too few samples")
+        raise NotMeasured("the sensor returned too few samples")
     check_energy(joules)
     return {term["name"]: float(term["relative"]) for term in terms}
 

@@ -20,7 +20,7 @@ def make_rate(*counted: str, seconds: str = "latency_s", less: tuple[str, ...] =
     def use_columns(runs: GoodRuns) -> Totals:
         columns = runs.columns(*counted, *less, seconds)
         if columns[-1].sum() <= 0:
-            raise NotMeasured("the windows have no length")
+            raise NotMeasured("the runs have no duration")
         return Totals(columns, divide)
 
     return RunsFormula(use_columns)

@@ -74,13 +74,13 @@ def format_value(value: float) -> str:
 
 
 _ALL = (
-    Metric("tokens_per_sec", "Throughput", "tokens/s", True, "new tokens / sum of windows", make_rate("new_tokens")),
+    Metric("tokens_per_sec", "Throughput", "tokens/s", True, "new tokens / time of the runs", make_rate("new_tokens")),
     Metric(
         "decode_tokens_per_sec",
         "Decode throughput",
         "tokens/s",
         True,
-        "(new tokens - first ones) / (first token -> end)",
+        "(new tokens - first tokens) / (time from first token to end)",
         make_rate("new_tokens", seconds="decode_s", less=("sequences",)),
     ),
     Metric(
@@ -88,17 +88,17 @@ _ALL = (
         "Total throughput",
         "tokens/s",
         True,
-        "(prompt + image + new tokens) / sum of windows",
+        "(prompt + image + new tokens) / time of the runs",
         make_rate("prompt_tokens", "image_tokens", "new_tokens"),
     ),
-    Metric("ttft_p50_s", "Time to first token, median", "s", False, "start -> first token", make_quantile("ttft_s")),
-    Metric("ttft_p95_s", "Time to first token, p95", "s", False, "start -> first token", make_quantile("ttft_s", 0.95)),
-    Metric("latency_p50_s", "Latency, median", "s", False, "start -> end", make_quantile("latency_s")),
-    Metric("latency_p95_s", "Latency, p95", "s", False, "start -> end", make_quantile("latency_s", 0.95)),
-    Metric("preprocess_s", "Preprocessing", "s", False, "start -> preprocessed, median", make_quantile("preprocess_s")),
-    Metric("vision_s", "Vision encoding", "s", False, "preprocessed -> encoded, median", make_quantile("vision_s")),
-    Metric("prefill_s", "Prefill", "s", False, "encoded -> first token, median", make_quantile("prefill_s")),
-    Metric("decode_s", "Decode", "s", False, "first token -> end, median", make_quantile("decode_s")),
+    Metric("ttft_p50_s", "Time to first token, median", "s", False, "start to first token", make_quantile("ttft_s")),
+    Metric("ttft_p95_s", "Time to first token, p95", "s", False, "start to first token", make_quantile("ttft_s", 0.95)),
+    Metric("latency_p50_s", "Latency, median", "s", False, "start to end", make_quantile("latency_s")),
+    Metric("latency_p95_s", "Latency, p95", "s", False, "start to end", make_quantile("latency_s", 0.95)),
+    Metric("preprocess_s", "Preprocessing", "s", False, "start to preprocessed, median", make_quantile("preprocess_s")),
+    Metric("vision_s", "Vision encoding", "s", False, "preprocessed to encoded, median", make_quantile("vision_s")),
+    Metric("prefill_s", "Prefill", "s", False, "encoded to first token, median", make_quantile("prefill_s")),
+    Metric("decode_s", "Decode", "s", False, "first token to end, median", make_quantile("decode_s")),
     *(
         Metric(
             f"token_latency_{quantile}_s",
@@ -115,7 +115,7 @@ _ALL = (
         "Model-bandwidth utilisation",
         "of peak",
         True,
-        "bytes that a decode step reads (weights + KV at mean context) x decode steps/s / peak memory bandwidth",
+        "bytes read per decode step (weights + KV cache at mean context) x decode steps/s / peak memory bandwidth",
         mbu,
     ),
     Metric(
@@ -123,7 +123,7 @@ _ALL = (
         "Energy per token",
         "J/token",
         False,
-        "energy of the windows / new tokens",
+        "energy of the runs / new tokens",
         make_energy_per("tokens"),
     ),
     Metric(
@@ -131,7 +131,7 @@ _ALL = (
         "Energy per token, ± (k=1)",
         "J/token",
         None,
-        "standard uncertainty: energy_uncertainty x joules_per_token; statistical only if the gain error is unknown",
+        "standard uncertainty: energy_uncertainty x joules_per_token; statistical only without a specified gain error",
         compute_token_uncertainty,
     ),
     Metric(
@@ -139,7 +139,7 @@ _ALL = (
         "Energy uncertainty (k=1)",
         "",
         None,
-        "root of the sum of squares of its terms, relative: statistics, edges, quantisation, offset, gain",
+        "root of the sum of squares, relative: statistics, edges, coverage, quantisation, offset and gain error",
         compute_uncertainty,
     ),
     Metric(
@@ -147,7 +147,7 @@ _ALL = (
         "Average power",
         "W",
         False,
-        "energy of the windows / their length",
+        "energy of the runs / time of the runs",
         make_energy_per("seconds"),
     ),
     Metric("tps_per_watt", "Efficiency", "tokens/s/W", True, "1 / joules_per_token", efficiency),
@@ -156,7 +156,7 @@ _ALL = (
         "Energy per image",
         "J/image",
         False,
-        "energy of the windows / photographs",
+        "energy of the runs / photographs",
         make_energy_per("images"),
     ),
     Metric(
@@ -164,7 +164,7 @@ _ALL = (
         "Net energy per token",
         "J/token",
         False,
-        "(energy - idle power x windows) / new tokens",
+        "(energy of the runs - idle power x time of the runs) / new tokens",
         make_energy_per("tokens", net=True),
     ),
     Metric(
@@ -172,7 +172,7 @@ _ALL = (
         "Net energy per token, ± (k=1)",
         "J/token",
         None,
-        "standard uncertainty: that of the gross energy, without the offset, with half the drift of idle power",
+        "standard uncertainty: as for gross energy, but without the offset error and with half the drift of idle power",
         compute_net_token_uncertainty,
     ),
     *(
@@ -181,7 +181,7 @@ _ALL = (
             f"Energy of {words}",
             "J/run",
             False,
-            f"energy from {marks}, pooled over the runs / their number; only where the sensor resolves it",
+            f"energy from {marks}, sum over the runs / number of runs; only if the sensor's time resolution suffices",
             make_phase_energy(phase),
         )
         for phase, words, marks in (
@@ -196,11 +196,11 @@ _ALL = (
         "Energy of decode per token",
         "J/token",
         False,
-        "energy from first token to end / (new tokens - first ones)",
+        "(energy from first token to end) / (new tokens - first tokens)",
         compute_decode_energy_per_token,
     ),
     Metric("avg_ram_gb", "Average RAM", "GB", False, "mean over the runs", make_gigabytes("ram_avg_bytes")),
-    Metric("peak_ram_gb", "Peak RAM", "GB", False, "highest since the load began", make_gigabytes("ram_peak_bytes")),
+    Metric("peak_ram_gb", "Peak RAM", "GB", False, "highest since loading began", make_gigabytes("ram_peak_bytes")),
     Metric("ram_baseline_gb", "RAM before loading", "GB", None, "before loading", make_gigabytes("ram_baseline_bytes")),
     Metric("ram_delta_gb", "RAM above baseline", "GB", False, "average - baseline", make_gigabytes("ram_delta_bytes")),
     Metric("avg_vram_gb", "Average VRAM", "GB", False, "mean over the runs", make_gigabytes("vram_avg_bytes")),
@@ -209,7 +209,7 @@ _ALL = (
         "Load time",
         "s",
         False,
-        "from_pretrained + every weight touched or on the device",
+        "time of from_pretrained, until every weight is in memory or on the device",
         make_field("load", "load_time_s"),
     ),
     Metric(
@@ -217,7 +217,7 @@ _ALL = (
         "Peak RAM while loading",
         "GB",
         False,
-        "of the process that loads, file-mapped weights included",
+        "of the process that loads the model, memory-mapped weights included",
         make_gigabytes("peak_ram_bytes", "load"),
     ),
     Metric("runs", "Good runs", "runs", None, "count", make_field("counts", "good")),

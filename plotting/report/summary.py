@@ -113,7 +113,7 @@ def list_cells(row: pd.Series) -> list[str]:
 
 
 def format_cell(row: pd.Series, name: str) -> str:
-    """Return a value of the breakdown, or its interval; "stat." marks an uncertainty without the sensor's gain."""
+    """Return a value of the breakdown, or its interval; "stat." marks one without the sensor's gain error."""
     base, is_interval = name.removesuffix("_interval"), name.endswith("_interval")
     if is_interval:
         low, high = (METRICS[base].show(row[f"{base}_{end}"]) for end in ("low", "high"))

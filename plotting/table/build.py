@@ -67,7 +67,7 @@ def _list_holes(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     holes = [(d, m, p) for d in names for m in models for p in precisions if (d, m, p) not in there]
     nothing = {str: "", bool: False}
     blank = {key: nothing.get(type(value), math.nan) for key, value in rows[0].items()}
-    blank |= {"status": NEVER, "reason": "no save holds this pair"}
+    blank |= {"status": NEVER, "reason": "no save contains this pair"}
     return [
         blank | {"device": device, "device_name": names[device], "model": model, "precision": precision}
         for device, model, precision in holes

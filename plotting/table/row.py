@@ -58,13 +58,13 @@ def _compute_metrics(record: Record) -> dict[str, Any]:
         value, reason = math.nan, ""
         if record["status"] == MEASURED or name in COUNTS:
             try:
-                value, reason = metric.compute(record), "its value is not a finite number"
+                value, reason = metric.compute(record), "the value is not a finite number"
             except NotMeasured as error:
                 reason = str(error)
                 if isinstance(error, ImpossibleValue):
                     columns["invalid"] = reason
             except ArithmeticError:
-                reason = "its value is not a finite number"
+                reason = "the value is not a finite number"
         finite = math.isfinite(value)
         columns |= {name: value if finite else math.nan, f"{name}_reason": "" if finite else reason}
     return columns
@@ -144,9 +144,9 @@ def _percent(share: float) -> str:
 
 
 def _describe_uncertainty_kind(power: Power) -> str:
-    """Return whether the uncertainty includes the sensor's gain; "" without energy."""
+    """Return whether the uncertainty includes the sensor's gain error; "" without energy."""
     names = {term["name"] for term in power["uncertainty"]}
-    return "" if not names else "with the sensor's gain" if "gain" in names else STATISTICAL_ONLY
+    return "" if not names else "with the sensor's gain error" if "gain" in names else STATISTICAL_ONLY
 
 
 def _describe_phases(power: Power) -> str:

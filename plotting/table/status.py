@@ -41,7 +41,7 @@ def list_warnings(row: Mapping[Any, Any], *names: str) -> list[str]:
         "MBU over 1": row["invalid"] != "",
         "output not finite": not row["finite_logits"],
         f"throttled ({row['throttled']})": row["throttled"] not in ("", "none"),
-        "the power sensor covers something else": any(map(is_power_metric, names)) and bool(row["scope_mismatch"]),
+        "the power sensor measures another processor": any(map(is_power_metric, names)) and bool(row["scope_mismatch"]),
     }
     return [words for words, applies in found.items() if applies]
 

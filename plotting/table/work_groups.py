@@ -12,7 +12,7 @@ Kind = tuple[str, str]
 """(weights, hash of the workload)"""
 Row = dict[Any, Any]
 COLUMNS = ["device", "status", "weights", "workload_hash", "new_tokens", "batch_size"]
-EXPLAINED = "Sections separate different work: do not compare values across sections."
+EXPLAINED = "Sections have different weights or workloads: do not compare values across sections."
 
 
 @dataclass(frozen=True)

@@ -256,7 +256,7 @@ def test_own_code_is_another_architecture(tmp_path: Path, monkeypatch: pytest.Mo
         hub.obtain(Checkpoint("llava", "org/own", architecture="llava"), print)
     trusted = Checkpoint("llava", "org/own", remote_code=True, architecture="llava")
 
-    assert ("or --trust-remote-code to run the code" in str(refusal.value)) == (b"auto_map" in config)
+    assert ("; or type --trust-remote-code to run its own code" in str(refusal.value)) == (b"auto_map" in config)
     if b"auto_map" in config:
         assert hub.obtain(trusted, print).commit == COMMIT
     else:

@@ -91,7 +91,7 @@ def test_an_ambiguous_or_unknown_commit_is_refused(server: HubServer, home: Path
     """An abbreviated commit that no commit of main matches, or two match, is refused before a download."""
     server.later = ("f" * 40, *later)
     with pytest.raises(
-        HubError, match="has no revision abcdef1; type --revision=llava=SHA with a commit of "
+        HubError, match="has no revision abcdef1; type --revision=llava=SHA with a commit from "
     ) as caught:
         hub.obtain(Checkpoint("llava", REPO, "abcdef1"), print)
 
@@ -156,14 +156,14 @@ def small_disk(home: Path) -> Iterator[Path]:
 
 
 def test_a_disk_that_fills_up(server: HubServer, small_disk: Path) -> None:
-    """A disk that becomes full during a download is named; complete files stay, and the next try continues."""
+    """A disk that becomes full during a download is named; complete files are kept, and the next try continues."""
     ballast = small_disk / "ballast"
     server.faults[f"{REPO}/model.safetensors"] = Fault(before=lambda: ballast.write_bytes(b"0" * 20_000_000))
     found = get_error()
 
     assert found.reason == "disk full"
     assert str(found) == (
-        f"llava (org/name): {small_disk}/hub is full; complete files stay, and the next try continues from there: "
+        f"llava (org/name): {small_disk}/hub is full; complete files are kept, and the next try continues from there: "
         "free some space, or set HF_HOME to a folder on a larger disk."
     )
     assert not list(small_disk.rglob("*.*.incomplete"))

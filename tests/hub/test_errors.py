@@ -24,38 +24,40 @@ from tests.support.hub_server import BIG, TOKEN, HubServer, make_stocked_server,
 
 WANTED = Checkpoint("llava", "org/name")
 OTHERWISE = "or measure the same architecture with --weights=random."
-STAYS = "complete files stay, and the next try continues from there"
+STAYS = "complete files are kept, and the next try continues from there"
 ACCEPT = "is gated: accept the licence at {url}/org/gated, then type `hf auth login`; " + OTHERWISE
 WEIGHTS_BLOB = hashlib.sha256(BIG).hexdigest()
-LOGIN = "type `hf auth login` with a token that may read it (unset HF_TOKEN if it holds another)."
+LOGIN = "type `hf auth login` with a token that has read access (unset HF_TOKEN if it contains another token)."
 REFUSED = {
     "missing": (
         Fault(),
-        "no repository: llava (org/missing): {url} has no such repository, or shows it only to some accounts; "
+        "no repository: llava (org/missing): {url} has no such repository, or only some accounts have access to it; "
         "see --models=help, type `hf auth login`, " + OTHERWISE,
     ),
     "name": (
         Fault(),
         (
             "no revision: llava (org/name) has no revision 0123abc; "
-            "type --revision=llava=SHA with a commit of {url}/org/name/commits/main."
+            "type --revision=llava=SHA with a commit from {url}/org/name/commits/main."
         ),
     ),
     "lora": (
         Fault(),
         (
-            "no checkpoint: llava (org/lora) has no vision-lora/*.safetensors at main; "
-            "type --revision=llava=SHA with another commit of {url}/org/lora/commits/main."
+            "no checkpoint: llava (org/lora) does not contain vision-lora/*.safetensors at revision main; "
+            "type --revision=llava=SHA with another commit from {url}/org/lora/commits/main."
         ),
     ),
     "gated": (Fault(401, "GatedRepo", f"no {TOKEN}"), "gated: llava (org/gated) " + ACCEPT),
     "anonymous": (
         Fault(401),
-        "unauthorized: llava (org/anonymous): {url} refuses your token, or a request without one (HTTP 401); " + LOGIN,
+        "unauthorized: llava (org/anonymous): {url} rejects your token, or the request had no token (HTTP 401); "
+        + LOGIN,
     ),
     "forbidden": (
         Fault(403, "", f"bad {TOKEN}"),
-        "unauthorized: llava (org/forbidden): {url} refuses your token, or a request without one (HTTP 403); " + LOGIN,
+        "unauthorized: llava (org/forbidden): {url} rejects your token, or the request had no token (HTTP 403); "
+        + LOGIN,
     ),
     "limited": (
         Fault(429),
@@ -98,15 +100,15 @@ BROKEN = {
     "garbled": (
         Fault(garble=True),
         (
-            "damaged: llava (org/garbled): model.safetensors arrived with another checksum than the Hub promised; "
-            "the other files stay: type the same command again to download it again."
+            "damaged: llava (org/garbled): model.safetensors arrived with another checksum than the Hub lists; "
+            "the other files are kept: type the same command again to download it again."
         ),
     ),
     "short": (
         Fault(size=len(BIG) + 1),
         (
-            "damaged: llava (org/short): a file arrived with another size than the Hub promised; "
-            "the other files stay: type the same command again to download it again."
+            "damaged: llava (org/short): a file arrived with another size than the Hub lists; "
+            "the other files are kept: type the same command again to download it again."
         ),
     ),
     "down": (
@@ -218,7 +220,7 @@ def test_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, 
     refused = f"[Errno {errno.ECONNREFUSED}] Connection refused"
     assert str(found) == (
         f"llava (org/name) is not in the cache {tmp_path}/hub, and the Hub (http://{shown}{address}) cannot be reached "
-        f"({refused}); copy a complete cache, type --prefetch where there is a network, {OTHERWISE}"
+        f"({refused}); copy a complete cache, type --prefetch with a network connection, {OTHERWISE}"
     )
 
 
@@ -251,8 +253,8 @@ def test_offline_by_choice(server: HubServer, tmp_path: Path, monkeypatch: pytes
 
     assert found.reason == "offline"
     assert str(found) == (
-        f"llava (org/name) is not in the cache {tmp_path}/hub, and HF_HUB_OFFLINE forbids asking the Hub; "
-        "copy a complete cache, type --prefetch without HF_HUB_OFFLINE where there is a network, " + OTHERWISE
+        f"llava (org/name) is not in the cache {tmp_path}/hub, and HF_HUB_OFFLINE blocks access to the Hub; "
+        "copy a complete cache, type --prefetch without HF_HUB_OFFLINE and with a network connection, " + OTHERWISE
     )
     assert len(server.asked) == asked
 

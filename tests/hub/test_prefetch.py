@@ -88,7 +88,9 @@ def test_the_table() -> None:
         "gemma3n  google/gemma-3n-E2B-it    0123456789ab  1000000.0 GB        0.0 MB",
     ]
     assert total.startswith("1000014.1 GB to download into /, ")
-    assert total.endswith(" free: not enough for all, set HF_HOME to a larger disk")
+    assert total.endswith(
+        " free: not enough for all of them; free some space, or set HF_HOME to a folder on a larger disk"
+    )
 
 
 def test_the_progress() -> None:

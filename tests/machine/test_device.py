@@ -99,7 +99,7 @@ def test_a_power_mode_that_is_hidden(tmp_path: Path) -> None:
     other = device.identify("cpu", tmp_path)
 
     assert (found["power_mode"], found["jetpack"]) == (None, "7.1")
-    assert "mount it into the container" in found["reasons"]["power_mode"]
+    assert "mount this file into the container" in found["reasons"]["power_mode"]
     assert (other["power_mode"], other["reasons"]["power_mode"], other["reasons"]["jetpack"]) == (
         None,
         "no Jetson",

@@ -79,7 +79,7 @@ def test_a_model_that_cannot_fit_is_not_loaded(tmp_path: Path) -> None:
 
     assert refusal.value.reason == DID_NOT_FIT
     assert str(refusal.value) == (
-        "it needs at least 0.9 GB; 1.8 GB are available, of which 1.0 GB must stay free (--ram-floor)"
+        "it needs at least 0.9 GB, but 1.8 GB are available, of which 1.0 GB must stay free (--ram-floor)"
     )
 
 
@@ -105,7 +105,7 @@ def test_a_child_is_killed_below_the_floor(tmp_path: Path) -> None:
     why = guard.explain(failure.value)
     assert failure.value.reason == "SIGKILL"
     assert (why.reason, why.died) == (DID_NOT_FIT, True)
-    assert str(why) == "only 0.9 GB were available and 1.0 GB must stay free (--ram-floor), so its process was killed"
+    assert str(why) == "only 0.9 GB were available, but 1.0 GB must stay free (--ram-floor), so its process was killed"
     assert guard.describe()[0]["ram_available_min_bytes"] == pytest.approx(900_000_000, abs=1024)
 
 
@@ -138,7 +138,7 @@ def test_a_session_without_room_loads_nothing(tmp_path: Path) -> None:
     found = unmeasured(tmp_path)
     assert done.returncode == 1, done.stdout
     assert (found["reason"], found["failures"]["stage"]) == ("did not fit", "load")
-    assert "did not fit: it needs at least 0.4 GB; " in found["message"]
+    assert "did not fit: it needs at least 0.4 GB, but " in found["message"]
     assert found["message"] in done.stdout
     assert found["memory"]["ram_floor_bytes"] == pytest.approx(floor * GB, rel=1e-4)
     assert PROCESS_BYTES < found["memory"]["ram_predicted_bytes"] < PROCESS_BYTES + 10_000_000

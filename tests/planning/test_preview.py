@@ -115,7 +115,7 @@ def test_a_plan_of_what_the_hub_has(tmp_path: Path) -> None:
     assert line.endswith(("fits", "does not fit"))
     assert f"{size:.1f} MB to download into {tmp_path}/home/hub, " in done.stdout
     assert "a run, at least  all, at least  verdict" in done.stdout
-    assert "time: a lower bound from a probe of this device, without loading and preprocessing" in done.stdout
+    assert "time: a lower bound from a short test, without loading and preprocessing" in done.stdout
     assert not [ask for ask in server.asked if ask.method == "GET" and ask.path.endswith("model.safetensors")]
     assert not list(tmp_path.rglob("*.json*"))
 

@@ -188,7 +188,7 @@ def test_infinite_values_have_a_reason(tmp_path: Path) -> None:
     row = made.row(made.one(tmp_path, endless))
 
     assert row[["net_joules_per_token"]].isna().all()
-    assert row.filter(like="net_joules_per_token_reason").tolist() == ["its value is not a finite number"]
+    assert row.filter(like="net_joules_per_token_reason").tolist() == ["the value is not a finite number"]
 
 
 def test_divisions_by_zero_have_a_reason(tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_divisions_by_zero_have_a_reason(tmp_path: Path) -> None:
     row = made.row(made.one(tmp_path, empty))
 
     for name in ("joules_per_token", "joules_per_image", "joules_per_token_uncertainty"):
-        assert (row[[name]].isna().all(), row[f"{name}_reason"]) == (True, "its value is not a finite number")
+        assert (row[[name]].isna().all(), row[f"{name}_reason"]) == (True, "the value is not a finite number")
 
 
 def test_an_unknown_size_is_said_in_words(tmp_path: Path) -> None:

@@ -45,9 +45,9 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "no list": (b'{"benchmarks": {}}', "has no list `benchmarks`"),
     "another suite": (
         b'{"benchmarks": [{"name": "test_sort", "extra_info": {}}], "machine_info": {}}',
-        "another suite",
+        "is a save of another benchmark suite (it contains no device name)",
     ),
-    "nothing": (b'{"benchmarks": [], "machine_info": {"device": {"label": "Thor"}}}', "holds no benchmark"),
+    "nothing": (b'{"benchmarks": [], "machine_info": {"device": {"label": "Thor"}}}', "contains no benchmark"),
 }
 """Name -> the content of the file, and the text that names its fault."""
 
@@ -77,14 +77,17 @@ def without_runs() -> dict[str, Any]:
 
 
 FAULTY: dict[str, tuple[dict[str, Any], str]] = {
-    "another suite's": ({"note": "mine"}, "has no Record"),
-    "newer schema": (record() | {"schema": SCHEMA + 1}, f"schema {SCHEMA + 1}, and this version reads up to {SCHEMA}"),
+    "another suite's": ({"note": "mine"}, "contains no Record"),
+    "newer schema": (
+        record() | {"schema": SCHEMA + 1},
+        f"schema {SCHEMA + 1}, but this version only reads up to {SCHEMA}",
+    ),
     "odd schema": (record() | {"schema": "one"}, "unknown schema 'one'"),
-    "no pair": (without("pair"), "does not name its pair"),
-    "pair without model": (record() | {"pair": {"label": "Phi", "precision": "fp16"}}, "does not name its pair"),
+    "no pair": (without("pair"), "without the name of its pair"),
+    "pair without model": (record() | {"pair": {"label": "Phi", "precision": "fp16"}}, "without the name of its pair"),
     "no status": (record() | {"status": "fine"}, "without a status"),
     "no runs": (without("runs"), "is measured, but has no runs"),
-    "no section": (without("memory"), "of smolvlm2-bf16 with a value that cannot be used: memory is missing"),
+    "no section": (without("memory"), "of smolvlm2-bf16 with an invalid value: memory is missing"),
     "no field": (changed("load", method=MISSING), "load.method is missing"),
     "words": (changed("runs", latency_s=["half a second"] * 10), "runs.latency_s is not list[float]"),
     "null": (changed("workload", new_tokens=None), "workload.new_tokens is not int"),
@@ -195,7 +198,7 @@ def test_values_of_the_wrong_kind_leave_out_their_record_alone(tmp_path: Path) -
     assert list(built["model"]) == ["Phi"]
     [problem] = saves.problems
     assert problem == (
-        f"{path}: entry 1 has a Record of llava-bf16 with a value that cannot be used: "
+        f"{path}: entry 1 contains a Record of llava-bf16 with an invalid value: "
         "runs.latency_s is not list[float]; left out"
     )
 
@@ -233,7 +236,7 @@ def test_a_device_of_the_wrong_kind_leaves_out_its_save(tmp_path: Path, name: st
     saves = load.load([path])
     assert saves.entries == []
     assert saves.problems == [
-        f"{path}: has a device that cannot be used (machine_info.device.{name} is not text); left out"
+        f"{path}: contains invalid device information (machine_info.device.{name} is not text); left out"
     ]
 
 

@@ -85,7 +85,7 @@ def test_an_empty_folder_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_only_broken_files_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """If no file holds a benchmark, each is named with its problem, and the last sentence says what to type."""
+    """If no file contains a benchmark, each is named with its problem, and the last sentence says what to type."""
     (tmp_path / "a.json").write_bytes(b"\xff\xfe")
     (tmp_path / "b.json").write_text("{}")
 
@@ -93,7 +93,7 @@ def test_only_broken_files_are_said(tmp_path: Path, capsys: pytest.CaptureFixtur
     first, second, last = capsys.readouterr().err.splitlines()
     assert first.startswith(f"python -m plotting: {tmp_path / 'a.json'}: is not JSON")
     assert second.startswith(f"python -m plotting: {tmp_path / 'b.json'}: is not a save of pytest-benchmark")
-    assert "none of 2 files holds a benchmark of this suite; type pytest benchmarks" in last
+    assert "none of 2 files contains a benchmark of this suite; type pytest benchmarks" in last
     assert not (tmp_path / "plots").exists()
 
 

@@ -21,8 +21,10 @@ def test_auto_never_pairs_a_gpu_sensor_with_the_cpu(tmp_path: Path) -> None:
 
     assert chosen.monitor is None
     assert chosen.reason is not None
-    assert chosen.reason.startswith("no sensor here (hwmon: no INA3221 shows the rails of a Jetson board")
-    assert "tegrastats, jtop, nvml: a GPU sensor does not cover a model on the CPU; rapl: the" in chosen.reason
+    assert chosen.reason.startswith("no sensor here (hwmon: no INA3221 has the rails of a Jetson board")
+    assert (
+        "tegrastats, jtop, nvml: a GPU sensor does not measure a model that runs on the CPU; rapl: the" in chosen.reason
+    )
 
 
 def test_auto_takes_what_covers_the_cpu(tmp_path: Path) -> None:
@@ -32,7 +34,7 @@ def test_auto_takes_what_covers_the_cpu(tmp_path: Path) -> None:
 
     assert (on_cpu.name, on_cpu.scope_mismatch) == ("rapl", False)
     assert on_gpu.name != "rapl"
-    assert "rapl: a CPU sensor does not cover a model on a GPU" in (on_gpu.reason or "rapl: a CPU sensor")
+    assert "rapl: a CPU sensor does not measure a model that runs on a GPU" in (on_gpu.reason or "rapl: a CPU sensor")
     assert power.select("rapl", PowerTarget("cuda:9", root=tmp_path)).scope_mismatch
 
 
@@ -45,7 +47,7 @@ def test_auto_knows_by_the_rails_what_they_cover(tmp_path: Path, board: str, *, 
     assert on_gpu.name == "hwmon"
     assert (on_cpu.name == "hwmon") == for_cpu
     assert power.select("hwmon", PowerTarget("cpu", root=tmp_path)).scope_mismatch != for_cpu
-    told = "hwmon: a GPU sensor does not cover a model on the CPU; type --power-monitor=hwmon:whole for the whole"
+    told = "hwmon: a GPU sensor does not measure a model that runs on the CPU; type --power-monitor=hwmon:whole for the"
     assert (told in (on_cpu.reason or "")) != for_cpu
     assert not power.select("hwmon:whole", PowerTarget("cpu", root=tmp_path)).scope_mismatch
 

@@ -49,7 +49,7 @@ def test_a_board_s_sensor(tmp_path: Path) -> None:
     assert hwmon["seen"] is not None
     assert hwmon["seen"]["mean_w"] == pytest.approx(39.2)
     assert 10 < (hwmon["seen"]["rate_hz"] or 0) < 25
-    assert hwmon["seen"]["reasons"]["counter_mean_w"] == "it has no energy counter"
+    assert hwmon["seen"]["reasons"]["counter_mean_w"] == "the sensor has no energy counter"
     assert not found["rapl"]["works"]
     assert found["rapl"]["why_not"]
     assert selftest.choose_auto(PowerTarget("cuda:0", root=tmp_path)) == ("hwmon", None)
@@ -83,10 +83,10 @@ def test_the_boards_of_the_study(tmp_path: Path, nvml_library: Path) -> None:
 
         assert done.returncode == 0, done.stderr
         assert {sensor: of["mean_w"] for sensor, of in seen.items()} == {s: pytest.approx(w) for s, w in works.items()}
-        assert said.startswith(f"{first}files are read below $EDGE_VLM_BENCH_ROOT, ")
+        assert said.startswith(f"{first}device and sensor files are read from the folder $EDGE_VLM_BENCH_ROOT, ")
         assert f"    covers {covers}" in said
-        assert all(f"    idle (the suite runs nothing now): {watts:.3g} W\n" in said for watts in works.values())
-        assert said.count("    smallest step seen: unknown (its value never changed)\n") == len(works)
+        assert all(f"    idle (no model runs now): {watts:.3g} W\n" in said for watts in works.values())
+        assert said.count("    smallest step seen: unknown (the readings never changed)\n") == len(works)
         assert said.endswith(f"--power-monitor=auto chooses {next(iter(works))}.\n")
 
 
@@ -94,7 +94,9 @@ def test_on_the_cpu_a_gpus_sensor_says_what_it_does_not_cover(nvml_library: Path
     """For a model on the CPU auto does not choose NVML, and the report says what naming it does."""
     done = run("--torch-device=cpu", LD_LIBRARY_PATH=str(nvml_library))
 
-    assert "a GPU sensor does not cover a model on the CPU: auto does not choose it; if named, its" in done.stdout
+    assert (
+        "a GPU sensor does not measure a model that runs on the CPU: auto does not choose it; if it is" in done.stdout
+    )
     if done.returncode == 1:  # where there is no counter of the processor's
         assert done.stdout.rstrip().endswith("type --power-monitor=nvml to measure anyway.")
 
@@ -119,20 +121,18 @@ def test_a_root_that_is_no_folder() -> None:
     done = run(EDGE_VLM_BENCH_ROOT="/no/such/folder")
 
     assert done.returncode == 2
-    assert (
-        "EDGE_VLM_BENCH_ROOT=/no/such/folder: there is no such folder; name one that holds proc and sys" in done.stderr
-    )
+    assert "EDGE_VLM_BENCH_ROOT=/no/such/folder: there is no such folder; type one with proc and sys" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("board", "said"),
     [
-        ("orin", "+-0.462 W (+-80 uV at each shunt (TI SBOS576): 2 mOhm at 20 V by tegra234-p3701.dtsi of Linux)"),
-        ("thor", "not stated (nobody states the shunts of Jetson Thor)"),
+        ("orin", "+-0.462 W (+-80 uV at each shunt (TI SBOS576): 2 mOhm at 20 V, from tegra234-p3701.dtsi of Linux)"),
+        ("thor", "not specified (the shunts of Jetson Thor are not specified)"),
     ],
 )
 def test_what_is_stated_of_a_sensor(tmp_path: Path, board: str, said: str) -> None:
-    """The report shows a sensor's stated errors, their sources, and what nobody states."""
+    """The report lists a sensor's specified errors, their sources, and what is not specified."""
     trees.hwmon(tmp_path, board)
     target = PowerTarget("cuda:0", root=tmp_path)
     found: dict[str, Any] = {
@@ -144,9 +144,9 @@ def test_what_is_stated_of_a_sensor(tmp_path: Path, board: str, said: str) -> No
     }
 
     told = "\n".join(format_report(found))
-    assert "    gain error: not stated (TI's SBOS576 states 0.25% at most for the INA3221 alone; " in told
+    assert "    gain error: not specified (TI's SBOS576 specifies 0.25% at most for the INA3221; " in told
     assert f"    offset error at 0 W: {said}\n    a reading averages over: 0.007 s\n" in told
-    assert ("    smallest step, stated for its chips: 0.4 W\n" in told) == (board == "orin")
+    assert ("    smallest step specified for its chips: 0.4 W\n" in told) == (board == "orin")
 
 
 def test_what_a_series_tells() -> None:
@@ -168,7 +168,10 @@ def test_a_sensor_that_gives_nothing() -> None:
 
     assert (seen["mean_w"], seen["counter_mean_w"], seen["void_samples"]) == (None, None, 5)
     assert seen["lost"] == "the chip is gone"
-    assert warnings.explain_no_energy([], "the chip is gone") == "no reading came; it stopped early: the chip is gone"
+    assert (
+        warnings.explain_no_energy([], "the chip is gone")
+        == "there was no reading; the sensor stopped early: the chip is gone"
+    )
     assert set(seen["reasons"]) >= {"mean_w", "resolution_w", "update_period_s", "counter_mean_w"}
 
 
@@ -181,7 +184,8 @@ def test_a_sensor_that_reads_0_w_does_not_work(tmp_path: Path) -> None:
 
     assert not rapl["works"]
     assert (
-        rapl["why_not"] == "rapl: it opens, but in 0.2 s the sensor read 0 W throughout, but every device draws power"
+        rapl["why_not"]
+        == "rapl: the sensor opens, but in 0.2 s the sensor read 0 W throughout, but every device draws power"
     )
 
 
@@ -193,7 +197,7 @@ def test_its_json(nvml_library: Path) -> None:
 
     assert done.returncode == 0, done.stderr
     assert found["auto"] == {"sensor": "nvml", "why_none": None}
-    assert "sees no CUDA device" in found["torch_says"]
+    assert "finds no CUDA device" in found["torch_says"]
     assert nvml["seen"]["mean_w"] == pytest.approx(42.5)
     assert nvml["seen"]["counter_mean_w"] == pytest.approx(42.5, rel=0.05)
     assert nvml["sensor"]["scope"] == "gpu"
@@ -206,7 +210,7 @@ def test_its_words(nvml_library: Path) -> None:
     done = run(LD_LIBRARY_PATH=str(nvml_library))
 
     assert "nvml works: NVML driver 580.95.05" in done.stdout
-    assert "hwmon, tegrastats, jtop do not work: no file here names a Jetson board; " in done.stdout
+    assert "hwmon, tegrastats, jtop do not work: no file identifies a Jetson board; " in done.stdout
     assert done.stdout.rstrip().endswith("--power-monitor=auto chooses nvml.")
 
 

@@ -91,7 +91,7 @@ def load(seconds: float | None) -> dict[str, Any]:
     """Return the load section."""
     return {
         "load_time_s": seconds,
-        "method": "from the files straight to the device",
+        "method": "from the files directly to the device",
         "peak_ram_bytes": 1_000_000_000,
         "peak_vram_bytes": 4_000_000_000,
         "import_s": 4.0,

@@ -40,7 +40,9 @@ def test_a_batch_that_cannot_fit_is_not_begun() -> None:
 
     each = KV_BYTES * (positions + NEW_TOKENS) + PIXEL_BYTES + 2 * 8 * positions  # ids and mask
     assert refusal.value.reason == BatchTooLarge.__name__
-    said = re.match(rf"--batch-size={HUGE} takes at least ([\d.]+) GB beside the model, and ", str(refusal.value))
+    said = re.match(
+        rf"--batch-size={HUGE} needs at least ([\d.]+) GB in addition to the model, but ", str(refusal.value)
+    )
     assert said
     assert float(said[1]) == pytest.approx(each * HUGE / 1e9, abs=0.1)
 
@@ -48,9 +50,9 @@ def test_a_batch_that_cannot_fit_is_not_begun() -> None:
 @pytest.mark.parametrize(("each", "most"), [(0.4e9, 25), (11e9, 1)])
 def test_the_refusal_says_what_may_fit(each: float, most: int) -> None:
     """The error gives the needed and the available memory, and the largest batch that is not refused."""
-    said = f"--batch-size=100 takes at least {each * 100 / 1e9:.1f} GB beside the model, and 10.0 GB are available; "
+    said = f"--batch-size=100 needs at least {each * 100 / 1e9:.1f} GB in addition to the model, but 10.0 GB are "
 
-    assert str(BatchTooLarge(100, each, 10e9)) == f"{said}type --batch-size={most} or less"
+    assert str(BatchTooLarge(100, each, 10e9)) == f"{said}available; type --batch-size={most} or less"
 
 
 def test_a_session_with_a_huge_batch_is_short(tmp_path: Path) -> None:
@@ -61,7 +63,7 @@ def test_a_session_with_a_huge_batch_is_short(tmp_path: Path) -> None:
 
     assert done.returncode == 1, done.stdout
     assert (record["status"], record["counts"]["attempted"]) == ("did not fit", 0)
-    assert " did not fit: --batch-size=1000000 takes at least " in record["message"]
+    assert " did not fit: --batch-size=1000000 needs at least " in record["message"]
     assert record["message"] in done.stdout
 
 

@@ -72,7 +72,7 @@ def test_a_run_beyond_the_context_is_refused() -> None:
 
     with pytest.raises(
         WorkerFailed,
-        match=r"takes \d+ positions and --new-tokens asks for 2000 more, but the model has 2048; ask for fewer, or",
+        match=r"takes \d+ positions, and --new-tokens needs 2000 more, but the model has 2048; type a smaller",
     ):
         worker.run([(0, 0)])
     worker.close()

@@ -107,7 +107,7 @@ def attribute(
     if charge is integrated and not any(w > 0 for w in watts):
         return describe_without_sensor(name, warnings.explain_no_energy(watts, lost))
     inside = int(charge.series.mask_inside(runs.windows).sum())
-    flags = ["The joules come from a recorded trace, not from these runs."] if name == "replay" else []
+    flags = ["The energy comes from a recorded trace, not from these runs."] if name == "replay" else []
     flags += warnings.warn_of_sensor(sensor, lost, mismatch=scope_mismatch)
     gap = _compute_disagreement(counted, integrated) if charge is counted else 0.0
     flags += warnings.warn_of_energy(charge.series, charge.windows, charge.gap_share, gap)
@@ -159,7 +159,7 @@ def _build_power(
     values = {"period_s": series.sampled_s or None, "update_s": series.update_s, **idle}
     uncovered = {when: f"no readings cover the idle time with the model loaded {when} the runs" for when in WHEN}
     reasons = {
-        "period_s": "fewer than two samples came",
+        "period_s": "fewer than two samples were taken",
         "update_s": f"the readings changed fewer than {energy.FEW_CHANGES} times",
         "idle_w": uncovered["before" if idle["idle_before_w"] is None else "after"],
         "idle_before_w": uncovered["before"],

@@ -71,8 +71,8 @@ class Series:
         """(seconds, which time that is): the longest known time of the sensor."""
         times = {
             "the time between samples": self.sampled_s,
-            "the time between updates, as the readings show": self.update_s or 0.0,
-            "the time that a reading averages over": self.averaging_s or 0.0,
+            "the update interval estimated from the readings": self.update_s or 0.0,
+            "the averaging time of a reading": self.averaging_s or 0.0,
         }
         name = max(times, key=times.__getitem__)
         return times[name], name + ("; the averaging time is unknown" if self.averaging_s is None else "")
@@ -113,20 +113,20 @@ def list_coverage_terms(share: float, where: str) -> list[UncertaintyTerm]:
     """Return the term of the time without samples, if there is any."""
     if share < 1e-9:
         return []
-    source = f"{share:.2%} of the time of {where} has no samples and adds no energy"
+    source = f"{share:.2%} of the time of {where} has no samples, and its energy is not counted"
     return [{"name": "coverage", "relative": uncertainty.compute_coverage(share), "source": source}]
 
 
 def list_sensor_terms(series: Series, mean_w: float) -> list[UncertaintyTerm]:
-    """Return the sensor's known terms at a mean power: quantisation, offset and gain.
+    """Return the sensor's known terms at a mean power: quantisation, offset error and gain error.
 
-    A counter's scale is too fine to matter, and its offset is that of the power that its driver adds up.
+    A counter's scale is too fine to matter, and its offset error is that of the power that its driver adds up.
     """
     sensor = series.sensor
     terms: list[UncertaintyTerm] = []
     step = None if series.is_counter else sensor.resolution_w or energy.find_step_size(series.values)
     if step is not None:
-        origin = "stated for the sensor" if sensor.resolution_w else "the smallest between two readings"
+        origin = "specified for the sensor" if sensor.resolution_w else "the smallest difference between two readings"
         relative = uncertainty.compute_quantisation(step, mean_w)
         terms.append(
             {"name": "quantisation", "relative": relative, "source": f"a scale in steps of {step:.3g} W, {origin}"}
@@ -146,12 +146,12 @@ def _make_edge_term(series: Series, windows: Sequence[Window], joules: float, se
         steps, widths = uncertainty.find_edge_steps(series.times_ns, watts, after, windows, 0.0)
         effect = uncertainty.compute_delay_effect_w(series.times_ns, watts, windows)
         relative = uncertainty.compute_counter_edges(steps, widths, series.sampled_s, seconds, joules, effect)
-        return {"name": "edges", "relative": relative, "source": "the counter's ticks at each window's edges"}
+        return {"name": "edges", "relative": relative, "source": "one counter tick at the start and end of each run"}
     hold = max(series.update_s or 0.0, series.averaging_s or 0.0)
     steps, widths = uncertainty.find_edge_steps(series.times_ns, watts, watts, windows, hold)
     lag_known = series.sensor.lag_s is not None or not series.averaging_s
     relative = uncertainty.compute_power_edges(steps, widths, joules, lag_known=lag_known)
-    return {"name": "edges", "relative": relative, "source": "power interpolated at each window's edges"}
+    return {"name": "edges", "relative": relative, "source": "power interpolated at the start and end of each run"}
 
 
 def _compute_median_step(times_ns: Sequence[int]) -> float:

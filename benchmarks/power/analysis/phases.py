@@ -72,7 +72,7 @@ def _compute_contrast(series: Series, windows: list[Window]) -> float:
 
 def _measure_phase(series: Series, windows: list[Window] | None, contrast_w: float) -> Phase:
     if windows is None:
-        return _make_null(None, None, "the vision path gave no mark in at least one run")
+        return _make_null(None, None, "at least one run has no time mark at the end of vision encoding")
     joules, coverage = series.curve.integrate(windows)
     seconds = np.array([end - start for start, end in windows]) * energy.NS
     length, energy_j = float(seconds.sum()), float(joules.sum())
@@ -96,14 +96,17 @@ def _check_resolution(series: Series, mean_s: float, samples: int, covered: floa
     tau, which = series.resolution
     if mean_s < PHASE_PERIODS * tau * (1 - PERIOD_TOLERANCE):
         raise NotMeasured(
-            f"{BELOW}: it lasts {_format_time(mean_s)} and needs {PHASE_PERIODS} x {_format_time(tau)} "
-            f"(more runs do not help); {_format_time(tau)} is {which}"
+            f"{BELOW}: the phase has a mean duration of {_format_time(mean_s)}, but at least {PHASE_PERIODS} x "
+            f"{_format_time(tau)} is needed (more runs do not help); {_format_time(tau)} is {which}"
         )
     if samples < FEW_SAMPLES:
         what = "ticks of the counter" if series.is_counter else "samples"
-        raise NotMeasured(f"{BELOW}: {samples} {what} fell into it and {FEW_SAMPLES} are needed; measure more runs")
+        raise NotMeasured(
+            f"{BELOW}: the phase contains only {samples} {what} in all runs, but {FEW_SAMPLES} are needed; "
+            "measure more runs"
+        )
     if covered < ENERGY_COVERAGE:
-        raise NotMeasured(f"{BELOW}: samples cover {covered:.0%} of it and {ENERGY_COVERAGE:.0%} are needed")
+        raise NotMeasured(f"{BELOW}: samples cover {covered:.0%} of the phase, but {ENERGY_COVERAGE:.0%} is needed")
     if joules <= 0:
         raise NotMeasured("the sensor read no energy")
 
@@ -114,7 +117,7 @@ def _list_terms(
     """Return the budget of a phase: its own terms, then the sensor's."""
     tau, _ = series.resolution
     edges = uncertainty.compute_phase_edges(tau, contrast_w, joules, len(windows))
-    source = f"a resolution of {_format_time(tau)} with steps of up to {contrast_w:.3g} W at both ends"
+    source = f"a time resolution of {_format_time(tau)}, with steps of up to {contrast_w:.3g} W at the phase's ends"
     seconds = sum(end - start for start, end in windows) * energy.NS
     return [
         *budget.list_statistical_terms(series, windows, "the phase"),

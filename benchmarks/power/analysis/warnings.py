@@ -12,7 +12,7 @@ from benchmarks.power.analysis.energy import NS, Window
 from benchmarks.power.base import PowerSample, SensorFacts
 from benchmarks.record import ENERGY_COVERAGE
 
-VOID = "a rail was missing or held no valid number"
+VOID = "a rail was missing or had no valid reading"
 FEW_SAMPLES = 30
 LARGEST_DISAGREEMENT = 0.05  # between counter and integration, relative
 LARGEST_GAP_SHARE = 0.01  # of the runs' time without samples
@@ -25,14 +25,18 @@ def warn_of_sensor(sensor: SensorFacts, lost: str | None, *, mismatch: bool) -> 
     if lost is not None:
         flags.append(f"The sensor stopped early: {lost}.")
     if mismatch:
-        flags.append(f"Scope mismatch: a {sensor.scope} sensor while the model ran elsewhere; kept out of rankings.")
+        flags.append(
+            f"Scope mismatch: a {sensor.scope} sensor was used, but the model ran on another processor; not ranked."
+        )
     if sensor.gain_uncertainty is not None:
         return flags
     if sensor.offset_uncertainty_w is not None:
-        flags.append("The uncertainty is statistical only, plus the sensor's offset: nobody states its gain.")
+        flags.append(
+            "The uncertainty contains the sensor's offset error, but not its gain error, which is not specified."
+        )
     else:
-        reason = f" ({sensor.offset_source}, and its offset is unknown)" if sensor.offset_source else ""
-        flags.append(f"The uncertainty is statistical only: nobody states this sensor's gain{reason}.")
+        reason = f" ({sensor.offset_source}, and its offset error is unknown)" if sensor.offset_source else ""
+        flags.append(f"The uncertainty is statistical only: the sensor's gain error is not specified{reason}.")
     return flags
 
 
@@ -43,14 +47,16 @@ def warn_of_energy(series: Series, windows: Sequence[Window], gap_share: float, 
     """
     flags = []
     if gap_share > LARGEST_GAP_SHARE:
-        flags.append(f"No samples cover {gap_share:.1%} of the runs' time: their energy is that much too low.")
+        flags.append(
+            f"No samples cover {gap_share:.1%} of the runs' time: their energy is about {gap_share:.1%} too low."
+        )
     seconds = sum(end - start for start, end in windows) * NS
     tau, which = series.resolution
     between = sum(min((b[0] - a[1]) * NS, tau) for a, b in itertools.pairwise(windows))
     if seconds < phases.PHASE_PERIODS * tau * len(windows) and between > LARGEST_DISTANCE * seconds:
         flags.append(
-            f"Runs of {seconds / len(windows):.3g} s lie apart, and the sensor's resolution is {tau:.3g} s ({which}): "
-            "their energy is mixed with that of the time between them."
+            f"Runs of {seconds / len(windows):.3g} s are too short for the sensor's time resolution, {tau:.3g} s "
+            f"({which}): their energy is mixed with the energy of the gaps between them."
         )
     if abs(disagreement) > LARGEST_DISAGREEMENT:
         flags.append(f"Integrated power differs from the energy counter by {disagreement:+.1%}.")
@@ -61,7 +67,7 @@ def warn_of_few_samples(inside: int, runs: int) -> list[str]:
     """Return the flag of too few samples in the runs."""
     if inside >= FEW_SAMPLES or not runs:
         return []
-    return [f"Only {inside} power samples fell into the runs; trust needs at least {FEW_SAMPLES}."]
+    return [f"Only {inside} power samples were taken during the runs; a reliable value needs at least {FEW_SAMPLES}."]
 
 
 def warn_of_void_readings(samples: Sequence[PowerSample], windows: Sequence[Window]) -> list[str]:
@@ -70,7 +76,7 @@ def warn_of_void_readings(samples: Sequence[PowerSample], windows: Sequence[Wind
     void = sum(s.watts is None and s.energy_j is None for s, within in zip(samples, inside, strict=True) if within)
     if void <= (1 - ENERGY_COVERAGE) * int(inside.sum()):
         return []
-    return [f"{void} of {int(inside.sum())} readings in the runs were void: {VOID}."]
+    return [f"{void} of {int(inside.sum())} readings during the runs were invalid: {VOID}."]
 
 
 def warn_of_frozen_sensor(power: Series, windows: Sequence[Window], idle: Sequence[tuple[str, Window]]) -> list[str]:
@@ -82,26 +88,26 @@ def warn_of_frozen_sensor(power: Series, windows: Sequence[Window], idle: Sequen
         at_rest = np.flatnonzero(power.mask_inside([(start, end)]))
         read = power.values[np.concatenate([nearest, at_rest])]
         if nearest.size and at_rest.size and read.size >= FEW_SAMPLES and np.ptp(read) == 0:
-            said = f"The sensor read exactly {read[0]:.4g} W both during the runs and idle {when} them"
-            return [f"{said}: it is stuck, or does not cover the device that runs the model."]
+            said = f"The sensor read exactly {read[0]:.4g} W both during the runs and in the idle time {when} them"
+            return [f"{said}: it is stuck, or does not measure the device that runs the model."]
     return []
 
 
 def warn_of_mixed_sensors(names: Sequence[str]) -> list[str]:
     """Return the flag of sessions of one pair that read the same rails by sensors of several names."""
     known = list(dict.fromkeys(names))
-    return [f"Its sessions read the same rails by {' and by '.join(known)}."] if len(known) > 1 else []
+    return [f"The pair's sessions read the same rails through {' and '.join(known)}."] if len(known) > 1 else []
 
 
 def explain_no_energy(watts: Sequence[float], lost: str | None) -> str:
     """Return why there is no energy if no reading is above 0 W; NaN is a missing reading."""
     known = [value for value in watts if not math.isnan(value)]
     if not len(watts):
-        why = "no reading came"
+        why = "there was no reading"
     elif not known:
-        why = f"every reading was void: {VOID}"
+        why = f"every reading was invalid: {VOID}"
     elif min(known) < 0:
-        why = "the sensor read nothing above 0 W, and negative power: is it wired in reverse?"
+        why = "the sensor read negative power and nothing above 0 W: is it wired in reverse?"
     else:
         why = "the sensor read 0 W throughout, but every device draws power"
-    return why if lost is None else f"{why}; it stopped early: {lost}"
+    return why if lost is None else f"{why}; the sensor stopped early: {lost}"

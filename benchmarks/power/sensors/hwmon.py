@@ -34,10 +34,12 @@ class HwmonMonitor(JetsonMonitor):
         listing = ", ".join(shown) or "no rails at all"
         board = rails.find_board(shown)
         if board is None:
-            raise SensorUnavailable(f"hwmon: no INA3221 shows the rails of a Jetson board (found {listing}).")
+            raise SensorUnavailable(f"hwmon: no INA3221 has the rails of a Jetson board (found {listing}).")
         rail_sum = board.whole if argument else board.gpu_soc
         if rail_sum is None:
-            raise SensorUnavailable(f"hwmon: nobody states all rails of {board.name}; type hwmon alone.")
+            raise SensorUnavailable(
+                f"hwmon: the rails of a whole {board.name} are not documented; type --power-monitor=hwmon."
+            )
         if missing := rails.list_missing(rail_sum, shown):
             raise SensorUnavailable(f"hwmon: {board.name} lacks {', '.join(missing)} (found {listing}).")
         self._use_rails(board, rail_sum, target.root)

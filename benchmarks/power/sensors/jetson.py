@@ -12,12 +12,10 @@ from benchmarks.power.sensors.rails import Board, RailSum
 
 
 class JetsonMonitor(PowerMonitor):
-    """A sensor of a Jetson's rails. Its gain is not stated: the chip's is, but the shunts' tolerance is not."""
+    """A sensor of a Jetson's rails. Its gain error is not specified: the shunts' tolerance is unknown."""
 
     _heard_ns = 0  # when the last reading came
-    gain_source = (
-        "TI's SBOS576 states 0.25% at most for the INA3221 alone; nobody states the tolerance of the boards' shunts"
-    )
+    gain_source = "TI's SBOS576 specifies 0.25% at most for the INA3221; the tolerance of the shunts is not specified"
 
     def _open(
         self, wait: Callable[[], tuple[Board, list[int]]], asked_s: float, root: Path, release: str | None = None
@@ -55,11 +53,11 @@ class JetsonMonitor(PowerMonitor):
             by_kernel = by_kernel and stated
         self.resolution_w = ina3221.compute_resolution_w(pairs)
         self.offset_uncertainty_w = ina3221.compute_offset_uncertainty_w(pairs)
-        self.offset_source = f"nobody states the shunts of {board.name}"
+        self.offset_source = f"the shunts of {board.name} are not specified"
         if self.offset_uncertainty_w is not None:
             shunts = ", ".join(f"{(ohms or 0) * 1e3:g} mOhm at {volts:.3g} V" for volts, ohms in pairs)
             whose = "the kernel's files" if by_kernel else board.source
-            self.offset_source = f"+-80 uV at each shunt ({ina3221.DATA_SHEET}): {shunts} by {whose}"
+            self.offset_source = f"+-80 uV at each shunt ({ina3221.DATA_SHEET}): {shunts}, from {whose}"
         times = [shown[label].averaging_s if label in shown else None for label in rail_sum.labels]
         known = [seconds for seconds in times if seconds is not None]
         self.averaging_s = max(known) if len(known) == len(times) else None

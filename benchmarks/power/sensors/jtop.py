@@ -48,7 +48,7 @@ class JtopMonitor(JetsonMonitor):
             return [PowerSample(r.time_ns, rails.sum_watts(r.rails, self.rails), None, r.ram_bytes) for r in readings]
         error = self._connection.describe_error()
         if error is None and now - self._heard_ns > max(self.silence_s, 5 * self.period_s) * 1e9:
-            error = f"nothing new has come for {self.silence_s:g} s"
+            error = f"there was no new reading for {self.silence_s:g} s"
         return [] if error is None else self._disconnect(now, error)
 
     def close(self) -> None:
@@ -62,15 +62,15 @@ class JtopMonitor(JetsonMonitor):
             found += self._connection.take_readings()
             time.sleep(self.interval_s / 4)
         if len(found) < 2:
-            why = self._connection.describe_error() or f"gave {len(found)} readings in {self.patience_s:g} s"
+            why = self._connection.describe_error() or f"sent {len(found)} readings in {self.patience_s:g} s"
             raise SensorUnavailable(f"jtop: the service {why}; type `sudo systemctl restart jtop` and try again.")
         boards = [rails.find_complete_board(reading.rails) for reading in found]
         board = next((board for board in boards if board is not None), None)
         if board is None:
             names = ", ".join(sorted({name for reading in found for name in reading.rails})) or "no rail at all"
             raise SensorUnavailable(
-                f"jtop: the service shows {names}, and not the GPU's rails of a known board; "
-                "type --power-monitor=tegrastats, or --power-monitor=none to measure without joules."
+                f"jtop: the service reports {names}, but not the GPU rails of a known board; "
+                "type --power-monitor=tegrastats, or --power-monitor=none to measure without energy."
             )
         return board, [reading.time_ns for reading in found]
 
@@ -107,5 +107,5 @@ class JtopMonitor(JetsonMonitor):
         if self._lost_ns is not None:
             away = (now - self._lost_ns) / 1e9
             event = f"The jtop service was lost ({self._loss}) and came back after {away:.1f} s"
-            self.remarks = (f"{event}; the runs in between have no joules.",)
+            self.remarks = (f"{event}; the runs in between have no energy.",)
             self._lost_ns = None

@@ -44,7 +44,7 @@ class Connection:
         except TimeoutError:
             self._abandoned = True
             raise SensorUnavailable(
-                f"jtop: the service takes connections and does not answer within {patience_s:g} s; "
+                f"jtop: the service accepts connections, but does not answer within {patience_s:g} s; "
                 "type `sudo systemctl restart jtop`."
             ) from None
         except Exception as error:
@@ -154,7 +154,7 @@ def _explain_refusal(error: Exception) -> SensorUnavailable:
         wanted = f"=={version[1]}.{version[2]}.*" if version else f"=={mismatch[1]}"
         ours = importlib.metadata.version("jetson-stats")
         return SensorUnavailable(
-            f"jtop: the board's service is jetson-stats {mismatch[1]} and this environment has {ours}; "
+            f"jtop: the board's service is jetson-stats {mismatch[1]}, but this environment has {ours}; "
             f"type `python -m pip install 'jetson-stats{wanted}'`."
         )
     if "not active" in text:
@@ -164,7 +164,7 @@ def _explain_refusal(error: Exception) -> SensorUnavailable:
         )
     if "access" in text or isinstance(error, PermissionError):
         return SensorUnavailable(
-            "jtop: this user may not use the service; type `sudo usermod -aG jtop $USER`, log out and in again."
+            "jtop: this user has no access to the service; type `sudo usermod -aG jtop $USER`, log out and in again."
         )
     return SensorUnavailable(f"jtop: the service cannot be used ({text}); type `sudo systemctl restart jtop`.")
 

@@ -14,4 +14,4 @@ def check_number(sensor: str, file: Path, remedy: str) -> None:
         helps = f"; {remedy}" if isinstance(error, PermissionError) else ""
         raise SensorUnavailable(f"{sensor}: {file} cannot be read ({error.strerror}){helps}.") from error
     if sysfs.read_number(file) is None:
-        raise SensorUnavailable(f"{sensor}: {file} holds no number.")
+        raise SensorUnavailable(f"{sensor}: {file} contains no number.")

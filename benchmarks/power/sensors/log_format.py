@@ -138,7 +138,7 @@ def find_layout(options: LogOptions, header: str) -> Layout:
             factor = FACTORS.get(names[powers[0]].split()[-1], 1.0)
             return Layout(separator, len(names), times[0], powers[0], cells[powers[0]], factor)
     raise SensorUnavailable(
-        f"{options}: the first line is {header.strip()[:40]!r}; it must name one time column and one power column."
+        f"{options}: the first line is {header.strip()[:40]!r}; it must contain one time column and one power column."
     )
 
 
@@ -191,7 +191,9 @@ def _parse_time(options: LogOptions, cell: str) -> int:
     if seconds >= SMALLEST_UNIX_S:
         return round(seconds * NS)
     if options.start_ns is None:
-        raise UnreadableLine(f"counts time from the start of the log; type that time: {options},start={EXAMPLE}")
+        raise UnreadableLine(
+            f"counts time from the start of the log; type the log's start time: {options},start={EXAMPLE}"
+        )
     return options.start_ns + round(seconds * NS)
 
 

@@ -110,7 +110,8 @@ class FollowedLog:
             raise SensorUnavailable(f"{options}: {self.bad[0]}.")
         if len(self.rows) < 2:
             raise SensorUnavailable(
-                f"{options}: the log holds {len(self.rows)} samples and needs two; start the meter before the session."
+                f"{options}: the log contains {len(self.rows)} samples, but at least two are needed; "
+                "start the meter before the session."
             )
 
     def read_new_rows(self) -> list[Row]:
@@ -182,7 +183,7 @@ class WallMeterMonitor(LogPlayer):
         shift = self._read_shift_ns()
         if abs(step := shift - self._shift) > CLOCK_STEP_NS:
             event = f"This machine slept or its clock changed by {step / NS:+.1f} s during the session"
-            self._clock_step = (f"{event}: do log and runs agree?",)
+            self._clock_step = (f"{event}: do the times of log and runs agree?",)
         self._shift = shift
         self.remarks = self._stale + self._clock_step + bad
         due = self._take_due(shift)
@@ -198,7 +199,7 @@ class WallMeterMonitor(LogPlayer):
         if spans_now or abs(late_s) <= STALE_PERIODS * self.period_s:
             return ()
         where = "old" if late_s > 0 else "ahead"
-        return (f"The log's nearest sample was {abs(late_s):.0f} s {where} at the start: is its clock right?",)
+        return (f"The log's nearest sample was {abs(late_s):.0f} s {where} at the start: is the meter's clock right?",)
 
     def _read_shift_ns(self) -> int:
         """Return the log's clock less CLOCK_MONOTONIC."""

@@ -42,10 +42,10 @@ class NvmlMonitor(PowerMonitor):
             raise SensorUnavailable("nvml: MIG is on, and the board's power cannot be divided among its slices.")
         self._field_scope = next((scope for scope in SCOPES if self._read_field(scope) is not None), None)
         if self._read_watts() is None:
-            raise SensorUnavailable("nvml: the library starts, but this GPU answers no power call (as on Jetson Orin).")
+            raise SensorUnavailable("nvml: the library runs, but this GPU supports no power call (as on Jetson Orin).")
         if nvml.try_call(self._nvml, self._nvml.nvmlDeviceGetArchitecture, self._handle) not in ARCHITECTURES_WITH_GAIN:
             self.gain_uncertainty = None
-            self.gain_source = "arXiv 2312.02741 (SC24) tested Ampere and Ada boards; nobody states this GPU's gain"
+            self.gain_source = "arXiv 2312.02741 (SC24) tested Ampere and Ada boards; none is specified for this GPU"
         if self._field_scope is None:
             # It averages over 1 s on Ampere (except GA100) and newer, and is instantaneous before; NVML does not say
             # which. Phases use the longer time, and the lag stays unknown.

@@ -63,7 +63,7 @@ BOARDS = (
             "gpu+soc", ("VDD_GPU", "VDD_CPU_SOC_MSS"), "GPU, and SOC with CPU and memory subsystem", includes_cpu=True
         ),
         RailSum("system input", ("VIN",), "the carrier board", includes_cpu=True),
-        "its tegrastats, which shows no shunts",
+        "its tegrastats, which does not report the shunts",
     ),
     Board(
         "Jetson Orin NX or Nano, Xavier NX",

@@ -76,7 +76,7 @@ class RaplMonitor(PowerMonitor):
         joules = [zone.read_joules() for zone in self._zones]
         now, previous = time.monotonic_ns(), self._previous
         if None in joules and not all(zone.folder.is_dir() for zone in self._zones):
-            raise SensorLost("rapl: the kernel no longer shows its counters")
+            raise SensorLost("rapl: the kernel no longer exposes the counters")
         known = [value for value in joules if value is not None]
         energy = sum(known) if len(known) == len(joules) else None
         watts = None
@@ -102,6 +102,6 @@ def _find_zones(folder: Path) -> tuple[list[Zone], str]:
             "rapl: an Arm processor has no such counters; type --power-monitor=csv:FILE for the log of a meter."
         )
     raise SensorUnavailable(
-        "rapl: the kernel shows no counter of a processor's package (/sys/class/powercap); "
-        "load intel_rapl_msr, or measure outside the container, which hides them."
+        "rapl: the kernel exposes no energy counter of a processor package (/sys/class/powercap); "
+        "load intel_rapl_msr, or measure outside the container: containers hide these counters."
     )

@@ -58,7 +58,7 @@ class TegrastatsMonitor(JetsonMonitor):
     """GPU+SOC rails from tegrastats' lines at 10 Hz, stamped on arrival."""
 
     gpu_only = True  # until its rails show otherwise
-    ram_source = "tegrastats: RAM in use, without buffers and cache in a way that NVIDIA does not document"
+    ram_source = "tegrastats: RAM in use, without buffers and cache; NVIDIA does not document how they are excluded"
     interval_ms = 100  # to ask for; the minimum is not documented, and 100 ms is in wide use
     patience_s = 5.0  # for the first lines
     silence_s = 30.0  # without a line, then the sensor is lost
@@ -116,8 +116,8 @@ class TegrastatsMonitor(JetsonMonitor):
                 "what it prints. If it needs root, start this session with sudo."
             )
         return SensorUnavailable(
-            f"tegrastats: no line with the GPU's rails of a known board came within {self.patience_s:g} s, but {last}; "
-            "type --power-monitor=none to measure without joules, and report the line."
+            f"tegrastats: no line contained the GPU rails of a known board within {self.patience_s:g} s, but {last}; "
+            "type --power-monitor=none to measure without energy, and report this line as a bug."
         )
 
 

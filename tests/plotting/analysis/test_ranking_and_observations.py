@@ -128,7 +128,7 @@ def test_one_leader_everywhere(tmp_path: Path) -> None:
     for label in ("A", "B"):
         made.on(tmp_path, [speed("phi", 20), speed("llava", 10)], label=label)
     rule = "highest tokens/s of a device's pairs"
-    said = f"Phi has the highest throughput on every device ({rule}; beyond noise on 2 of 2 devices)."
+    said = f"Phi has the highest throughput on every device ({rule}; by more than noise on 2 of 2 devices)."
     assert said in list_observations(made.table(tmp_path))
 
     made.on(tmp_path, [speed("phi", 1), speed("llava", 2)], label="C")
@@ -140,7 +140,10 @@ def test_one_leader_everywhere(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("watts", "sentence"),
-    [(100.0, "Slow makes the most tokens per joule, at 50% of that throughput"), (10.0, "Fast also makes the most")],
+    [
+        (100.0, "Slow makes the most tokens per joule, at 50% of the throughput of Fast"),
+        (10.0, "Fast also makes the most"),
+    ],
 )
 def test_speed_and_economy_of_devices(tmp_path: Path, watts: float, sentence: str) -> None:
     """The fastest device is compared with the most efficient one, with their ratio if they differ."""
@@ -238,7 +241,7 @@ def test_precisions_differ_beyond_noise_or_not(tmp_path: Path, share: float, cou
     records = [speed("phi", 10, "fp16"), speed("phi", 10.4), speed("llava", 10, "fp16"), speed("llava", 10)]
     said = " ".join(list_observations(ends(made.one(tmp_path, *records), share)))
 
-    assert f"over 2 pairs, all within 5% of 1, {count} of them beyond noise: 95% intervals do not overlap)" in said
+    assert f"over 2 pairs, all within 5% of 1, {count} with 95% intervals that do not overlap)" in said
 
 
 @pytest.mark.parametrize(
@@ -246,7 +249,7 @@ def test_precisions_differ_beyond_noise_or_not(tmp_path: Path, share: float, cou
     [
         (2.0, 0.01, "differ in throughput for all pairs (bf16 / fp16 is 1.50 to 2.00 over 2 pairs"),
         (2.0, 0.25, "differ in throughput for some pairs (bf16 / fp16 is 1.50 to 2.00 over 2 pairs"),
-        (2.0, 0.9, "do not differ in throughput beyond noise (bf16 / fp16 is 1.50 to 2.00 over 2 pairs"),
+        (2.0, 0.9, "do not differ in throughput by more than noise (bf16 / fp16 is 1.50 to 2.00 over 2 pairs"),
     ],
 )
 def test_how_many_pairs_differ(tmp_path: Path, factor: float, share: float, words: str) -> None:
@@ -273,9 +276,9 @@ def test_who_leads_throughout(tmp_path: Path, watts: float, throughout: bool) ->
     table = ends(made.table(tmp_path), 0.01)
     said = list_observations(table)
 
-    rule = "(highest tokens/s of a device's pairs; beyond noise on 2 of 2 devices)"
+    rule = "(highest tokens/s of a device's pairs; by more than noise on 2 of 2 devices)"
     assert f"Phi has the highest throughput on every device {rule}." in said
-    sentence = "Phi leads throughout: it also has the lowest energy per token there (lowest of a device's pairs)."
+    sentence = "Phi also has the lowest energy per token on every device (lowest J/token of a device's pairs)."
     assert (sentence in said) == throughout
 
 

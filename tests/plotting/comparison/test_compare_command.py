@@ -73,7 +73,7 @@ def test_compare_names_what_it_leaves_out(results: Path, capsys: pytest.CaptureF
     out, err = capsys.readouterr()
     speeds = [line["value"] for line in json.loads(out) if line["metric"] == "tokens_per_sec"]
     assert speeds == [32.0, 64.0]
-    assert err == f"python -m plotting: {path}: entry 2 has no Record; left out\n"
+    assert err == f"python -m plotting: {path}: entry 2 contains no Record; left out\n"
 
 
 @pytest.fixture
@@ -183,7 +183,7 @@ def test_a_damaged_save_of_a_pattern_is_left_out(sessions: Path, capsys: pytest.
     assert (json.loads(out)[0]["sessions"], err) == (3, said)
     assert main(["compare", "0005_old", "*_new", "--results", str(sessions)]) == 2
     assert capsys.readouterr().err.startswith(
-        f"{said}python -m plotting: {str(cut)!r} holds no benchmark of this suite"
+        f"{said}python -m plotting: {str(cut)!r} contains no benchmark of this suite"
     )
 
 

@@ -99,7 +99,7 @@ def test_a_single_value_cannot_be_judged(tmp_path: Path) -> None:
     """The load time of one save a side has no known spread, so its gate fails and says what to do."""
     [sentence] = judge(tmp_path, [noisy()], [noisy()], typed=("load_time_s>10%",))
 
-    why = "one value a session, with unknown spread: compare three saves a side"
+    why = "one session per side gives one value, whose variation is unknown: compare three saves per side"
     assert sentence == f"--fail-if 'load_time_s>10%': Phi bf16, b: could not be judged ({why})."
 
 
@@ -169,7 +169,7 @@ def test_a_gate_may_be_typed_with_room(text: str) -> None:
         ),
         ("tokens_per_sec<-100%", "can never fail: no value falls by more than 100%; type a limit such as -5%"),
         ("failed_runs>0%", "failed_runs is a count, mostly 0, and has no change in percent; a pair without a good run"),
-        ("runs<-5%", "neither more nor less of runs is better; type a gate for another metric"),
+        ("runs<-5%", "neither a higher nor a lower value of runs is better; type a gate for another metric"),
     ],
 )
 def test_an_invalid_gate_is_refused(text: str, said: str) -> None:

@@ -80,7 +80,7 @@ def test_the_table_has_a_column_for_each_save(mixed: list[compare.Line]) -> None
     ]
     assert [note for note in notes if note.startswith("[")] == [
         f"[1] {NO_SENSOR}",
-        "[2] one value a session, with unknown spread: compare three saves a side",
+        "[2] one session per side gives one value, whose variation is unknown: compare three saves per side",
         "[3] not in this save",
         "[4] not in the baseline",
     ]
@@ -113,7 +113,7 @@ def test_what_many_cells_say_is_said_once(boards: list[compare.Line]) -> None:
     """A reason that many cells share is one numbered note."""
     text = render.write_table(boards, 120)
 
-    assert text.count("one value a session") == 1
+    assert text.count("one session per side gives one value") == 1
     assert text.count("not comparable [2]") == 4  # RAM and load time of two sides
     assert text.count("single session: the interval") == 1
 
@@ -161,7 +161,7 @@ def test_the_basis_of_verdicts_is_explained(tmp_path: Path) -> None:
     single = compare.compare_sides({"old": built["old1"], "new": built["new1"]})
     block = compare.compare_sides({side: pd.concat([built[f"{side}1"], built[f"{side}2"]]) for side in ("old", "new")})
 
-    assert "single session: the interval comes from the runs of one session a side" in render.write_table(single, 120)
+    assert "single session: the interval comes from the runs of one session per side" in render.write_table(single, 120)
     assert "new: Jetson Thor; 2 + 2 sessions, not in turn" in render.write_table(block, 120)
     assert render.write_table(block, 200).rstrip().endswith("alternate them: A B A B A B.")
     assert "single session" not in render.write_table(block, 120)

@@ -104,7 +104,7 @@ def test_pairs_without_a_run_are_rows_of_nulls(saves: Path) -> None:
 
     assert (failed["status"], failed["failed_runs"], failed["runs"]) == ("failed", 10, 0)
     assert failed["reason"].startswith("llava-bf16: all 10 runs failed")
-    assert (never["status"], never["reason"]) == ("never attempted", "no save holds this pair")
+    assert (never["status"], never["reason"]) == ("never attempted", "no save contains this pair")
     for row in (failed, never):
         assert [row[name] for name in METRICS if row[name] is not None and "runs" not in name] == []
         assert (row["finite_logits"], row["scope_mismatch"]) == (None, None)
@@ -146,8 +146,8 @@ def test_runs_that_are_damaged_are_named(tmp_path: Path, capsys: pytest.CaptureF
 
     assert main(["--results", str(tmp_path), "--out", str(out), "--export=jsonl", "--strict"]) == 1
     assert capsys.readouterr().err == (
-        f"python -m plotting: {tmp_path / '0001_thor.json'}: entry 1 has a Record of phi-bf16 with a value that "
-        "cannot be used: the columns of its runs have different lengths; left out\n"
+        f"python -m plotting: {tmp_path / '0001_thor.json'}: entry 1 contains a Record of phi-bf16 with an "
+        "invalid value: the columns of its runs have different lengths; left out\n"
     )
     assert {row["model"] for row in lines(out / "runs.jsonl")} == {"LLaVA"}
 

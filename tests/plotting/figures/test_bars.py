@@ -231,13 +231,15 @@ def test_without_intervals_there_are_no_whiskers(study: pd.DataFrame) -> None:
 def test_the_figure_says_how_uncertain_and_of_what(drawn: dict[str, Figure], tmp_path: Path) -> None:
     """The footnote of J/token states the uncertainty, its k, and whether the sensor's gain is included."""
     footnote = " ".join(drawn[JOULES].get_supxlabel().split())
-    unknown = "(standard uncertainty, k=1; statistical only: the sensor's gain error is unknown)"
+    unknown = "(standard uncertainty, k=1; statistical only: the sensor's gain error is not specified)"
     assert f"{', '.join(made.DEVICES)}: the uncertainty of the energy is ± 1.0% {unknown}." in footnote
 
     stated = record()
     stated["power"]["uncertainty"].append({"name": "gain", "relative": 0.05, "source": "data sheet"})
     footnote = " ".join(draw(JOULES, made.one(tmp_path, stated)).get_supxlabel().split())
-    assert "the uncertainty of the energy is ± 5.1% (standard uncertainty, k=1; with the sensor's gain)." in footnote
+    assert (
+        "the uncertainty of the energy is ± 5.1% (standard uncertainty, k=1; with the sensor's gain error)." in footnote
+    )
 
 
 def roofed(share: float) -> dict[str, Any]:
@@ -310,7 +312,7 @@ def ill(**parts: Any) -> dict[str, Any]:
         (ill(health__finite_logits=False), "output not finite", True),
         (ill(health__throttled=["hardware slowdown"]), "throttled (hardware slowdown)", True),
         (ill(roofline__bandwidth_bytes_per_s=1e9), "MBU over 1", True),
-        (ill(power__scope_mismatch=True), "the power sensor covers something else", False),
+        (ill(power__scope_mismatch=True), "the power sensor measures another processor", False),
     ],
     ids=["not finite", "throttled", "over the roof", "scope"],
 )

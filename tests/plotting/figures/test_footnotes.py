@@ -77,7 +77,7 @@ def test_the_footnote_stays_short_at_eight_devices(tmp_path: Path) -> None:
         assert " more: throttled (heat)." in text
 
 
-@pytest.mark.parametrize(("runs", "why"), [(5, [" an interval needs 8 runs, and there were 5."]), (8, [])])
+@pytest.mark.parametrize(("runs", "why"), [(5, [" an interval needs 8 runs, but there were 5."]), (8, [])])
 def test_too_few_runs_for_whiskers_is_said(tmp_path: Path, runs: int, why: list[str]) -> None:
     """If runs are too few for an interval, the footnote says how many it needs and how many there were."""
     table = made.one(tmp_path, record(runs=runs), record("phi", runs=runs))
@@ -90,7 +90,7 @@ def test_a_pair_without_whisker_is_counted(tmp_path: Path) -> None:
     """If only some pairs have an interval, the footnote counts the others."""
     table = made.one(tmp_path, record(runs=3), record("phi", runs=20))
 
-    why = "an interval needs 8 runs, and there were 3."
+    why = "an interval needs 8 runs, but there were 3."
     assert said(table, THROUGHPUT, "Throughput has") == [f"Throughput has no whisker for 1 of 2 pairs: {why}"]
 
 

@@ -49,7 +49,7 @@ def test_too_few_covered_runs_are_no_energy(name: str, lost: str) -> None:
         else:
             made["runs"]["energy_coverage"][index] = 0.5
 
-    assert reason(name, made) == "power samples cover 8 of 10 runs, and 90% are needed"
+    assert reason(name, made) == "power samples cover 8 of 10 runs, but 90% are needed"
 
 
 @pytest.mark.parametrize("name", PHASES)

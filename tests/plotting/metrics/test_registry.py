@@ -152,7 +152,7 @@ def test_energy_without_a_budget_has_no_uncertainty() -> None:
     made["power"]["uncertainty"] = []
 
     for name in ("energy_uncertainty", "joules_per_token_uncertainty", "net_joules_per_token_uncertainty"):
-        assert reason(name, made) == "the sensor gave too few samples"
+        assert reason(name, made) == "the sensor returned too few samples"
 
 
 def test_sums_beyond_a_float_are_infinite() -> None:

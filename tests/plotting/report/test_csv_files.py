@@ -76,7 +76,7 @@ def test_the_uncertainty_is_in_the_csv_with_its_terms(tmp_path: Path) -> None:
 
     assert float(alone["joules_per_token_uncertainty"]) == pytest.approx(0.0125)
     assert alone["uncertainty_kind"] == "statistical only"
-    assert known["uncertainty_kind"] == "with the sensor's gain"
+    assert known["uncertainty_kind"] == "with the sensor's gain error"
     assert known["energy_budget"] == "statistical 1.00%: spread of the samples; gain 5.00%: data sheet"
     assert known["phase_uncertainty"] == "preprocess 5.0%; vision 5.0%; prefill 5.0%; decode 5.0%"
 
@@ -124,7 +124,7 @@ def test_unmeasured_pairs_have_state_and_reason(study: pd.DataFrame) -> None:
     columns = ("device", "model", "precision", "status", "reason", "planned", "attempted", "failed_runs")
     assert [tuple(row[column] for column in columns) for row in rows] == [
         (*made.FAILED, "failed", made.OUT_OF_MEMORY, "10", "10", "10"),
-        (*made.NEVER, "never attempted", "no save holds this pair", "", "", ""),
+        (*made.NEVER, "never attempted", "no save contains this pair", "", "", ""),
     ]
 
 

@@ -161,7 +161,7 @@ def test_what_failed_and_why(study_page: str, study_summary: str) -> None:
     """Page and summary list each pair that failed, with its message, and each that was never attempted."""
     for text in map(flat, (study_page, study_summary)):
         assert f"{made.THOR}, Gemma3N, fp16: failed, {made.OUT_OF_MEMORY}." in text
-        assert "Laptop, Phi, fp16: never attempted, no save holds this pair." in text
+        assert "Laptop, Phi, fp16: never attempted, no save contains this pair." in text
 
 
 def test_everything_measured_is_said(tmp_path: Path) -> None:

@@ -188,7 +188,7 @@ def test_three_states(tmp_path: Path) -> None:
         ("Phi", "bf16"): "measured",
     }
     assert made.row(built, "LLaVA", "fp16")["reason"] == "no memory"
-    assert made.row(built, "LLaVA", "bf16")["reason"] == "no save holds this pair"
+    assert made.row(built, "LLaVA", "bf16")["reason"] == "no save contains this pair"
     assert made.row(built, "Phi", "fp16")["reason"] == ""
 
 

@@ -159,12 +159,12 @@ def test_a_counters_uncertainty_is_that_of_its_ticks() -> None:
     ("watts", "lost", "reason"),
     [
         (0.0, None, "the sensor read 0 W throughout, but every device draws power"),
-        (-30.0, None, "the sensor read nothing above 0 W, and negative power: is it wired in reverse?"),
-        (None, None, "every reading was void: a rail was missing or held no valid number"),
+        (-30.0, None, "the sensor read negative power and nothing above 0 W: is it wired in reverse?"),
+        (None, None, "every reading was invalid: a rail was missing or had no valid reading"),
         (
             None,
             "unplugged",
-            "every reading was void: a rail was missing or held no valid number; it stopped early: u",
+            "every reading was invalid: a rail was missing or had no valid reading; the sensor stopped early: u",
         ),
     ],
     ids=["0 W", "wired the wrong way round", "void", "void and lost"],
@@ -263,7 +263,10 @@ def test_sessions_laid_out_apart_are_pooled() -> None:
     assert found.power["phases"]["decode"]["energy_j"] == pytest.approx(240.0)
     assert found.power["phases"]["run_count"] == 4
     assert found.power["sample_count"] == 84
-    assert found.power["phases"]["vision"]["reasons"]["energy_j"] == "the vision path gave no mark in at least one run"
+    assert (
+        found.power["phases"]["vision"]["reasons"]["energy_j"]
+        == "at least one run has no time mark at the end of vision encoding"
+    )
     assert list(find_violations(found.power, "power")) == []
 
 

@@ -95,11 +95,13 @@ def test_a_short_phase_is_below_resolution() -> None:
 
     for name in ("preprocess", "vision", "prefill"):
         assert phase(found, name)["energy_j"] is None
-        assert phase(found, name)["reasons"]["energy_j"].startswith("below resolution: it lasts ")
+        assert phase(found, name)["reasons"]["energy_j"].startswith(
+            "below resolution: the phase has a mean duration of "
+        )
     assert phase(found, "decode")["energy_j"] == pytest.approx(300 * 45 * 2, rel=0.03)
     assert phase(found, "prefill")["reasons"]["energy_j"] == (
-        "below resolution: it lasts 400 ms and needs 5 x 100 ms (more runs do not help); "
-        "100 ms is the time between samples; the averaging time is unknown"
+        "below resolution: the phase has a mean duration of 400 ms, but at least 5 x 100 ms is needed "
+        "(more runs do not help); 100 ms is the time between samples; the averaging time is unknown"
     )
     assert list(find_violations(found)) == []
 
@@ -120,7 +122,7 @@ def test_more_runs_do_not_resolve_a_short_phase() -> None:
 @pytest.mark.parametrize(
     ("sensor", "resolution_s", "source"),
     [
-        (SensorFacts("s", "gpu", ("r",), 0.1, None, "", averaging_s=1.0), 1.0, "the time that a reading averages over"),
+        (SensorFacts("s", "gpu", ("r",), 0.1, None, "", averaging_s=1.0), 1.0, "the averaging time of a reading"),
         (SensorFacts("s", "gpu", ("r",), 0.1, None, "", averaging_s=0.025), 0.1, "the time between samples"),
     ],
     ids=["average over 1 s", "25 ms of each 100"],
@@ -153,7 +155,7 @@ def test_few_samples_are_below_resolution() -> None:
 
     assert found["energy_j"] is None
     assert found["reasons"]["energy_j"] == (
-        "below resolution: 20 samples fell into it and 30 are needed; measure more runs"
+        "below resolution: the phase contains only 20 samples in all runs, but 30 are needed; measure more runs"
     )
     assert found["sample_count"] == 20
     assert found["length_s"] == pytest.approx(2.0)
@@ -164,7 +166,10 @@ def test_a_run_without_a_vision_mark() -> None:
     marked = runs((1.0, 1.0, 1.0, 3.0), 20)
     found = measure(attribution.MarkedRuns(marked.windows, {**marked.phases, "vision": None, "prefill": None}))
 
-    assert phase(found, "vision")["reasons"]["energy_j"] == "the vision path gave no mark in at least one run"
+    assert (
+        phase(found, "vision")["reasons"]["energy_j"]
+        == "at least one run has no time mark at the end of vision encoding"
+    )
     assert phase(found, "prefill")["length_s"] is None
     assert phase(found, "decode")["energy_j"] == pytest.approx(20 * 45 * 3, rel=0.05)
     assert list(find_violations(found)) == []

@@ -163,7 +163,7 @@ def test_the_scale_is_read_from_many_levels_only() -> None:
     assert "quantisation" not in {t["name"] for t in budget.list_run_terms(power(two), [(S, 9 * S)], 160.0, 0.0)}
     (term,) = [t for t in budget.list_run_terms(power(many), [(S, 9 * S)], 172.8, 0.0) if t["name"] == "quantisation"]
     assert term["relative"] == pytest.approx(0.4 / math.sqrt(12) / 21.6, rel=1e-6)
-    assert term["source"] == "a scale in steps of 0.4 W, the smallest between two readings"
+    assert term["source"] == "a scale in steps of 0.4 W, the smallest difference between two readings"
 
 
 def test_a_counter_averages_nothing() -> None:

@@ -15,6 +15,8 @@ from benchmarks.power.analysis import attribution, warnings
 from benchmarks.power.base import PowerSample, SensorFacts
 from tests.support.bench import IDLE, MARKED, SENSOR, S, attribute, samples, vars_of
 
+ALONE = "The uncertainty is statistical only: the sensor's gain error is not specified"
+
 
 def test_time_without_samples_is_said() -> None:
     """A flag gives the part of the runs' time without samples, by which their energy is too low."""
@@ -25,7 +27,7 @@ def test_time_without_samples_is_said() -> None:
 
     assert 0.02 < share < 0.05
     assert found.power["flags"] == [
-        f"No samples cover {share:.1%} of the runs' time: their energy is that much too low."
+        f"No samples cover {share:.1%} of the runs' time: their energy is about {share:.1%} too low."
     ]
     (term,) = [term for term in found.power["uncertainty"] if term["name"] == "coverage"]
     assert term["relative"] > share
@@ -38,10 +40,10 @@ def test_short_runs_that_lie_apart_are_said() -> None:
     mixed, clean = (attribution.attribute("bench", SENSOR, samples(), runs, IDLE) for runs in (apart, in_a_row))
 
     assert any(
-        flag.startswith("Runs of 0.2 s lie apart, and the sensor's resolution is 0.1 s")
+        flag.startswith("Runs of 0.2 s are too short for the sensor's time resolution, 0.1 s (")
         for flag in mixed.power["flags"]
     )
-    assert not any("lie apart" in flag for flag in clean.power["flags"])
+    assert not any("too short" in flag for flag in clean.power["flags"])
 
 
 def test_doubts_are_said() -> None:
@@ -55,19 +57,19 @@ def test_doubts_are_said() -> None:
 @pytest.mark.parametrize(
     ("known", "said"),
     [
-        ({}, "The uncertainty is statistical only: nobody states this sensor's gain."),
+        ({}, f"{ALONE}."),
         (
             {"offset_source": "why"},
-            "The uncertainty is statistical only: nobody states this sensor's gain (why, and its offset is unknown).",
+            f"{ALONE} (why, and its offset error is unknown).",
         ),
         (
             {"offset_uncertainty_w": 0.3, "offset_source": "data sheet"},
-            "The uncertainty is statistical only, plus the sensor's offset: nobody states its gain.",
+            "The uncertainty contains the sensor's offset error, but not its gain error, which is not specified.",
         ),
     ],
 )
 def test_an_unknown_gain_is_said(known: dict[str, Any], said: str) -> None:
-    """Without a stated gain a flag says that the uncertainty is statistical only, and whether the offset is known."""
+    """Without a gain error a flag says what the uncertainty contains, and whether the offset error is known."""
     sensor = SensorFacts(**{**vars_of(SENSOR), "gain_uncertainty": None, **known})
 
     assert attribution.attribute("bench", sensor, samples(), MARKED, IDLE).power["flags"] == [said]
@@ -77,7 +79,7 @@ def test_replayed_joules_say_so() -> None:
     """Joules of a recorded trace are flagged."""
     found = attribution.attribute("replay", SENSOR, samples(), MARKED, IDLE)
 
-    assert found.power["flags"][0] == "The joules come from a recorded trace, not from these runs."
+    assert found.power["flags"][0] == "The energy comes from a recorded trace, not from these runs."
 
 
 @pytest.mark.parametrize(
@@ -102,7 +104,7 @@ def test_energies_of_unlike_sensors_are_never_added(
 def test_sessions_that_read_by_several_sensors_say_so() -> None:
     """If sessions of a pair used several sensors of the same rails, a flag names them."""
     assert warnings.warn_of_mixed_sensors(["hwmon", "hwmon", "tegrastats"]) == [
-        "Its sessions read the same rails by hwmon and by tegrastats."
+        "The pair's sessions read the same rails through hwmon and tegrastats."
     ]
     assert warnings.warn_of_mixed_sensors(["hwmon", "hwmon"]) == []
 
@@ -113,7 +115,7 @@ def test_void_readings_are_said() -> None:
     counted = [PowerSample(s.time_ns, None, s.energy_j) for s in samples(counter_factor=1.0)]
 
     assert attribute(void).power["flags"] == [
-        "12 of 42 readings in the runs were void: a rail was missing or held no valid number."
+        "12 of 42 readings during the runs were invalid: a rail was missing or had no valid reading."
     ]
     assert attribute(counted).power["flags"] == []
 
@@ -130,7 +132,10 @@ def test_a_sensor_that_stands_still_is_said(since: float, until: float, when: st
         PowerSample(s.time_ns, 33.0 if still else (s.watts or 0.0) + i % 7 / 10)
         for i, (s, still) in enumerate(zip(samples(), steady, strict=True))
     ]
-    said = f"The sensor read exactly 33 W both during the runs and idle {when} them: it is stuck, or does not cover "
+    said = (
+        f"The sensor read exactly 33 W both during the runs and in the idle time {when} them: "
+        "it is stuck, or does not measure "
+    )
 
     assert [flag[: len(said)] for flag in attribute(taken).power["flags"]] == ([said] if when else [])
 

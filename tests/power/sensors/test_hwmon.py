@@ -113,14 +113,20 @@ def test_permissions_that_change_while_it_runs() -> None:
     ("board", "argument", "shunt_uohm", "worth", "said"),
     [
         # (offset, step) in watts: sum of V x 80 uV / R, / sqrt(3), and V x 40 uV / R, by hand
-        ("orin", None, None, (0.461880, 0.4), "2 mOhm at 20 V by tegra234-p3701.dtsi of Linux"),
-        ("orin", None, 2000, (0.438786, 0.38), "2 mOhm at 19 V by the kernel's files"),
-        ("orin", "whole", 2000, (0.993042, 0.546626), "2 mOhm at 19 V, 2 mOhm at 19 V, 2 mOhm at 5 V by the kernel's"),
-        ("nano", None, None, (0.092376, 0.056569), "5 mOhm at 5 V, 5 mOhm at 5 V by tegra234-p3767.dtsi"),
-        ("xavier", None, None, (0.360267, 0.220617), "5 mOhm at 19.5 V, 5 mOhm at 19.5 V by tegra194-p2888.dtsi"),
-        ("thor", None, None, None, "nobody states the shunts of Jetson Thor"),
-        ("thor", None, 2000, (0.905285, 0.554372), "2 mOhm at 19.6 V, 2 mOhm at 19.6 V by the kernel's files"),
-        ("thor", "whole", 2000, None, "nobody states the shunts of Jetson Thor"),
+        ("orin", None, None, (0.461880, 0.4), "2 mOhm at 20 V, from tegra234-p3701.dtsi of Linux"),
+        ("orin", None, 2000, (0.438786, 0.38), "2 mOhm at 19 V, from the kernel's files"),
+        (
+            "orin",
+            "whole",
+            2000,
+            (0.993042, 0.546626),
+            "2 mOhm at 19 V, 2 mOhm at 19 V, 2 mOhm at 5 V, from the kernel's",
+        ),
+        ("nano", None, None, (0.092376, 0.056569), "5 mOhm at 5 V, 5 mOhm at 5 V, from tegra234-p3767.dtsi"),
+        ("xavier", None, None, (0.360267, 0.220617), "5 mOhm at 19.5 V, 5 mOhm at 19.5 V, from tegra194-p2888.dtsi"),
+        ("thor", None, None, None, "the shunts of Jetson Thor are not specified"),
+        ("thor", None, 2000, (0.905285, 0.554372), "2 mOhm at 19.6 V, 2 mOhm at 19.6 V, from the kernel's files"),
+        ("thor", "whole", 2000, None, "the shunts of Jetson Thor are not specified"),
     ],
 )
 def test_what_the_chips_are_worth(
@@ -143,7 +149,7 @@ def test_what_the_chips_are_worth(
 
 
 def test_the_budget_has_what_is_known(tmp_path: Path) -> None:
-    """A board's joules have its offset and step in their budget, and a flag that nobody states the gain."""
+    """A board's energy has its offset error and step in the budget, and a flag: no gain error is specified."""
     trees.hwmon(tmp_path, "orin")
     monitor = opened(tmp_path)
     samples = [PowerSample(tick * S // 20, monitor.read()[0].watts) for tick in range(100)]
@@ -153,7 +159,7 @@ def test_the_budget_has_what_is_known(tmp_path: Path) -> None:
     assert terms["offset"] == pytest.approx(0.461880 / 15.2, rel=1e-5)
     assert terms["quantisation"] == pytest.approx(0.4 / 12**0.5 / 15.2)
     assert found.power["flags"] == [
-        "The uncertainty is statistical only, plus the sensor's offset: nobody states its gain."
+        "The uncertainty contains the sensor's offset error, but not its gain error, which is not specified."
     ]
 
 
@@ -208,8 +214,13 @@ def test_a_chip_that_goes_is_a_lost_sensor(tmp_path: Path) -> None:
         ("thor", "VDD_GPU", None, "Jetson Thor lacks VDD_GPU"),
         ("thor", "VIN", "whole", "Jetson Thor lacks VIN"),
         ("orin", "VIN_SYS_5V0", "whole", "Jetson AGX Orin lacks VIN_SYS_5V0"),
-        ("orin", "VDD_GPU_SOC", None, "no INA3221 shows the rails of a Jetson board"),
-        ("xavier", "CV", "whole", "nobody states all rails of Jetson AGX Xavier; type hwmon alone"),
+        ("orin", "VDD_GPU_SOC", None, "no INA3221 has the rails of a Jetson board"),
+        (
+            "xavier",
+            "CV",
+            "whole",
+            "the rails of a whole Jetson AGX Xavier are not documented; type --power-monitor=hwmon",
+        ),
     ],
 )
 def test_a_board_without_a_rail_is_refused(
@@ -232,7 +243,7 @@ def test_a_label_that_stands_twice_is_no_rail(tmp_path: Path) -> None:
     twin = trees.chip(tmp_path, "2-0040", 7, "ina3221")
     trees.write(twin / "in1_label", "VDD_GPU_SOC")
 
-    with pytest.raises(SensorUnavailable, match="no INA3221 shows the rails"):
+    with pytest.raises(SensorUnavailable, match="no INA3221 has the rails"):
         opened(tmp_path)
 
 

@@ -131,7 +131,7 @@ def test_an_old_reading_is_no_new_one(jtop_service: Any) -> None:
     jtop_service.uptime = 1234.5
 
     assert len(read_for(monitor, 0.15)) <= 8
-    assert "nothing new has come for 0.2 s" in read_until_lost(monitor)
+    assert "there was no new reading for 0.2 s" in read_until_lost(monitor)
 
 
 def test_a_service_that_comes_back(jtop_service: Any) -> None:

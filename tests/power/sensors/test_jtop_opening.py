@@ -48,12 +48,12 @@ def test_the_services_pace(jtop_service: Any) -> None:
         ("I can't access jtop.service.\nPlease logout or reboot", "type `sudo usermod -aG jtop $USER`, log out"),
         (
             "Mismatch version jtop service: [4.3.2] and client: [7.2.2]. Please run:\n\nsudo jtop --install-service",
-            "jetson-stats 4.3.2 and this environment has 7.2.2; type `python -m pip install 'jetson-stats==4.3.*'`",
+            "jetson-stats 4.3.2, but this environment has 7.2.2; type `python -m pip install 'jetson-stats==4.3.*'`",
         ),
         ("Mismatch version jtop service: [unknown] and client: [7.2.2].", "'jetson-stats==unknown'"),
         ("Mismatch of Python versions between library and service", "cannot be used (Mismatch of Python versions"),
         ("Authentication with jetson-stats server failed", "type `sudo systemctl restart jtop`"),
-        ("hang", "the service takes connections and does not answer within 1 s; type `sudo systemctl restart jtop`"),
+        ("hang", "the service accepts connections, but does not answer within 1 s; type `sudo systemctl restart jtop`"),
     ],
 )
 def test_what_is_no_sensor_is_refused(jtop_service: Any, error: str, complaint: str) -> None:
@@ -71,7 +71,7 @@ def test_without_the_rails_of_a_board(jtop_service: Any, shown: Any) -> None:
     """A service without the GPU's rails is refused, and the rails that it shows are named."""
     jtop_service.power = shown
 
-    with pytest.raises(SensorUnavailable, match="and not the GPU's rails of a known board; type --power-monitor="):
+    with pytest.raises(SensorUnavailable, match="but not the GPU rails of a known board; type --power-monitor="):
         open_monitor()
 
 
@@ -79,7 +79,7 @@ def test_a_service_that_falls_silent_at_once(jtop_service: Any) -> None:
     """A service that answers and then gives no readings is refused."""
     jtop_service.uptime = 1.0
 
-    with pytest.raises(SensorUnavailable, match="the service gave 1 readings in 1 s; type `sudo systemctl restart"):
+    with pytest.raises(SensorUnavailable, match="the service sent 1 readings in 1 s; type `sudo systemctl restart"):
         open_monitor()
 
 

@@ -53,7 +53,7 @@ def test_agx_orin(tmp_path: Path) -> None:
     assert 1e8 < seen["RAM"] < 1e13
     (remark,) = seen["remarks"]
     assert remark.startswith("The jtop service was lost (")
-    assert remark.endswith("the runs in between have no joules.")
+    assert remark.endswith("the runs in between have no energy.")
     assert (seen["lost"], seen["back"], seen["void"]) == (None, -0.38, 1)
     assert seen["lost in the end"].startswith("the jtop service was lost a second time: ")
 
@@ -73,8 +73,8 @@ def test_refusals(tmp_path: Path) -> None:
     seen = stage("refusals", tmp_path)
 
     assert "the service does not run (/run/jtop.sock); type `sudo systemctl start jtop`" in seen["no service"]
-    assert "the service shows VIN_SYS_5V0, and not the GPU's rails of a known board" in seen["no rails"]
+    assert "the service reports VIN_SYS_5V0, but not the GPU rails of a known board" in seen["no rails"]
     assert "type `sudo usermod -aG jtop $USER`, log out and in again" in seen["no permission"]
-    assert "the service takes connections and does not answer within 0.5 s" in seen["it hangs"]
-    assert "the board's service is jetson-stats 4.3.2 and this environment has " in seen["other version"]
+    assert "the service accepts connections, but does not answer within 0.5 s" in seen["it hangs"]
+    assert "the board's service is jetson-stats 4.3.2, but this environment has " in seen["other version"]
     assert "type `python -m pip install 'jetson-stats==4.3.*'`" in seen["other version"]

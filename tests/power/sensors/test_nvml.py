@@ -40,7 +40,7 @@ def test_what_a_reading_averages_over(nvml_library: Path, tmp_path: Path, off: s
 def test_a_gain_is_stated_of_what_was_compared(
     nvml_library: Path, tmp_path: Path, profile: str, gain: float | None
 ) -> None:
-    """The gain is stated for Ampere and Ada boards, and null for all others."""
+    """The gain error is specified for Ampere and Ada boards, and null for all others."""
     assert probe_monitor(nvml_library, tmp_path, FAKE_PROFILE=profile)["gain"] == gain
 
 
@@ -68,7 +68,7 @@ print(json.dumps(seen))
 @pytest.mark.parametrize("milliwatts", ["0", "-1"], ids=["0", "NVML_VALUE_NOT_AVAILABLE"])
 def test_a_number_that_says_unknown_is_no_power(nvml_library: Path, tmp_path: Path, milliwatts: str) -> None:
     """0 W and NVML's number for an unknown value (4.3 MW) are not readings."""
-    assert "answers no power call" in probe_monitor(nvml_library, tmp_path, FAKE_MW=milliwatts)["refused"]
+    assert "supports no power call" in probe_monitor(nvml_library, tmp_path, FAKE_MW=milliwatts)["refused"]
 
 
 @pytest.mark.parametrize(
@@ -96,8 +96,8 @@ def test_any_optional_call_may_be_missing(
 @pytest.mark.parametrize(
     ("fakes", "uuid", "complaint"),
     [
-        ({"FAKE_OFF": "IP"}, "", "answers no power call"),
-        ({"FAKE_GPUS": "2"}, "", "NVML shows 2 GPUs and torch did not name its GPU"),
+        ({"FAKE_OFF": "IP"}, "", "supports no power call"),
+        ({"FAKE_GPUS": "2"}, "", "NVML lists 2 GPUs, and torch did not report which one it uses"),
         ({"FAKE_GPUS": "2"}, "feed", "none with the UUID feed"),
     ],
     ids=["no power call (Orin)", "two GPUs, no UUID", "unknown UUID"],
@@ -123,7 +123,7 @@ def test_a_neighbour_that_failed_hides_no_gpu(nvml_library: Path, tmp_path: Path
         "none with the UUID"
         in probe_monitor(nvml_library, tmp_path, UUID.format(1), FAKE_GPUS="2", FAKE_DEAD="0")["refused"]
     )
-    assert "shows no GPU that works" in probe_monitor(nvml_library, tmp_path, FAKE_DEAD="0")["refused"]
+    assert "lists no GPU that works" in probe_monitor(nvml_library, tmp_path, FAKE_DEAD="0")["refused"]
 
 
 def test_without_a_driver(tmp_path: Path) -> None:

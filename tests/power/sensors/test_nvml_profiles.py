@@ -116,12 +116,12 @@ def test_an_orin_that_answers_nothing_is_refused(nvml_library: Path) -> None:
 
     assert not seen["nvml"]["works"]
     assert seen["nvml"]["why_not"] == (
-        "nvml: the library starts, but this GPU answers no power call (as on Jetson Orin)."
+        "nvml: the library runs, but this GPU supports no power call (as on Jetson Orin)."
     )
     assert (seen["bytes"], seen["health"]) == ([None, None], [None, None, None])
     assert seen["why"] == [
         UNKNOWN,
         UNKNOWN,
-        "the driver does not report this process (in a container, for example)",
+        "the driver does not report the memory of this process (in a container, for example)",
     ]
     assert seen["machine"]["gpu"] == "Orin (nvgpu)"

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("uuid", "complaint"),
     [
-        ("", "MIG is on, and torch did not name its slice of the GPU"),
-        (UUID.format(1), "MIG is on, and torch did not name its slice of the GPU"),
+        ("", "MIG is on, and torch did not report which slice of the GPU it uses"),
+        (UUID.format(1), "MIG is on, and torch did not report which slice of the GPU it uses"),
         (SLICE, "MIG is on, and the board's power cannot be divided among its slices"),
     ],
     ids=["no UUID", "the board's", "a slice's"],

@@ -182,7 +182,7 @@ def test_counters_that_go_are_a_lost_sensor(tmp_path: Path) -> None:
     monitor = opened(tmp_path)
     shutil.rmtree(tmp_path / "sys")
 
-    with pytest.raises(SensorLost, match="no longer shows its counters"):
+    with pytest.raises(SensorLost, match="no longer exposes the counters"):
         monitor.read()
 
 

@@ -56,11 +56,14 @@ def test_formats(tmp_path: Path, header: str, line: str, watts: float | None) ->
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("", "the first line is ''; it must name one time column and one power column"),
-        ("time,volts\n1795521600,5\n", "must name one time column and one power column"),
-        ("time,watts,power\n", "must name one time column and one power column"),
-        ("time_ms,watts\n", "must name one time column and one power column"),
-        (HEAD + "1795521600,5\n", "holds 1 samples and needs two; start the meter before the session"),
+        ("", "the first line is ''; it must contain one time column and one power column"),
+        ("time,volts\n1795521600,5\n", "must contain one time column and one power column"),
+        ("time,watts,power\n", "must contain one time column and one power column"),
+        ("time_ms,watts\n", "must contain one time column and one power column"),
+        (
+            HEAD + "1795521600,5\n",
+            "contains 1 samples, but at least two are needed; start the meter before the session",
+        ),
         (
             HEAD + "2026-11-24T12:00:00,5\n",
             "line 2, .* has a time without a time zone; write it as 2026-11-24T12:00:00",
@@ -71,7 +74,10 @@ def test_formats(tmp_path: Path, header: str, line: str, watts: float | None) ->
         (HEAD + "1795521600000,5\n", "line 2, .* has no time in seconds"),
         (HEAD + "1795521600\n", "line 2, '1795521600', has too few columns"),
         (HEAD + "1795521600,51,3\n", "line 2, .* has more columns than the first line; decimal commas need semicolons"),
-        (HEAD + "0.0,5\n1.0,5\n", "counts time from the start of the log; type that time: .*,start=2026-11-24T12"),
+        (
+            HEAD + "0.0,5\n1.0,5\n",
+            "counts time from the start of the log; type the log's start time: .*,start=2026-11-24T12",
+        ),
     ],
 )
 def test_bad_logs_are_refused(tmp_path: Path, text: str, complaint: str) -> None:
@@ -151,7 +157,9 @@ def test_a_clock_in_doubt_is_said(tmp_path: Path, from_s: float, said: str) -> N
         file.write(make_rows(50, from_s + 2, from_s + 2))
     monitor.read()
 
-    assert before == ((f"The log's nearest sample was {said} at the start: is its clock right?",) if said else ())
+    assert before == (
+        (f"The log's nearest sample was {said} at the start: is the meter's clock right?",) if said else ()
+    )
     assert monitor.remarks == ()
 
 

@@ -37,7 +37,9 @@ def test_a_clock_that_is_set_in_the_middle_is_said(tmp_path: Path, by_s: float, 
     monitor.by_s = by_s
     times += [sample.time_ns for _ in range(3) for sample in monitor.read()]
 
-    told = f"This machine slept or its clock changed by {said} s during the session: do log and runs agree?"
+    told = (
+        f"This machine slept or its clock changed by {said} s during the session: do the times of log and runs agree?"
+    )
     assert monitor.remarks == ((told,) if said else ())
     assert times == sorted(times)
 
