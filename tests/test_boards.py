@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -106,14 +105,16 @@ def measured(tmp_path_factory: pytest.TempPathFactory, nvml_library: Path) -> Me
         options = (*OPTIONS, f"--power-monitor={BOARDS[name].sensor}", f"--benchmark-save={name}")
         if name not in OWN_PROCESS:
             return product.measure_here(folder / name, *options, **settings[name])
-        with boards.counting(folder / "files/counters") if name == "counters" else nullcontext():
-            return product.measure(folder / name, *options, **before | settings[name])
+        return product.measure(folder / name, *options, **before | settings[name])
 
     with ThreadPoolExecutor(2) as pool:
-        others = [pool.submit(measure, name) for name in OWN_PROCESS]
-        here = [measure(name) for name in BOARDS if name not in OWN_PROCESS]
-        for done in [*here, *(other.result() for other in others)]:
-            assert done.returncode == 0, done.stdout + done.stderr
+        others = [pool.submit(measure, name) for name in OWN_PROCESS if name != "counters"]
+        ended = [measure(name) for name in BOARDS if name not in OWN_PROCESS]
+        ended += [other.result() for other in others]
+    with boards.counting(folder / "files/counters"):  # a thread of this process, which no session here may starve
+        ended.append(measure("counters"))
+    for done in ended:
+        assert done.returncode == 0, done.stdout + done.stderr
     return Measured(folder)
 
 
