@@ -169,12 +169,12 @@ def test_unlike_scopes_have_no_most_frugal_device(measured: Measured) -> None:
     """If sensors differ in scope, no device is named for the most tokens per joule."""
     said = " ".join(list_observations(measured.table(STUDY)))
 
-    assert "Tokens per joule are not compared between devices, because their sensors cover gpu+soc, module." in said
+    assert "Tokens per joule are not compared between devices, because their sensors measure gpu+soc, module." in said
 
 
 def test_files_of_elsewhere_are_said(measured: Measured, study: pd.DataFrame) -> None:
     """A board whose files are below EDGE_VLM_BENCH_ROOT is marked as such, in its save and in the CSV."""
-    assert all("below $EDGE_VLM_BENCH_ROOT" in flags for flags in study["power_flags"])
+    assert all("read from the folder $EDGE_VLM_BENCH_ROOT" in flags for flags in study["power_flags"])
     assert measured.save("thor")["machine_info"]["device"]["own_root"] is False
 
 
