@@ -74,7 +74,7 @@ def test_a_checkpoint_of_the_cache_is_measured(session: Session) -> None:
     assert record["sample"]["text"]
     parameters = f"{record['checkpoint']['parameters']:,}"
     assert record["checkpoint"]["remarks"] == [
-        f"It has {parameters} parameters; the published model has {MODELS['llava'].parameters:,}."
+        f"The model has {parameters} parameters; the published model has {MODELS['llava'].parameters:,}."
     ]
 
 
