@@ -29,7 +29,7 @@ def load_library() -> Any:
     except ImportError as error:
         raise NoGpu("the nvidia-ml-py package is not installed (pip install nvidia-ml-py)") from error
     if not hasattr(pynvml, "_nvmlGetFunctionPointer"):
-        # an unofficial package of the same name wraps an old copy: https://pypi.org/project/pynvml/
+        # the distribution called pynvml is unofficial and wraps an old copy
         raise NoGpu("the unofficial pynvml package hides nvidia-ml-py (pip uninstall pynvml; pip install nvidia-ml-py)")
     try:
         pynvml.nvmlInit()
