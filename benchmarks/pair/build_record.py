@@ -10,7 +10,7 @@ from benchmarks.pair.state import PairState
 from benchmarks.power.analysis.attribution import MarkedRuns
 from benchmarks.record import MEASURED, SCHEMA, Record
 from benchmarks.record.not_measured import explain_nulls
-from benchmarks.record.sections import Checkpoint, Engine, Load, Memory, Numerics, Roofline, Sample
+from benchmarks.record.sections import Checkpoint, DecodeCheck, Engine, Load, Memory, Numerics, Roofline, Sample
 
 NOT_LOADED = "the model was not loaded"
 NO_GOOD_RUN = "no run was good"
@@ -175,7 +175,10 @@ def _describe_numerics(pair: PairState) -> Numerics:
         "first_nonfinite": found["first_nonfinite"] if found else None,
         "nonfinite_kind": found["kind"] if found else None,
         "allowed": pair.plan.allow_nonfinite,
-        "reasons": {} if found else {"modules": reason},
+        "decode_check": cast("DecodeCheck | None", pair.decode_check),
+        "reasons": explain_nulls(
+            {"modules": found, "decode_check": pair.decode_check}, {"modules": reason, "decode_check": pair.not_proved}
+        ),
     }
 
 

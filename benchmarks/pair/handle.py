@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, cast
 
-from benchmarks.processes.protocol import Job, Loaded, Numerics, RunMarks, WorkerFailed
+from benchmarks.processes.protocol import DecodeCheck, Job, Loaded, Numerics, RunMarks, WorkerFailed
 from benchmarks.processes.start_methods import get_context
 from benchmarks.worker.child import Worker, attempt, main
 
@@ -51,6 +51,10 @@ class Handle(ABC):
     def verify(self, request: Sequence[tuple[int, int]], timeout_s: float | None = None) -> Numerics:
         """Have the worker check the output of every module for one request."""
         return cast("Numerics", self.ask({"do": "verify", "request": list(request)}, timeout_s))
+
+    def prove(self, request: Sequence[tuple[int, int]], timeout_s: float | None = None) -> DecodeCheck:
+        """Have the worker compare decoding with one forward without a cache, for one request."""
+        return cast("DecodeCheck", self.ask({"do": "prove", "request": list(request)}, timeout_s))
 
     def run(
         self,

@@ -1,4 +1,4 @@
-"""Measure one pair: start its child, load, verify, warm up, run, and build its Record.
+"""Measure one pair: start its child, load, verify, warm up, run, prove its work, and build its Record.
 
 A pair always ends with a Record: measured, failed or interrupted. Only then does its test pass or fail, so every
 failure on the way is counted as data. What happens is written to the journal between runs, and a pair that an
@@ -14,7 +14,7 @@ from benchmarks import harness, progress, signals
 from benchmarks.hub.errors import HubError
 from benchmarks.machine import device
 from benchmarks.models import MODELS
-from benchmarks.pair import outcome
+from benchmarks.pair import outcome, proof
 from benchmarks.pair.build_record import build_record
 from benchmarks.pair.meters import Meters
 from benchmarks.pair.process import PairProcess
@@ -75,8 +75,9 @@ class PairSession:
             self._recover()
             self._prepare()
             benchmark.pedantic(self._run, teardown=self._after_run, rounds=self._rounds)
-            status = self.pair.final_status
             self._finish()
+            self._prove()
+            status = self.pair.final_status
         finally:
             with signals.hold():  # the Record is kept before a signal ends this process
                 if harness.has_run(benchmark) and self.pair.all_runs_done:
@@ -243,6 +244,13 @@ class PairSession:
             self.pair.meters.finish()
             if not worker.alive:
                 self.pair.meters.void_last_idle()
+
+    def _prove(self) -> None:
+        """Check what the runs did. It comes after the last reading: it takes more memory than a run."""
+        if self.pair.final_status == MEASURED:
+            self.pair.meters.close()
+            self._show.show(f"{self.pair.id}  checking the decoding")
+            proof.prove(self.pair, self._process)
 
     def _conclude(self, benchmark: "BenchmarkFixture", status: str) -> None:
         """Build the Record, write it to the journal unless the pair was interrupted, and hand it over."""

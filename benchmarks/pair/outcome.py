@@ -25,6 +25,8 @@ def explain_outcome(pair: PairState) -> str:
         return f"{where} did not fit{after}: {runs.misfit}"
     if runs.stage in BEFORE_RUNS:
         return f"{where} {BEFORE_RUNS[runs.stage]}: {runs.first_message}"
+    if pair.disproof is not None:
+        return f"{where} was not measured: {pair.disproof}"
     planned = "" if runs.attempted == runs.planned else f" of {runs.planned} planned"
     return f"{where} failed all {runs.attempted} runs{planned}: {runs.first_message}"
 

@@ -7,10 +7,14 @@ from benchmarks.models.base import ModelSpec
 from benchmarks.pair import checkpoint, handle
 from benchmarks.pair.memory_guard import MemoryGuard
 from benchmarks.planning.plan import Plan
-from benchmarks.processes.protocol import Job, Loaded, Numerics, RunMarks, WorkerFailed
+from benchmarks.processes.protocol import DecodeCheck, Job, Loaded, Numerics, RunMarks, WorkerFailed
 
 LOAD_TIMEOUTS = 20
 """A load may take this many times --run-timeout: the disk may be slow."""
+NO_WORKER = "NoWorker"
+"""Reason of a failure where there is no process to ask."""
+PROOF_TIMEOUTS = 3
+"""So may the check of decoding: it is at most one run and one more prefill over a longer prompt."""
 
 
 class PairProcess:
@@ -70,11 +74,22 @@ class PairProcess:
             WorkerFailed: it failed, took too long, or there is no worker.
         """
         if self.worker is None:
-            raise WorkerFailed("NoWorker", "the process that runs the model could not be started again", died=True)
+            raise WorkerFailed(NO_WORKER, "the process that runs the model could not be started again", died=True)
         work = self._plan.work
         with self._explain_kill():
             request = work.select_request(index % work.requests)
             return self.worker.run(request, self._plan.run_timeout, check=check_logits, text=keep_text)
+
+    def prove(self) -> DecodeCheck:
+        """Compare decoding with one forward without a cache, for the first request.
+
+        Raises:
+            WorkerFailed: it could not be compared.
+        """
+        if self.worker is None:
+            raise WorkerFailed(NO_WORKER, "the process that runs the model had ended", died=True)
+        with self._explain_kill():
+            return self.worker.prove(self._plan.work.select_request(0), self._plan.run_timeout * PROOF_TIMEOUTS)
 
     def end(self, *, at_once: bool = False) -> None:
         """End the worker; `at_once` kills it. Can be called twice."""

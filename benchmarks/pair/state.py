@@ -7,7 +7,7 @@ from benchmarks.pair.memory_guard import MemoryGuard
 from benchmarks.pair.meters import Meters
 from benchmarks.pair.run_log import RunLog
 from benchmarks.planning.plan import Plan
-from benchmarks.processes.protocol import Loaded, Numerics
+from benchmarks.processes.protocol import DecodeCheck, Loaded, Numerics
 from benchmarks.record import DID_NOT_FIT, FAILED, INTERRUPTED, MEASURED, SKIPPED
 from benchmarks.record.sections import Interruption
 
@@ -26,6 +26,9 @@ class PairState:
         memory_guard: keeps enough memory free for the rest of the machine.
         loaded: the child's answer to "load"; None until the model is loaded.
         numerics: the child's answer to "verify"; None if the model was not verified.
+        decode_check: the child's answer to "prove"; None if decoding was not checked.
+        not_proved: why decoding was not checked.
+        disproof: why its runs did not do the work that they claim; None if nothing shows that.
         interruptions: where earlier sessions of the pair ended.
         blocked: why an interrupted pair could not continue; the next session may be able to.
     """
@@ -39,6 +42,9 @@ class PairState:
     memory_guard: MemoryGuard
     loaded: Loaded | None = None
     numerics: Numerics | None = None
+    decode_check: DecodeCheck | None = None
+    not_proved: str = "the pair ended before its decoding was checked"
+    disproof: str | None = None
     interruptions: list[Interruption] = field(default_factory=list)
     blocked: str | None = None
 
@@ -71,4 +77,4 @@ class PairState:
             return SKIPPED
         if self.run_log.did_not_fit:
             return DID_NOT_FIT
-        return MEASURED if self.run_log.marks else FAILED
+        return MEASURED if self.run_log.marks and self.disproof is None else FAILED

@@ -83,6 +83,15 @@ class Numerics(TypedDict):
     modules: int  # number of modules checked
 
 
+class DecodeCheck(TypedDict):
+    """The child's answer to "prove"; `benchmarks.worker.decode_check` defines the difference."""
+
+    difference: float | None  # the largest over the new positions; null if logits are not finite
+    bound: float  # the largest that is accepted in this precision
+    position: int  # of the largest difference: the index of a new token
+    tokens: int  # new tokens of a sequence that were compared
+
+
 class ErrorReport(TypedDict):
     """The child's answer when a request raised an error."""
 

@@ -224,6 +224,18 @@ class Health(TypedDict):
     reasons: dict[str, str]
 
 
+class DecodeCheck(TypedDict):
+    """Decoding with the cache against one forward without it, for one request, after the runs.
+
+    The difference at a new token is |a - b| / |b - mean(b)| of their logits a and b, Euclidean norms over the vocabulary.
+    """
+
+    difference: float  # the largest over the new tokens
+    bound: float  # the pair fails above it
+    position: int  # index of the new token with the largest difference
+    tokens: int  # new tokens of a sequence that were compared
+
+
 class Numerics(TypedDict):
     """NaN and Inf check: one untimed pass before the warm-up that checks the output of every innermost module."""
 
@@ -231,6 +243,7 @@ class Numerics(TypedDict):
     first_nonfinite: str | None  # the first whose output is not finite; null if all are finite
     nonfinite_kind: str | None  # "inf" or "nan"
     allowed: bool  # whether it is measured anyway (--allow-nonfinite)
+    decode_check: DecodeCheck | None  # null if the work was not proved
     reasons: dict[str, str]
 
 

@@ -27,12 +27,14 @@ class Worker:
         self._generator: Any = None
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Carry out one request of `pair.handle`: "load", "verify" or "run"."""
+        """Carry out one request of `pair.handle`: "load", "verify", "prove" or "run"."""
         if request["do"] == "load":
             return dict(self._load())
         elements = [(image, prompt) for image, prompt in request["request"]]
         if request["do"] == "verify":
             return dict(self._generator.verify(elements))
+        if request["do"] == "prove":
+            return dict(self._generator.prove(elements))
         return dict(self._generator.run(elements, check_logits=request["check"], keep_text=request["text"]))
 
     def _load(self) -> Loaded:

@@ -15,8 +15,9 @@ from PIL import Image
 from transformers import LogitsProcessor, LogitsProcessorList
 from transformers.generation.streamers import BaseStreamer
 
-from benchmarks.processes.protocol import Numerics, RunMarks
+from benchmarks.processes.protocol import DecodeCheck, Numerics, RunMarks
 from benchmarks.worker.batch import check_batch
+from benchmarks.worker.decode_check import check_decoding
 from benchmarks.worker.loading import LoadedModel, synchronise
 from benchmarks.worker.numerics import NonFiniteWatch
 
@@ -107,6 +108,10 @@ class Generator:
         with NonFiniteWatch(self._loaded.model) as watch, torch.inference_mode():
             self._loaded.model.generate(**inputs, **GREEDY, max_new_tokens=2)
         return watch.result()
+
+    def prove(self, request: Sequence[tuple[int, int]]) -> DecodeCheck:
+        """Compare decoding with the cache, as in a run, with one forward without a cache; untimed."""
+        return check_decoding(self._loaded.model, self._preprocess(request), self._new_tokens, GREEDY)
 
     def run(
         self, request: Sequence[tuple[int, int]], *, check_logits: bool = False, keep_text: bool = False

@@ -1,7 +1,7 @@
 """Rank rows by a metric.
 
 A row can be ranked if its logits are finite and it is not invalid. For a metric of energy, its sensor must also
-cover the device that ran the model.
+cover the device that ran the model. Rows whose work is not proved come after all others.
 """
 
 from dataclasses import dataclass
@@ -70,15 +70,16 @@ def split_for_ranking(table: pd.DataFrame, name: str) -> list[WorkGroup]:
 def rank(table: pd.DataFrame, name: str, places: int = 3) -> list[Place]:
     """Return the best rows by a metric, up to place `places`.
 
-    A row shares the place of a better one if they are equal in three digits or their whiskers overlap.
+    A row whose work is proved is never below one that is not. Within each kind a row shares the place of a better one if they are equal in three digits or their whiskers overlap.
     """
     basis = whiskers.choose_basis(table, name)
-    rows = select_rankable(table, name).sort_values(name, ascending=not METRICS[name].higher_is_better, kind="stable")
-    records = rows[whiskers.list_columns(rows, name)].to_dict("records")
+    ascending = not METRICS[name].higher_is_better
+    rows = select_rankable(table, name).sort_values(["proved", name], ascending=[False, ascending], kind="stable")
+    records = rows[[*whiskers.list_columns(rows, name), "proved"]].to_dict("records")
     numbers: list[int] = []
     for at, row in enumerate(records):
         first = records[numbers[-1] - 1] if numbers else row
-        tied = bool(numbers) and _is_tie(first, row, name, basis)
+        tied = bool(numbers) and first["proved"] == row["proved"] and _is_tie(first, row, name, basis)
         numbers.append(numbers[-1] if tied else at + 1)
     return [
         Place(number, numbers.count(number) > 1, row["model"], row["device"], row["precision"], row[name])

@@ -7,7 +7,7 @@ import numpy as np
 
 from benchmarks.record import MEASURED, Record
 from benchmarks.record.not_measured import NotMeasured
-from benchmarks.record.sections import Power
+from benchmarks.record.sections import DecodeCheck, Power
 from plotting.load import LONGEST_NAME, Entry, clean
 from plotting.metrics.bandwidth import ImpossibleValue
 from plotting.metrics.bootstrap import UNKNOWN
@@ -169,12 +169,22 @@ def _read_sample(record: Record) -> dict[str, str]:
 def _read_warnings(record: Record, invalid: str) -> dict[str, Any]:
     """Return what limits the use of a row's numbers: impossible values, outputs that are not finite, throttling."""
     module, throttled = record["numerics"]["first_nonfinite"], record["health"]["throttled"]
+    proof = record["numerics"]["decode_check"]
     nonfinite = f"measured although the output of {module} is not finite (--allow-nonfinite)." if module else ""
     return {
         "finite_logits": module is None and record["health"]["finite_logits"] is not False,
+        "proved": proof is not None,
+        "decode_check": _describe_proof(proof, record["numerics"]["reasons"].get("decode_check", "")),
         "throttled": "" if throttled is None else ", ".join(throttled) or "none",
         "doubts": " ".join(filter(None, [invalid, nonfinite])),
     }
+
+
+def _describe_proof(proof: DecodeCheck | None, reason: str) -> str:
+    """Return how far decoding is from one forward without a cache, or why that was not checked."""
+    if proof is None:
+        return f"not proved: {reason}"
+    return f"differs by {proof['difference']:.2g}, at most {proof['bound']:g} is accepted"
 
 
 def _to_float(value: float | None) -> float:

@@ -23,7 +23,7 @@ CONDITIONS = (*OF_DEVICE, *OF_MODEL)
 
 
 def deduplicate(rows: Iterable[Row]) -> list[Row]:
-    """Return one row of each series: prefer measured to failed, complete to interrupted, then the latest."""
+    """Return one row of each series: prefer measured to failed, complete, proved work, then the latest."""
     best: dict[tuple[Any, ...], Row] = {}
     for row in rows:
         key = tuple(row[name] for name in (*PAIR, *CONDITIONS))
@@ -33,8 +33,8 @@ def deduplicate(rows: Iterable[Row]) -> list[Row]:
     return [row for row in best.values() if row["status"] == MEASURED or not _is_superseded(row, measured)]
 
 
-def _rate(row: Row) -> tuple[bool, bool, str]:
-    return row["status"] == MEASURED, row["attempted"] == row["planned"], row["datetime"]
+def _rate(row: Row) -> tuple[bool, bool, bool, str]:
+    return row["status"] == MEASURED, row["attempted"] == row["planned"], row["proved"], row["datetime"]
 
 
 def _is_superseded(row: Row, measured: Iterable[Row]) -> bool:

@@ -9,7 +9,8 @@ from plotting.table.build import NEVER
 
 NOT_MEASURED = "not measured"
 NOT_ATTEMPTED = "not attempted"
-WARNING_COLUMNS = ("invalid", "finite_logits", "throttled", "scope_mismatch")
+NOT_PROVED = "not proved"
+WARNING_COLUMNS = ("invalid", "finite_logits", "proved", "throttled", "scope_mismatch")
 """Columns that `list_warnings` reads."""
 
 
@@ -40,6 +41,7 @@ def list_warnings(row: Mapping[Any, Any], *names: str) -> list[str]:
     found = {
         "MBU over 1": row["invalid"] != "",
         "output not finite": not row["finite_logits"],
+        NOT_PROVED: not row["proved"],
         f"throttled ({row['throttled']})": row["throttled"] not in ("", "none"),
         "the power sensor measures another processor": any(map(is_power_metric, names)) and bool(row["scope_mismatch"]),
     }

@@ -46,7 +46,7 @@ def record(model: str = "smolvlm2", precision: str = "bf16", **made: Any) -> dic
         "power": sections_made.power(chosen),
         "memory": sections_made.memory(chosen),
         "health": sections_made.health(),
-        "numerics": {"modules": 100, "first_nonfinite": None, "nonfinite_kind": None, "allowed": False, "reasons": {}},
+        "numerics": sections_made.numerics(),
         "sample": None,
         "roofline": sections_made.roofline(),
         "trace": None,

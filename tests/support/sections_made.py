@@ -238,6 +238,18 @@ def roofline() -> dict[str, Any]:
     }
 
 
+def numerics() -> dict[str, Any]:
+    """Return the numerics section of a model whose outputs are finite and whose decoding was checked."""
+    return {
+        "modules": 100,
+        "first_nonfinite": None,
+        "nonfinite_kind": None,
+        "allowed": False,
+        "decode_check": {"difference": 0.002, "bound": 0.1, "position": 3, "tokens": 64},
+        "reasons": {},
+    }
+
+
 def health() -> dict[str, Any]:
     """Return the health section of a machine that was not throttled."""
     return {

@@ -16,6 +16,10 @@ from benchmarks.worker.moondream.text import TextBlock, TextDecoder
 from benchmarks.worker.moondream.vision import VisionBlock, VisionEncoder
 
 
+CACHE_FIELD = "cache" if "cache" in CausalLMOutputWithPast.__dataclass_fields__ else "past_key_values"
+"""The cache's name among transformers' outputs, until 5.23 and since."""
+
+
 class RegionHead(nn.Module):  # type: ignore[misc]
     """The head that points and detects: loaded, because it is part of the checkpoint, and never run."""
 
@@ -62,16 +66,21 @@ class MoondreamForConditionalGeneration(PreTrainedModel, GenerationMixin):  # ty
         input_ids: torch.Tensor,  # (batch, tokens), with `image_token_id` at image positions
         attention_mask: torch.Tensor | None = None,  # (batch, tokens so far), 0 at padding, which is on the left
         position_ids: torch.Tensor | None = None,  # (batch, tokens); None counts them from the mask
-        past_key_values: Any = None,  # transformers' Cache
+        cache: Any = None,  # transformers' Cache
         pixel_values: torch.Tensor | None = None,  # (crops of all images, 3, side, side), -1 to 1; prefill only
         tilings: torch.Tensor | None = None,  # (batch, 2), rows and columns of each image's crops
         use_cache: bool | None = None,  # whether to create a missing cache
         logits_to_keep: int = 0,  # number of last tokens that get logits; 0 means all
-        **_: Any,
+        return_dict: bool = True,  # noqa: ARG002, FBT001, FBT002 - `generate` passes it
+        past_key_values: Any = None,  # the cache's name before transformers 5.24
     ) -> Any:
-        """Return the logits, (batch, tokens kept, vocabulary), and the cache."""
-        if use_cache and past_key_values is None:
-            past_key_values = DynamicCache(config=self.config)
+        """Return the logits, (batch, tokens kept, vocabulary), and the cache.
+
+        An argument that is not listed raises TypeError: ignoring one once meant decoding without the context.
+        """
+        cache = past_key_values if cache is None else cache
+        if use_cache and cache is None:
+            cache = DynamicCache(config=self.config)
         embeddings, blocks = functional.embedding(input_ids, self.model.text.wte), None
         if pixel_values is not None and tilings is not None:
             images = self._image_positions(input_ids)
@@ -79,26 +88,27 @@ class MoondreamForConditionalGeneration(PreTrainedModel, GenerationMixin):  # ty
             embeddings = embeddings.masked_scatter(images[..., None], features.to(embeddings.dtype))
             blocks = _prefix_blocks(images)
         if position_ids is None:
-            position_ids = _positions(input_ids, attention_mask, past_key_values)
-        mask = create_causal_mask(
-            self.config, embeddings, attention_mask, past_key_values, block_sequence_ids=blocks
-        )  # fmt: skip
-        hidden = self.model.text(embeddings, position_ids, mask, past_key_values)
+            position_ids = _positions(input_ids, attention_mask, cache)
+        mask = create_causal_mask(self.config, embeddings, attention_mask, cache, block_sequence_ids=blocks)
+        hidden = self.model.text(embeddings, position_ids, mask, cache)
         logits = self.model.text.lm_head(hidden[:, -logits_to_keep:])
-        return CausalLMOutputWithPast(logits=logits, past_key_values=past_key_values)
+        return CausalLMOutputWithPast(logits=logits, **{CACHE_FIELD: cache})
 
     @staticmethod
     def create_masks_for_generate(
         config: MoondreamConfig,
         inputs_embeds: torch.Tensor,
         attention_mask: torch.Tensor,
-        past_key_values: Any,
-        **_: Any,
+        cache: Any = None,
+        past_key_values: Any = None,
+        **others: Any,  # not used: positions, and what tells the tokens of other models apart
     ) -> Any:
         """Return a decode step's mask over a static cache; `forward` makes the mask of the prefill, with the image."""
         if inputs_embeds.shape[1] > 1:
             return attention_mask
-        return create_causal_mask(config, inputs_embeds, attention_mask, past_key_values)
+        return create_causal_mask(
+            config, inputs_embeds, attention_mask, past_key_values if cache is None else cache
+        )
 
     def _image_positions(self, input_ids: torch.Tensor) -> torch.Tensor:
         """Return the image positions, (batch, tokens); the same id later in a sequence is an ordinary token."""

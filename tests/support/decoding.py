@@ -1,0 +1,99 @@
+"""Models with weights of any seed, their inputs, and four defects that a cache can have."""
+
+from __future__ import annotations
+
+import functools
+import io
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from PIL import Image
+from transformers import GenerationConfig
+
+from benchmarks.models import MODELS
+from benchmarks.worker import loading
+from benchmarks.worker.generation import Generator
+from tests.support.jobs import IMAGE_TOKENS, make_job
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from benchmarks.processes.protocol import DecodeCheck
+
+FAMILIES = tuple(IMAGE_TOKENS)
+DEFECTS = ("dropped", "shifted", "stale", "restarted")
+NEW_TOKENS = 10
+
+
+def make_checker(family: str, dtype: torch.dtype) -> Callable[..., DecodeCheck]:
+    """Return a function that checks the decoding of a family's miniature with the weights of a seed, and a defect."""
+    job = replace(make_job(family), images=tuple(_make_photograph(shade) for shade in ("grey", "white")))
+    loaded = loading.load(job)
+    plan = MODELS[family].blueprint(MODELS[family], "mini")
+    loaded.dtype = dtype
+
+    def check(seed: int, defect: str = "", request: Sequence[tuple[int, int]] = ((0, 0),)) -> DecodeCheck:
+        torch.manual_seed(seed)
+        model: Any = plan.model_class(plan.config)
+        model.generation_config = GenerationConfig(**plan.generation)
+        loaded.model = model.to(torch.bfloat16).to(dtype).eval()
+        generator = Generator(loaded, job.images, job.prompts, NEW_TOKENS)
+        if defect:
+            break_cache(loaded.model, defect)
+        return generator.prove(request)
+
+    return check
+
+
+def _make_photograph(shade: str) -> bytes:
+    """Return an encoded photograph that is one tile for InternVL: half precision is slow on a CPU."""
+    file = io.BytesIO()
+    Image.linear_gradient("L").point(lambda level: level // 2 if shade == "grey" else level).save(file, "JPEG")
+    return file.getvalue()
+
+
+def break_cache(model: Any, defect: str) -> None:
+    """Give the decode steps of a model one of DEFECTS.
+
+    dropped: past keys and values are zeros. shifted: values lie one position beside their keys. stale: one layer
+    repeats the prompt's last entry in the place of new ones. restarted: positions count from 0 again.
+    """
+    whole, sizes = model.forward, {}
+
+    @functools.wraps(whole)  # `generate` reads the signature
+    def forward(*given: Any, **named: Any) -> Any:
+        name = "cache" if named.get("cache") is not None else "past_key_values"
+        cache, ids = named.get(name), named.get("input_ids")
+        if cache is None or ids is None:
+            return whole(*given, **named)
+        if ids.shape[1] > 1:  # the prefill of another generation
+            sizes["prompt"] = ids.shape[1]
+            cache.update = _spoil(cache.update, defect, ids.shape[1])
+        elif defect == "restarted":
+            named["position_ids"] = torch.full_like(ids, cache.get_seq_length() - sizes["prompt"])
+        return whole(*given, **named)
+
+    model.forward = forward
+
+
+def _spoil(update: Callable[..., Any], defect: str, prompt: int) -> Callable[..., Any]:
+    """Return a cache's `update` whose answers at decode steps have a defect."""
+
+    def spoilt(keys: torch.Tensor, values: torch.Tensor, layer: int, *more: Any, **named: Any) -> Any:
+        keys_seen, values_seen = update(keys, values, layer, *more, **named)
+        if keys.shape[2] > 1:
+            return keys_seen, values_seen
+        keys_seen, values_seen = keys_seen.clone(), values_seen.clone()
+        if defect == "dropped":
+            keys_seen[:, :, :-1] = values_seen[:, :, :-1] = 0
+        elif defect == "shifted":
+            values_seen = values_seen.roll(1, dims=2)
+        elif defect == "stale" and layer == 1:
+            for seen in (keys_seen, values_seen):
+                seen[:, :, prompt:] = seen[:, :, prompt - 1 : prompt]
+        return keys_seen, values_seen
+
+    return spoilt
+
+
