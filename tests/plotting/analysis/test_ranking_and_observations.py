@@ -12,6 +12,7 @@ import pytest
 from plotting.analysis.observations import list_observations
 from plotting.analysis.ranking import CATEGORIES, ENERGY, rank, split_for_ranking
 from plotting.metrics.registry import METRICS
+from plotting.table import status
 from tests.support import made
 from tests.support.factory import record
 
@@ -76,6 +77,19 @@ def test_nonfinite_logits_are_not_ranked(tmp_path: Path) -> None:
 
     for name in CATEGORIES:
         assert places(table, name) == [(1, "LLaVA", False)]
+
+
+def test_unproved_work_is_never_above_proved_work(tmp_path: Path) -> None:
+    """A faster pair of an older save, whose work was not proved, is ranked below the slowest that was."""
+    old = speed("phi", 100) | {"schema": 2}
+    del old["numerics"]["decode_check"]
+    table = made.one(tmp_path, old, speed("llava", 1), speed("gemma3n", 0.5))
+
+    for name in CATEGORIES[:2]:
+        assert places(table, name) == [(1, "LLaVA", False), (2, "Gemma3N", False), (3, "Phi", False)]
+    (row,) = table[~table["proved"]].to_dict("records")
+    assert row["decode_check"] == "not proved: schema 2 had no such field"
+    assert status.list_warnings(row) == ["not proved"]
 
 
 def test_an_invalid_row_is_not_ranked(tmp_path: Path) -> None:
