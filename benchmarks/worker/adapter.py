@@ -42,7 +42,8 @@ class BrokenAdapter(RuntimeError):
 
     def __init__(self, folder: str, why: str) -> None:
         first = why.strip().splitlines()[0]
-        super().__init__(f"the adapter in {folder}/ cannot be used ({first}); delete that folder and type --prefetch")
+        remedy = "install that version of peft" if "PEFT" in first else "delete that folder and type --prefetch"
+        super().__init__(f"the adapter in {folder}/ cannot be used ({first}); {remedy}")
 
 
 def _list_places(model: Any, name: str) -> set[str]:
