@@ -103,16 +103,16 @@ def test_loading_says_how_much_memory_it_took() -> None:
 
 def made_within() -> tuple[int, int]:
     """Return (bytes of a model's weights, rise of this process's peak memory while they were made)."""
-    make_llama(vocabulary=1000, layers=1)  # the code of torch that this needs is in memory from here on
+    make_llama(vocabulary=1000, width=64)  # the code of torch that this needs is in memory from here on
     before = memory.read_peak_bytes("self") or 0
-    model = make_llama(vocabulary=64_000, layers=6)
+    model = make_llama(vocabulary=64_000, width=1024)
     return sum(weight.nbytes for weight in model.parameters()), (memory.read_peak_bytes("self") or 0) - before
 
 
-def make_llama(vocabulary: int, layers: int) -> LlamaForCausalLM:
+def make_llama(vocabulary: int, width: int) -> LlamaForCausalLM:
     """Return a decoder with random weights, made as the worker makes them."""
     config = LlamaConfig(
-        vocab_size=vocabulary, hidden_size=1024, intermediate_size=4096, num_hidden_layers=layers,
+        vocab_size=vocabulary, hidden_size=width, intermediate_size=4 * width, num_hidden_layers=8,
         num_attention_heads=8, tie_word_embeddings=True,
     )  # fmt: skip
     with torch.device("meta"):
