@@ -78,9 +78,7 @@ def test_a_storage_that_refuses_the_save_leaves_the_journal(tmp_path: Path) -> N
     (client / "serializer.py").write_text("class JSONSerializer: pass\n")
     storage, options = tmp_path / "results", ["--models=llava", "--precisions=bf16", "--runs=2"]
     options += ["-p", "benchmarks.plugin", f"--rootdir={tmp_path}", "--benchmark-save=thor"]
-    refused = product.command(
-        storage, *options, "--benchmark-storage=elasticsearch+http://127.0.0.1:9/boards/pair"
-    )
+    refused = product.command(storage, *options, "--benchmark-storage=elasticsearch+http://127.0.0.1:9/boards/pair")
 
     assert product.run(refused, PYTHONPATH=f"{tmp_path}:{product.ROOT}").returncode != 0
     assert product.count_lines(storage, "done") == 1
