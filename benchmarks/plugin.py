@@ -90,11 +90,7 @@ def _preview_or_prefetch(session: pytest.Session, plan: Plan, pairs: list[tuple[
     progress = Progress(session.config)
     BenchmarkSession(session.config).disable_saving()
     with _as_usage_error(), _as_sentence("--plan, --prefetch"):
-        if plan.weights == "mini":
-            raise BenchmarkError("--plan, --prefetch: a miniature is built here in seconds; leave --weights=mini out.")
         if plan.prefetch:
-            if plan.weights != "hub":
-                raise BenchmarkError("--prefetch: random weights need no download; leave --weights=random out.")
             wanted = [plan.describe_checkpoint(models.MODELS[model]) for model, _ in pairs]
             session.testsfailed += sum(o.snapshot is None for o in prefetch(wanted, progress.say, progress.show))
         if plan.plan:

@@ -194,7 +194,7 @@ def test_a_refusal_in_a_process_of_its_own(tmp_path: Path, option: str, sentence
 
 def test_a_smoke_test_saves_nothing(tmp_path: Path) -> None:
     """--benchmark-disable tries one run a pair, and neither saves it nor leaves a journal."""
-    done = product.measure(tmp_path, "--models=llava", "--precisions=bf16", "--benchmark-disable")
+    done = product.measure_here(tmp_path, "--models=llava", "--precisions=bf16", "--benchmark-disable")
 
     assert done.returncode == 0, done.stdout
     assert "llava-bf16: measured, 1 of 1 runs good" in done.stdout

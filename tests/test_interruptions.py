@@ -1,45 +1,29 @@
-"""Sessions that are killed, stopped or hang: at most the run in flight is lost. Real signals, real processes.
+"""Sessions that are killed, hang or meet another: at most the run in flight is lost. Real kills, real processes.
 
-Tests benchmarks.signals and benchmarks.storage.resume.
+Tests benchmarks.storage.resume.
 """
 
 import os
 import signal
 import subprocess
-import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from benchmarks.pair.run_log import MAX_RESTARTS_IN_A_ROW
 from benchmarks.record import ENERGY_COVERAGE, find_violations
-from benchmarks.storage import journal, resume
+from benchmarks.storage import journal
 from tests.support import product
+from tests.support.meanwhile import runs, when
 from tests.support.miniatures import copy_miniature, copy_with_template, write_photograph
-from tests.support.processes import catches, children, gone, workers
+from tests.support.processes import gone, workers
+from tests.support.stops import OPTIONS, RUNS, stop
 from tests.support.traces import WATTS, write_trace
 
-RUNS = 12
-OPTIONS = ("--models=llava,smolvlm2", "--precisions=bf16", f"--runs={RUNS}", "--warmup-runs=1", "--benchmark-save=thor")
 HANG = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
-
-
-def stop(command: list[str], number: signal.Signals) -> tuple[int, list[int], str]:
-    """Send a signal while the second pair is measured; return (exit code, its descendants then, what was said)."""
-    with product.Terminal(command) as terminal:
-        terminal.wait_for("llava-bf16: measured")
-        terminal.wait_for("smolvlm2-bf16  run ")
-        descendants = children(terminal.process.pid)
-        terminal.process.send_signal(number)
-        time.sleep(0.03)
-        terminal.process.send_signal(number)  # they come in showers; the second Ctrl-C alone ends it at once
-        return terminal.finish(), descendants, terminal.said
-
-
-def command(storage: Path, *options: str) -> list[str]:
-    """Return the command line of a session of two pairs of 12 runs."""
-    return product.command(storage, *OPTIONS, *options)
 
 
 @dataclass(frozen=True)
@@ -125,30 +109,6 @@ def test_a_pair_that_cannot_go_on_stays_resumable(killed: Killed) -> None:
     assert record["failures"]["count"] == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_stopped_session_saves_what_is_finished(tmp_path: Path, number: signal.Signals) -> None:
-    """SIGTERM and SIGHUP save the finished pair, mark the other interrupted, and leave a journal to go on with."""
-    status, descendants, said = stop(command(tmp_path), number)
-
-    (save,) = product.read_saves(tmp_path)
-    assert status == 2
-    assert [bench["params"]["model"] for bench in save["benchmarks"]] == ["llava"]
-    assert [(found["pair"]["model"], found["reason"]) for found in save["unmeasured"]] == [("smolvlm2", "interrupted")]
-    assert "type the same command with --resume to continue" in said
-    assert gone(descendants)
-    assert len(list((tmp_path / ".journal").iterdir())) == 1
-
-
-def test_a_terminal_that_goes_away_costs_nothing(tmp_path: Path) -> None:
-    """Where the terminal is gone and nothing ignores or sends a signal, the session goes on to its save."""
-    with product.Terminal(command(tmp_path, "--models=llava")) as terminal:
-        terminal.wait_for("llava-bf16  run ")
-        terminal.hang_up()
-
-    (save,) = product.read_saves(tmp_path)
-    assert save["benchmarks"][0]["stats"]["rounds"] == 12
-
-
 @dataclass(frozen=True)
 class Beside:
     """A session that ran while another of its name was stopped, beside an unfinished one.
@@ -176,7 +136,7 @@ def beside(tmp_path_factory: pytest.TempPathFactory) -> Beside:
     left.append("llava-bf16", [{"do": "done", "record": {}}])
     left.close()
     before = left.path.read_bytes()
-    with product.Terminal(command(storage, "--models=llava", "--runs=20")) as terminal:
+    with product.Terminal(product.command(storage, *OPTIONS, "--models=llava", "--runs=20")) as terminal:
         terminal.wait_for("llava-bf16  run ")
         terminal.process.send_signal(signal.SIGSTOP)  # so that it is there until the other has ended
         second = product.measure_here(storage, *OPTIONS, "--models=llava")
@@ -226,13 +186,20 @@ def test_a_run_that_hangs_ends_at_its_timeout(tmp_path: Path) -> None:
 def test_a_child_that_always_dies_is_given_up(tmp_path: Path) -> None:
     """When every new process is killed as well, the pair ends after a few restarts, with what was good until then."""
     options = ["--models=llava", "--precisions=bf16", "--runs=2500", "--benchmark-save=thor"]
-    with product.Terminal(product.command(tmp_path, *options)) as terminal:
-        terminal.wait_for("llava-bf16  run ")
-        while "tokens/s" not in terminal.said:
-            terminal.read_for(0.05)
-            for worker in workers(terminal.process.pid):
-                os.kill(worker, signal.SIGKILL)
-        assert terminal.finish() == 0, terminal.said
+    ended = Event()
+
+    def kill() -> None:
+        while not ended.wait(0.05):
+            for worker in workers(os.getpid()):
+                with suppress(ProcessLookupError):  # its pair has just ended
+                    os.kill(worker, signal.SIGKILL)
+
+    with when(runs(tmp_path), kill):
+        try:
+            done = product.measure_here(tmp_path, *options)
+        finally:
+            ended.set()
+    assert done.returncode == 0, done.stdout
 
     (save,) = product.read_saves(tmp_path)
     record = save["benchmarks"][0]["extra_info"]
@@ -240,40 +207,4 @@ def test_a_child_that_always_dies_is_given_up(tmp_path: Path) -> None:
     assert record["failures"]["by_reason"]["SIGKILL"] >= 1
     assert counts["restarts"] == MAX_RESTARTS_IN_A_ROW + 1
     assert 0 < counts["good"] < counts["attempted"] < 2500
-    assert f"llava-bf16: given up after {counts['attempted']} of 2500 runs." in terminal.said
-
-
-def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
-    """A second Ctrl-C ends the session without waiting for its save; nothing is left running, and --resume goes on."""
-    with product.Terminal(command(tmp_path)) as terminal:
-        terminal.wait_for("smolvlm2-bf16  run ")
-        descendants = children(terminal.process.pid)
-        terminal.process.send_signal(signal.SIGINT)
-        while catches(terminal.process.pid, signal.SIGINT):  # until the first has arrived
-            pass
-        terminal.process.send_signal(signal.SIGINT)
-        assert terminal.finish() == -signal.SIGINT
-
-    assert product.read_saves(tmp_path) == []
-    assert gone(descendants)
-    (left,) = resume.list_journals(tmp_path / ".journal")
-    done = journal.read_journal(left).record("llava-bf16")
-    assert done is not None
-    assert done["counts"]["good"] == 12
-
-
-def test_a_signal_after_the_last_run_costs_no_pair(tmp_path: Path) -> None:
-    """A session that is stopped between a pair's last run and its Record saves the pair as measured."""
-    replay = f"--power-monitor=replay:{write_trace(tmp_path / 'trace.csv')}"  # it stays idle for seconds after the runs
-    with product.Terminal(command(tmp_path / "results", "--models=llava", replay)) as terminal:
-        while product.count_lines(tmp_path / "results", "run") < RUNS:
-            terminal.read_for(0.02)
-        terminal.process.send_signal(signal.SIGTERM)
-        assert terminal.finish() == 2
-
-    (save,) = product.read_saves(tmp_path / "results")
-    record = save["benchmarks"][0]["extra_info"]
-    assert (record["status"], record["counts"]["good"]) == ("measured", 12)
-    assert save["benchmarks"][0]["stats"]["rounds"] == 12
-    assert save["unmeasured"] == []
-    assert list(find_violations(record)) == []
+    assert f"llava-bf16: given up after {counts['attempted']} of 2500 runs." in done.stdout

@@ -5,6 +5,7 @@ Tests benchmarks.pair.meters and benchmarks.storage.saves.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import shutil
@@ -12,19 +13,23 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pynvml
 import pytest
 
 from benchmarks.record import find_violations
 from tests.support import product
+from tests.support.meanwhile import runs, said, when
 from tests.support.meter_log import HEAD, make_rows
 
 RUNS, FEW = 50, 25
 ONE_PAIR = ("--models=llava", "--precisions=bf16", "--benchmark-save=thor")
 
 
-def one_pair(storage: Path, *options: str) -> list[str]:
-    """Return a session of one pair that takes some seconds."""
-    return product.command(storage, *ONE_PAIR, f"--runs={RUNS}", *options)
+def measure(storage: Path, *options: str) -> str:
+    """Measure a pair, and return what the session said."""
+    done = product.measure_here(storage, *ONE_PAIR, f"--runs={RUNS}", *options)
+    assert done.returncode == 0, done.stdout
+    return done.stdout
 
 
 def measured(storage: Path) -> dict[str, Any]:
@@ -36,24 +41,25 @@ def measured(storage: Path) -> dict[str, Any]:
     return dict(bench["extra_info"])
 
 
-def test_a_gpu_that_is_lost_costs_its_joules_alone(nvml_library: Path, tmp_path: Path) -> None:
+def test_a_gpu_that_is_lost_costs_its_joules_alone(
+    nvml_library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """When NVML loses the GPU among the runs, their times stay, no joules are made up, and it is said why."""
-    gone = tmp_path / "gone"
-    driver = ["env", f"LD_LIBRARY_PATH={nvml_library}", f"FAKE_GONE={gone}"]
-    session = one_pair(tmp_path / "results", "--torch-device=cpu", "--power-monitor=nvml")
-    with product.Terminal([*driver, *session]) as terminal:
-        terminal.wait_for("llava-bf16  run 3")
-        gone.touch()
-        assert terminal.finish() == 0, terminal.said
+    gone, storage = tmp_path / "gone", tmp_path / "results"
+    monkeypatch.setattr(pynvml, "nvmlLib", ctypes.CDLL(str(nvml_library / "libnvidia-ml.so.1")))
+    monkeypatch.setattr(pynvml, "_nvmlGetFunctionPointer_cache", {})
+    monkeypatch.setenv("FAKE_GONE", str(gone))
+    with when(runs(storage, 3), gone.touch):
+        told = measure(storage, "--torch-device=cpu", "--power-monitor=nvml")
 
-    found = measured(tmp_path / "results")
+    found = measured(storage)
     assert found["counts"]["good"] == len(found["runs"]["latency_s"]) == RUNS
     assert 0 < found["power"]["energy_runs"] < RUNS
     assert None in found["runs"]["energy_j"]
     assert 0 not in found["runs"]["energy_j"]
     assert any("GPU is lost" in flag for flag in found["power"]["flags"])
-    assert "GPU is lost" in terminal.said
-    assert "no J/token, because the power samples cover too few of its runs" in terminal.said
+    assert "GPU is lost" in told
+    assert "no J/token, because the power samples cover too few of its runs" in told
 
 
 def test_what_a_sensor_remarked_survives_a_kill(tmp_path: Path) -> None:
@@ -78,13 +84,11 @@ def test_what_a_sensor_remarked_survives_a_kill(tmp_path: Path) -> None:
 def test_a_folder_that_vanishes_costs_nothing(tmp_path: Path) -> None:
     """When results/ is moved away among the runs, the session goes on, says so once, and saves where it was."""
     storage = tmp_path / "results"
-    with product.Terminal(one_pair(storage)) as terminal:
-        terminal.wait_for("llava-bf16  run ")
-        storage.rename(tmp_path / "elsewhere")
-        assert terminal.finish() == 0, terminal.said
+    with when(runs(storage), lambda: storage.rename(tmp_path / "elsewhere")):
+        told = measure(storage)
 
     assert measured(storage)["counts"]["good"] == RUNS
-    assert terminal.said.count("The journal cannot be written (the journal was deleted)") == 1
+    assert told.count("The journal cannot be written (the journal was deleted)") == 1
     (left,) = (tmp_path / "elsewhere/.journal").iterdir()
     assert json.loads(left.read_text().splitlines()[0])["save"] == "thor"
 
@@ -99,26 +103,23 @@ def test_a_full_file_system_costs_nothing(tmp_path: Path, *, freed: bool) -> Non
         pytest.skip("mounting a file system is not permitted here")
     try:
         (storage / "ballast").write_bytes(b"0" * 144_000)
-        with product.Terminal(one_pair(storage, f"--runs={FEW}")) as terminal:
-            terminal.wait_for("No space left on device")
-            if freed:
-                (storage / "ballast").unlink()
-            assert terminal.finish() == 0, terminal.said
-        assert terminal.said.count("The journal cannot be written (No space left on device)") == 1
+        with when(said("No space left on device"), (storage / "ballast").unlink if freed else str):
+            told = measure(storage, f"--runs={FEW}")
+        assert told.count("The journal cannot be written (No space left on device)") == 1
         if freed:
             assert measured(storage)["counts"]["good"] == FEW
             assert list((storage / ".journal").iterdir()) == []
         else:
-            elsewhere = saved_elsewhere(terminal.said)
+            elsewhere = saved_elsewhere(told)
             assert len(json.loads(elsewhere.read_text())["benchmarks"]) == 1
             shutil.rmtree(elsewhere.parent)
     finally:
         subprocess.run(["umount", "-l", storage], check=True)
 
 
-def saved_elsewhere(said: str) -> Path:
+def saved_elsewhere(told: str) -> Path:
     """Return the file that a session names, whose folder was full."""
-    (line,) = [line for line in said.splitlines() if line.startswith("The save could not be written")]
+    (line,) = [line for line in told.splitlines() if line.startswith("The save could not be written")]
     return Path(line.partition("it is in ")[2].partition(":")[0])
 
 

@@ -12,6 +12,7 @@ import re
 import shlex
 import signal
 import sys
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -64,6 +65,7 @@ def save(results: Path, name: str) -> dict[str, Any]:
     return dict(content)
 
 
+@cache
 def stock(results: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run pytest-benchmark's own command on the saves; it must find nothing to complain of."""
     done = product.run([str(product.tool("pytest-benchmark")), "--storage", str(results), *arguments])

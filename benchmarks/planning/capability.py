@@ -33,15 +33,22 @@ NOT_ASKED = Capability(None, "nothing is measured")
 
 
 def find_capability(
-    weights: str, machine: DeviceInfo, torch_device: str, names: tuple[str, str | None], *, measure: bool
+    weights: str,
+    machine: DeviceInfo,
+    torch_device: str,
+    names: tuple[str, str | None],
+    *,
+    measure: bool,
+    start_method: str = "spawn",
 ) -> Capability:
     """Return the capability of the device that runs the model: measured on a CPU or on request, else the vendor's.
 
-    `names` are the board's name and the GPU's UUID. The machine's label can be the user's own.
+    `names` are the board's name and the GPU's UUID; `start_method` is that of the process that measures. The machine's
+    label can be the user's own.
     """
     on_cpu = torch_device == "cpu"
     if measure or (on_cpu and weights != "mini"):
-        return evaluate_probe(run_in_process("spawn", probe, torch_device), weights)
+        return evaluate_probe(run_in_process(start_method, probe, torch_device), weights)
     if weights == "mini":
         return Capability(None, MINIATURES)
     board, gpu_uuid = names

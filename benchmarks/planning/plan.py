@@ -60,10 +60,13 @@ class Plan(Options):
 def make_plan(config: pytest.Config) -> Plan:
     """Check everything that can be checked before the first measurement, and return the Plan.
 
+    What costs a process comes last, so that most refusals come at once.
+
     Raises:
         BenchmarkError: one sentence about the first invalid option.
     """
     options = read_options(config)
+    _check_downloads(options)
     chosen = models.select_models(options.models)
     revisions = _choose_revisions(options, chosen)
     _check_remote_code(options, chosen, revisions)
@@ -72,7 +75,7 @@ def make_plan(config: pytest.Config) -> Plan:
     torch_device = "cpu" if only_downloads else device.choose_torch_device(options.torch_device, root)
     power.check_option(options.power_monitor)
     start_method = _choose_start_method(options)
-    work = _read_workload(options)
+    photographs, prompts = workload.read_photographs(options.images), workload.read_prompts(options.prompts)
     gpu_name, uuid = (
         (None, None) if torch_device == "cpu" else run_in_process("spawn", check_torch_device, torch_device)
     )
@@ -80,21 +83,36 @@ def make_plan(config: pytest.Config) -> Plan:
     board = machine["label"]
     if options.device_label:
         machine["label"] = _clean_label(options.device_label)
+    ram_floor = _choose_ram_floor(options, machine)
+    encoded = run_in_process("spawn", encode_all, photographs)
     capability = NOT_ASKED
     if not only_downloads:
         capability = find_capability(
-            options.weights, machine, torch_device, (board, uuid), measure=options.measure_bandwidth
+            options.weights,
+            machine,
+            torch_device,
+            (board, uuid),
+            measure=options.measure_bandwidth,
+            start_method=start_method or "spawn",
         )
     return Plan(
         **vars(options) | {"torch_device": torch_device, "start_method": start_method},
-        work=work,
+        work=workload.Workload(photographs, encoded, prompts, options.new_tokens, options.batch_size),
         machine=machine,
-        ram_floor_bytes=_choose_ram_floor(options, machine),
+        ram_floor_bytes=ram_floor,
         revisions=revisions,
         gpu_uuid=uuid,
         capability=capability,
         root=root,
     )
+
+
+def _check_downloads(options: Options) -> None:
+    """Check that --plan and --prefetch have something to tell or to download."""
+    if options.weights == "mini" and (options.plan or options.prefetch):
+        raise BenchmarkError("--plan, --prefetch: a miniature is built here in seconds; leave --weights=mini out.")
+    if options.weights == "random" and options.prefetch:
+        raise BenchmarkError("--prefetch: random weights need no download; leave --weights=random out.")
 
 
 def _choose_revisions(options: Options, chosen: Sequence[ModelSpec]) -> dict[str, str]:
@@ -148,18 +166,6 @@ def _choose_ram_floor(options: Options, machine: device.DeviceInfo) -> int | Non
     if total is not None and asked * 1e9 >= total:
         raise BenchmarkError(f"--ram-floor={asked:g}: this machine has {total / 1e9:.1f} GB; type a smaller number.")
     return round(asked * 1e9)
-
-
-def _read_workload(options: Options) -> workload.Workload:
-    photographs = workload.read_photographs(options.images)
-    prompts = workload.read_prompts(options.prompts)
-    return workload.Workload(
-        photographs=photographs,
-        encoded=run_in_process("spawn", encode_all, photographs),
-        prompts=prompts,
-        new_tokens=options.new_tokens,
-        batch_size=options.batch_size,
-    )
 
 
 def encode_all(photographs: tuple[workload.Photograph, ...]) -> tuple[bytes, ...]:

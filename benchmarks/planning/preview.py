@@ -44,8 +44,9 @@ def preview(plan: Plan, pairs: Sequence[tuple[str, str]]) -> list[str]:
     """
     models = list(dict.fromkeys(model for model, _ in pairs))
     image, prompt = plan.work.select_element(0)
-    known = run_in_process("spawn", survey, list(pairs), plan.work.encoded[image], plan.work.prompts[prompt])
-    found = plan.capability.probe or run_in_process("spawn", probe, plan.torch_device)
+    method = plan.start_method or "spawn"
+    known = run_in_process(method, survey, list(pairs), plan.work.encoded[image], plan.work.prompts[prompt])
+    found = plan.capability.probe or run_in_process(method, probe, plan.torch_device)
     sizes, disk, free = find_downloads(plan, models)
     room = replace(find_room(plan), disk=free)
     rows = [make_row(plan, pair, sizes[pair[0]], known["-".join(pair)], found, room) for pair in pairs]

@@ -22,6 +22,7 @@ from benchmarks.processes.protocol import WorkerFailed
 from benchmarks.record import DID_NOT_FIT, find_violations
 from tests.support import product
 from tests.support.jobs import make_job
+from tests.support.meanwhile import runs, when
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -150,11 +151,12 @@ def test_memory_that_runs_out_ends_the_pair(tmp_path: Path) -> None:
     """When a real process takes the machine below --ram-floor, the child is ended and the pair did not fit."""
     floor = (available() - 2.5 * GB) / GB
     options = ["--models=llava", "--precisions=bf16", "--runs=20000", f"--ram-floor={floor}"]
-    with product.Terminal(product.command(tmp_path, *options)) as terminal:
-        terminal.wait_for("llava-bf16  run ")
-        taking = [sys.executable, "-c", HOG, str(4 * GB)]
-        with subprocess.Popen(taking, stdout=subprocess.PIPE) as hog:
-            status = terminal.finish()
+    hogs: list[subprocess.Popen[bytes]] = []
+    taking = [sys.executable, "-c", HOG, str(4 * GB)]
+    with when(runs(tmp_path), lambda: hogs.append(subprocess.Popen(taking, stdout=subprocess.PIPE))):
+        status = product.measure_here(tmp_path, *options).returncode
+    for hog in hogs:
+        with hog:
             hog.kill()
 
     found = unmeasured(tmp_path)

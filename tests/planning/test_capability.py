@@ -71,7 +71,9 @@ def test_a_known_gpu_has_its_source(weights: str) -> None:
 @pytest.mark.parametrize(("weights", "measure"), [("random", False), ("mini", True)])
 def test_a_cpu_is_measured(weights: str, measure: bool) -> None:
     """On a CPU the bandwidth is measured by a copy; of miniatures too where --measure-bandwidth asks for it."""
-    found = capability.find_capability(weights, device.identify("cpu"), "cpu", ("CPU", None), measure=measure)
+    found = capability.find_capability(
+        weights, device.identify("cpu"), "cpu", ("CPU", None), measure=measure, start_method="forkserver"
+    )
 
     assert (found.bytes_per_s is None) == found.source.startswith("it cannot be measured: ")
     assert (found.bytes_per_s or 1) > 0

@@ -105,8 +105,9 @@ def test_a_plan_of_what_the_hub_has(tmp_path: Path) -> None:
     server.add_folder(make_job("llava").source)
     with server:
         settings = {"HF_HOME": str(tmp_path / "home"), "HF_ENDPOINT": server.url}
-        options = ("--weights=hub", "--models=llava", "--precisions=bf16", "--revision=llava=main", "--plan")
-        done = product.measure_here(tmp_path / "results", *options, **settings)
+        weights = ("--weights=hub", "--start-method=forkserver")
+        options = ("--models=llava", "--precisions=bf16", "--revision=llava=main", "--plan")
+        done = product.measure_here(tmp_path / "results", *weights, *options, **settings)
     size = sum(map(len, files_of(make_job("llava").source).values())) / 1e6
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("llava-bf16")]
 
@@ -124,7 +125,7 @@ def test_a_session_skips_slow_fp16(tmp_path: Path) -> None:
     """On a CPU without fp16 arithmetic an fp16 pair is skipped: nothing is loaded, and the save says why."""
     if not roofline.is_fp16_too_slow(run_in_process("forkserver", probe, "cpu")["gemm_flops"]):
         pytest.skip("this processor has arithmetic for fp16")
-    options = ("--weights=random", "--models=smolvlm2-256m", "--precisions=fp16", "--runs=1")
+    options = ("--weights=random", "--start-method=forkserver", "--models=smolvlm2-256m", "--precisions=fp16")
     done = product.measure_here(tmp_path, *options)
     (path,) = tmp_path.rglob("0001_*.json")
     (record,) = json.loads(path.read_text())["unmeasured"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,16 +26,12 @@ def test_without_the_model_there_is_no_idle_power_after_the_runs(tmp_path: Path)
     storage = tmp_path / "results"
     trace = tmp_path / "trace.csv"
     trace.write_text("\n".join(["time_s,watts", *(f"{tick / 20},{WATTS}" for tick in range(12_000))]))
-    command = product.command(
-        storage, "--models=llava", "--precisions=bf16", "--runs=12", "--warmup-runs=1",
-        f"--power-monitor=replay:{trace}",
-    )  # fmt: skip
-    with product.Terminal(command) as terminal:
-        while _count_runs(storage) < 12:
-            terminal.read_for(0.02)
-        (worker,) = workers(terminal.process.pid)
-        os.kill(worker, signal.SIGKILL)
-        assert terminal.finish() == 0, terminal.said
+    options = ("--models=llava", "--precisions=bf16", "--runs=12", "--warmup-runs=1", f"--power-monitor=replay:{trace}")
+    with ThreadPoolExecutor() as pool:
+        killed = pool.submit(_kill_after, 12, storage)
+        done = product.measure_here(storage, *options)
+    assert killed.result()
+    assert done.returncode == 0, done.stdout + done.stderr
 
     (save,) = storage.rglob("*.json")
     record = json.loads(save.read_text())["benchmarks"][0]["extra_info"]
@@ -45,6 +43,13 @@ def test_without_the_model_there_is_no_idle_power_after_the_runs(tmp_path: Path)
     assert list(find_violations(record)) == []
 
 
-def _count_runs(storage: Path) -> int:
-    """Return how many runs the journals below a storage hold."""
-    return sum(path.read_text().count('"do":"run"') for path in (storage / ".journal").glob("*.jsonl"))
+def _kill_after(runs: int, storage: Path) -> bool:
+    """Kill the one process that runs a model for this one, once the journal holds so many runs; whether they came."""
+    deadline = time.monotonic() + product.TIMEOUT_S
+    while product.count_lines(storage, "run") < runs:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    (worker,) = workers(os.getpid())
+    os.kill(worker, signal.SIGKILL)
+    return True

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -32,49 +33,56 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("start_method", ["spawn", "forkserver"])
-def test_a_busy_child_never_outlives_its_parent(tmp_path: Path, start_method: str) -> None:
-    """A child in the middle of a run is gone within seconds when its parent is killed."""
-    source, script = make_job("llava").source, tmp_path / "busy.py"
-    photograph = write_photograph(tmp_path / "grey.jpg")
-    script.write_text(BUSY)
-    settings = product.environment() | {"PYTHONPATH": str(product.ROOT)}
-    arguments = [sys.executable, *map(str, (script, source, photograph)), start_method]
-    with subprocess.Popen(arguments, env=settings, stdout=subprocess.PIPE, text=True) as parent:
-        assert parent.stdout is not None
-        child = int(parent.stdout.readline())
-        time.sleep(1.0)
-        assert alive(child)
-        parent.kill()
+@dataclass(frozen=True)
+class Killed:
+    """A session that was killed while its child was busy.
 
-    assert gone([child])
+    Attributes:
+        child: the busy child.
+        others: its other descendants, such as a forkserver.
+        before: folders of a forkserver's socket while it ran.
+        after: those that were left when all its processes had ended, or 15 s later.
+    """
 
-
-SERVED = """
-import time
-from benchmarks.processes.start_methods import get_context
-if __name__ == "__main__":
-    get_context("forkserver").Process(target=str).start()
-    print("started", flush=True)
-    time.sleep(600)
-"""
+    child: int
+    others: list[int]
+    before: list[Path]
+    after: list[Path]
 
 
-def test_a_killed_session_leaves_no_folder(tmp_path: Path) -> None:
-    """The folder in which a forkserver listens is gone with the session that started it, killed or not."""
-    script = tmp_path / "served.py"
-    script.write_text(SERVED)
+@pytest.fixture(scope="module", params=["spawn", "forkserver"])
+def killed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Killed:
+    """Kill a session while its child is in the middle of a run."""
+    folder = tmp_path_factory.mktemp("busy")
+    (folder / "busy.py").write_text(BUSY)
+    files = (folder / "busy.py", make_job("llava").source, write_photograph(folder / "grey.jpg"))
     with tempfile.TemporaryDirectory() as short:  # a socket's path has at most 107 characters
         settings = product.environment() | {"PYTHONPATH": str(product.ROOT), "TMPDIR": short}
-        with subprocess.Popen([sys.executable, script], env=settings, stdout=subprocess.PIPE, text=True) as session:
-            assert session.stdout is not None
-            session.stdout.readline()
-            assert len(list(Path(short).glob("pymp-*"))) == 1
-            servers = children(session.pid)
-            session.kill()
+        arguments = [sys.executable, *map(str, files), request.param]
+        with subprocess.Popen(arguments, env=settings, stdout=subprocess.PIPE, text=True) as parent:
+            assert parent.stdout is not None
+            child = int(parent.stdout.readline())
+            time.sleep(1.0)
+            assert alive(child)
+            others = [pid for pid in children(parent.pid) if pid != child]
+            before = list(Path(short).glob("pymp-*"))
+            parent.kill()
+        gone([child, *others])
+        return Killed(child, others, before, list(Path(short).glob("pymp-*")))
 
-        assert gone(servers)
-        assert list(Path(short).glob("pymp-*")) == []
+
+def test_a_busy_child_never_outlives_its_parent(killed: Killed) -> None:
+    """A child in the middle of a run is gone within seconds when its parent is killed."""
+    assert not alive(killed.child)
+
+
+@pytest.mark.parametrize("killed", ["forkserver"], indirect=True)
+def test_a_killed_session_leaves_no_folder(killed: Killed) -> None:
+    """The folder in which a forkserver listens is gone with the session that started it, killed or not."""
+    assert len(killed.before) == 1
+    assert killed.others
+    assert not any(map(alive, killed.others))
+    assert killed.after == []
 
 
 HELPED = """

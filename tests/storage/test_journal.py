@@ -56,20 +56,24 @@ def read_and_check(path: Path) -> str | None:
     return None
 
 
+@pytest.fixture
+def begun(tmp_path: Path) -> bytes:
+    """What a journal without lines of a pair holds."""
+    return create(tmp_path).read_bytes()
+
+
 @given(data=st.binary(max_size=200) | st.lists(JSON, max_size=4).map(lambda v: "\n".join(map(json.dumps, v)).encode()))
 @settings(max_examples=1000, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_bytes_are_read_or_refused(tmp_path: Path, data: bytes) -> None:
+def test_any_bytes_are_read_or_refused(begun: bytes, tmp_path: Path, data: bytes) -> None:
     """Whatever bytes a journal holds, each of its lines is read, or it is refused with what to do."""
-    path = create(tmp_path)
-    whole = path.read_bytes() + data + b"\n"
-    path.write_bytes(whole)
+    path = tmp_path / "thor.jsonl"
+    path.write_bytes(begun + data + b"\n")
     refusal = read_and_check(path)
     if refusal is None:
         assert sum(map(len, journal.read_journal(path).lines.values())) == data.count(b"\n") + 1
     else:
         assert "damaged" in refusal
         assert "delete the journal to start over" in refusal
-    path.unlink()
 
 
 def test_going_on_cuts_off_the_torn_line(tmp_path: Path) -> None:

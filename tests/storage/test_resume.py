@@ -15,6 +15,7 @@ from benchmarks.storage.journal import create_journal
 from benchmarks.storage.resume import WEIGHTS_OF, open_journal, take_fingerprint
 from tests.support import product
 from tests.support.journals import fail_on_complaint
+from tests.support.miniatures import copy_miniature
 from tests.support.plans import make_plan
 
 OLDER = "0123456789abcdef"
@@ -36,13 +37,13 @@ def test_a_journal_of_an_older_version_is_resumed(
 ) -> None:
     """A miniature with another identity is accepted if the cache holds it and its files equal today's."""
     cache = tmp_path / "cache"
+    today = copy_miniature("llava", cache)
     monkeypatch.setenv("EDGE_VLM_BENCH_CACHE", str(cache))
     with pytest.raises(BenchmarkError, match=f"weights of llava was {OLDER}, is "):
         open_journal(interrupted, "thor", PAIRS, tmp_path, fail_on_complaint)
 
-    spec = MODELS["llava"]
-    older = miniature.locate(spec, cache, "mini", OLDER)
-    shutil.copytree(miniature.build(spec, cache), older)
+    older = miniature.locate(MODELS["llava"], cache, "mini", OLDER)
+    shutil.copytree(today, older)
     open_journal(interrupted, "thor", PAIRS, tmp_path, fail_on_complaint).close()
 
     (older / "config.json").write_text("{}")
@@ -75,18 +76,15 @@ def test_a_storage_that_refuses_the_save_leaves_the_journal(tmp_path: Path) -> N
     client.mkdir()
     (client / "__init__.py").write_text(CLIENT)
     (client / "serializer.py").write_text("class JSONSerializer: pass\n")
-    path = f"{tmp_path}:{product.ROOT}"
-    session = [*product.command(tmp_path / "results", "--models=llava", "--precisions=bf16", "--runs=2")]
-    session[session.index("benchmarks")] = str(product.ROOT / "benchmarks")
-    session += ["-p", "benchmarks.plugin", f"--rootdir={tmp_path}", "--benchmark-save=thor"]
-    refused = [option for option in session if not option.startswith("--benchmark-storage")]
-    refused.append("--benchmark-storage=elasticsearch+http://127.0.0.1:9/boards/pair")
+    storage, options = tmp_path / "results", ["--models=llava", "--precisions=bf16", "--runs=2"]
+    options += ["-p", "benchmarks.plugin", f"--rootdir={tmp_path}", "--benchmark-save=thor"]
+    refused = product.command(storage, *options, "--benchmark-storage=elasticsearch+http://127.0.0.1:9/boards/pair")
 
-    assert product.run(refused, tmp_path, PYTHONPATH=path).returncode != 0
-    assert product.count_lines(tmp_path / "results", "done") == 1
-    assert product.read_saves(tmp_path / "results") == []
-    resumed = product.run([*session, "--resume"], tmp_path, PYTHONPATH=path)
+    assert product.run(refused, PYTHONPATH=f"{tmp_path}:{product.ROOT}").returncode != 0
+    assert product.count_lines(storage, "done") == 1
+    assert product.read_saves(storage) == []
+    resumed = product.measure_here(storage, *options, "--resume")
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
-    (save,) = product.read_saves(tmp_path / "results")
+    (save,) = product.read_saves(storage)
     assert save["benchmarks"][0]["extra_info"]["counts"]["good"] == 2
-    assert not list((tmp_path / "results/.journal").glob("*.jsonl"))
+    assert not list((storage / ".journal").glob("*.jsonl"))

@@ -5,13 +5,13 @@ No GPU is in any of them, so that torch computes on the CPU, which a session mus
 
 from __future__ import annotations
 
-import threading
-import time
+import subprocess
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from benchmarks.machine import sysfs
-from tests.support import jtop_package, product, trees
+from tests.support import jtop_package, moving_counters, product, trees
 from tests.support.machines import MODES, write_jetson
 
 if TYPE_CHECKING:
@@ -86,20 +86,10 @@ def intel(root: Path) -> dict[str, str]:
 
 @contextmanager
 def counting(root: Path) -> Iterator[None]:
-    """Let the counters below `root` go on at CPU_W, a step in two milliseconds; the kernel's take one."""
-    begun, done = time.monotonic(), threading.Event()
-    files = {root / "sys/class/powercap" / zone / "energy_uj": watts for zone, watts in CPU_W.items()}
-
-    def count() -> None:
-        while not done.wait(2e-3):
-            for file, watts in files.items():
-                new = trees.write(file.with_name("new"), round(watts * (time.monotonic() - begun) * 1e6) % CPU_TOP_UJ)
-                new.replace(file)
-
-    thread = threading.Thread(target=count)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
+    """Let a process move the counters below `root` at CPU_W, a step in two milliseconds; the kernel's take one."""
+    files = [f"{root}/sys/class/powercap/{zone}/energy_uj={watts}" for zone, watts in CPU_W.items()]
+    with subprocess.Popen([sys.executable, "-IS", moving_counters.__file__, str(CPU_TOP_UJ), *files]) as process:
+        try:
+            yield
+        finally:
+            process.kill()

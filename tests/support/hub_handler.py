@@ -8,6 +8,7 @@ import os
 import socket
 import struct
 from dataclasses import dataclass
+from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -61,7 +62,7 @@ class File:
     content: bytes
     large: bool
 
-    @property
+    @cached_property
     def etag(self) -> str:
         """The SHA-256 of a large file, git's SHA-1 of a small one."""
         if self.large:

@@ -1,11 +1,11 @@
-"""Jobs for a worker: miniatures on two photographs, and what their processors make of a photograph."""
+"""Jobs for a worker: miniatures on two photographs, and what their processors make of a photograph.
+
+Imports no torch: helper processes that are spawned by a test import this too.
+"""
 
 import shutil
 from dataclasses import replace
 from pathlib import Path
-
-import torch
-from safetensors.torch import load_file, save_file
 
 from benchmarks import workload
 from benchmarks.models import MODELS, miniature
@@ -41,6 +41,9 @@ def make_overflowing_job(folder: Path, precision: str) -> Job:
 
     https://unsloth.ai/blog/gemma-3n
     """
+    import torch
+    from safetensors.torch import load_file, save_file
+
     made = make_job("gemma3n", precision)
     source = shutil.copytree(made.source, folder / "gemma3n")
     tensors = load_file(source / "model.safetensors")

@@ -5,6 +5,7 @@ Tests benchmarks.worker.adapter.
 
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,12 +52,18 @@ def spoken(work: Job) -> tuple[str | None, str | None, int]:
     return loaded["adapter"], said, loaded["parameters"]
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Job:
+    """Return a job with a sound adapter, which a test copies before it damages it."""
+    return with_adapter(tmp_path_factory.mktemp("whole"), 3.0)
+
+
 @pytest.mark.filterwarnings("ignore:.*gradient_checkpointing.*:FutureWarning")  # peft asks by an old name
-def test_the_adapter_is_active(tmp_path: Path) -> None:
+def test_the_adapter_is_active(tmp_path: Path, whole: Job) -> None:
     """An adapter beside the weights is loaded and changes the generated text; one of zeros changes nothing."""
     bare = spoken(type(work)(**vars(work) | {"weights": "hub"})) if (work := make_job("phi")) else None
     zero = spoken(with_adapter(tmp_path / "zero", 0.0))
-    real = spoken(with_adapter(tmp_path / "real", 3.0))
+    real = spoken(whole)
 
     assert bare is not None
     assert bare[0] is None
@@ -68,9 +75,9 @@ def test_the_adapter_is_active(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore:.*gradient_checkpointing.*:FutureWarning")
 @pytest.mark.parametrize("fault", ["other names", "cut config", "empty config"])
-def test_a_broken_adapter_is_no_adapter(tmp_path: Path, fault: str) -> None:
+def test_a_broken_adapter_is_no_adapter(tmp_path: Path, whole: Job, fault: str) -> None:
     """An adapter that is damaged or of another model fails the load, and the error names its folder."""
-    work = with_adapter(tmp_path, 1.0)
+    work = replace(whole, source=shutil.copytree(whole.source, tmp_path / "phi"))
     folder = work.source / FOLDER
     if fault == "other names":
         tensors = load_file(folder / "adapter_model.safetensors")

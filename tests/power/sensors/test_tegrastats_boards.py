@@ -14,6 +14,7 @@ import pytest
 from benchmarks import power
 from benchmarks.power.base import PowerTarget
 from benchmarks.record import find_violations
+from plotting import __main__ as plotting
 from tests.support import product, trees
 from tests.support.fake_tegrastats import LINES, THOR, THOR_W, QuickTegrastats, print_forever, write_script
 
@@ -116,8 +117,7 @@ def test_a_session(tegrastats_path: Path, tmp_path: Path) -> None:
     for joules, seconds in zip(record["runs"]["energy_j"], record["runs"]["latency_s"], strict=True):
         assert joules == pytest.approx(THOR_W * seconds, rel=1e-3)
 
-    plotted = product.plotting("--results", str(tmp_path / "results"), "--out", str(tmp_path / "plots"))
-    assert plotted.returncode == 0, plotted.stderr
+    assert plotting.main(["--results", str(tmp_path / "results"), "--out", str(tmp_path / "plots")]) == plotting.DONE
     (row,) = csv.DictReader(io.StringIO((tmp_path / "plots/vision_model_metrics.csv").read_text()))
     assert float(row["avg_power_watts"]) == pytest.approx(THOR_W, rel=1e-3)
     assert float(row["joules_per_token"]) == pytest.approx(THOR_W * sum(record["runs"]["latency_s"]) / 12, rel=1e-3)
