@@ -16,7 +16,7 @@ from tests.support.product import ROOT, read_saves
 
 PAIRS = ("benchmarks", "--weights=mini", "--runs=2", "--warmup-runs=1", "--new-tokens=8")
 FILES = ("moondream", "decode_check", "architecture", "adapter", "traffic")
-MODELS = ("tests/models", *(f"tests/worker/test_{name}.py" for name in FILES), "-n2", "--dist=loadscope", "--benchmark-disable")
+MODELS = ("tests/models", *(f"tests/worker/test_{name}.py" for name in FILES), "-n2", "--benchmark-disable")
 
 
 def run(folder: Path) -> int:

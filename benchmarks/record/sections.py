@@ -227,7 +227,7 @@ class Health(TypedDict):
 class DecodeCheck(TypedDict):
     """Decoding with the cache against one forward without it, for one request, after the runs.
 
-    The difference at a new token is |a - b| / |b - mean(b)| of their logits a and b, Euclidean norms over the vocabulary.
+    The difference at a new token is |a - b| / |b - mean(b)| of their logits a and b, with norms over the vocabulary.
     """
 
     difference: float  # the largest over the new tokens

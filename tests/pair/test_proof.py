@@ -20,13 +20,17 @@ from benchmarks.pair.run_log import RunLog
 from benchmarks.pair.state import PairState
 from benchmarks.processes.protocol import WorkerFailed
 from benchmarks.record import FAILED, MEASURED, find_violations
+from benchmarks.workload import Workload, read_photographs
 from tests.support import product
 from tests.support.decoding import break_cache
+from tests.support.jobs import make_job
 from tests.support.journals import make_marks
 from tests.support.plans import make_plan
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from benchmarks.planning.plan import Plan
 
 ONE_PAIR = ("--models=llava", "--precisions=bf16", "--runs=2", "--benchmark-save=thor")
 
@@ -50,13 +54,17 @@ class Answering(Handle):
         raise AssertionError(at_once)
 
 
-def prove_with(answer: dict[str, Any] | WorkerFailed) -> PairState:
-    """Return the state of a pair with one good run, after its worker gave this answer to "prove"."""
-    plan = make_plan()
+def make_pair(plan: Plan) -> tuple[PairState, PairProcess]:
+    """Return the state of a pair with one good run, and its process, which is not started."""
     log = RunLog(1, 0)
     log.add_run(0, make_marks())
     pair = PairState(MODELS["llava"], "bf16", plan, "now", log, Meters(plan), MemoryGuard(None))
-    process = PairProcess(pair.spec, pair.precision, plan, print)
+    return pair, PairProcess(pair.spec, pair.precision, plan, print)
+
+
+def prove_with(answer: dict[str, Any] | WorkerFailed) -> PairState:
+    """Return the state of a pair after its worker gave this answer to "prove"."""
+    pair, process = make_pair(make_plan())
     process.worker = Answering(answer)
     prove(pair, process)
     return pair
@@ -95,6 +103,30 @@ def test_logits_that_are_not_finite_are_not_proved() -> None:
     pair = prove_with({"difference": None, "bound": 0.1, "position": 0, "tokens": 4})
 
     assert (pair.final_status, pair.not_proved) == (MEASURED, "the logits are not finite")
+
+
+def test_a_pair_whose_session_ended_before_the_check_is_loaded_again() -> None:
+    """Where an earlier session ended after the last run, the model is loaded once more and its work is proved."""
+    job = make_job("llava")
+    work = Workload(read_photographs(None)[:2], job.images, job.prompts, job.new_tokens, 1)
+    pair, process = make_pair(make_plan(weights="mini", start_method="forkserver", work=work))
+    prove(pair, process)
+    process.end()
+
+    assert pair.final_status == MEASURED
+    assert pair.decode_check is not None
+    assert pair.decode_check["tokens"] == job.new_tokens
+
+
+def test_a_model_that_cannot_be_loaded_again_is_not_proved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the model cannot be loaded again, its runs stay measured, and it is said why they are not proved."""
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    pair, process = make_pair(make_plan(weights="hub"))
+    prove(pair, process)
+
+    assert pair.final_status == MEASURED
+    assert pair.not_proved.startswith("the model could not be loaded for the check: llava (llava-hf/llava-1.5-7b-hf)")
 
 
 def test_a_measured_pair_holds_its_proof(tmp_path: Path) -> None:

@@ -95,5 +95,3 @@ def _spoil(update: Callable[..., Any], defect: str, prompt: int) -> Callable[...
         return keys_seen, values_seen
 
     return spoilt
-
-

@@ -61,7 +61,7 @@ def test_a_broken_cache_is_refused(checkers: dict[torch.dtype, Callable[..., Dec
 
 
 def test_new_tokens_are_visible_text() -> None:
-    """The inputs of the whole sequence keep the padding, mark new tokens as text, and count positions from the start."""
+    """The inputs of the whole sequence keep the padding, mark new tokens as text, and count positions from 0."""
     inputs = {
         "input_ids": torch.tensor([[0, 7], [5, 6]]),
         "attention_mask": torch.tensor([[0, 1], [1, 1]]),
@@ -99,7 +99,7 @@ def test_logits_that_are_not_finite_prove_nothing() -> None:
 
 
 def test_no_more_tokens_than_memory_allows() -> None:
-    """At most 64 new tokens of a sequence are compared, so that a long generation needs no more memory than a short one."""
+    """At most 64 new tokens of a sequence are compared: a long generation needs no more memory than a short one."""
     assert check_decoding(filled(), make_inputs((1, 1)), 500, GREEDY)["tokens"] == decode_check.MOST_TOKENS
 
 
@@ -117,7 +117,7 @@ def test_the_cache_by_both_of_its_names(name: str) -> None:
 
 
 def test_no_forward_of_ours_ignores_an_argument() -> None:
-    """No module of ours accepts arguments that it does not name: a renamed one raises TypeError instead of being lost."""
+    """No module of ours accepts arguments that it does not name: a renamed one raises TypeError."""
     modules = {part for part in filled().modules() if type(part).__module__.startswith(moondream.__name__)}
     kinds = [parameter.kind for part in modules for parameter in inspect.signature(part.forward).parameters.values()]
 

@@ -15,7 +15,6 @@ from benchmarks.worker.moondream.layers import Mlp
 from benchmarks.worker.moondream.text import TextBlock, TextDecoder
 from benchmarks.worker.moondream.vision import VisionBlock, VisionEncoder
 
-
 CACHE_FIELD = "cache" if "cache" in CausalLMOutputWithPast.__dataclass_fields__ else "past_key_values"
 """The cache's name among transformers' outputs, until 5.23 and since."""
 
@@ -71,7 +70,7 @@ class MoondreamForConditionalGeneration(PreTrainedModel, GenerationMixin):  # ty
         tilings: torch.Tensor | None = None,  # (batch, 2), rows and columns of each image's crops
         use_cache: bool | None = None,  # whether to create a missing cache
         logits_to_keep: int = 0,  # number of last tokens that get logits; 0 means all
-        return_dict: bool = True,  # noqa: ARG002, FBT001, FBT002 - `generate` passes it
+        return_dict: bool = True,  # noqa: ARG002 - `generate` passes it
         past_key_values: Any = None,  # the cache's name before transformers 5.24
     ) -> Any:
         """Return the logits, (batch, tokens kept, vocabulary), and the cache.
@@ -101,14 +100,12 @@ class MoondreamForConditionalGeneration(PreTrainedModel, GenerationMixin):  # ty
         attention_mask: torch.Tensor,
         cache: Any = None,
         past_key_values: Any = None,
-        **others: Any,  # not used: positions, and what tells the tokens of other models apart
+        **_: Any,  # positions, and what tells the tokens of other models apart
     ) -> Any:
         """Return a decode step's mask over a static cache; `forward` makes the mask of the prefill, with the image."""
         if inputs_embeds.shape[1] > 1:
             return attention_mask
-        return create_causal_mask(
-            config, inputs_embeds, attention_mask, past_key_values if cache is None else cache
-        )
+        return create_causal_mask(config, inputs_embeds, attention_mask, past_key_values if cache is None else cache)
 
     def _image_positions(self, input_ids: torch.Tensor) -> torch.Tensor:
         """Return the image positions, (batch, tokens); the same id later in a sequence is an ordinary token."""
