@@ -70,8 +70,8 @@ def split_for_ranking(table: pd.DataFrame, name: str) -> list[WorkGroup]:
 def rank(table: pd.DataFrame, name: str, places: int = 3) -> list[Place]:
     """Return the best rows by a metric, up to place `places`.
 
-    A row whose work is proved is never below one that is not. Within each kind a row shares the place of a better one if
-    they are equal in three digits or their whiskers overlap.
+    A row whose work is proved is never below one that is not. Of the same kind, a row shares the place of a better one
+    if they are equal in three digits or their whiskers overlap.
     """
     basis = whiskers.choose_basis(table, name)
     ascending = not METRICS[name].higher_is_better
