@@ -75,7 +75,8 @@ class TegrastatsMonitor(JetsonMonitor):
             self._heard_ns, self._last_line = arrived
             found, ram = parse_milliwatts(self._last_line), parse_ram_bytes(self._last_line)
             if found or ram is not None:  # any other line is a warning
-                samples.append(PowerSample(self._heard_ns, rails.sum_watts(found, self.rails), None, ram))
+                watts = rails.sum_watts(found, self.rails)
+                samples.append(self._judge(PowerSample(self._heard_ns, watts, None, ram)))
         if samples:
             return samples
         last = f"its last line was {_quote_end(self._last_line)}"
