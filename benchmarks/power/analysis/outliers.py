@@ -40,10 +40,9 @@ def describe_outliers(power: Series, windows: Sequence[Window], where: str, figu
         return []
     watts = power.values[inside[far]]
     farthest = watts[np.argmax(np.abs(watts))]
-    return [
-        f"{far.size} of {inside.size} readings {where} are far from the others ({farthest:.4g} W, the median is "
-        f"{np.median(power.values[inside]):.4g} W) and count: {figure} is {effect:+.1%} by them."
-    ]
+    said = f"({farthest:.4g} W, the median is {np.median(power.values[inside]):.4g} W)"
+    which = f"{far.size} of {inside.size} readings {where} are far from the others {said}"
+    return [f"{which}. They count, and change the {figure} by {effect:+.1%}."]
 
 
 def _compute_mean_w(curve: EnergyCurve, windows: Sequence[Window]) -> float:

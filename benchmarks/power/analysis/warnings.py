@@ -85,16 +85,17 @@ def warn_of_void_readings(samples: Sequence[PowerSample], windows: Sequence[Wind
     return [f"{void} of {int(inside.sum())} readings during the runs were invalid: {VOID}."]
 
 
-def warn_of_refused_readings(samples: Sequence[PowerSample], windows: Sequence[Window], sensor: SensorFacts) -> list[str]:
+def warn_of_refused_readings(
+    samples: Sequence[PowerSample], windows: Sequence[Window], sensor: SensorFacts
+) -> list[str]:
     """Return the flag of readings in the runs that the hardware cannot draw."""
     inside = energy.mask_inside([sample.time_ns for sample in samples], windows)
     watts = [s.refused_w for s, within in zip(samples, inside, strict=True) if within and s.refused_w is not None]
     if not watts:
         return []
-    limit = "" if sensor.largest_w is None else f" {sensor.largest_w:g} W"
+    which = f"{len(watts)} of {int(inside.sum())} readings during the runs ({max(watts, key=abs):g} W) are void"
     return [
-        f"{len(watts)} of {int(inside.sum())} readings during the runs ({max(watts, key=abs):.4g} W) lie beyond what "
-        f"the hardware draws or its sensor shows{limit and f', {limit.strip()}'} ({sensor.range_source}): not used."
+        f"{which}: they lie outside the range of the hardware, up to {sensor.largest_w:g} W ({sensor.range_source})."
     ]
 
 
@@ -121,11 +122,11 @@ def warn_of_mixed_sensors(names: Sequence[str]) -> list[str]:
 def explain_no_energy(watts: Sequence[float], lost: str | None, refused: int = 0) -> str:
     """Return why there is no energy if no reading is above 0 W; NaN is a missing reading.
 
-    `refused` readings more are beyond what the hardware draws.
+    `refused` readings more lay outside the range of the hardware.
     """
     known = [value for value in watts if not math.isnan(value)]
     if refused and not known:
-        why = f"no reading was valid: {refused} were beyond what the hardware draws"
+        why = f"no reading was valid: {refused} lay outside the range of the hardware"
     elif not len(watts):
         why = "there was no reading"
     elif not known:

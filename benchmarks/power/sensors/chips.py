@@ -71,7 +71,7 @@ def find_channels(root: Path) -> dict[str, Channel]:
     Units: https://docs.kernel.org/hwmon/ina3221.html has millivolts and milliamperes, ina238.html microwatts.
     """
     found: list[tuple[str, Channel]] = []
-    for folder in sorted({folder.resolve() for pattern in FOLDERS for folder in root.glob(pattern)}):
+    for folder in sorted({folder.resolve() for pattern in FOLDERS for folder in sysfs.find_files(root, pattern)}):
         chip = _read_name(folder)
         if chip == "ina3221":
             for n in (1, 2, 3):

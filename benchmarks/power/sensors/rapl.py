@@ -68,7 +68,7 @@ class RaplMonitor(PowerMonitor):
     period_s = 0.05
 
     def __init__(self, target: PowerTarget, argument: str | None = None) -> None:  # noqa: ARG002
-        self._zones, self.scope = _find_zones(target.root / "sys/class/powercap")
+        self._zones, self.scope = _find_zones(target.root)
         for zone in self._zones:
             check_number("rapl", zone.folder / "energy_uj", REMEDY)
         self.rails = tuple(zone.name for zone in self._zones)
@@ -109,10 +109,10 @@ def _find_limit_w(zone: Path) -> float | None:
     return max((limit / 1e6 for limit in limits if limit is not None and limit > 0), default=None)
 
 
-def _find_zones(folder: Path) -> tuple[list[Zone], str]:
+def _find_zones(root: Path) -> tuple[list[Zone], str]:
     """Return (zones to sum, what they cover)."""
     for family in ("intel-rapl", "intel-rapl-mmio"):
-        zones = [Zone(path) for path in sorted(folder.glob(f"{family}:*"), key=lambda path: path.name)]
+        zones = [Zone(folder) for folder in sysfs.find_files(root, f"sys/class/powercap/{family}:*")]
         packages = [z for z in zones if z.folder.name.count(":") == 1 and z.name.startswith("package")]
         # Memory is a zone below its package, but not part of it (Intel SDM, volume 3B, "RAPL domains").
         above = tuple(f"{package.folder.name}:" for package in packages)
