@@ -97,6 +97,6 @@ def _make_relative(root: Path, target: Path) -> Path:
 def _list_matches(folder: Path, pattern: str) -> list[str]:
     """Return the names in a folder that match, in order; none if it cannot be read."""
     try:
-        return sorted(fnmatch.filter(os.listdir(folder), pattern))
+        return sorted(fnmatch.filter((entry.name for entry in folder.iterdir()), pattern))
     except OSError:
         return []

@@ -97,9 +97,9 @@ class NvmlMonitor(PowerMonitor):
         if watts is None:
             self._raise_if_lost()
         now = (before + time.monotonic_ns()) // 2
-        if joules is not None and (implied_w := self._find_jump(now, joules)) is not None:
-            return [replace(self._judge(PowerSample(now, watts)), refused_w=implied_w)]
-        return [self._judge(PowerSample(now, watts, joules))]
+        implied_w = None if joules is None else self._find_jump(now, joules)
+        sample = self._judge(PowerSample(now, watts, None if implied_w else joules))
+        return [sample if implied_w is None or sample.refused_w else replace(sample, refused_w=implied_w)]
 
     def _find_jump(self, now: int, joules: float) -> float | None:
         """Return the watts that the counter's last step means, if the GPU cannot draw them; else None."""
