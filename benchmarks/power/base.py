@@ -112,7 +112,7 @@ class PowerMonitor(SensorFacts, ABC):
     def close(self) -> None:
         """Release the sensor; harmless to repeat."""
 
-    def _judge(self, sample: PowerSample) -> PowerSample:
+    def judge(self, sample: PowerSample) -> PowerSample:
         """Return a reading, without its watts if the hardware cannot draw them."""
         if sample.watts is None or self.largest_w is None or abs(sample.watts) <= self.largest_w:
             return sample

@@ -93,10 +93,9 @@ def warn_of_refused_readings(
     watts = [s.refused_w for s, within in zip(samples, inside, strict=True) if within and s.refused_w is not None]
     if not watts:
         return []
+    limit = "" if sensor.largest_w is None else f", up to {sensor.largest_w:g} W"
     which = f"{len(watts)} of {int(inside.sum())} readings during the runs ({max(watts, key=abs):g} W) are void"
-    return [
-        f"{which}: they lie outside the range of the hardware, up to {sensor.largest_w:g} W ({sensor.range_source})."
-    ]
+    return [f"{which}: they lie outside the range of the hardware{limit} ({sensor.range_source})."]
 
 
 def warn_of_frozen_sensor(power: Series, windows: Sequence[Window], idle: Sequence[tuple[str, Window]]) -> list[str]:

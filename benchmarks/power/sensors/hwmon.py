@@ -74,4 +74,4 @@ class HwmonMonitor(JetsonMonitor):
         read = zip(self._channels, found, self._shunts, strict=True)
         if any(channel.is_beyond(numbers, ohms) for channel, numbers, ohms in read):
             return PowerSample(now, None, refused_w=sum(rails_w))
-        return self._judge(PowerSample(now, sum(rails_w)))
+        return self.judge(PowerSample(now, sum(rails_w)))

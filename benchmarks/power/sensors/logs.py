@@ -64,7 +64,7 @@ class LogPlayer(PowerMonitor):
         due, now = [], time.monotonic_ns()
         while self._rows and self._rows[0].time_ns - shift_ns <= now:
             row = self._rows.popleft()
-            sample = self._judge(PowerSample(row.time_ns - shift_ns, row.watts, row.energy_j))
+            sample = self.judge(PowerSample(row.time_ns - shift_ns, row.watts, row.energy_j))
             if self._last_ns is not None and sample.time_ns <= self._last_ns:  # this machine's clock was set
                 sample = PowerSample(self._last_ns + 1, None)
             self._last_ns = sample.time_ns

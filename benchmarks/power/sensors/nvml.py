@@ -98,7 +98,7 @@ class NvmlMonitor(PowerMonitor):
             self._raise_if_lost()
         now = (before + time.monotonic_ns()) // 2
         implied_w = None if joules is None else self._find_jump(now, joules)
-        sample = self._judge(PowerSample(now, watts, None if implied_w else joules))
+        sample = self.judge(PowerSample(now, watts, None if implied_w else joules))
         return [sample if implied_w is None or sample.refused_w else replace(sample, refused_w=implied_w)]
 
     def _find_jump(self, now: int, joules: float) -> float | None:

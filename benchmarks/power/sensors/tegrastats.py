@@ -76,7 +76,7 @@ class TegrastatsMonitor(JetsonMonitor):
             found, ram = parse_milliwatts(self._last_line), parse_ram_bytes(self._last_line)
             if found or ram is not None:  # any other line is a warning
                 watts = rails.sum_watts(found, self.rails)
-                samples.append(self._judge(PowerSample(self._heard_ns, watts, None, ram)))
+                samples.append(self.judge(PowerSample(self._heard_ns, watts, None, ram)))
         if samples:
             return samples
         last = f"its last line was {_quote_end(self._last_line)}"
