@@ -166,9 +166,9 @@ def check_seconds(options: LogOptions, layout: Layout, line: str, rows: Sequence
 
     `line` is that of the last of `rows`. A meter in milliseconds or microseconds would seem to count faster.
     """
-    if layout.in_seconds or ISO.fullmatch(split(line, layout.separator)[layout.time]):
+    if not line or not rows or layout.in_seconds or ISO.fullmatch(split(line, layout.separator)[layout.time]):
         return
-    period_s = compute_period_s(rows)
+    period_s = compute_period_s(rows) if len(rows) > 1 else 0.0
     ahead_s = (rows[-1].time_ns - options.offset_ns - time.time_ns()) / NS
     if period_s > UNSTATED_S or (options.start_ns is not None and ahead_s > UNSTATED_S):
         raise SensorUnavailable(

@@ -14,11 +14,10 @@ Its time counts from the opening. Comments may describe it: `# scope: gpu+soc`, 
 
 The log may grow during the runs; rows with later times count when their time comes. It must hold two samples when the
 session begins. Columns are found by name: one of time, timestamp, datetime, date, unix, epoch, seconds or elapsed, and
-one of power or p with its unit, or the unit alone: W, mW, uW or kW. The header may be a comment, may follow Excel's
-`sep=;`, and may come again after a restart, also with other columns. Commas, semicolons or tabs separate them; with the
-latter two, numbers may have decimal commas. Times are ISO 8601 with a time zone, UNIX seconds, or seconds since
-`,start=TIME`. What may mean two things is refused, or a gap if it comes later: a unit that is not stated, or a mark
-that may be decimal or separate thousands.
+one of power or p with its unit, or a unit alone: W, mW, uW or kW. The header may be a comment, may follow Excel's
+`sep=;`, and may come again after a restart. Commas, semicolons or tabs separate columns; with the latter two, numbers
+may have decimal commas. Times are ISO 8601 with a time zone, UNIX seconds, or seconds since `,start=TIME`. What may
+mean two things is refused, or a gap if it comes later.
 
 Clocks: the log's times, less `,offset=SECONDS` by which its clock is ahead, count as this machine's CLOCK_REALTIME,
 and are mapped to CLOCK_MONOTONIC, the clock of the runs. If another machine writes the log, both clocks must be right
@@ -47,17 +46,18 @@ class LogPlayer(PowerMonitor):
     """Give each sample of a log once, when its time comes."""
 
     takes_argument = True
+    range_remedy = "write `# max_w: WATTS` into the trace"
 
-    def _load(self, kind: str, path: Path, notes: Mapping[str, str], rows: Sequence[Row]) -> None:
-        """Take the samples of the log at `path`, which its notes describe."""
+    def _load(
+        self, kind: str, path: Path, notes: Mapping[str, str], rows: Sequence[Row], asked_w: float | None = None
+    ) -> None:
+        """Take the samples of the log at `path`, which its notes describe; its user states a range of `asked_w`."""
         self._rows = deque(rows)
         self._last_ns: int | None = None
         self.source = f"{kind} {path.name}" + (f" of {notes['source']}" if "source" in notes else "")
         self.period_s = log_format.compute_period_s(rows)
-        self.largest_w = log_format.parse_plain(notes.get("max_w", ""))
-        self.range_source = "`# max_w:` in the log"
-        if self.largest_w is None:
-            self.range_source = f"the {kind} has no line such as `# max_w: 3680`"
+        self.largest_w = log_format.parse_plain(notes.get("max_w", "")) if asked_w is None else asked_w
+        self.range_source = self.range_remedy if self.largest_w is None else "stated by its user"
 
     def _take_due(self, shift_ns: int) -> list[PowerSample]:
         """Return the samples whose time has come, by a log clock that is `shift_ns` ahead of CLOCK_MONOTONIC."""
@@ -127,7 +127,7 @@ class FollowedLog:
         """Return the samples of the lines that were completed since the last call. A bad line is a missing sample.
 
         Raises:
-            SensorLost: the file was deleted, cut short or replaced.
+            SensorLost: the file was deleted, cut short or replaced, or its time is seen not to count in seconds.
         """
         name = self._options.path.name
         try:
@@ -141,13 +141,15 @@ class FollowedLog:
             raise SensorLost(f"{name} can no longer be read ({error.strerror})") from error
         self._size += len(raw)
         whole, newline, self._rest = (self._rest + raw).rpartition(b"\n")
-        return self._parse_lines(whole.decode("utf-8", errors="replace").split("\n")) if newline else []
+        rows = self._parse_lines(whole.decode("utf-8", errors="replace").split("\n")) if newline else []
+        try:
+            log_format.check_seconds(self._options, self.layout, self._newest_line, rows[-1:])
+        except SensorUnavailable as why:
+            raise SensorLost(str(why)) from why
+        return rows
 
     def _find_header(self, lines: list[str]) -> int:
-        """Set the layout by the first header, and return how many lines precede the samples.
-
-        Without another header it is the last comment that can be one: `#time,watts`.
-        """
+        """Set the layout by the first header, else by the last comment that is one; return how many lines precede."""
         comment = ""
         for place, line in enumerate(lines):
             if separator := log_header.find_separator(line):
@@ -187,36 +189,38 @@ class FollowedLog:
             if log_header.states_columns(line):
                 self._take_header(line)
             return None
-        if not self._unclear:
-            try:
-                row = log_format.parse_row(self._options, self.layout, line, self._newest_ns)
-            except UnreadableLine:
-                if not log_header.is_like_header(line):
-                    raise
-            else:
-                self.bad_in_a_row, self._newest_line = 0, line
-                return row
-        elif not log_header.is_like_header(line):
+        try:
+            row = None if self._unclear else log_format.parse_row(self._options, self.layout, line, self._newest_ns)
+        except UnreadableLine:
+            if not log_header.is_like_header(line):
+                raise
+            row = None
+        if row is not None:
+            self.bad_in_a_row, self._newest_line = 0, line
+        elif log_header.is_like_header(line):
+            self._take_header(line)
+        else:
             raise UnreadableLine(self._unclear)
-        self._take_header(line)
-        return None
+        return row
 
     def _take_header(self, line: str) -> None:
         """Use the columns of a header that came again, as after a restart; raise UnreadableLine if it states none."""
-        marks = self.layout.marks
         try:
             layout = log_format.find_layout(self._options, line, self._separators)
         except SensorUnavailable as why:
             self._unclear = "follows a header that cannot be read"
             raise UnreadableLine("is a header that cannot be read") from why
-        self._unclear, is_same = "", layout.separator == self.layout.separator
-        self.layout = replace(layout, marks=marks if is_same else layout.marks)
+        self._unclear, self._newest_line = "", ""
+        self.layout = replace(
+            layout, marks=self.layout.marks if layout.separator == self.layout.separator else layout.marks
+        )
 
 
 class WallMeterMonitor(LogPlayer):
     """Follow the log of an external meter. Its remarks name bad lines and clocks that may be wrong."""
 
     scope = "wall"
+    range_remedy = "type csv:FILE,max=WATTS with what the meter reads at most"
 
     @classmethod
     def check(cls, argument: str | None) -> None:
@@ -225,12 +229,8 @@ class WallMeterMonitor(LogPlayer):
     def __init__(self, target: PowerTarget, argument: str | None = None) -> None:  # noqa: ARG002
         self._options = log_format.parse_options(argument)
         self._log = FollowedLog(self._options)
-        self._load("log", self._options.path, self._log.notes, self._log.rows)
+        self._load("log", self._options.path, self._log.notes, self._log.rows, self._options.largest_w)
         self.rails = (self._log.layout.power_name,)
-        if self._options.largest_w is not None:
-            self.largest_w, self.range_source = self._options.largest_w, "csv:FILE,max=WATTS"
-        elif self.largest_w is None:
-            self.range_source = "type csv:FILE,max=WATTS with what the meter reads at most"
         if self._options.offset_ns:
             self.source += f", its clock {self._options.offset_ns / NS:+g} s"
         self._shift = self._read_shift_ns()

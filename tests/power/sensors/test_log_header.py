@@ -177,6 +177,18 @@ def test_times_of_an_unstated_unit_must_be_plausible(tmp_path: Path, step: int, 
     WallMeterMonitor.check(f"{write_log(tmp_path, f'elapsed_s,W{chr(10)}{rows}')}{start}")
 
 
+def test_milliseconds_that_show_later_end_the_log(tmp_path: Path) -> None:
+    """A log whose first times may be seconds is lost when they run ahead of the clock."""
+    path = write_log(tmp_path, "elapsed,W\n0,50\n10,50\n20,50\n")
+    monitor = WallMeterMonitor(TARGET, f"{path},start={time.time()}")
+    monitor.read()
+    with path.open("a") as file:
+        file.writelines(f"{place * 10},50\n" for place in range(3, 30))
+
+    with pytest.raises(SensorLost, match="the header does not say that the time is in seconds"):
+        monitor.read()
+
+
 @pytest.mark.parametrize(
     ("option", "complaint"),
     [

@@ -179,8 +179,8 @@ def test_a_processor_draws_no_more_than_its_limits_allow(
     ("option", "note", "largest_w", "source"),
     [
         ("", "", None, "type csv:FILE,max=WATTS with what the meter reads at most"),
-        (",max=3680", "", 3680.0, "csv:FILE,max=WATTS"),
-        ("", "# max_w: 3680\n", 3680.0, "`# max_w:` in the log"),
+        (",max=3680", "", 3680.0, "stated by its user"),
+        ("", "# max_w: 3680\n", 3680.0, "stated by its user"),
     ],
 )
 def test_a_log_states_a_range_if_its_user_does(
