@@ -152,13 +152,14 @@ def find_marks(options: LogOptions, layout: Layout, lines: Iterable[str]) -> Lay
 
     Where each number has three digits behind its mark, as in 39.871, the mark may separate thousands, and proves none.
     """
-    if options.marks or layout.separator == ",":
+    if options.marks:
         return layout
     rows = (split(line, layout.separator) for line in lines)
     cells = (row[place] for row in rows for place in (layout.time, layout.power) if place < len(row))
     shaped = ((cell, NUMBER.fullmatch(cell)) for cell in cells)
     proved = {found[1] or found[2] for cell, found in shaped if found and not GROUPED.fullmatch(cell)}
-    return replace(layout, marks="".join(sorted({*layout.marks, *(mark for mark in proved if mark)})))
+    possible = "." if layout.separator == "," else ".,"
+    return replace(layout, marks="".join(mark for mark in possible if mark in layout.marks or mark in proved))
 
 
 def check_seconds(options: LogOptions, layout: Layout, line: str, rows: Sequence[Row]) -> None:

@@ -34,7 +34,7 @@ class Layout:
     """The columns of a meter's log: how many, which are time and power, the power's name and its unit in watts.
 
     `in_seconds` says whether the header states that times are seconds. `marks` are the characters that are known to be
-    decimal marks; between commas it is the point.
+    decimal marks; between commas it is the point, unless the unit is below a watt.
     """
 
     separator: str
@@ -82,7 +82,9 @@ def parse_header(line: str, separators: str = SEPARATORS, unit: str | None = Non
         if len(times) == len(powers) == 1:
             factor = _find_factor(cells[powers[0]], names[powers[0]].split()[-1], unit)
             in_seconds = bool(SECONDS & set(names[times[0]].lower().split()))
-            marks = "." if separator == "," else ""
+            # Who separates thousands by points separates columns by semicolons. Only of milliwatts no point is taken
+            # for granted: 39.871 mW is less than any machine draws.
+            marks = "." if separator == "," and factor >= 1 else ""
             return Layout(separator, len(cells), times[0], powers[0], cells[powers[0]], factor, in_seconds, marks)
     return None
 

@@ -87,6 +87,7 @@ def test_a_time_in_another_unit_is_no_time(time_name: str) -> None:
         ("time;Power (mW)", ("39.871", "40.102"), "point"),
         ("time;Power (W)", ("39,871", "40,102"), "comma"),
         ("time\tW", ("-1.250", "3.100"), "point"),
+        ("time,mW", ("39.871", "40.102"), "point"),
         ("time;W", ("998", "1.002"), "point"),
         ("time;W", ("51.3", "39,871"), "comma"),
         ("time;W", ("51,3", "39.871"), "point"),
@@ -96,7 +97,7 @@ def test_a_mark_before_three_digits_is_not_guessed(
     tmp_path: Path, head: str, cells: tuple[str, str], name: str
 ) -> None:
     """If each mark of a kind has three digits behind it, it may separate thousands: refused, and what to type."""
-    separator = "\t" if "\t" in head else ";"
+    separator = next(sign for sign in "\t;," if sign in head)
     text = "".join(f"@{2 - place}{separator}{cell}\n" for place, cell in enumerate(cells))
     with pytest.raises(
         SensorUnavailable, match=f"whose {name} may be a decimal mark or separate thousands; type .*,decimal={name} if"
@@ -112,11 +113,12 @@ def test_a_mark_before_three_digits_is_not_guessed(
         ("time;W\n@3;1234,567\n@1;39,871\n", "", 39.871),
         ("time;W\n@3;5.1e1\n@1;39.871\n", "", 39.871),
         ("time,W\n@2,39.871\n@1,40.102\n", "", 40.102),
+        ("time,mW\n@2,39871.250\n@1,40.102\n", "", 0.040102),
     ],
-    ids=["typed", "a zero before it", "four digits before it", "an exponent", "between commas"],
+    ids=["typed", "a zero before it", "four digits before it", "an exponent", "between commas", "milliwatts"],
 )
 def test_a_mark_that_can_only_be_decimal_is_read(tmp_path: Path, text: str, option: str, watts: float) -> None:
-    """One number that cannot be grouped in thousands proves the mark; between commas a point is always decimal."""
+    """One number that cannot be grouped in thousands proves the mark; watts between commas need no proof."""
     assert read(tmp_path, text, option) == [pytest.approx(watts)]
 
 
