@@ -113,9 +113,8 @@ def attribute(
     flags += warnings.warn_of_few_samples(inside, len(runs.windows))
     flags += warnings.warn_of_void_readings(samples, runs.windows)
     flags += warnings.warn_of_refused_readings(samples, runs.windows, sensor)
-    if charge is integrated:
-        flags += warnings.warn_of_frozen_sensor(power, runs.windows, idle)
-        flags += describe_outliers(power, charge.windows, "during the runs", "energy per token")
+    flags += [] if charge is counted else warnings.warn_of_frozen_sensor(power, runs.windows, idle)
+    flags += describe_outliers(charge.series, charge.windows, "during the runs", "energy per token")
     flags += describe_outliers(power, [window for _, window in idle], "in the idle time", "idle power")
     return Attribution(
         _build_power(name, charge, inside, flags, _measure_idle(power, idle), scope_mismatch=scope_mismatch),

@@ -5,6 +5,8 @@ Tests benchmarks.power.analysis.outliers.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -37,6 +39,22 @@ def test_an_outlier_counts_and_its_effect_is_said() -> None:
         f"1 of 42 readings {RUNS} are far from the others (180 W, {median} 30 W). {count} energy per token by +12.5%.",
         f"1 of 62 readings {REST} are far from the others (100 W, {median} 10 W). {count} idle power by +15.0%.",
     ]
+
+
+def test_a_step_of_a_counter_may_be_an_outlier() -> None:
+    """A counter that jumps by 370 J within 0.1 s is flagged with its effect; a tick that is read late is not."""
+    counted = samples(counter_factor=1.0)
+    jumped = [replace(s, energy_j=(s.energy_j or 0.0) + 370 * (i >= 110)) for i, s in enumerate(counted)]
+    late = [replace(s, energy_j=counted[i - (i == 110)].energy_j) for i, s in enumerate(counted)]
+    found, clean = attribute(jumped), attribute(late)
+
+    # 370 J more than 120 J; the tick at 3730 W
+    assert any(
+        flag.startswith("1 of 42 readings during the runs are far from the others (3730")
+        for flag in found.power["flags"]
+    )
+    assert any(flag.endswith("energy per token by +308.3%.") for flag in found.power["flags"])
+    assert clean.power["flags"] == []
 
 
 def test_a_refused_reading_is_replaced_by_its_neighbours() -> None:
