@@ -98,13 +98,13 @@ def attribute(
     `name` is the monitor's in MONITORS, `samples` are in order of time, `idle` holds ("before" or "after", window), and
     `lost` says why the sensor stopped early. With `scope_mismatch` it does not cover the device that runs the model.
     """
-    times, watts = _list_values(samples, "watts")
+    times, watts = _list_values(sensor, samples, "watts")
     power = Series.from_power(sensor, times, watts)
     integrated = _Charge(power, runs, *power.curve.integrate(runs.windows))
-    counted = _charge_counter(Series.from_counter(sensor, *_list_values(samples, "energy_j")), runs)
+    counted = _charge_counter(Series.from_counter(sensor, *_list_values(sensor, samples, "energy_j")), runs)
     charge = counted if _is_preferred(counted, integrated) else integrated
     if charge is integrated and not any(w > 0 for w in watts):
-        return describe_without_sensor(name, warnings.explain_no_energy(watts, lost, len(samples) - len(watts)))
+        return describe_without_sensor(name, warnings.explain_no_energy(samples, lost))
     inside = int(charge.series.mask_inside(runs.windows).sum())
     flags = ["The energy comes from a recorded trace, not from these runs."] if name == "replay" else []
     flags += warnings.warn_of_sensor(sensor, lost, mismatch=scope_mismatch)
@@ -124,10 +124,13 @@ def attribute(
     )
 
 
-def _list_values(samples: Sequence[PowerSample], name: str) -> tuple[list[int], list[float]]:
-    """Return (times in ns, values, NaN if missing) of the samples; a refused value is left out, and makes no gap."""
-    values = ((sample.time_ns, getattr(sample, name), sample.refused_w) for sample in samples)
-    kept = [(time_ns, value) for time_ns, value, refused in values if value is not None or refused is None]
+def _list_values(sensor: SensorFacts, samples: Sequence[PowerSample], name: str) -> tuple[list[int], list[float]]:
+    """Return (times in ns, values, NaN if missing) of the samples.
+
+    A refused value is left out, and of some sensors a missing one: only GAP_PERIODS without a value are then a gap.
+    """
+    values = ((s.time_ns, getattr(s, name), sensor.is_void_no_gap or s.refused_w is not None) for s in samples)
+    kept = [(time_ns, value) for time_ns, value, is_no_gap in values if value is not None or not is_no_gap]
     return [time_ns for time_ns, _ in kept], [math.nan if value is None else value for _, value in kept]
 
 

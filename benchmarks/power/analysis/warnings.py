@@ -1,7 +1,6 @@
 """What a reader must know before quoting the joules, in sentences: the flags of the Record's power."""
 
 import itertools
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -118,15 +117,13 @@ def warn_of_mixed_sensors(names: Sequence[str]) -> list[str]:
     return [f"The pair's sessions read the same rails through {' and '.join(known)}."] if len(known) > 1 else []
 
 
-def explain_no_energy(watts: Sequence[float], lost: str | None, refused: int = 0) -> str:
-    """Return why there is no energy if no reading is above 0 W; NaN is a missing reading.
-
-    `refused` readings more lay outside the range of the hardware.
-    """
-    known = [value for value in watts if not math.isnan(value)]
+def explain_no_energy(samples: Sequence[PowerSample], lost: str | None) -> str:
+    """Return why there is no energy if no reading is above 0 W."""
+    known = [sample.watts for sample in samples if sample.watts is not None]
+    refused = sum(sample.refused_w is not None for sample in samples)
     if refused and not known:
         why = f"no reading was valid: {refused} lay outside the range of the hardware"
-    elif not len(watts):
+    elif not samples:
         why = "there was no reading"
     elif not known:
         why = f"every reading was invalid: {VOID}"

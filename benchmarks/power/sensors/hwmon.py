@@ -19,6 +19,7 @@ class HwmonMonitor(JetsonMonitor):
     """The sum of a board's rails at 20 Hz: GPU and SoC, or with `hwmon:whole` the module or the board's input."""
 
     takes_argument = True
+    is_void_no_gap = True
     period_s = 0.05
 
     @classmethod

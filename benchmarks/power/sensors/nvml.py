@@ -25,6 +25,7 @@ class NvmlMonitor(PowerMonitor):
     """Board power of one GPU at 10 Hz. Faster readings repeat values, which update every 100 ms."""
 
     gpu_only = True
+    is_void_no_gap = True
     gain_uncertainty: float | None = 0.05
     gain_source = "arXiv 2312.02741 (SC24): steady-state errors of -2% to -6% on Ampere and Ada boards"
 

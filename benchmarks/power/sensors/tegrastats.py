@@ -57,6 +57,7 @@ def parse_ram_bytes(line: str) -> int | None:
 class TegrastatsMonitor(JetsonMonitor):
     """GPU+SOC rails from tegrastats' lines at 10 Hz, stamped on arrival."""
 
+    is_void_no_gap = True
     gpu_only = True  # until its rails show otherwise
     ram_source = "tegrastats: RAM in use, without buffers and cache; NVIDIA does not document how they are excluded"
     interval_ms = 100  # to ask for; the minimum is not documented, and 100 ms is in wide use
