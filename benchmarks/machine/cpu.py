@@ -16,7 +16,7 @@ def read_cpu_cache_bytes(root: Path = Path("/")) -> int | None:
     weights spread over all of them.
     """
     found: dict[tuple[int, str], int] = {}
-    for index in root.glob("sys/devices/system/cpu/cpu[0-9]*/cache/index[0-9]*"):
+    for index in sysfs.find_files(root, "sys/devices/system/cpu/cpu[0-9]*/cache/index[0-9]*"):
         size = re.fullmatch(r"(\d+)([KMG]?)", sysfs.read_text(index / "size"))
         if size and sysfs.read_text(index / "type") != "Instruction":
             level = int(sysfs.read_text(index / "level") or 0)
@@ -28,5 +28,6 @@ def read_cpu_cache_bytes(root: Path = Path("/")) -> int | None:
 
 def read_cpu_name(root: Path = Path("/")) -> str | None:
     """Return the CPU's name from /proc/cpuinfo, else from Python; None if unknown."""
-    found = re.search(r"^model name\s*:\s*(.+)$", sysfs.read_text(root / "proc/cpuinfo"), re.MULTILINE)
+    described = sysfs.read_text(sysfs.locate(root, "proc/cpuinfo"))
+    found = re.search(r"^model name\s*:\s*(.+)$", described, re.MULTILINE)
     return " ".join(found[1].split()) if found else (platform.processor() or None)

@@ -53,7 +53,7 @@ def choose_torch_device(option: str, root: Path = Path("/")) -> str:
 
 
 def _has_nvidia_gpu(root: Path) -> bool:
-    return any(root.glob("dev/nvidia[0-9]*")) or jetson.is_jetson(root) or nvml.has_gpu()
+    return bool(sysfs.find_files(root, "dev/nvidia[0-9]*")) or jetson.is_jetson(root) or nvml.has_gpu()
 
 
 def identify(
@@ -88,12 +88,13 @@ def identify(
 
 def read_boot_id(root: Path = Path("/")) -> str:
     """Return the id of this boot, which CLOCK_MONOTONIC counts from; "" if unknown."""
-    return sysfs.read_text(root / "proc/sys/kernel/random/boot_id")
+    return sysfs.read_text(sysfs.locate(root, "proc/sys/kernel/random/boot_id"))
 
 
 def read_ram_bytes(root: Path = Path("/")) -> int | None:
     """Return MemTotal of /proc/meminfo, bytes."""
-    found = re.search(r"^MemTotal:\s+(\d+) kB", sysfs.read_text(root / "proc/meminfo"), re.MULTILINE)
+    shown = sysfs.read_text(sysfs.locate(root, "proc/meminfo"))
+    found = re.search(r"^MemTotal:\s+(\d+) kB", shown, re.MULTILINE)
     return int(found[1]) * 1024 if found else None
 
 
@@ -127,8 +128,8 @@ def _choose_label(root: Path, kind: str, gpu: str | None, cpu: str | None, cores
 
 def _read_product(root: Path) -> str:
     """Return vendor and product from the firmware's tables; "" if unknown."""
-    folder = root / "sys/class/dmi/id"
-    vendor, product = sysfs.read_text(folder / "sys_vendor"), sysfs.read_text(folder / "product_name")
+    names = ("sys_vendor", "product_name")
+    vendor, product = (sysfs.read_text(sysfs.locate(root, f"sys/class/dmi/id/{name}")) for name in names)
     vendor = "Dell" if vendor.startswith("Dell") else vendor
     return product if product.startswith(vendor) else f"{vendor} {product}".strip()
 

@@ -131,4 +131,4 @@ def _read_cpu(root: Path) -> HealthSnapshot:
 
 
 def _read_numbers(root: Path, pattern: str) -> list[float]:
-    return [number for file in root.glob(pattern) if (number := sysfs.read_number(file)) is not None]
+    return [number for file in sysfs.find_files(root, pattern) if (number := sysfs.read_number(file)) is not None]

@@ -98,7 +98,7 @@ def identify(root: Path, ram_bytes: int | None) -> tuple[JetsonInfo, dict[str, s
 
 def read_l4t(root: Path) -> str | None:
     """Return the L4T release, such as "38.4.0"; None if unknown."""
-    found = re.search(r"R(\d+).*?REVISION:\s*([\d.]+)", sysfs.read_text(root / "etc/nv_tegra_release"))
+    found = re.search(r"R(\d+).*?REVISION:\s*([\d.]+)", sysfs.read_text(sysfs.locate(root, "etc/nv_tegra_release")))
     return f"{found[1]}.{found[2]}" if found else None
 
 
@@ -110,12 +110,13 @@ def find_jetpack(release: str | None) -> str | None:
 
 def read_model(root: Path) -> str:
     """Return the board's name in the device tree; "" if unknown."""
-    return sysfs.read_text(root / "proc/device-tree/model")
+    return sysfs.read_text(sysfs.locate(root, "proc/device-tree/model"))
 
 
 def find_module(root: Path, ram_bytes: int | None) -> str | None:
     """Return the module on the carrier board by its part number; None if it is not in MODULES."""
-    numbers = re.findall(r"p\d{4}-\d{4}", sysfs.read_text(root / "proc/device-tree/compatible"))
+    compatible = sysfs.read_text(sysfs.locate(root, "proc/device-tree/compatible"))
+    numbers = re.findall(r"p\d{4}-\d{4}", compatible)
     number = next((number for number in numbers if number in MODULES), None)
     if number is None:
         return None
@@ -129,13 +130,14 @@ def read_power_mode(root: Path) -> PowerMode | None:
     Its id is in nvpmodel's status file, its name in the configuration. Unlike `nvpmodel -q`, this needs
     neither root nor a process.
     """
-    found = re.search(r"pmode:\s*(\d{1,6})", sysfs.read_text(root / "var/lib/nvpmodel/status"), re.ASCII)
+    status = sysfs.read_text(sysfs.locate(root, "var/lib/nvpmodel/status"))
+    found = re.search(r"pmode:\s*(\d{1,6})", status, re.ASCII)
     if found is None:
         return None
     number = int(found[1])
     modes = re.findall(
         r"^\s*<\s*POWER_MODEL\s+ID=(\d{1,6})\s+NAME=(\S+)\s*>",
-        sysfs.read_text(root / "etc/nvpmodel.conf"),
+        sysfs.read_text(sysfs.locate(root, "etc/nvpmodel.conf")),
         re.MULTILINE | re.ASCII,
     )
     name = next((name for id_, name in modes if int(id_) == number), f"nvpmodel {number}")
@@ -144,8 +146,9 @@ def read_power_mode(root: Path) -> PowerMode | None:
 
 def are_clocks_locked(root: Path) -> bool | None:
     """Return whether CPU and GPU have equal lowest and highest clocks, as after jetson_clocks; None if unknown."""
-    policies = list(root.glob("sys/devices/system/cpu/cpufreq/policy*"))
-    gpus = [folder for folder in root.glob("sys/class/devfreq/*") if re.search(r"gpu|ga10b|gv11b", folder.name)]
+    policies = sysfs.find_files(root, "sys/devices/system/cpu/cpufreq/policy*")
+    devices = sysfs.find_files(root, "sys/class/devfreq/*")
+    gpus = [folder for folder in devices if re.search(r"gpu|ga10b|gv11b", folder.name)]
     limits = [(folder / "scaling_min_freq", folder / "scaling_max_freq") for folder in policies]
     limits += [(folder / "min_freq", folder / "max_freq") for folder in gpus]
     clocks = [(sysfs.read_number(low), sysfs.read_number(high)) for low, high in limits]

@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, cast
 
-from benchmarks.machine import nvml
+from benchmarks.machine import nvml, sysfs
 from benchmarks.record.not_measured import explain_nulls
 from benchmarks.record.sections import Memory
 
@@ -61,7 +61,7 @@ class MemoryReader:
         """Return one sample, for a Sampler."""
         if self.kind == "unified":
             return [MemorySample(time.monotonic_ns(), read_used_bytes(self._root))]
-        status = _read_fields(self._root / f"proc/{self._pid}/status")
+        status = _read_fields(sysfs.locate(self._root, f"proc/{self._pid}/status"))
         anonymous, shared = status.get("RssAnon"), status.get("RssShmem")
         ram = None if anonymous is None or shared is None else anonymous + shared
         return [MemorySample(time.monotonic_ns(), ram, status.get("VmHWM"), status.get("RssFile"), self._vram())]
@@ -86,17 +86,17 @@ class MemoryReader:
 
 def read_available_bytes(root: Path = Path("/")) -> int | None:
     """Return MemAvailable of /proc/meminfo, bytes; None if unknown."""
-    return _read_fields(root / "proc/meminfo").get("MemAvailable")
+    return _read_fields(sysfs.locate(root, "proc/meminfo")).get("MemAvailable")
 
 
 def read_peak_bytes(process: int | str, root: Path = Path("/")) -> int | None:
     """Return the peak of a process's resident memory (VmHWM), bytes; "self" is this process."""
-    return _read_fields(root / f"proc/{process}/status").get("VmHWM")
+    return _read_fields(sysfs.locate(root, f"proc/{process}/status")).get("VmHWM")
 
 
 def read_used_bytes(root: Path = Path("/")) -> int | None:
     """Return MemTotal - MemAvailable of /proc/meminfo, bytes; None if unknown."""
-    found = _read_fields(root / "proc/meminfo")
+    found = _read_fields(sysfs.locate(root, "proc/meminfo"))
     total, available = found.get("MemTotal"), found.get("MemAvailable")
     return None if total is None or available is None else total - available
 

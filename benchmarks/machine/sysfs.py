@@ -1,5 +1,6 @@
 """Read the small files of the kernel and the firmware, with one word or number each."""
 
+import fnmatch
 import math
 import os
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from benchmarks.errors import BenchmarkError
 
 ROOT = "EDGE_VLM_BENCH_ROOT"
+MOST_LINKS = 40  # as Linux allows in one path
 PADDING = "\0 \t\r\n"  # strings of the device tree end in a NUL
 
 
@@ -25,6 +27,44 @@ def find_root() -> Path:
     return folder
 
 
+def locate(root: Path, name: str) -> Path:
+    """Return where the file `name` of the machine below `root` is, whose links lead as they do on that machine.
+
+    /proc/device-tree and usually /etc/nvpmodel.conf are absolute links. They lead inside the root, and none leads out.
+    """
+    if root == Path("/"):
+        return root / name
+    done, left, links = root, list(reversed(Path(name).parts)), 0
+    while left:
+        step = done / left.pop()
+        if step.name == "..":
+            done = done if done == root else done.parent
+        elif not step.is_symlink():
+            done = step
+        elif (links := links + 1) > MOST_LINKS:
+            return Path(os.devnull)
+        else:
+            target = step.readlink()
+            done = root if target.is_absolute() else done
+            left += reversed(_make_relative(root, target).parts)
+    return done
+
+
+def find_files(root: Path, pattern: str) -> list[Path]:
+    """Return what matches `pattern` below `root`, in order, with links as `locate` follows them.
+
+    A path keeps its last name if that is no link that leads elsewhere on this machine.
+    """
+    if root == Path("/"):
+        return sorted(root.glob(pattern))
+    names = [""]
+    for part in Path(pattern).parts:
+        folders = [(name, locate(root, name)) for name in names]
+        names = [f"{name}/{found}".lstrip("/") for name, folder in folders for found in _list_matches(folder, part)]
+    pairs = [(locate(root, str(Path(name).parent)) / Path(name).name, locate(root, name)) for name in names]
+    return [shown if shown.resolve() == found.resolve() else found for shown, found in pairs]
+
+
 def read_text(file: Path) -> str:
     """Return a file's text, stripped; "" if it cannot be read."""
     try:
@@ -40,3 +80,23 @@ def read_number(file: Path) -> float | None:
     except ValueError:
         return None
     return value if math.isfinite(value) else None
+
+
+def _make_relative(root: Path, target: Path) -> Path:
+    """Return the target of a link relative to the root if it is absolute; it may contain the root already."""
+    if not target.is_absolute():
+        return target
+    inside = target.relative_to("/")
+    if not os.path.lexists(root / inside):
+        for known in (root, root.resolve()):
+            if target.is_relative_to(known):
+                return target.relative_to(known)
+    return inside
+
+
+def _list_matches(folder: Path, pattern: str) -> list[str]:
+    """Return the names in a folder that match, in order; none if it cannot be read."""
+    try:
+        return sorted(fnmatch.filter((entry.name for entry in folder.iterdir()), pattern))
+    except OSError:
+        return []

@@ -149,7 +149,7 @@ class Meters:
             lines.append(
                 {
                     "do": "samples",
-                    "power": [[s.time_ns, s.watts, s.energy_j, s.ram_bytes] for s in watts],
+                    "power": [[s.time_ns, s.watts, s.energy_j, s.ram_bytes, s.refused_w] for s in watts],
                     "memory": [[s.time_ns, s.ram, s.peak, s.file, s.vram] for s in sizes],
                     "lost": self._lost,
                     "remarks": remarks,

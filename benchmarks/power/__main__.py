@@ -137,6 +137,8 @@ def _describe_stated(sensor: dict[str, Any]) -> Iterator[str]:
     yield f"gain error: {gain}" + (f" ({sensor['gain_source']})" if sensor["gain_source"] else "")
     yield f"offset error at 0 W: {offset}" + (f" ({sensor['offset_source']})" if sensor["offset_source"] else "")
     yield f"a reading averages over: {'not specified' if seconds is None else f'{seconds:.3g} s'}"
+    largest = "not stated" if sensor["largest_w"] is None else f"up to {sensor['largest_w']:g} W"
+    yield f"range of a reading: {largest}" + (f" ({sensor['range_source']})" if sensor["range_source"] else "")
 
 
 def _format_range(seen: dict[str, Any]) -> str:

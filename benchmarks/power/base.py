@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,10 @@ class PowerSample:
     watts: float | None  # of all rails; None if a rail is missing (never a smaller sum), or for NaN and infinity
     energy_j: float | None = None  # the sensor's energy counter, from an arbitrary origin; None without a counter
     ram_bytes: int | None = None  # the machine's memory in use, defined by `ram_source`; None if the sensor shows none
+    refused_w: float | None = None  # power that the hardware cannot draw, as read; the value that it came from is None
 
     def __post_init__(self) -> None:
-        for name in ("watts", "energy_j"):
+        for name in ("watts", "energy_j", "refused_w"):
             value = getattr(self, name)
             if value is not None and not math.isfinite(value):
                 object.__setattr__(self, name, None)
@@ -64,6 +65,11 @@ class SensorFacts:
     resolution_w: float | None = None  # step of the scale; None if it must be found in the readings
     averaging_s: float | None = None  # time that one reading averages over
     lag_s: float | None = None  # delay of a reading, half the averaging time; a known lag is removed
+    largest_w: float | None = None  # the hardware draws no more, in either direction; None if nobody states it
+    range_source: str = ""  # who states that range, or why nobody does
+    is_void_no_gap: bool = (
+        False  # one reading without a value is as one that was not taken: its neighbours stand for it
+    )
     ram_source: str = ""  # definition of the memory reading; empty if the sensor shows none
 
     @classmethod
@@ -108,3 +114,9 @@ class PowerMonitor(SensorFacts, ABC):
 
     def close(self) -> None:
         """Release the sensor; harmless to repeat."""
+
+    def judge(self, sample: PowerSample) -> PowerSample:
+        """Return a reading, without its watts if the hardware cannot draw them."""
+        if sample.watts is None or self.largest_w is None or abs(sample.watts) <= self.largest_w:
+            return sample
+        return replace(sample, watts=None, refused_w=sample.watts)

@@ -1,6 +1,5 @@
 """Test each sensor of this machine: open it, read it for some seconds, and judge its readings."""
 
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -84,7 +83,7 @@ def _examine(name: str, target: PowerTarget, seconds: float) -> dict[str, Any]:
     monitor.close()
     seen = summarise(sampler.samples, sampler.lost)
     works = (seen["max_w"] or 0) > 0 or seen["counter_mean_w"] is not None
-    why = explain_no_energy([math.nan if s.watts is None else s.watts for s in sampler.samples], sampler.lost)
+    why = explain_no_energy(sampler.samples, sampler.lost)
     return verdict | {
         "works": works,
         "why_not": "" if works else f"{name}: the sensor opens, but in {seconds:g} s {why}",

@@ -6,7 +6,9 @@
    FAKE_SCRIPT   instead of it "SECONDS:MILLIWATTS,...": straight lines between points, steps if two have one time
    FAKE_EPOCH    CLOCK_MONOTONIC at the script's second 0
    FAKE_COUNTS   the energy counter's gain, percent
+   FAKE_JUMP     what is added to the energy counter, millijoules
    FAKE_RESET, FAKE_STILL  the script's second at which the counter begins again from 0, or stands still
+   FAKE_LIMIT    the highest power limit in milliwatts; without it none is reported
    FAKE_GPUS     how many; FAKE_DEAD is the index of one without a handle
    FAKE_MODULE_ONLY, FAKE_MIG (two slices on each GPU), FAKE_GONE (a file: once it exists, the GPU is lost)
    A call that is not here is one that an older driver does not know. */
@@ -127,11 +129,17 @@ int nvmlDeviceGetPowerUsage(void *handle, unsigned *milliwatts) { /* the mean of
     *milliwatts = (unsigned)lround((follow(t, 1) - follow(t - 1, 1)) * (long)handle);
     return SUCCESS;
 }
+int nvmlDeviceGetPowerManagementLimitConstraints(void *handle, unsigned *least, unsigned *most) {
+    (void)handle;
+    *least = 1000, *most = number("FAKE_LIMIT", 0);
+    return getenv("FAKE_LIMIT") ? SUCCESS : NOT_SUPPORTED;
+}
 int nvmlDeviceGetTotalEnergyConsumption(void *handle, unsigned long long *millijoules) {
     if (gone()) return GPU_IS_LOST;
     if (off('E') || is_slice(handle)) return NOT_SUPPORTED;
     double t = fmin(now(), real("FAKE_STILL", INFINITY)), reset = real("FAKE_RESET", INFINITY);
     double joules = t < reset ? 5e9 + counted(t) : fmax(0, counted(t) - counted(reset));
+    joules += real("FAKE_JUMP", 0);
     *millijoules = (unsigned long long)(joules * (long)handle);
     return SUCCESS;
 }

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from benchmarks.power.analysis import budget, energy, phases, warnings
 from benchmarks.power.analysis.budget import Series
 from benchmarks.power.analysis.energy import Floats, Window
+from benchmarks.power.analysis.outliers import describe_outliers
 from benchmarks.power.base import PowerSample, SensorFacts
 from benchmarks.record import ENERGY_COVERAGE, ENERGY_RUNS, TRACE_POINTS
 from benchmarks.record.not_measured import explain_nulls
@@ -97,15 +98,13 @@ def attribute(
     `name` is the monitor's in MONITORS, `samples` are in order of time, `idle` holds ("before" or "after", window), and
     `lost` says why the sensor stopped early. With `scope_mismatch` it does not cover the device that runs the model.
     """
-    times = [sample.time_ns for sample in samples]
-    watts = [math.nan if sample.watts is None else sample.watts for sample in samples]
-    counter = [math.nan if sample.energy_j is None else sample.energy_j for sample in samples]
+    times, watts = _list_values(sensor, samples, "watts")
     power = Series.from_power(sensor, times, watts)
     integrated = _Charge(power, runs, *power.curve.integrate(runs.windows))
-    counted = _charge_counter(Series.from_counter(sensor, times, counter), runs)
+    counted = _charge_counter(Series.from_counter(sensor, *_list_values(sensor, samples, "energy_j")), runs)
     charge = counted if _is_preferred(counted, integrated) else integrated
     if charge is integrated and not any(w > 0 for w in watts):
-        return describe_without_sensor(name, warnings.explain_no_energy(watts, lost))
+        return describe_without_sensor(name, warnings.explain_no_energy(samples, lost))
     inside = int(charge.series.mask_inside(runs.windows).sum())
     flags = ["The energy comes from a recorded trace, not from these runs."] if name == "replay" else []
     flags += warnings.warn_of_sensor(sensor, lost, mismatch=scope_mismatch)
@@ -113,13 +112,26 @@ def attribute(
     flags += warnings.warn_of_energy(charge.series, charge.windows, charge.gap_share, gap)
     flags += warnings.warn_of_few_samples(inside, len(runs.windows))
     flags += warnings.warn_of_void_readings(samples, runs.windows)
+    flags += warnings.warn_of_refused_readings(samples, runs.windows, sensor)
     flags += [] if charge is counted else warnings.warn_of_frozen_sensor(power, runs.windows, idle)
+    flags += describe_outliers(charge.series, charge.windows, "during the runs", "energy per token")
+    flags += describe_outliers(power, [window for _, window in idle], "in the idle time", "idle power")
     return Attribution(
         _build_power(name, charge, inside, flags, _measure_idle(power, idle), scope_mismatch=scope_mismatch),
         [float(j) if c > 0 else None for j, c in zip(charge.joules, charge.coverage, strict=True)],
         [float(c) for c in charge.coverage],
         _build_trace(power, runs.windows),
     )
+
+
+def _list_values(sensor: SensorFacts, samples: Sequence[PowerSample], name: str) -> tuple[list[int], list[float]]:
+    """Return (times in ns, values, NaN if missing) of the samples.
+
+    A refused value is left out, and of some sensors a missing one: only GAP_PERIODS without a value are then a gap.
+    """
+    values = ((s.time_ns, getattr(s, name), sensor.is_void_no_gap or s.refused_w is not None) for s in samples)
+    kept = [(time_ns, value) for time_ns, value, is_no_gap in values if value is not None or not is_no_gap]
+    return [time_ns for time_ns, _ in kept], [math.nan if value is None else value for _, value in kept]
 
 
 def _charge_counter(series: Series, runs: MarkedRuns) -> _Charge:

@@ -1,7 +1,6 @@
 """What a reader must know before quoting the joules, in sentences: the flags of the Record's power."""
 
 import itertools
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -27,6 +26,11 @@ def warn_of_sensor(sensor: SensorFacts, lost: str | None, *, mismatch: bool) -> 
     if mismatch:
         flags.append(
             f"Scope mismatch: a {sensor.scope} sensor was used, but the model ran on another processor; not ranked."
+        )
+    if sensor.largest_w is None and sensor.range_source:
+        flags.append(
+            f"Nobody states the range of this sensor ({sensor.range_source}): "
+            "a reading that the hardware cannot draw would count."
         )
     if sensor.gain_uncertainty is not None:
         return flags
@@ -73,10 +77,24 @@ def warn_of_few_samples(inside: int, runs: int) -> list[str]:
 def warn_of_void_readings(samples: Sequence[PowerSample], windows: Sequence[Window]) -> list[str]:
     """Return the flag of more unusable readings than a run may lack."""
     inside = energy.mask_inside([sample.time_ns for sample in samples], windows)
-    void = sum(s.watts is None and s.energy_j is None for s, within in zip(samples, inside, strict=True) if within)
+    empty = [s.watts is None and s.energy_j is None and s.refused_w is None for s in samples]
+    void = sum(is_empty for is_empty, within in zip(empty, inside, strict=True) if within)
     if void <= (1 - ENERGY_COVERAGE) * int(inside.sum()):
         return []
     return [f"{void} of {int(inside.sum())} readings during the runs were invalid: {VOID}."]
+
+
+def warn_of_refused_readings(
+    samples: Sequence[PowerSample], windows: Sequence[Window], sensor: SensorFacts
+) -> list[str]:
+    """Return the flag of readings in the runs that the hardware cannot draw."""
+    inside = energy.mask_inside([sample.time_ns for sample in samples], windows)
+    watts = [s.refused_w for s, within in zip(samples, inside, strict=True) if within and s.refused_w is not None]
+    if not watts:
+        return []
+    limit = "" if sensor.largest_w is None else f", up to {sensor.largest_w:g} W"
+    which = f"{len(watts)} of {int(inside.sum())} readings during the runs ({max(watts, key=abs):g} W) are void"
+    return [f"{which}: they lie outside the range of the hardware{limit} ({sensor.range_source})."]
 
 
 def warn_of_frozen_sensor(power: Series, windows: Sequence[Window], idle: Sequence[tuple[str, Window]]) -> list[str]:
@@ -99,10 +117,13 @@ def warn_of_mixed_sensors(names: Sequence[str]) -> list[str]:
     return [f"The pair's sessions read the same rails through {' and '.join(known)}."] if len(known) > 1 else []
 
 
-def explain_no_energy(watts: Sequence[float], lost: str | None) -> str:
-    """Return why there is no energy if no reading is above 0 W; NaN is a missing reading."""
-    known = [value for value in watts if not math.isnan(value)]
-    if not len(watts):
+def explain_no_energy(samples: Sequence[PowerSample], lost: str | None) -> str:
+    """Return why there is no energy if no reading is above 0 W."""
+    known = [sample.watts for sample in samples if sample.watts is not None]
+    refused = sum(sample.refused_w is not None for sample in samples)
+    if refused and not known:
+        why = f"no reading was valid: {refused} lay outside the range of the hardware"
+    elif not samples:
         why = "there was no reading"
     elif not known:
         why = f"every reading was invalid: {VOID}"

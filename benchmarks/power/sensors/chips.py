@@ -1,6 +1,7 @@
 """The chips that measure a Jetson's rails: the kernel's hwmon files, found by their labels."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,14 +40,29 @@ class Channel:
 
     @property
     def averaging_s(self) -> float | None:
-        """The longest time that a reading averages over, seconds."""
+        """The time that a reading averages over, seconds; None if unknown, as for an INA238."""
+        if not self.is_ina3221:
+            return None
         return ina3221.compute_averaging_s(*(sysfs.read_number(self.folder / word) for word in TIMING))
 
-    def read_watts(self) -> float | None:
-        """Return power, negative where current flows back; None if a file holds no number."""
+    def read(self) -> tuple[float, ...] | None:
+        """Return the numbers of `files`; None if a file holds none."""
         numbers = [sysfs.read_number(self.folder / name) for name in self.files]
-        known = [number for number in numbers if number is not None]
-        return math.prod(known) * self.unit if len(known) == len(numbers) else None
+        known = tuple(number for number in numbers if number is not None)
+        return known if len(known) == len(numbers) else None
+
+    def compute_watts(self, numbers: Sequence[float]) -> float:
+        """Return the power of a reading, negative where current flows back."""
+        return math.prod(numbers) * self.unit
+
+    def is_beyond(self, numbers: Sequence[float], ohms: float | None) -> bool:
+        """Return whether a reading lies outside the range of the chip, whose shunt has `ohms`, None if unknown."""
+        return self.is_ina3221 and ina3221.is_beyond(numbers[0] / 1e3, numbers[1] / 1e3, ohms)
+
+    @property
+    def is_ina3221(self) -> bool:
+        """Whether the chip is an INA3221, which shows volts and amperes but no watts."""
+        return len(self.files) == 2
 
 
 def find_channels(root: Path) -> dict[str, Channel]:
@@ -55,7 +71,7 @@ def find_channels(root: Path) -> dict[str, Channel]:
     Units: https://docs.kernel.org/hwmon/ina3221.html has millivolts and milliamperes, ina238.html microwatts.
     """
     found: list[tuple[str, Channel]] = []
-    for folder in sorted({folder.resolve() for pattern in FOLDERS for folder in root.glob(pattern)}):
+    for folder in sorted({folder.resolve() for pattern in FOLDERS for folder in sysfs.find_files(root, pattern)}):
         chip = _read_name(folder)
         if chip == "ina3221":
             for n in (1, 2, 3):

@@ -7,9 +7,10 @@ sampled, not integrated.
 """
 
 import time
+from collections.abc import Sequence
 
 from benchmarks.power.base import PowerSample, PowerTarget, SensorLost, SensorUnavailable
-from benchmarks.power.sensors import chips, rails
+from benchmarks.power.sensors import chips, ina3221, rails
 from benchmarks.power.sensors.jetson import JetsonMonitor
 from benchmarks.power.sensors.kernel_files import check_number
 
@@ -18,6 +19,7 @@ class HwmonMonitor(JetsonMonitor):
     """The sum of a board's rails at 20 Hz: GPU and SoC, or with `hwmon:whole` the module or the board's input."""
 
     takes_argument = True
+    is_void_no_gap = True
     period_s = 0.05
 
     @classmethod
@@ -50,17 +52,27 @@ class HwmonMonitor(JetsonMonitor):
             for name in channel.files:
                 remedy = f"type sudo chmod a+r {channel.folder}/*_input"
                 check_number(f"hwmon: {label}", channel.folder / name, remedy)
+        if any(channel.is_ina3221 for channel in self._channels):
+            self.range_source += f"; each INA3221 up to 163.8 mV and 26 V ({ina3221.DATA_SHEET})"
         names = ", ".join(dict.fromkeys(channel.chip for channel in self._channels))
         self.source = f"hwmon of {names}, rails of {rail_sum.feeds}"
 
     def read(self) -> list[PowerSample]:
         before = time.monotonic_ns()
-        watts = [channel.read_watts() for channel in self._channels]
+        found = [channel.read() for channel in self._channels]
         now = (before + time.monotonic_ns()) // 2
-        known = [value for value in watts if value is not None]
-        if len(known) == len(watts):
-            return [PowerSample(now, sum(known))]
+        known = [numbers for numbers in found if numbers is not None]
+        if len(known) == len(found):
+            return [self._sum(now, known)]
         for channel in self._channels:
             if not channel.folder.is_dir():
                 raise SensorLost(f"hwmon: {channel.folder} is gone")
         return [PowerSample(now, None)]  # a missing rail is not 0 W
+
+    def _sum(self, now: int, found: Sequence[Sequence[float]]) -> PowerSample:
+        """Return the sum of all rails; void if one of them cannot be."""
+        rails_w = [channel.compute_watts(numbers) for channel, numbers in zip(self._channels, found, strict=True)]
+        read = zip(self._channels, found, self._shunts, strict=True)
+        if any(channel.is_beyond(numbers, ohms) for channel, numbers, ohms in read):
+            return PowerSample(now, None, refused_w=sum(rails_w))
+        return self.judge(PowerSample(now, sum(rails_w)))

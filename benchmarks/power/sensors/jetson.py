@@ -7,7 +7,7 @@ from statistics import median
 
 from benchmarks.machine import jetson
 from benchmarks.power.base import PowerMonitor
-from benchmarks.power.sensors import chips, ina3221
+from benchmarks.power.sensors import chips, ina3221, ranges
 from benchmarks.power.sensors.rails import Board, RailSum
 
 
@@ -43,14 +43,18 @@ class JetsonMonitor(PowerMonitor):
         and jtop read the same chips, and show neither.
         """
         self.rails, self.scope, self.gpu_only = rail_sum.labels, rail_sum.scope, not rail_sum.includes_cpu
+        self.largest_w = ranges.compute_largest_w(board.rated_w)
+        self.range_source = ranges.describe(board.rated_w, f"NVIDIA's data sheet of {board.rated}")
         shown = chips.find_channels(root)
-        pairs, by_kernel = [], True
+        pairs: list[ina3221.Channel] = []
+        by_kernel = True
         for label in rail_sum.labels:
             rail, channel = board.find_rail(label), shown.get(label)
             volts, ohms = (channel.volts, channel.shunt_ohm) if channel else (None, None)
             stated = bool(volts and ohms and ohms > 0)
             pairs.append((volts, ohms) if stated else (rail.volts, rail.shunt_ohm))
             by_kernel = by_kernel and stated
+        self._shunts = [ohms for _, ohms in pairs]
         self.resolution_w = ina3221.compute_resolution_w(pairs)
         self.offset_uncertainty_w = ina3221.compute_offset_uncertainty_w(pairs)
         self.offset_source = f"the shunts of {board.name} are not specified"

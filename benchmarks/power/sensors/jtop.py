@@ -45,7 +45,8 @@ class JtopMonitor(JetsonMonitor):
         if readings:
             self._heard_ns = readings[-1].time_ns
             self._note_return(readings[0].time_ns)
-            return [PowerSample(r.time_ns, rails.sum_watts(r.rails, self.rails), None, r.ram_bytes) for r in readings]
+            found = ((r.time_ns, rails.sum_watts(r.rails, self.rails), r.ram_bytes) for r in readings)
+            return [self.judge(PowerSample(time_ns, watts, None, ram)) for time_ns, watts, ram in found]
         error = self._connection.describe_error()
         if error is None and now - self._heard_ns > max(self.silence_s, 5 * self.period_s) * 1e9:
             error = f"there was no new reading for {self.silence_s:g} s"

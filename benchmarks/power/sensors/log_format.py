@@ -1,27 +1,30 @@
 """Parse the text of power logs: recorded traces, and the logs of meters."""
 
-import csv
 import itertools
 import math
 import re
 import statistics
+import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from benchmarks.power.base import SensorUnavailable
+from benchmarks.power.sensors.log_header import SEPARATORS, Layout, UnclearUnit, parse_header, split
 
 NS = 1_000_000_000
 LARGEST_BYTES = 100_000_000
 TRACE_COLUMNS = ("time_s", "watts", "energy_j")
-TIME_NAME = re.compile(r"(date ?)?(time ?stamp|time|date|t|unix|epoch|seconds|elapsed)( (time|s|sec|seconds|utc|iso))*")
-POWER_NAME = re.compile(r"((active|real|total|wall) )?(power|p)( (watts?|w|mw|kw))?|watts?|w|mw|kw")
-FACTORS = {"mw": 1e-3, "kw": 1e3}
 ISO = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d+))? ?(Z|[+-]\d\d(?::?\d\d)?)?", re.ASCII)
 NO_READING = ("", "-", "--", "---", "----", "n/a", "na", "nan", "none", "null", "inf", "ovl")
 SMALLEST_UNIX_S, LARGEST_UNIX_S = 1e8, 1e11  # 1973 to 5138; smaller numbers are seconds since the log began
 LARGEST_OFFSET_S = 1e9
+UNSTATED_S = 60  # between samples, or ahead of now: times of an unstated unit that are farther are no seconds
+NUMBER = re.compile(r"[+-]?(?:\d+([.,]?)\d*|([.,])\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
+GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}", re.ASCII)  # 39.871 is 39871 where the point separates thousands
+MARKS = {"point": ".", "comma": ","}
+ASKED_UNITS = ("W", "mW", "uW", "kW")
 EXAMPLE = "2026-11-24T12:00:00+00:00"
 
 
@@ -36,26 +39,21 @@ class Row:
 
 @dataclass(frozen=True)
 class LogOptions:
-    """`csv:FILE[,offset=SECONDS][,start=TIME]`: how far the log's clock is ahead, and UNIX time of its second 0."""
+    """`csv:FILE[,offset=SECONDS][,start=TIME][,unit=UNIT][,decimal=MARK][,max=WATTS]`.
+
+    How far the log's clock is ahead, UNIX time of its second 0, the unit of a power column that states none, the
+    decimal mark if the numbers leave it open, and the most that the meter can read.
+    """
 
     path: Path
     offset_ns: int = 0
     start_ns: int | None = None
+    unit: str | None = None
+    marks: str = ""
+    largest_w: float | None = None
 
     def __str__(self) -> str:
         return f"--power-monitor=csv:{self.path}"
-
-
-@dataclass(frozen=True)
-class Layout:
-    """The columns of a meter's log: how many, which are time and power, the power's name and its unit in watts."""
-
-    separator: str
-    columns: int
-    time: int
-    power: int
-    power_name: str
-    factor: float
 
 
 class UnreadableLine(ValueError):
@@ -101,8 +99,8 @@ def compute_period_s(rows: Sequence[Row]) -> float:
 
 def parse_trace_row(line: str) -> Row:
     """Return the sample of a recorded trace's line; raise UnreadableLine if it holds none."""
-    cells = _split(line)
-    numbers = [_parse_number(cell) for cell in cells]
+    cells = split(line)
+    numbers = [parse_plain(cell) for cell in cells]
     valid = all(number is not None or not cell for number, cell in zip(numbers, cells, strict=True))
     if not valid or not 2 <= len(numbers) <= 3 or numbers[0] is None or abs(numbers[0]) > LARGEST_UNIX_S:
         raise UnreadableLine("must be time_s,watts[,energy_j]")
@@ -112,80 +110,127 @@ def parse_trace_row(line: str) -> Row:
 def parse_options(argument: str | None) -> LogOptions:
     """Return the parts of the text after `csv:`, or raise SensorUnavailable."""
     text, given = argument or "", {}
-    while found := re.fullmatch(r"(.*),(offset|start)=([^,]*)", text, re.DOTALL):
+    while found := re.fullmatch(r"(.*),(offset|start|unit|decimal|max)=([^,]*)", text, re.DOTALL):
         text, given[found[2]] = found[1], found[3]
     if not text:
         raise SensorUnavailable("--power-monitor=csv needs a file; type --power-monitor=csv:FILE.")
     options = LogOptions(Path(text))
-    offset = _parse_number(given.get("offset", "0"))
+    offset, largest = (parse_plain(given.get(name, "0")) for name in ("offset", "max"))
     if offset is None or abs(offset) > LARGEST_OFFSET_S:
         raise SensorUnavailable(f"{options},offset={given['offset']}: not a number of seconds; type one such as 2.5.")
+    if largest is None or largest < 0:
+        raise SensorUnavailable(f"{options},max={given['max']}: not a power in watts; type one such as 3680.")
+    for name, known in (("unit", ASKED_UNITS), ("decimal", tuple(MARKS))):
+        if given.get(name, known[0]) not in known:
+            raise SensorUnavailable(
+                f"{options},{name}={given[name]}: there is no such {name}; type {', '.join(known)}."
+            )
     try:
-        start_ns = _parse_time(options, given["start"]) if "start" in given else None
+        start_ns = _parse_time(options, given["start"], ".,") if "start" in given else None
     except UnreadableLine as why:
         raise SensorUnavailable(f"{options},start={given['start']}: it {why}; type ,start={EXAMPLE}.") from why
-    return LogOptions(options.path, round(offset * NS), start_ns)
+    marks = MARKS.get(given.get("decimal", ""), "")
+    return LogOptions(options.path, round(offset * NS), start_ns, given.get("unit"), marks, largest or None)
 
 
-def find_layout(options: LogOptions, header: str) -> Layout:
-    """Return the layout of a log by its first line, or raise SensorUnavailable."""
-    for separator in "\t;,":
-        cells = _split(header, separator)
-        names = [" ".join(re.findall(r"[a-z0-9]+", cell.lower())) for cell in cells]
-        times = [place for place, name in enumerate(names) if TIME_NAME.fullmatch(name)]
-        powers = [place for place, name in enumerate(names) if POWER_NAME.fullmatch(name)]
-        if len(times) == len(powers) == 1:
-            factor = FACTORS.get(names[powers[0]].split()[-1], 1.0)
-            return Layout(separator, len(names), times[0], powers[0], cells[powers[0]], factor)
-    raise SensorUnavailable(
-        f"{options}: the first line is {header.strip()[:40]!r}; it must contain one time column and one power column."
-    )
+def find_layout(options: LogOptions, header: str, separators: str = SEPARATORS) -> Layout:
+    """Return the layout of a log by its header, or raise SensorUnavailable."""
+    try:
+        layout = parse_header(header, separators, options.unit)
+    except UnclearUnit as why:
+        raise SensorUnavailable(f"{options}: {why}.") from why
+    if layout is None:
+        raise SensorUnavailable(
+            f"{options}: the first line is {header.strip()[:40]!r}; it must contain one time column and one power "
+            "column, whose unit is W, mW, uW or kW."
+        )
+    return replace(layout, marks=options.marks or layout.marks)
+
+
+def find_marks(options: LogOptions, layout: Layout, lines: Iterable[str]) -> Layout:
+    """Return the layout with the decimal marks that the numbers of these lines prove: 51.3 cannot be 513.
+
+    Where each number has three digits behind its mark, as in 39.871, the mark may separate thousands, and proves none.
+    """
+    if options.marks:
+        return layout
+    rows = (split(line, layout.separator) for line in lines)
+    cells = (row[place] for row in rows for place in (layout.time, layout.power) if place < len(row))
+    shaped = ((cell, NUMBER.fullmatch(cell)) for cell in cells)
+    proved = {found[1] or found[2] for cell, found in shaped if found and not GROUPED.fullmatch(cell)}
+    possible = "." if layout.separator == "," else ".,"
+    return replace(layout, marks="".join(mark for mark in possible if mark in layout.marks or mark in proved))
+
+
+def check_seconds(options: LogOptions, layout: Layout, line: str, rows: Sequence[Row]) -> None:
+    """Raise SensorUnavailable if times without a stated unit are no seconds: too far apart, or later than now.
+
+    `line` is that of the last of `rows`. A meter in milliseconds or microseconds would seem to count faster.
+    """
+    if not line or not rows or layout.in_seconds or ISO.fullmatch(split(line, layout.separator)[layout.time]):
+        return
+    period_s = compute_period_s(rows) if len(rows) > 1 else 0.0
+    ahead_s = (rows[-1].time_ns - options.offset_ns - time.time_ns()) / NS
+    if period_s > UNSTATED_S or (options.start_ns is not None and ahead_s > UNSTATED_S):
+        raise SensorUnavailable(
+            f"{options}: the header does not say that the time is in seconds, and as seconds the samples are "
+            f"{period_s:g} s apart and the last one is {ahead_s:.0f} s ahead of now; name the column elapsed_s or unix "
+            "if it is in seconds."
+        )
 
 
 def parse_row(options: LogOptions, layout: Layout, line: str, after_ns: int) -> Row:
     """Return a line's sample; raise UnreadableLine if it holds none, or none later than `after_ns`."""
-    cells = _split(line, layout.separator)
+    cells = split(line, layout.separator)
     if len(cells) <= max(layout.time, layout.power):
         raise UnreadableLine("has too few columns")
     if any(cells[layout.columns :]):  # 51,3 W between commas would be read as 51
         raise UnreadableLine(
             "has more columns than the first line; decimal commas need semicolons or tabs as separators"
         )
-    if layout.separator != ",":
-        cells = [cell.replace(",", ".") for cell in cells]
-    time_ns = _parse_time(options, cells[layout.time])
+    time_ns = _parse_time(options, cells[layout.time], layout.marks)
     if time_ns <= after_ns:
         raise UnreadableLine("is not later than the line before")
     if cells[layout.power].lower() in NO_READING:
         return Row(time_ns, None)
-    power = _parse_number(cells[layout.power])
+    power = _parse_number(options, cells[layout.power], layout.marks, is_comma_plain=layout.separator != ",")
     if power is None:
         raise UnreadableLine("has no valid power")
     return Row(time_ns, power * layout.factor)
 
 
-def _split(line: str, separator: str = ",") -> list[str]:
-    """Return a line's cells; [] if the csv module cannot read it."""
-    try:
-        return [cell.strip() for cell in next(csv.reader([line], delimiter=separator), [])]
-    except csv.Error:
-        return []
-
-
-def _parse_number(cell: str) -> float | None:
-    """Return a cell's finite number; None without one."""
-    try:
-        value = float(cell)
-    except ValueError:
-        return None
+def parse_plain(cell: str) -> float | None:
+    """Return the finite number of a cell with a decimal point; None without one."""
+    value = float(cell) if NUMBER.fullmatch(cell) and "," not in cell else math.inf
     return value if math.isfinite(value) else None
 
 
-def _parse_time(options: LogOptions, cell: str) -> int:
+def _parse_number(options: LogOptions, cell: str, marks: str, *, is_comma_plain: bool = True) -> float | None:
+    """Return a cell's finite number; None without one.
+
+    Raises:
+        UnreadableLine: its mark may be a decimal mark or separate thousands; `marks` are those that are known.
+    """
+    found = NUMBER.fullmatch(cell)
+    mark = (found[1] or found[2] or "") if found else ""
+    if mark == "," and not is_comma_plain:
+        return None
+    if options.marks and mark not in ("", options.marks):
+        raise UnreadableLine(f"has {cell!r}, but the decimal mark is {options.marks!r}")
+    if GROUPED.fullmatch(cell) and mark != marks:
+        name = next(name for name, sign in MARKS.items() if sign == mark)
+        raise UnreadableLine(
+            f"has {cell!r}, whose {name} may be a decimal mark or separate thousands; type {options},decimal={name} if "
+            "it is a decimal mark, else write the log without separators of thousands"
+        )
+    return parse_plain(cell.replace(",", "."))
+
+
+def _parse_time(options: LogOptions, cell: str, marks: str) -> int:
     """Return a time in ns since 1970; raise UnreadableLine without one."""
     if found := ISO.fullmatch(cell):
         return _parse_iso(*found.groups())
-    seconds = _parse_number(cell)
+    seconds = _parse_number(options, cell, marks)
     if seconds is None or not -SMALLEST_UNIX_S < seconds < LARGEST_UNIX_S:
         raise UnreadableLine(f"has no time in seconds or in the form {EXAMPLE}")
     if seconds >= SMALLEST_UNIX_S:

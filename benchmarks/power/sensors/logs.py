@@ -14,9 +14,10 @@ Its time counts from the opening. Comments may describe it: `# scope: gpu+soc`, 
 
 The log may grow during the runs; rows with later times count when their time comes. It must hold two samples when the
 session begins. Columns are found by name: one of time, timestamp, datetime, date, unix, epoch, seconds or elapsed, and
-one of watts, power, W, mW or kW, in any case and with a unit after it. Commas, semicolons or tabs separate them; with
-the latter two, numbers may have decimal commas. Times are ISO 8601 with a time zone, UNIX seconds, or seconds since
-`,start=TIME`.
+one of power or p with its unit, or a unit alone: W, mW, uW or kW. The header may be a comment, may follow Excel's
+`sep=;`, and may come again after a restart. Commas, semicolons or tabs separate columns; with the latter two, numbers
+may have decimal commas. Times are ISO 8601 with a time zone, UNIX seconds, or seconds since `,start=TIME`. What may
+mean two things is refused, or a gap if it comes later.
 
 Clocks: the log's times, less `,offset=SECONDS` by which its clock is ahead, count as this machine's CLOCK_REALTIME,
 and are mapped to CLOCK_MONOTONIC, the clock of the runs. If another machine writes the log, both clocks must be right
@@ -29,10 +30,11 @@ import os
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.power.base import PowerMonitor, PowerSample, PowerTarget, SensorLost, SensorUnavailable
-from benchmarks.power.sensors import log_format
+from benchmarks.power.sensors import log_format, log_header
 from benchmarks.power.sensors.log_format import NS, LogOptions, Row, UnreadableLine
 
 BAD_LINES = 10
@@ -44,20 +46,25 @@ class LogPlayer(PowerMonitor):
     """Give each sample of a log once, when its time comes."""
 
     takes_argument = True
+    range_remedy = "write `# max_w: WATTS` into the trace"
 
-    def _load(self, kind: str, path: Path, notes: Mapping[str, str], rows: Sequence[Row]) -> None:
-        """Take the samples of the log at `path`, which its notes describe."""
+    def _load(
+        self, kind: str, path: Path, notes: Mapping[str, str], rows: Sequence[Row], asked_w: float | None = None
+    ) -> None:
+        """Take the samples of the log at `path`, which its notes describe; its user states a range of `asked_w`."""
         self._rows = deque(rows)
         self._last_ns: int | None = None
         self.source = f"{kind} {path.name}" + (f" of {notes['source']}" if "source" in notes else "")
         self.period_s = log_format.compute_period_s(rows)
+        self.largest_w = log_format.parse_plain(notes.get("max_w", "")) if asked_w is None else asked_w
+        self.range_source = self.range_remedy if self.largest_w is None else "stated by its user"
 
     def _take_due(self, shift_ns: int) -> list[PowerSample]:
         """Return the samples whose time has come, by a log clock that is `shift_ns` ahead of CLOCK_MONOTONIC."""
         due, now = [], time.monotonic_ns()
         while self._rows and self._rows[0].time_ns - shift_ns <= now:
             row = self._rows.popleft()
-            sample = PowerSample(row.time_ns - shift_ns, row.watts, row.energy_j)
+            sample = self.judge(PowerSample(row.time_ns - shift_ns, row.watts, row.energy_j))
             if self._last_ns is not None and sample.time_ns <= self._last_ns:  # this machine's clock was set
                 sample = PowerSample(self._last_ns + 1, None)
             self._last_ns = sample.time_ns
@@ -100,12 +107,13 @@ class FollowedLog:
         whole, _, self._rest = raw.rpartition(b"\n")
         lines = log_format.decode(str(options), whole).split("\n")
         self.notes = log_format.parse_notes(lines)
-        header = next((place for place, line in enumerate(lines) if log_format.is_sample(line)), 0)
-        self.layout = log_format.find_layout(options, lines[header])
-        self._number, self._newest_ns = header + 1, -(10**18)
+        self._separators = log_header.SEPARATORS
+        self._newest_line = ""
+        self._unclear = ""  # why the lines after a header cannot be read
+        self._number, self._newest_ns = self._find_header(lines), -(10**18)
         self.bad: list[str] = []
         self.bad_in_a_row = 0
-        self.rows = self._parse_lines(lines[header + 1 :])
+        self.rows = self._parse_lines(lines[self._number :])
         if self.bad:
             raise SensorUnavailable(f"{options}: {self.bad[0]}.")
         if len(self.rows) < 2:
@@ -113,12 +121,13 @@ class FollowedLog:
                 f"{options}: the log contains {len(self.rows)} samples, but at least two are needed; "
                 "start the meter before the session."
             )
+        log_format.check_seconds(options, self.layout, self._newest_line, self.rows)
 
     def read_new_rows(self) -> list[Row]:
         """Return the samples of the lines that were completed since the last call. A bad line is a missing sample.
 
         Raises:
-            SensorLost: the file was deleted, cut short or replaced.
+            SensorLost: the file was deleted, cut short or replaced, or its time is seen not to count in seconds.
         """
         name = self._options.path.name
         try:
@@ -132,30 +141,86 @@ class FollowedLog:
             raise SensorLost(f"{name} can no longer be read ({error.strerror})") from error
         self._size += len(raw)
         whole, newline, self._rest = (self._rest + raw).rpartition(b"\n")
-        return self._parse_lines(whole.decode("utf-8", errors="replace").split("\n")) if newline else []
+        rows = self._parse_lines(whole.decode("utf-8", errors="replace").split("\n")) if newline else []
+        try:
+            log_format.check_seconds(self._options, self.layout, self._newest_line, rows[-1:])
+        except SensorUnavailable as why:
+            raise SensorLost(str(why)) from why
+        return rows
+
+    def _find_header(self, lines: list[str]) -> int:
+        """Set the layout by the first header, else by the last comment that is one; return how many lines precede."""
+        comment = ""
+        for place, line in enumerate(lines):
+            if separator := log_header.find_separator(line):
+                self._separators = separator
+            elif not log_format.is_sample(line):
+                comment = line if log_header.states_columns(line) else comment
+            else:
+                is_first_sample = bool(comment) and not log_header.is_like_header(line)
+                header = comment if is_first_sample else line
+                self.layout = log_format.find_layout(self._options, header, self._separators)
+                return place if is_first_sample else place + 1
+        self.layout = log_format.find_layout(self._options, comment, self._separators)
+        return len(lines)
 
     def _parse_lines(self, lines: list[str]) -> list[Row]:
+        self.layout = log_format.find_marks(self._options, self.layout, lines)
         rows = []
         for line in lines:
             self._number += 1
-            if not log_format.is_sample(line):
-                continue
             try:
-                row = log_format.parse_row(self._options, self.layout, line, self._newest_ns)
-                self.bad_in_a_row = 0
+                row = self._parse_line(line)
             except UnreadableLine as why:
                 self.bad_in_a_row += 1
                 self.bad.append(f"line {self._number}, {line.strip()[:40]!r}, {why}")
                 row = Row(self._newest_ns + 1, None)  # a gap: the line's power is unknown
-            self._newest_ns = row.time_ns
-            rows.append(row)
+            if row is not None:
+                self._newest_ns = row.time_ns
+                rows.append(row)
         return rows
+
+    def _parse_line(self, line: str) -> Row | None:
+        """Return a line's sample; None if it is blank, a comment or a header. Raise UnreadableLine if it is neither."""
+        if separator := log_header.find_separator(line):
+            self._separators, self._unclear = separator, "follows a line `sep=` without a header"
+            return None
+        if not log_format.is_sample(line):
+            if log_header.states_columns(line):
+                self._take_header(line)
+            return None
+        try:
+            row = None if self._unclear else log_format.parse_row(self._options, self.layout, line, self._newest_ns)
+        except UnreadableLine:
+            if not log_header.is_like_header(line):
+                raise
+            row = None
+        if row is not None:
+            self.bad_in_a_row, self._newest_line = 0, line
+        elif log_header.is_like_header(line):
+            self._take_header(line)
+        else:
+            raise UnreadableLine(self._unclear)
+        return row
+
+    def _take_header(self, line: str) -> None:
+        """Use the columns of a header that came again, as after a restart; raise UnreadableLine if it states none."""
+        try:
+            layout = log_format.find_layout(self._options, line, self._separators)
+        except SensorUnavailable as why:
+            self._unclear = "follows a header that cannot be read"
+            raise UnreadableLine("is a header that cannot be read") from why
+        self._unclear, self._newest_line = "", ""
+        self.layout = replace(
+            layout, marks=self.layout.marks if layout.separator == self.layout.separator else layout.marks
+        )
 
 
 class WallMeterMonitor(LogPlayer):
     """Follow the log of an external meter. Its remarks name bad lines and clocks that may be wrong."""
 
     scope = "wall"
+    range_remedy = "type csv:FILE,max=WATTS with what the meter reads at most"
 
     @classmethod
     def check(cls, argument: str | None) -> None:
@@ -164,7 +229,7 @@ class WallMeterMonitor(LogPlayer):
     def __init__(self, target: PowerTarget, argument: str | None = None) -> None:  # noqa: ARG002
         self._options = log_format.parse_options(argument)
         self._log = FollowedLog(self._options)
-        self._load("log", self._options.path, self._log.notes, self._log.rows)
+        self._load("log", self._options.path, self._log.notes, self._log.rows, self._options.largest_w)
         self.rails = (self._log.layout.power_name,)
         if self._options.offset_ns:
             self.source += f", its clock {self._options.offset_ns / NS:+g} s"

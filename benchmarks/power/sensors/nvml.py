@@ -6,14 +6,18 @@ and newer. Energy: the driver's counter (mJ since it was loaded) if it works.
 
 import importlib.metadata
 import time
+from dataclasses import replace
 from typing import Any
 
 from benchmarks.machine import nvml
 from benchmarks.power.base import PowerMonitor, PowerSample, PowerTarget, SensorLost, SensorUnavailable
+from benchmarks.power.sensors import ranges
 
 POWER_INSTANT = 186  # NVML_FI_DEV_POWER_INSTANT, milliwatts
 ARCHITECTURES_WITH_GAIN = (7, 8)  # NVML_DEVICE_ARCH_AMPERE, NVML_DEVICE_ARCH_ADA
 SCOPES = {0: "gpu", 1: "module"}  # NVML_POWER_SCOPE_*; superchips answer for the module alone
+LIMITS = ("EnforcedPowerLimit", "PowerManagementLimit", "PowerManagementDefaultLimit")  # nvmlDeviceGet*
+COUNTER_DELAY_S = 1.0  # the counter may be so late; its ticks are 0.1 s apart on current GPUs
 LOSS_ERRORS = ("UNINITIALIZED", "DRIVER_NOT_LOADED", "GPU_IS_LOST", "RESET_REQUIRED")  # of NVML_ERROR_*
 
 
@@ -21,6 +25,7 @@ class NvmlMonitor(PowerMonitor):
     """Board power of one GPU at 10 Hz. Faster readings repeat values, which update every 100 ms."""
 
     gpu_only = True
+    is_void_no_gap = True
     gain_uncertainty: float | None = 0.05
     gain_source = "arXiv 2312.02741 (SC24): steady-state errors of -2% to -6% on Ampere and Ada boards"
 
@@ -52,9 +57,24 @@ class NvmlMonitor(PowerMonitor):
             self.averaging_s = 1.0
         self.scope = SCOPES[self._field_scope or 0]
         self._counts = self._read_joules() is not None
+        self._counted: tuple[int, float] | None = None  # when the counter last moved, and to what
+        self._find_range()
         how = "instantaneous power field" if self._field_scope is not None else "nvmlDeviceGetPowerUsage"
         self.rails = (how,)
         self.source = f"NVML driver {nvml.read_driver(self._nvml) or 'unknown'}, nvidia-ml-py {_read_version()}, {how}"
+
+    def _find_range(self) -> None:
+        """Set what the GPU can draw at most: by its highest limit, else by its name."""
+        call = self._nvml.nvmlDeviceGetPowerManagementLimitConstraints
+        least_and_most = nvml.try_call(self._nvml, call, self._handle) or (None,)
+        calls = [getattr(self._nvml, f"nvmlDeviceGet{name}") for name in LIMITS]
+        limits = [least_and_most[-1], *(nvml.try_call(self._nvml, call, self._handle) for call in calls)]
+        known = [watts for limit in limits if (watts := _to_watts(limit)) is not None]
+        name = nvml.read_name(self._nvml, self._handle) or ""
+        rated = (max(known), "the highest power limit that NVML reports") if known else ranges.find_gpu(name)
+        self.range_source = "NVML reports no power limit for this GPU"
+        if rated is not None:
+            self.largest_w, self.range_source = ranges.compute_largest_w(rated[0]), ranges.describe(*rated)
 
     def _read_field(self, scope: int) -> float | None:
         values = nvml.try_call(self._nvml, self._nvml.nvmlDeviceGetFieldValues, self._handle, [(POWER_INSTANT, scope)])
@@ -77,7 +97,20 @@ class NvmlMonitor(PowerMonitor):
         joules = self._read_joules() if self._counts else None
         if watts is None:
             self._raise_if_lost()
-        return [PowerSample((before + time.monotonic_ns()) // 2, watts, joules)]
+        now = (before + time.monotonic_ns()) // 2
+        implied_w = None if joules is None else self._find_jump(now, joules)
+        sample = self.judge(PowerSample(now, watts, None if implied_w else joules))
+        return [sample if implied_w is None or sample.refused_w else replace(sample, refused_w=implied_w)]
+
+    def _find_jump(self, now: int, joules: float) -> float | None:
+        """Return the watts that the counter's last step means, if the GPU cannot draw them; else None."""
+        since, last = self._counted or (now, joules)
+        seconds = (now - since) / 1e9 + COUNTER_DELAY_S
+        if self.largest_w is not None and joules - last > self.largest_w * seconds:
+            return (joules - last) / seconds
+        if self._counted is None or joules != last:
+            self._counted = (now, joules)
+        return None
 
     def _raise_if_lost(self) -> None:
         """Raise SensorLost if the GPU is gone, not if one reading failed."""

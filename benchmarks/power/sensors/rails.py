@@ -34,6 +34,7 @@ class Board:
     """A board, or several with the same rails, and who states their labels and shunts.
 
     `gpu_soc` is the narrowest sum that includes the GPU and the system on chip, and `whole` is the widest one.
+    `rated_w` is the most that NVIDIA's data sheets state for a module with these rails, watts, and `rated` names it.
     """
 
     name: str
@@ -41,6 +42,8 @@ class Board:
     gpu_soc: RailSum
     whole: RailSum | None
     source: str
+    rated_w: float
+    rated: str
 
     def find_rail(self, label: str) -> Rail:
         """Return the rail with this label, or one with unknown volts and shunt."""
@@ -55,6 +58,8 @@ BOARDS = (
         RailSum("gpu+soc", ("VDD_GPU_SOC",), "GPU and SOC", includes_cpu=False),
         RailSum("module", ("VDD_GPU_SOC", "VDD_CPU_CV", "VIN_SYS_5V0"), "the module", includes_cpu=True),
         "tegra234-p3701.dtsi of Linux",
+        75.0,
+        "AGX Orin Industrial",
     ),
     Board(
         "Jetson Thor",
@@ -64,6 +69,8 @@ BOARDS = (
         ),
         RailSum("system input", ("VIN",), "the carrier board", includes_cpu=True),
         "its tegrastats, which does not report the shunts",
+        130.0,
+        "Jetson T5000",
     ),
     Board(
         "Jetson Orin NX or Nano, Xavier NX",
@@ -71,6 +78,8 @@ BOARDS = (
         RailSum("gpu+soc", ("VDD_CPU_GPU_CV", "VDD_SOC"), "GPU with CPU and CV, and SOC", includes_cpu=True),
         RailSum("module", ("VDD_IN",), "the module", includes_cpu=True),
         "tegra234-p3767.dtsi and tegra194-p3668.dtsi of Linux",
+        40.0,
+        "Orin NX 16GB",
     ),
     Board(
         "Jetson AGX Xavier",
@@ -79,6 +88,8 @@ BOARDS = (
         RailSum("gpu+soc", ("GPU", "SOC"), "GPU and SOC", includes_cpu=False),
         None,
         "tegra194-p2888.dtsi of Linux",
+        40.0,
+        "AGX Xavier Industrial",
     ),
 )
 """The boards of L4T 35 to 39. VIN, VDD_IN and VIN_SYS_5V0 feed more than GPU and SOC.

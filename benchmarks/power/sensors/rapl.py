@@ -14,10 +14,12 @@ from pathlib import Path
 
 from benchmarks.machine import sysfs
 from benchmarks.power.base import PowerMonitor, PowerSample, PowerTarget, SensorLost, SensorUnavailable
+from benchmarks.power.sensors import ranges
 from benchmarks.power.sensors.kernel_files import check_number
 
 MOST_WATTS = 10_000.0
 """No zone draws more. A counter that implies more was reset, did not wrap around, or does not count energy."""
+LIMITS = ("constraint_*_max_power_uw", "constraint_*_power_limit_uw")  # of a processor, where the kernel shows them
 STEP_S = 1e-3  # the counters move about this often; two close readings may have one step between them
 REMEDY = (
     "type sudo chmod a+r /sys/class/powercap/intel-rapl:*/energy_uj, and for every boot write "
@@ -27,7 +29,9 @@ REMEDY = (
 
 
 class Zone:
-    """One counter, continued where it wraps around."""
+    """One counter, continued where it wraps around. `largest_w` is the most that its zone draws."""
+
+    largest_w = MOST_WATTS
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -51,7 +55,7 @@ class Zone:
         step = 0.0 if last is None else now - last
         if step < 0:
             step += self._range or 0.0
-        if not 0 <= step <= MOST_WATTS * 1e6 * (seconds + STEP_S):
+        if not 0 <= step <= self.largest_w * 1e6 * (seconds + STEP_S):
             return None
         self._total += step / 1e6
         return self._total
@@ -64,13 +68,26 @@ class RaplMonitor(PowerMonitor):
     period_s = 0.05
 
     def __init__(self, target: PowerTarget, argument: str | None = None) -> None:  # noqa: ARG002
-        self._zones, self.scope = _find_zones(target.root / "sys/class/powercap")
+        self._zones, self.scope = _find_zones(target.root)
         for zone in self._zones:
             check_number("rapl", zone.folder / "energy_uj", REMEDY)
         self.rails = tuple(zone.name for zone in self._zones)
         self.source = f"RAPL counters of {', '.join(zone.folder.name for zone in self._zones)}"
         self._previous = PowerSample(0, None)
+        self._find_range()
         self.read()
+
+    def _find_range(self) -> None:
+        """Set what the zones can draw at most; memory draws less than its package, and has no limit here."""
+        packages = [zone for zone in self._zones if zone.name != "dram"]
+        limits = [_find_limit_w(zone.folder) for zone in packages]
+        known = [limit for limit in limits if limit is not None]
+        self.range_source = f"the kernel's files state no limit of a package; up to {MOST_WATTS:g} W count"
+        if len(known) == len(packages):
+            self.range_source = ranges.describe(max(known), "the highest limit in the kernel's files, for each zone")
+            for zone in self._zones:
+                zone.largest_w = min(MOST_WATTS, ranges.compute_largest_w(max(known)))
+            self.largest_w = sum(zone.largest_w for zone in self._zones)
 
     def read(self) -> list[PowerSample]:
         joules = [zone.read_joules() for zone in self._zones]
@@ -86,10 +103,16 @@ class RaplMonitor(PowerMonitor):
         return [self._previous]
 
 
-def _find_zones(folder: Path) -> tuple[list[Zone], str]:
+def _find_limit_w(zone: Path) -> float | None:
+    """Return the highest power limit of a zone, watts; None if its files state none."""
+    limits = [sysfs.read_number(file) for name in LIMITS for file in zone.glob(name)]
+    return max((limit / 1e6 for limit in limits if limit is not None and limit > 0), default=None)
+
+
+def _find_zones(root: Path) -> tuple[list[Zone], str]:
     """Return (zones to sum, what they cover)."""
     for family in ("intel-rapl", "intel-rapl-mmio"):
-        zones = [Zone(path) for path in sorted(folder.glob(f"{family}:*"), key=lambda path: path.name)]
+        zones = [Zone(folder) for folder in sysfs.find_files(root, f"sys/class/powercap/{family}:*")]
         packages = [z for z in zones if z.folder.name.count(":") == 1 and z.name.startswith("package")]
         # Memory is a zone below its package, but not part of it (Intel SDM, volume 3B, "RAPL domains").
         above = tuple(f"{package.folder.name}:" for package in packages)

@@ -57,6 +57,7 @@ def parse_ram_bytes(line: str) -> int | None:
 class TegrastatsMonitor(JetsonMonitor):
     """GPU+SOC rails from tegrastats' lines at 10 Hz, stamped on arrival."""
 
+    is_void_no_gap = True
     gpu_only = True  # until its rails show otherwise
     ram_source = "tegrastats: RAM in use, without buffers and cache; NVIDIA does not document how they are excluded"
     interval_ms = 100  # to ask for; the minimum is not documented, and 100 ms is in wide use
@@ -75,7 +76,8 @@ class TegrastatsMonitor(JetsonMonitor):
             self._heard_ns, self._last_line = arrived
             found, ram = parse_milliwatts(self._last_line), parse_ram_bytes(self._last_line)
             if found or ram is not None:  # any other line is a warning
-                samples.append(PowerSample(self._heard_ns, rails.sum_watts(found, self.rails), None, ram))
+                watts = rails.sum_watts(found, self.rails)
+                samples.append(self.judge(PowerSample(self._heard_ns, watts, None, ram)))
         if samples:
             return samples
         last = f"its last line was {_quote_end(self._last_line)}"

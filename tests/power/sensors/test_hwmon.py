@@ -191,6 +191,20 @@ def test_missing_rails_cover_nothing(tmp_path: Path) -> None:
     assert found.power["energy_runs"] == 1
 
 
+def test_one_missing_reading_is_no_gap(tmp_path: Path) -> None:
+    """A rail that cannot be read once in a hundred readings costs no energy: the readings beside it stand for it."""
+    rail = trees.hwmon(tmp_path, "thor")["VDD_CPU_SOC_MSS"]
+    monitor = opened(tmp_path)
+    samples = []
+    for tick in range(300):
+        rail.write_text("" if tick % 100 == 50 else "500")
+        samples.append(PowerSample(tick * S // 20, monitor.read()[0].watts))
+    found = charge("hwmon", monitor, samples, [(S, 14 * S)])
+
+    assert found.energy_j == pytest.approx([39.2 * 13])
+    assert found.coverage == [1.0]
+
+
 def test_current_that_flows_back_is_kept(tmp_path: Path) -> None:
     """A negative current, one step of the chip below 0 at idle, is a reading: clipping would bias idle power up."""
     trees.hwmon(tmp_path, "thor")["VDD_GPU"].write_text("-20\n")

@@ -50,8 +50,43 @@ def test_the_step_of_a_sum_makes_its_spread() -> None:
 
 @pytest.mark.parametrize(
     ("samples", "interval_ms", "seconds"),
-    [(1, 7, 0.007), (64, 1, 0.064), (512, 0, 0.256), (1, None, None), (None, 7, None), (0, 7, None), (-1, 7, None)],
+    [
+        *((1, 7, 0.007), (1, 0, 0.0005), (64, 1, 0.064), (512, 0, 0.256), (4, 7, 0.028), (1024, 49, 50.176)),
+        *((512, 430, 0.43), (64, 422, 0.422), (4, 26, 0.026), (64, 18, 0.018), (1024, 215_040, 215.04)),
+        (16, 13, None),
+        *((1, None, None), (None, 7, None), (0, 7, None), (-1, 7, None)),
+    ],
 )
 def test_averaging(samples: float | None, interval_ms: float | None, seconds: float | None) -> None:
-    """A reading averages over samples x update_interval at most, where 0 ms is less than half of one."""
+    """Samples are multiplied in once: by the driver where the interval cannot be one sweep, and by nobody in doubt."""
     assert ina3221.compute_averaging_s(samples, interval_ms) == (None if seconds is None else pytest.approx(seconds))
+
+
+@pytest.mark.parametrize("samples", [1, 4, 16, 64, 128, 256, 512, 1024])
+@pytest.mark.parametrize("channels", [1, 2, 3])
+@pytest.mark.parametrize("conversion_ms", ina3221.CONVERSIONS_MS)
+def test_both_drivers_average_alike(samples: int, channels: int, conversion_ms: float) -> None:
+    """What Linux shows before and since 6.0 gives the chip's own averaging time, or none, but never another one."""
+    true_s = samples * channels * 2 * conversion_ms / 1e3
+    for shown_ms in (true_s * 1e3, true_s * 1e3 / samples):
+        found = ina3221.compute_averaging_s(samples, round(shown_ms))
+        rounding_s = 0.5e-3 * samples
+        assert found is None or found == pytest.approx(true_s, abs=rounding_s + 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("volts", "amperes", "ohms", "beyond"),
+    [
+        (19.0, 0.8, 0.002, False),
+        (19.0, 81.86, 0.002, False),  # one step below the end of the scale
+        (19.0, 81.9, 0.002, True),
+        (19.0, -81.92, 0.002, True),
+        (5.0, 32.76, 0.005, True),
+        (5.0, 32.76, None, False),
+        (26.0, 1.0, None, False),
+        (32.76, 1.0, None, True),
+    ],
+)
+def test_the_range_of_the_chip(volts: float, amperes: float, ohms: float | None, *, beyond: bool) -> None:
+    """At the end of the shunt's scale, 163.8 mV, and over 26 V the chip does not measure."""
+    assert ina3221.is_beyond(volts, amperes, ohms) == beyond
