@@ -138,13 +138,15 @@ def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -
 
 
 @pytest.fixture
-def pair(request: pytest.FixtureRequest, model: str, precision: str) -> PairSession:
+def pair(request: pytest.FixtureRequest, model: str, precision: str) -> Iterator[PairSession]:
     """One pair, ready to be measured."""
     state = request.config.stash[STATE]
     if state.plan is None:
         raise BenchmarkError("The fixture `pair` measures; use it only in a test under benchmarks/.")
     journal = PairJournal(state.journal, f"{model}-{precision}")
-    return PairSession(model, precision, state.plan, Progress(request.config), state.keep, journal)
+    session = PairSession(model, precision, state.plan, Progress(request.config), state.keep, journal)
+    yield session
+    state.plan = replace(state.plan, capability=session.pair.capability)
 
 
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:

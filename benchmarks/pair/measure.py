@@ -20,6 +20,7 @@ from benchmarks.pair.meters import Meters
 from benchmarks.pair.process import PairProcess
 from benchmarks.pair.run_log import AT_RESTART, RunLog
 from benchmarks.pair.state import PairState
+from benchmarks.planning.capability import measure_again
 from benchmarks.planning.plan import Plan
 from benchmarks.processes.protocol import Loaded, WorkerFailed, describe_error
 from benchmarks.record import INTERRUPTED, MEASURED, Record
@@ -77,6 +78,7 @@ class PairSession:
             benchmark.pedantic(self._run, teardown=self._after_run, rounds=self._rounds)
             status = self.pair.final_status
             self._finish()
+            self._repeat_copy(status)
         finally:
             with signals.hold():  # the Record is kept before a signal ends this process
                 if harness.has_run(benchmark) and self.pair.all_runs_done:
@@ -243,6 +245,13 @@ class PairSession:
             self.pair.meters.finish()
             if not worker.alive:
                 self.pair.meters.void_last_idle()
+
+    def _repeat_copy(self, status: str) -> None:
+        """Measure the memory's bandwidth again: after the runs, and without the child, whose memory it needs."""
+        if status == MEASURED and self._plan.capability.copies:
+            self.pair.meters.close()
+            self._process.end()
+            self.pair.capability = measure_again(self._plan.capability, self._plan.torch_device)
 
     def _conclude(self, benchmark: "BenchmarkFixture", status: str) -> None:
         """Build the Record, write it to the journal unless the pair was interrupted, and hand it over."""

@@ -13,6 +13,7 @@ Schema history (readers refuse a newer one, and read every older one):
 
 1. The first.
 2. Adds `power.idle_s`, and the memory as a power sensor reports it: `memory.sensor_ram_*`.
+3. Adds the copies before and after the runs, `roofline.bandwidth_*`.
 """
 
 import math
@@ -21,13 +22,14 @@ from typing import Any, TypedDict
 
 from benchmarks.record import sections  # typecheck evaluates the annotations
 
-SCHEMA = 2
+SCHEMA = 3
 
 ADDED = {
     2: {
         "power": ("idle_s",),
         "memory": ("sensor_ram_avg_bytes", "sensor_ram_peak_bytes", "sensor_ram_source"),
-    }
+    },
+    3: {"roofline": ("bandwidth_before_bytes_per_s", "bandwidth_after_bytes_per_s", "bandwidth_spread")},
 }
 """Schema -> the fields that it added, by section. `add_missing_fields` adds them to older Records."""
 
