@@ -3,12 +3,11 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks import models, signals
+from benchmarks import harness, models, neighbours, signals
 from benchmarks.errors import BenchmarkError
 from benchmarks.harness import BenchmarkSession
 from benchmarks.hub.prefetch import prefetch
@@ -42,7 +41,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 def pytest_configure(config: pytest.Config) -> None:
     """Prepare before pytest-benchmark configures itself, which it does last."""
     saves.anchor_storage(config)
-    config.stash[STATE] = SessionState()
+    config.stash[STATE] = SessionState(compare=harness.delay_compare(config))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -51,10 +50,7 @@ def pytest_collection(session: pytest.Session) -> None:
     config = session.config
     with _as_usage_error():
         models.list_pairs(config.getoption("models"), config.getoption("precisions"))
-        if config.getoption("dist", "no") != "no" and any("benchmarks" in Path(arg).parts for arg in config.args):
-            raise BenchmarkError(
-                "--numprocesses: pytest-xdist would measure several pairs at the same time; leave it out."
-            )
+        neighbours.check_beside(config)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -69,11 +65,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_runtestloop(session: pytest.Session) -> bool | None:
     """Check everything before the first pair; return True if nothing is to be measured (--plan, --prefetch)."""
     config = session.config
-    if config.getoption("collectonly") or not any("pair" in getattr(i, "fixturenames", ()) for i in session.items):
+    pairs = [(c.params["model"], c.params["precision"]) for item in session.items if (c := _get_callspec(item))]
+    if config.getoption("collectonly") or not pairs:
+        with _as_usage_error():
+            BenchmarkSession(config).load_compared(config.stash[STATE].compare)
         return None
     with _as_usage_error():
+        neighbours.check_plugins(config, ["-".join(pair) for pair in pairs])
+        neighbours.check_reports(config)
         plan = make_plan(config)
-    pairs = [(c.params["model"], c.params["precision"]) for item in session.items if (c := _get_callspec(item))]
     if plan.plan or plan.prefetch:
         return _preview_or_prefetch(session, plan, pairs)
     config.stash[STATE].plan = plan
@@ -81,7 +81,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     if reporter is not None:
         reporter.showfspath = False  # the last line of each pair names it
     config.stash[STATE].restore_signals = signals.install()
-    _prepare_saving(config, plan, ["-".join(pair) for pair in pairs])
+    _prepare_saving(session, plan, ["-".join(pair) for pair in pairs])
     return None
 
 
@@ -103,8 +103,9 @@ def _preview_or_prefetch(session: pytest.Session, plan: Plan, pairs: list[tuple[
     return True
 
 
-def _prepare_saving(config: pytest.Config, plan: Plan, pairs: Sequence[str]) -> None:
+def _prepare_saving(session: pytest.Session, plan: Plan, pairs: Sequence[str]) -> None:
     """Make sure that the session is saved, and open its journal."""
+    config = session.config
     state, bench = config.stash[STATE], BenchmarkSession(config)
     if bench.is_disabled:  # a smoke test: each target is called once and nothing is saved
         state.plan = replace(plan, runs=1)
@@ -120,8 +121,16 @@ def _prepare_saving(config: pytest.Config, plan: Plan, pairs: Sequence[str]) -> 
     folder = (bench.storage_folder or config.rootpath / "results") / FOLDER
     with _as_usage_error():
         saves.check_name(name)
-        saves.check_compare(config)
+        _load_compared(session)
         state.journal = open_journal(plan, name, state.pairs, folder, Progress(config).say)
+
+
+def _load_compared(session: pytest.Session) -> None:
+    """Read the saves of --benchmark-compare, now that the device is known."""
+    bench = BenchmarkSession(session.config)
+    compared = bench.load_compared(session.config.stash[STATE].compare)
+    if session.config.getoption("benchmark_compare_fail"):
+        neighbours.check_compared(compared, [item.nodeid for item in session.items if _get_callspec(item)])
 
 
 def _get_callspec(item: pytest.Item) -> Any:
@@ -144,6 +153,9 @@ def pair(request: pytest.FixtureRequest, model: str, precision: str) -> Iterator
     if state.plan is None:
         raise BenchmarkError("The fixture `pair` measures; use it only in a test under benchmarks/.")
     journal = PairJournal(state.journal, f"{model}-{precision}")
+    with _as_failure():
+        neighbours.check_process(state.process)
+        state.begin(f"{model}-{precision}")
     session = PairSession(model, precision, state.plan, Progress(request.config), state.keep, journal)
     yield session
     state.plan = replace(state.plan, capability=session.pair.capability)
@@ -201,6 +213,15 @@ def _as_sentence(options: str) -> Iterator[None]:
     except Exception as error:
         first = next(iter(str(error).strip().splitlines()), "")
         raise BenchmarkError(f"{options}: {type(error).__name__}: {first[:300]}") from error
+
+
+@contextmanager
+def _as_failure() -> Iterator[None]:
+    """Turn a BenchmarkError into a failed test: one sentence."""
+    try:
+        yield
+    except BenchmarkError as error:
+        pytest.fail(str(error), pytrace=False)
 
 
 @contextmanager

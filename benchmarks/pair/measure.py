@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import harness, progress, signals
+from benchmarks.errors import BenchmarkError
 from benchmarks.hub.errors import HubError
 from benchmarks.machine import device
 from benchmarks.models import MODELS
@@ -60,12 +61,15 @@ class PairSession:
         self._journal = journal
         self._new_lines: list[Line] = []
         self._first_run_at = 0.0
+        self._turns = iter((True,))
 
     def measure(self, benchmark: "BenchmarkFixture") -> tuple[str, str]:
         """Measure the pair in rounds of `benchmark`, and return its status with the reason if it is not measured.
 
         An interruption from outside (KeyboardInterrupt) is raised again after the Record is kept as interrupted.
         """
+        if next(self._turns, None) is None:  # two threads cannot both get the one
+            raise BenchmarkError(f"{self.pair.id} is measured once; leave out what repeats or multiplies its test.")
         finished = self._journal.record
         if finished is not None:
             return self._repeat(benchmark, finished)
