@@ -110,7 +110,7 @@ def _prepare_saving(session: pytest.Session, plan: Plan, pairs: Sequence[str]) -
     if bench.is_disabled:  # a smoke test: each target is called once and nothing is saved
         state.plan = replace(plan, runs=1)
         return
-    if bench.is_skipped or config.getoption("setuponly") or config.getoption("setupplan"):
+    if bench.is_skipped or config.getoption("setuponly", False) or config.getoption("setupplan", False):
         return  # nothing is measured
     bench.install_storage(state.problems)
     name = bench.save_name

@@ -24,7 +24,7 @@ from benchmarks.record import sections  # typecheck evaluates the annotations
 
 SCHEMA = 3
 
-ADDED = {
+ADDED: dict[int, dict[str, tuple[str, ...]]] = {
     2: {
         "power": ("idle_s",),
         "memory": ("sensor_ram_avg_bytes", "sensor_ram_peak_bytes", "sensor_ram_source"),
