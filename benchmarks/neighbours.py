@@ -5,6 +5,8 @@ So this module imports neither of them.
 """
 
 import os
+import sys
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -117,6 +119,21 @@ def _list_repeating(config: pytest.Config) -> Iterator[tuple[str, str]]:
             yield f"={value}", flag
     if config.pluginmanager.hasplugin("rerunfailures") and config.getini("reruns"):
         yield f"={config.getini('reruns')}", "-o reruns"
+
+
+def check_interpreter(names: Sequence[str | None]) -> None:
+    """Raise BenchmarkError if the interpreter runs without docstrings, or could not read one of the typed `names`."""
+    if sys.flags.optimize > 1:
+        raise BenchmarkError(
+            "python -OO (PYTHONOPTIMIZE=2) takes the docstrings away that transformers needs; type python without -OO."
+        )
+    for name in names:
+        if name and any(unicodedata.category(character) == "Cs" for character in name):
+            shown = os.fsencode(name).decode(errors="replace")
+            raise BenchmarkError(
+                f"{shown!r} was typed, but this locale's encoding, {sys.getfilesystemencoding()}, lacks some letters; "
+                "type LC_ALL=C.UTF-8 before the command, or other letters."
+            )
 
 
 def check_process(started: int) -> None:

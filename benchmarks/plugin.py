@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import harness, models, neighbours, signals
+from benchmarks import harness, models, neighbours, signals, workload
 from benchmarks.errors import BenchmarkError
 from benchmarks.harness import BenchmarkSession
 from benchmarks.hub.prefetch import prefetch
@@ -15,6 +15,7 @@ from benchmarks.options import add_options
 from benchmarks.pair.measure import PairSession
 from benchmarks.planning import preview
 from benchmarks.planning.plan import Plan, make_plan
+from benchmarks.processes.start_methods import check_temporary_folder
 from benchmarks.progress import Progress
 from benchmarks.state import SessionState
 from benchmarks.storage import saves
@@ -72,8 +73,12 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
         return None
     with _as_usage_error():
         neighbours.check_plugins(config, ["-".join(pair) for pair in pairs])
+        neighbours.check_interpreter([config.getoption("device_label"), config.getoption("benchmark_save")])
         neighbours.check_reports(config)
         plan = make_plan(config)
+        check_temporary_folder(plan.start_method)
+    if passed_over := workload.describe_passed_over(plan.images):
+        Progress(config).say(passed_over)
     if plan.plan or plan.prefetch:
         return _preview_or_prefetch(session, plan, pairs)
     config.stash[STATE].plan = plan

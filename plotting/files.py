@@ -39,11 +39,6 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
             part.unlink(missing_ok=True)
 
 
-def write_text(path: Path, content: str) -> None:
-    """Write a text file in UTF-8 without converting line ends."""
-    write_whole(path, lambda temporary: temporary.write_bytes(content.encode()))
-
-
 def _read_umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

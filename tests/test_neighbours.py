@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import re
 import sys
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image
 
 from benchmarks import neighbours
 from tests.support import product
@@ -91,7 +93,7 @@ def test_reports_that_can_only_fail_are_refused(tmp_path: Path, options: str) ->
 
 def test_a_histogram_without_its_library_is_refused(tmp_path: Path) -> None:
     """--benchmark-histogram without pygal is refused before the first run, with what to install."""
-    if neighbours.find_spec("pygal") is not None:
+    if find_spec("pygal") is not None:
         pytest.skip("pygal is installed")
 
     assert refuse(tmp_path, "--benchmark-histogram").startswith("--benchmark-histogram: needs pygal, which is not ")
@@ -158,3 +160,42 @@ def test_the_oldest_versions_are_those_of_the_project() -> None:
 
     for package, least in neighbours.LEAST.items():
         assert f'"{package}>={".".join(map(str, least))}"' in project
+
+
+def test_a_session_names_what_images_passes_over(tmp_path: Path) -> None:
+    """Before anything is measured a session says which files of --images it does not read."""
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    Image.effect_noise((64, 64), 60).save(folder / "read.png")
+    (folder / "IMG_0003.HEIC").write_bytes(b"")
+    done = product.measure_here(tmp_path, *ONE, f"--images={folder}", "--benchmark-skip")
+
+    assert f"--images={folder}: 1 passed over: IMG_0003.HEIC (read are " in done.stdout
+
+
+def test_a_temporary_folder_with_a_long_path_is_named(tmp_path: Path) -> None:
+    """A temporary folder whose path is too long for a socket is named as the reason, before anything is measured."""
+    folder = tmp_path / ("t" * 100)
+    folder.mkdir()
+    done = product.measure(tmp_path / "results", *ONE, TMPDIR=str(folder))
+
+    assert done.returncode == 4
+    assert "The path of this machine's temporary folder is too long for a socket (" in done.stderr
+    assert "; type TMPDIR=/tmp before the command." in done.stderr
+
+
+def test_an_interpreter_without_docstrings_is_refused(tmp_path: Path) -> None:
+    """`python -OO`, with which transformers cannot be imported, is refused with the reason."""
+    done = product.measure(tmp_path, *ONE, PYTHONOPTIMIZE="2")
+
+    assert done.returncode == 4
+    assert "python -OO (PYTHONOPTIMIZE=2) takes the docstrings away that transformers needs; " in done.stderr
+
+
+def test_a_locale_that_lacks_a_letter_is_named(tmp_path: Path) -> None:
+    """A label that the locale's encoding cannot hold is refused for that reason, not as unprintable."""
+    settings = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = product.measure(tmp_path, *ONE, "--device-label=Gerät", **settings)
+
+    assert done.returncode == 4
+    assert "was typed, but this locale's encoding, ascii, lacks some letters; type LC_ALL=C.UTF-8" in done.stderr

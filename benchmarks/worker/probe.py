@@ -9,7 +9,7 @@ A device that is slow itself is asked for little: a CPU without fp16 instruction
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import cycle
@@ -214,11 +214,15 @@ def measure_gemv(device: torch.device, dtype: torch.dtype, matrix: torch.Tensor 
     vector = torch.full((1, ROWS), 0.01, device=device, dtype=dtype)
     for size in PIECES_BYTES:
         pieces = cycle(rows.split(size // ROWS // dtype.itemsize)[: matrix.nbytes // size or None])
-        seconds = time_calls(
-            device, lambda pieces=pieces: torch.nn.functional.linear(vector, next(pieces)), size / SLOWEST_BYTES_PER_S
-        )
+        seconds = time_calls(device, partial(_multiply_next, vector, pieces), size / SLOWEST_BYTES_PER_S)
         best = max(best, min(size, matrix.nbytes) / min(seconds))
     return best
+
+
+def _multiply_next(vector: torch.Tensor, pieces: Iterator[torch.Tensor]) -> None:
+    import torch
+
+    torch.nn.functional.linear(vector, next(pieces))
 
 
 def time_calls(device: torch.device, work: Callable[[], object], plausible_s: float) -> list[float]:
