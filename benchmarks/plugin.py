@@ -71,14 +71,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
         with _as_usage_error():
             BenchmarkSession(config).load_compared(config.stash[STATE].compare)
         return None
-    with _as_usage_error():
-        neighbours.check_plugins(config, ["-".join(pair) for pair in pairs])
-        neighbours.check_interpreter([config.getoption("device_label"), config.getoption("benchmark_save")])
-        neighbours.check_reports(config)
-        plan = make_plan(config)
-        check_temporary_folder(plan.start_method)
-    if passed_over := workload.describe_passed_over(plan.images):
-        Progress(config).say(passed_over)
+    plan = _make_plan(config, pairs)
     if plan.plan or plan.prefetch:
         return _preview_or_prefetch(session, plan, pairs)
     config.stash[STATE].plan = plan
@@ -88,6 +81,19 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     config.stash[STATE].restore_signals = signals.install()
     _prepare_saving(session, plan, ["-".join(pair) for pair in pairs])
     return None
+
+
+def _make_plan(config: pytest.Config, pairs: Sequence[tuple[str, str]]) -> Plan:
+    """Return the Plan after all checks, the cheap ones first, and say which photographs are not read."""
+    with _as_usage_error():
+        neighbours.check_plugins(config, ["-".join(pair) for pair in pairs])
+        neighbours.check_interpreter([config.getoption("device_label"), config.getoption("benchmark_save")])
+        neighbours.check_reports(config)
+        plan = make_plan(config)
+        check_temporary_folder(plan.start_method)
+    if passed_over := workload.describe_passed_over(plan.images):
+        Progress(config).say(passed_over)
+    return plan
 
 
 def _preview_or_prefetch(session: pytest.Session, plan: Plan, pairs: list[tuple[str, str]]) -> bool:
