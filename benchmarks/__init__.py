@@ -26,7 +26,7 @@ The rooms, from the bottom to the top. A room imports only rooms below it (`tox 
     storage/     saves, the journal of unfinished sessions, and --resume
     pair/        one pair: its child, its meters, its runs, its Record
 
-Beside them: plugin (pytest hooks and fixtures), options (the command line), harness (pytest-benchmark's private
-parts), state (of a session), summary and progress (the terminal), workload (photographs, prompts, tokens, batch),
-signals, redact (no secrets in texts), formatting, errors.
+Beside them: plugin (pytest hooks and fixtures), neighbours (pytest's other plugins), options (the command line),
+harness (pytest-benchmark's private parts), state (of a session), summary and progress (the terminal), workload
+(photographs, prompts, tokens, batch), signals, redact (no secrets in texts), formatting, errors.
 """

@@ -11,11 +11,25 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from benchmarks.errors import BenchmarkError
 from benchmarks.record import MEASURED, Record
 from benchmarks.storage.saves import AtomicFileStorage, replace_storage
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
+
+
+STATISTICS = ("min", "max", "mean", "stddev", "median", "iqr", "ops", "rounds", "iterations")
+"""What pytest-benchmark's table and gates need of a save."""
+
+
+def delay_compare(config: pytest.Config) -> Any:
+    """Return the value of --benchmark-compare, and keep pytest-benchmark from reading the saves when it configures.
+
+    It would compare their machines with one whose device is not known yet, and say that they are different.
+    """
+    value, config.option.benchmark_compare = config.option.benchmark_compare, []
+    return value
 
 
 class BenchmarkSession:
@@ -42,6 +56,26 @@ class BenchmarkSession:
     @save_name.setter
     def save_name(self, name: str) -> None:
         self._session.save = name
+
+    def load_compared(self, value: Any) -> dict[Any, dict[str, Any]]:
+        """Read the saves of --benchmark-compare=value, and return {file: {test: benchmark}}.
+
+        Raises:
+            BenchmarkError: one of them is damaged, or there is no such file.
+        """
+        self._session.compare = value
+        try:
+            self._session.handle_loading()
+            found: dict[Any, dict[str, Any]] = self._session.compared_mapping
+            for bench in (bench for benches in found.values() for bench in benches.values()):
+                [float(bench["stats"][name]) for name in STATISTICS]
+        except Exception as error:
+            shown = "" if value is True else f"={value}"
+            raise BenchmarkError(
+                f"--benchmark-compare{shown}: a save there cannot be compared ({type(error).__name__}: {error}); "
+                "name another, or leave it out."
+            ) from error
+        return found
 
     def disable_saving(self) -> None:
         """Write no save and no --benchmark-json: without a measured pair both would be empty."""

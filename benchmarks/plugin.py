@@ -3,12 +3,11 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks import models, signals
+from benchmarks import harness, models, neighbours, signals, workload
 from benchmarks.errors import BenchmarkError
 from benchmarks.harness import BenchmarkSession
 from benchmarks.hub.prefetch import prefetch
@@ -16,6 +15,7 @@ from benchmarks.options import add_options
 from benchmarks.pair.measure import PairSession
 from benchmarks.planning import preview
 from benchmarks.planning.plan import Plan, make_plan
+from benchmarks.processes.start_methods import check_temporary_folder
 from benchmarks.progress import Progress
 from benchmarks.state import SessionState
 from benchmarks.storage import saves
@@ -42,7 +42,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 def pytest_configure(config: pytest.Config) -> None:
     """Prepare before pytest-benchmark configures itself, which it does last."""
     saves.anchor_storage(config)
-    config.stash[STATE] = SessionState()
+    config.stash[STATE] = SessionState(compare=harness.delay_compare(config))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -51,10 +51,7 @@ def pytest_collection(session: pytest.Session) -> None:
     config = session.config
     with _as_usage_error():
         models.list_pairs(config.getoption("models"), config.getoption("precisions"))
-        if config.getoption("dist", "no") != "no" and any("benchmarks" in Path(arg).parts for arg in config.args):
-            raise BenchmarkError(
-                "--numprocesses: pytest-xdist would measure several pairs at the same time; leave it out."
-            )
+        neighbours.check_beside(config)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -69,11 +66,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_runtestloop(session: pytest.Session) -> bool | None:
     """Check everything before the first pair; return True if nothing is to be measured (--plan, --prefetch)."""
     config = session.config
-    if config.getoption("collectonly") or not any("pair" in getattr(i, "fixturenames", ()) for i in session.items):
-        return None
-    with _as_usage_error():
-        plan = make_plan(config)
     pairs = [(c.params["model"], c.params["precision"]) for item in session.items if (c := _get_callspec(item))]
+    if config.getoption("collectonly") or not pairs:
+        with _as_usage_error():
+            BenchmarkSession(config).load_compared(config.stash[STATE].compare)
+        return None
+    plan = _make_plan(config, pairs)
     if plan.plan or plan.prefetch:
         return _preview_or_prefetch(session, plan, pairs)
     config.stash[STATE].plan = plan
@@ -81,8 +79,21 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     if reporter is not None:
         reporter.showfspath = False  # the last line of each pair names it
     config.stash[STATE].restore_signals = signals.install()
-    _prepare_saving(config, plan, ["-".join(pair) for pair in pairs])
+    _prepare_saving(session, plan, ["-".join(pair) for pair in pairs])
     return None
+
+
+def _make_plan(config: pytest.Config, pairs: Sequence[tuple[str, str]]) -> Plan:
+    """Return the Plan after all checks, the cheap ones first, and say which photographs are not read."""
+    with _as_usage_error():
+        neighbours.check_plugins(config, ["-".join(pair) for pair in pairs])
+        neighbours.check_interpreter([config.getoption("device_label"), config.getoption("benchmark_save")])
+        neighbours.check_reports(config)
+        plan = make_plan(config)
+        check_temporary_folder(plan.start_method)
+    if passed_over := workload.describe_passed_over(plan.images):
+        Progress(config).say(passed_over)
+    return plan
 
 
 def _preview_or_prefetch(session: pytest.Session, plan: Plan, pairs: list[tuple[str, str]]) -> bool:
@@ -99,13 +110,14 @@ def _preview_or_prefetch(session: pytest.Session, plan: Plan, pairs: list[tuple[
     return True
 
 
-def _prepare_saving(config: pytest.Config, plan: Plan, pairs: Sequence[str]) -> None:
+def _prepare_saving(session: pytest.Session, plan: Plan, pairs: Sequence[str]) -> None:
     """Make sure that the session is saved, and open its journal."""
+    config = session.config
     state, bench = config.stash[STATE], BenchmarkSession(config)
     if bench.is_disabled:  # a smoke test: each target is called once and nothing is saved
         state.plan = replace(plan, runs=1)
         return
-    if bench.is_skipped or config.getoption("setuponly") or config.getoption("setupplan"):
+    if bench.is_skipped or config.getoption("setuponly", False) or config.getoption("setupplan", False):
         return  # nothing is measured
     bench.install_storage(state.problems)
     name = bench.save_name
@@ -116,8 +128,16 @@ def _prepare_saving(config: pytest.Config, plan: Plan, pairs: Sequence[str]) -> 
     folder = (bench.storage_folder or config.rootpath / "results") / FOLDER
     with _as_usage_error():
         saves.check_name(name)
-        saves.check_compare(config)
+        _load_compared(session)
         state.journal = open_journal(plan, name, state.pairs, folder, Progress(config).say)
+
+
+def _load_compared(session: pytest.Session) -> None:
+    """Read the saves of --benchmark-compare, now that the device is known."""
+    bench = BenchmarkSession(session.config)
+    compared = bench.load_compared(session.config.stash[STATE].compare)
+    if session.config.getoption("benchmark_compare_fail"):
+        neighbours.check_compared(compared, [item.nodeid for item in session.items if _get_callspec(item)])
 
 
 def _get_callspec(item: pytest.Item) -> Any:
@@ -134,13 +154,18 @@ def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -
 
 
 @pytest.fixture
-def pair(request: pytest.FixtureRequest, model: str, precision: str) -> PairSession:
+def pair(request: pytest.FixtureRequest, model: str, precision: str) -> Iterator[PairSession]:
     """One pair, ready to be measured."""
     state = request.config.stash[STATE]
     if state.plan is None:
         raise BenchmarkError("The fixture `pair` measures; use it only in a test under benchmarks/.")
     journal = PairJournal(state.journal, f"{model}-{precision}")
-    return PairSession(model, precision, state.plan, Progress(request.config), state.keep, journal)
+    with _as_failure():
+        neighbours.check_process(state.process)
+        state.begin(f"{model}-{precision}")
+    session = PairSession(model, precision, state.plan, Progress(request.config), state.keep, journal)
+    yield session
+    state.plan = replace(state.plan, capability=session.pair.capability)
 
 
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
@@ -195,6 +220,15 @@ def _as_sentence(options: str) -> Iterator[None]:
     except Exception as error:
         first = next(iter(str(error).strip().splitlines()), "")
         raise BenchmarkError(f"{options}: {type(error).__name__}: {first[:300]}") from error
+
+
+@contextmanager
+def _as_failure() -> Iterator[None]:
+    """Turn a BenchmarkError into a failed test: one sentence."""
+    try:
+        yield
+    except BenchmarkError as error:
+        pytest.fail(str(error), pytrace=False)
 
 
 @contextmanager

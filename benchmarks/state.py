@@ -1,8 +1,11 @@
 """The state of one pytest session: its Plan, its journal, and the Records so far."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
+from benchmarks.errors import BenchmarkError
 from benchmarks.planning.plan import Plan
 from benchmarks.record import INTERRUPTED, MEASURED, Record
 from benchmarks.storage.journal import Journal
@@ -20,6 +23,9 @@ class SessionState:
         journal: None until it is opened.
         restore_signals: restores the signal handlers that were there before.
         problems: sentences about saving that the user must read.
+        compare: the value of --benchmark-compare.
+        process: id of the process that the session started in.
+        begun: ids of the pairs whose measurement has begun.
     """
 
     plan: Plan | None = None
@@ -29,6 +35,21 @@ class SessionState:
     journal: Journal | None = None
     restore_signals: Callable[[], None] = lambda: None
     problems: list[str] = field(default_factory=list)
+    compare: Any = None
+    process: int = field(default_factory=os.getpid)
+    begun: list[str] = field(default_factory=list)
+
+    def begin(self, pair: str) -> None:
+        """Note that a pair's measurement begins.
+
+        Raises:
+            BenchmarkError: it has begun before: another plugin repeats tests.
+        """
+        if pair in self.begun:
+            raise BenchmarkError(
+                f"{pair} was measured in this session, and its Record is kept; leave out what repeats its test."
+            )
+        self.begun.append(pair)
 
     def keep(self, record: Record) -> None:
         """Add a pair's Record."""

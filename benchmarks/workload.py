@@ -11,6 +11,8 @@ import hashlib
 import importlib.util
 import io
 import json
+import os
+import re
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +37,12 @@ MAX_FILE_BYTES, MAX_FOLDER_BYTES = 200_000_000, 2_000_000_000
 MAX_PROMPT_CHARACTERS = 4_000
 MAX_PROMPTS_BYTES = 10_000_000
 IMAGE_PLACEHOLDERS = ("<image>", "<|image|>", "<IMG_CONTEXT>", "<image_soft_token>")
+SPECIAL = re.compile(
+    r"<\|[^<>|\s]{1,40}\|>|</?[\w|-]*(?:image|img|video|audio|vision|speech|unused)[\w|-]*>|<row_\d+_col_\d+>"
+    r"|</?(?:s|bos|eos|pad|unk|mask|box|quad|ref|(?:start|end)_of_\w+|fake_token_\w+)>",
+    re.IGNORECASE,
+)
+"""Placeholders of any medium and control tokens of any model: what one model reads as text, another does not."""
 FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")  # for some others Pillow starts Ghostscript
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
@@ -129,10 +137,10 @@ def read_photographs(path: Path | None) -> tuple[Photograph, ...]:
     except OSError as error:
         raise BenchmarkError(f"--images={str(path)[:100]}: cannot be read ({error.strerror}); name another.") from error
     if is_file:
-        return (Photograph(path.name, _read(path)),)
+        return (Photograph(_read_name(path), _read(path)),)
     if not is_folder:
         raise BenchmarkError(f"--images={path}: no such file or folder; name a folder of photographs or one file.")
-    files = [file for file in inside if file.suffix.lower() in SUFFIXES and file.is_file()]
+    files = [file for file in inside if _is_photograph(file)]
     if not files:
         kinds = " ".join(SUFFIXES)
         raise BenchmarkError(f"--images={path}: the folder contains no image ({kinds}); put photographs there.")
@@ -142,7 +150,28 @@ def read_photographs(path: Path | None) -> tuple[Photograph, ...]:
             f"--images={path}: {len(files)} photographs of {size / 1e9:.1f} GB in total, more than the limit of "
             f"{MAX_FOLDER_BYTES / 1e9:.0f} GB; choose fewer."
         )
-    return tuple(Photograph(file.name, _read(file)) for file in files)
+    return tuple(Photograph(_read_name(file), _read(file)) for file in files)
+
+
+def _is_photograph(file: Path) -> bool:
+    return file.suffix.lower() in SUFFIXES and file.is_file()
+
+
+def describe_passed_over(path: Path | None) -> str:
+    """Return which files and folders of `--images` are no photographs that are read; "" if there are none."""
+    if path is None or not path.is_dir():
+        return ""
+    others = [file for file in sorted(path.iterdir()) if not (_is_photograph(file) or file.name.startswith("."))]
+    names = [_read_name(file) + "/" * file.is_dir() for file in others[:8]]
+    named = ", ".join([*names, f"{len(others) - 8} more"] if len(others) > 8 else names)
+    said = f"--images={path}: {len(others)} passed over: {named} (read are {' '.join(SUFFIXES)} in this folder)."
+    return said if others else ""
+
+
+def _read_name(path: Path) -> str:
+    """Return a file's name as UTF-8, whatever the locale; other bytes are replaced, and control characters too."""
+    name = os.fsencode(path.name).decode(errors="replace")
+    return "".join(character if character.isprintable() else "\ufffd" for character in name)
 
 
 def _read(path: Path) -> bytes:
@@ -204,8 +233,11 @@ def _find_problem(prompt: str) -> str:
         return f"is longer than {MAX_PROMPT_CHARACTERS} characters; shorten it"
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in prompt):
         return "contains control characters; remove them"
-    special = next((token for token in IMAGE_PLACEHOLDERS if token in prompt), None)
-    return f"contains {special}, which is an image placeholder in some models; remove it" if special else ""
+    found = SPECIAL.search(prompt)
+    if found is None:
+        return ""
+    kind = "an image placeholder" if found[0] in IMAGE_PLACEHOLDERS else "a placeholder or control token"
+    return f"contains {found[0]}, which is {kind} in some models; remove it"
 
 
 def encode(photograph: Photograph) -> bytes:

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
@@ -91,6 +92,7 @@ def _add_sources(parser: argparse.ArgumentParser, nargs: str) -> None:
 
 def _plot(options: argparse.Namespace) -> int:
     # imported here: they take a second, and bad usage is reported without them
+    _import_matplotlib()
     from plotting import export
     from plotting.report import write_all
     from plotting.table import build
@@ -115,6 +117,20 @@ def _plot(options: argparse.Namespace) -> int:
     _warn(saves.problems[known:])
     _print("\n".join([*map(str, written), write_all.describe_input(table, saves), ""]))
     return FAILED if options.strict and saves.problems else DONE
+
+
+def _import_matplotlib() -> None:
+    """Import matplotlib with its own defaults: no user's backend or matplotlibrc, which can change or stop anything.
+
+    It reads the working folder's matplotlibrc before every other.
+    """
+    os.environ |= {"MPLBACKEND": "agg", "MATPLOTLIBRC": os.devnull}
+    before = Path.cwd()
+    os.chdir(Path(__file__).parent)
+    try:
+        import_module("matplotlib")
+    finally:
+        os.chdir(before)
 
 
 def _compare(options: argparse.Namespace) -> int:

@@ -1,8 +1,9 @@
 """Write files atomically: a reader sees the old file or the new one, never a part."""
 
+import errno
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,20 @@ def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def write_text(path: Path, content: str) -> None:
-    """Write a text file in UTF-8 without converting line ends."""
-    write_whole(path, lambda temporary: temporary.write_bytes(content.encode()))
+def write_together(contents: Mapping[Path, bytes]) -> None:
+    """Write all files next to their places first, then replace all: an error leaves every old file as it was."""
+    written: dict[Path, Path] = {}
+    try:
+        for path, content in contents.items():
+            if path.is_dir():  # it cannot be replaced
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+            write_whole(path.with_name(f".{path.name}.new"), lambda part, content=content: part.write_bytes(content))  # type: ignore[misc]
+            written[path] = path.with_name(f".{path.name}.new")
+        for path, part in written.items():
+            part.replace(path)
+    finally:
+        for part in written.values():
+            part.unlink(missing_ok=True)
 
 
 def _read_umask() -> int:

@@ -4,6 +4,7 @@ Tests benchmarks.workload.
 """
 
 import io
+import os
 import struct
 import zlib
 from dataclasses import replace
@@ -223,3 +224,69 @@ def test_files_too_large_to_hold_are_refused(tmp_path: Path) -> None:
         workload.read_photographs(tmp_path / "00.jpg")
     with pytest.raises(BenchmarkError, match="more than 10 MB; shorten it"):
         workload.read_prompts(tmp_path / "00.jpg")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "token"),
+    [
+        ("What is on <|image_1|>?", "<|image_1|>"),
+        ("<start_of_image>Describe", "<start_of_image>"),
+        ("<audio_soft_token>Describe", "<audio_soft_token>"),
+        ("Describe <video>", "<video>"),
+        ("<img>photo</img>", "<img>"),
+        ("a<|endoftext10|>b", "<|endoftext10|>"),
+        ("<global-img>", "<global-img>"),
+        ("Describe.</s>", "</s>"),
+        ("<row_1_col_2>", "<row_1_col_2>"),
+        ("Describe.<End_Of_Turn>", "<End_Of_Turn>"),
+    ],
+)
+def test_placeholders_of_other_media_are_refused(tmp_path: Path, prompt: str, token: str) -> None:
+    """A prompt that holds a placeholder of any medium, or a control token of any model, is refused for all models."""
+    path = tmp_path / "prompts.txt"
+    path.write_text(f"one\n{prompt}\n")
+
+    with pytest.raises(
+        BenchmarkError, match=r"prompt 2 contains .*a placeholder or control token in some models"
+    ) as said:
+        workload.read_prompts(path)
+    assert f"contains {token}, which" in str(said.value)
+
+
+def test_plain_angle_brackets_are_no_placeholder(tmp_path: Path) -> None:
+    """Comparisons, arrows and tags of markup are text like any other."""
+    path = tmp_path / "prompts.txt"
+    path.write_text("Is 3<s and s>2?\nAnswer in <answer></answer>, <b>bold</b>.\na <image b> -> <- |>\n")
+
+    assert len(workload.read_prompts(path)) == 3
+
+
+def test_files_that_are_passed_over_are_named(tmp_path: Path) -> None:
+    """Files of other kinds and subfolders of --images are counted and named; photographs and hidden files are not."""
+    for name in ("1.png", "2.PNG", "3.HEIC", "4.avif", "5.gif", "6.jfif", ".DS_Store"):
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "sub").mkdir()
+
+    assert workload.describe_passed_over(tmp_path) == (
+        f"--images={tmp_path}: 5 passed over: 3.HEIC, 4.avif, 5.gif, 6.jfif, sub/ "
+        f"(read are {' '.join(workload.SUFFIXES)} in this folder)."
+    )
+    for number in range(9):
+        (tmp_path / f"7-{number}.heif").write_bytes(b"")
+    assert ", 6 more (" in workload.describe_passed_over(tmp_path)
+    assert workload.describe_passed_over(tmp_path / "1.png") == workload.describe_passed_over(None) == ""
+    (tmp_path / "sub/1.png").write_bytes(b"")
+    assert workload.describe_passed_over(tmp_path / "sub") == ""
+
+
+def test_a_photographs_name_is_text(tmp_path: Path) -> None:
+    """A name that is no UTF-8, or breaks a line, is stored as text that every reader can write."""
+    for name in (b"caf\xc3\xa9.png", b"bad\xff.png", b"two\nlines.png"):
+        with open(os.path.join(os.fsencode(tmp_path), name), "wb"):  # noqa: PTH118, PTH123 - bytes, which Path refuses
+            pass
+
+    assert [photograph.name for photograph in workload.read_photographs(tmp_path)] == [
+        "bad\ufffd.png",
+        "café.png",
+        "two\ufffdlines.png",
+    ]

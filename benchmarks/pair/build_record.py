@@ -15,8 +15,11 @@ from benchmarks.record.sections import Checkpoint, DecodeCheck, Engine, Load, Me
 NOT_LOADED = "the model was not loaded"
 NO_GOOD_RUN = "no run was good"
 NOT_REPORTED = "the system does not report it"
+NOT_COPIED = "the peak is the vendor's figure, not measured"
+NOT_REPEATED = "no copy could be made after the runs"
 NO_CUDA = "there is no CUDA context on this device"
 TRAFFIC = tuple(Traffic.__annotations__)
+COPIES = ("bandwidth_before_bytes_per_s", "bandwidth_after_bytes_per_s", "bandwidth_spread")
 SAMPLE_CHARACTERS = 2000
 LOAD_FIELDS = {
     "load_time_s": "load_time_s",
@@ -184,17 +187,24 @@ def _describe_numerics(pair: PairState) -> Numerics:
 
 def _describe_roofline(pair: PairState) -> Roofline:
     """Return the bytes that a decode step reads, and the bandwidth that the memory has."""
-    loaded, capability = pair.loaded, pair.plan.capability
+    loaded, capability = pair.loaded, pair.capability
+    before = pair.plan.capability.copies
+    after = capability.copies[len(before) :]
     values: dict[str, Any] = {
         **(dict(loaded["traffic"]) if loaded else dict.fromkeys(TRAFFIC)),
         "cache_bytes": loaded["cache_bytes"] if loaded else None,
         "bandwidth_bytes_per_s": capability.bytes_per_s,
         "bandwidth_source": None if capability.bytes_per_s is None else capability.source,
+        "bandwidth_before_bytes_per_s": before[-1] if before else None,
+        "bandwidth_after_bytes_per_s": after[-1] if after else None,
+        "bandwidth_spread": capability.spread,
     }
+    not_copied = NOT_REPEATED if before else NOT_COPIED if capability.bytes_per_s else capability.source
     reasons = {
         **dict.fromkeys(TRAFFIC, NOT_LOADED),
         "cache_bytes": NOT_REPORTED if loaded else NOT_LOADED,
         **dict.fromkeys(("bandwidth_bytes_per_s", "bandwidth_source"), capability.source),
+        **dict.fromkeys(COPIES, not_copied),
     }
     return cast("Roofline", {**values, "reasons": explain_nulls(values, reasons)})
 

@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import harness, progress, signals
+from benchmarks.errors import BenchmarkError
 from benchmarks.hub.errors import HubError
 from benchmarks.machine import device
 from benchmarks.models import MODELS
@@ -20,6 +21,7 @@ from benchmarks.pair.meters import Meters
 from benchmarks.pair.process import PairProcess
 from benchmarks.pair.run_log import AT_RESTART, RunLog
 from benchmarks.pair.state import PairState
+from benchmarks.planning.capability import measure_again
 from benchmarks.planning.plan import Plan
 from benchmarks.processes.protocol import Loaded, WorkerFailed, describe_error
 from benchmarks.record import INTERRUPTED, MEASURED, Record
@@ -59,12 +61,15 @@ class PairSession:
         self._journal = journal
         self._new_lines: list[Line] = []
         self._first_run_at = 0.0
+        self._turns = iter((True,))
 
     def measure(self, benchmark: "BenchmarkFixture") -> tuple[str, str]:
         """Measure the pair in rounds of `benchmark`, and return its status with the reason if it is not measured.
 
         An interruption from outside (KeyboardInterrupt) is raised again after the Record is kept as interrupted.
         """
+        if next(self._turns, None) is None:  # two threads cannot both get the one
+            raise BenchmarkError(f"{self.pair.id} is measured once; leave out what repeats or multiplies its test.")
         finished = self._journal.record
         if finished is not None:
             return self._repeat(benchmark, finished)
@@ -78,6 +83,7 @@ class PairSession:
             self._finish()
             self._prove()
             status = self.pair.final_status
+            self._repeat_copy(status)
         finally:
             with signals.hold():  # the Record is kept before a signal ends this process
                 if harness.has_run(benchmark) and self.pair.all_runs_done:
@@ -251,6 +257,12 @@ class PairSession:
             self.pair.meters.close()
             self._show.show(f"{self.pair.id}  checking the decoding")
             proof.prove(self.pair, self._process)
+
+    def _repeat_copy(self, status: str) -> None:
+        """Measure the memory's bandwidth again: after the runs, and without the child, whose memory it needs."""
+        if status == MEASURED and self._plan.capability.copies:
+            self._process.end()
+            self.pair.capability = measure_again(self._plan.capability, self._plan.torch_device)
 
     def _conclude(self, benchmark: "BenchmarkFixture", status: str) -> None:
         """Build the Record, write it to the journal unless the pair was interrupted, and hand it over."""

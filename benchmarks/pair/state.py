@@ -6,6 +6,7 @@ from benchmarks.models.base import ModelSpec
 from benchmarks.pair.memory_guard import MemoryGuard
 from benchmarks.pair.meters import Meters
 from benchmarks.pair.run_log import RunLog
+from benchmarks.planning.capability import Capability
 from benchmarks.planning.plan import Plan
 from benchmarks.processes.protocol import DecodeCheck, Loaded, Numerics
 from benchmarks.record import DID_NOT_FIT, FAILED, INTERRUPTED, MEASURED, SKIPPED
@@ -31,6 +32,7 @@ class PairState:
         disproof: why its runs did not do the work that they claim; None if nothing shows that.
         interruptions: where earlier sessions of the pair ended.
         blocked: why an interrupted pair could not continue; the next session may be able to.
+        capability: of the device, after the runs; that of the plan before.
     """
 
     spec: ModelSpec
@@ -47,6 +49,10 @@ class PairState:
     disproof: str | None = None
     interruptions: list[Interruption] = field(default_factory=list)
     blocked: str | None = None
+    capability: Capability = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.capability = self.plan.capability
 
     @property
     def id(self) -> str:

@@ -1,12 +1,16 @@
-"""What a session must know about the device before it starts: peak memory bandwidth, and whether fp16 is usable."""
+"""What a session must know about the device: peak memory bandwidth, and whether fp16 is usable.
 
-from dataclasses import dataclass
+A measured bandwidth is a copy's, which other work on the machine slows down by any amount. So it is measured again
+after each pair, in no window, and the peak is that of the fastest copy of the session so far.
+"""
+
+from dataclasses import dataclass, replace
 
 from benchmarks.machine import bandwidth, nvml
 from benchmarks.machine.device import DeviceInfo
 from benchmarks.machine.roofline import Probe, is_fp16_too_slow
 from benchmarks.processes.helper import run_in_process
-from benchmarks.worker.probe import probe
+from benchmarks.worker.probe import measure_copy, probe
 
 MINIATURES = "a miniature's weights fit into the cache; type --measure-bandwidth to measure the memory anyway"
 UNKNOWN = "no vendor's figure is known for {name}; type --measure-bandwidth to measure it"
@@ -21,12 +25,19 @@ class Capability:
         source: where that figure comes from, or why it is unknown.
         slow_fp16: why fp16 is not measured; None if it is.
         probe: what was measured; None if nothing was.
+        copies: rates of the copies of this session, in order, bytes/s; empty if the bandwidth was not measured.
     """
 
     bytes_per_s: float | None
     source: str
     slow_fp16: str | None = None
     probe: Probe | None = None
+    copies: tuple[float, ...] = ()
+
+    @property
+    def spread(self) -> float | None:
+        """By how much the slowest copy is below the fastest, 0 to 1; None with less than two copies."""
+        return 1 - min(self.copies) / max(self.copies) if len(self.copies) > 1 else None
 
 
 NOT_ASKED = Capability(None, "nothing is measured")
@@ -61,10 +72,23 @@ def find_capability(
 def evaluate_probe(found: Probe, weights: str) -> Capability:
     """Return the capability that a probe found. Miniatures are measured in fp16 however slow it is."""
     copy, flops = found["copy"], found["gemm_flops"]
-    source, slow = f"measured: {copy['method']} ({copy['repeats']} of {copy['size_bytes'] / 1e6:.0f} MB)", None
+    source, slow = f"measured: {copy['method']} of {copy['size_bytes'] / 1e6:.0f} MB, before and after the runs", None
     if copy["bytes_per_s"] is None:
         source = f"it cannot be measured: {copy['reasons']['bytes_per_s']}"
     if weights != "mini" and is_fp16_too_slow(flops):
         rates = ", ".join(f"{name} at {rate / 1e9:.3g}" for name, rate in flops.items() if rate is not None)
         slow = f"this processor has no fp16 arithmetic (Gflop/s: {rates}); type --allow-slow-fp16 to measure it anyway"
-    return Capability(copy["bytes_per_s"], source, slow, found)
+    copies = () if copy["bytes_per_s"] is None else (copy["bytes_per_s"],)
+    return Capability(copy["bytes_per_s"], source, slow, found, copies)
+
+
+def measure_again(known: Capability, torch_device: str) -> Capability:
+    """Return the capability after one more copy; unchanged if its bandwidth was not measured, or the copy fails."""
+    if not known.copies:
+        return known
+    try:
+        rate = run_in_process("spawn", measure_copy, torch_device)["bytes_per_s"]
+    except Exception:  # noqa: BLE001 - memory may be short now; the pair's runs are worth more
+        return known
+    copies = known.copies if rate is None else (*known.copies, rate)
+    return replace(known, bytes_per_s=max(copies), copies=copies)

@@ -4,13 +4,19 @@ import atexit
 import multiprocessing
 import os
 import shutil
+import sys
 import time
 from multiprocessing import util
 from multiprocessing.context import ForkServerContext, SpawnContext
 from pathlib import Path
 
+from benchmarks.errors import BenchmarkError
+
 ROOT = Path(__file__).parents[2]
 PRELOAD = ["benchmarks.worker.preload"]
+SOCKET_NAME, LONGEST_SOCKET = len("/listener-12345678"), 107 if sys.platform == "linux" else 103
+"""Bytes of the name of multiprocessing's socket, and of the longest path of one (sockaddr_un, without its last 0)."""
+ANOTHER_FOLDER = "type TMPDIR=/tmp before the command."
 FOLDER = "EDGE_VLM_BENCH_FORKSERVER"
 """Environment variable that names the folder of a forkserver's socket."""
 
@@ -29,6 +35,21 @@ def get_context(start_method: str) -> SpawnContext | ForkServerContext:
         forkserver.set_forkserver_preload(PRELOAD)
         return forkserver
     return multiprocessing.get_context("spawn")
+
+
+def check_temporary_folder(start_method: str | None) -> None:
+    """Raise BenchmarkError if the path of the temporary folder is too long for a forkserver's socket."""
+    if start_method != "forkserver":
+        return
+    try:
+        folder = util.get_temp_dir()
+    except OSError as error:
+        raise BenchmarkError(f"The temporary folder cannot be written ({error.strerror}); {ANOTHER_FOLDER}") from error
+    if len(os.fsencode(folder)) + SOCKET_NAME > LONGEST_SOCKET:
+        raise BenchmarkError(
+            f"The path of this machine's temporary folder is too long for a socket ({folder}: with the socket's name "
+            f"more than {LONGEST_SOCKET} bytes); {ANOTHER_FOLDER}"
+        )
 
 
 def sweep_at_exit() -> None:

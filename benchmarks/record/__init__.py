@@ -13,7 +13,8 @@ Schema history (readers refuse a newer one, and read every older one):
 
 1. The first.
 2. Adds `power.idle_s`, and the memory as a power sensor reports it: `memory.sensor_ram_*`.
-3. Adds `numerics.decode_check`: the proof that decoding does the work that it claims.
+3. Adds `numerics.decode_check`, the proof that decoding does the work that it claims, and the copies of memory before
+   and after the runs: `roofline.bandwidth_*`.
 """
 
 import math
@@ -29,7 +30,10 @@ ADDED: dict[int, dict[str, tuple[str, ...]]] = {
         "power": ("idle_s",),
         "memory": ("sensor_ram_avg_bytes", "sensor_ram_peak_bytes", "sensor_ram_source"),
     },
-    3: {"numerics": ("decode_check",)},
+    3: {
+        "numerics": ("decode_check",),
+        "roofline": ("bandwidth_before_bytes_per_s", "bandwidth_after_bytes_per_s", "bandwidth_spread"),
+    },
 }
 """Schema -> the fields that it added, by section. `add_missing_fields` adds them to older Records."""
 

@@ -273,7 +273,10 @@ class Roofline(TypedDict):
     kv_window_tokens: int | None  # positions that a sliding-window layer attends to; 0 without such layers
     kv_window_bytes_per_token: int | None  # K and V of all sliding-window layers
     cache_bytes: int | None  # last-level cache of the device that runs the model
-    bandwidth_bytes_per_s: float | None  # peak of its memory
+    bandwidth_bytes_per_s: float | None  # peak of its memory: the vendor's, or the fastest copy of the session so far
+    bandwidth_before_bytes_per_s: float | None  # the last copy before the runs; null with a vendor's figure
+    bandwidth_after_bytes_per_s: float | None  # the first copy after them
+    bandwidth_spread: float | None  # by how much the slowest copy of the session so far is below the fastest, 0 to 1
     bandwidth_source: str | None  # a vendor's figure, or how it was measured
     reasons: dict[str, str]
 

@@ -29,6 +29,11 @@ class AtomicFileStorage(FileStorage):
     saved: Path | None = None
     problems: list[str]
 
+    @property
+    def location(self) -> str:
+        """The folder, for a message: pytest-benchmark's own fails outside of the current folder."""
+        return str(self.path)
+
     def save(self, output_json: dict[str, Any], save: str) -> None:
         """Write a save as pytest-benchmark would, under the next free number."""
         data = safe_dumps(output_json, ensure_ascii=True, indent=1).encode()
@@ -108,12 +113,6 @@ def check_name(name: str) -> None:
             f"--benchmark-save={name[:40]!r}: needs at most {LONGEST_NAME} printable characters, "
             "e.g. --benchmark-save=thor."
         )
-
-
-def check_compare(config: pytest.Config) -> None:
-    """Raise BenchmarkError if pytest-benchmark's own comparison would end the session without a save."""
-    if config.getoption("benchmark_compare", None) and not Path.cwd().is_relative_to(config.rootpath):
-        raise BenchmarkError(f"--benchmark-compare works in the checkout only; type cd {config.rootpath} first.")
 
 
 def replace_storage(session: Any, problems: list[str]) -> None:

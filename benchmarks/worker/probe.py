@@ -1,20 +1,24 @@
 """Rates of the device: of a large copy, of matrix products, and of matrix x vector products.
 
-Run it in a helper process. It takes about two seconds and limits itself by time on a slow device:
-a CPU without fp16 instructions is 300 times slower in fp16 than in bf16.
+Run it in a helper process. It takes about three seconds on an idle machine. Other work on the machine only slows a call
+down, and by any amount, so nothing is decided by one call: each rate is the best of many short calls, in several
+passes. On a CPU half of the passes use one thread: threads that must wait for each other are held up most.
+A device that is slow itself is asked for little: a CPU without fp16 instructions is up to 300 times slower in fp16.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from functools import partial
+from itertools import cycle
 from statistics import median
 from typing import TYPE_CHECKING
 
 from benchmarks.machine.cpu import read_cpu_cache_bytes
 from benchmarks.machine.memory import read_available_bytes
-from benchmarks.machine.roofline import Copy, Probe
+from benchmarks.machine.roofline import Copy, Probe, is_fp16_too_slow
 from benchmarks.models import PRECISIONS
 from benchmarks.processes.protocol import describe_error
 from benchmarks.record import CACHE_FACTOR
@@ -27,14 +31,22 @@ SIZE_BYTES = 512 * 2**20
 SHARE_OF_MEMORY = 8
 """Source and target together take at most 1/8 of the available memory."""
 FILLING = 0x3C
-"""Two such bytes are a normal number in fp16 and bf16. Zeros are never mapped, and denormals are slow."""
+"""Such bytes are a normal number in every precision. Zeros are never mapped, and denormals are slow."""
 ROWS = 4096
-SMALLEST, LARGEST = 32, 8192
+SMALLEST, LARGEST = 64, 8192
 """Sides of the square matrices of `measure_gemm`."""
-PATIENCE_S = 0.05
-"""Time for one size of matrix; the next size takes eight times as long."""
-BUDGET_S = 0.5
-"""Time for the repeats of a copy."""
+PATIENCE_S = 0.03
+"""A size of matrix whose product takes longer is the last; the next one takes eight times as long."""
+PIECES_BYTES = 16 * 2**20, 256 * 2**20
+"""Pieces of the matrix of `measure_gemv`. A short one is rarely interrupted; to wake threads costs a long one less."""
+LEAST_CALLS, MOST_CALLS, BUDGET_S, RETRIES = 5, 20, 0.1, 8
+"""Calls of each kind in a pass: at least, and at most within so many seconds; and more until one is plausible."""
+SLOWEST_FLOPS, SLOWEST_BYTES_PER_S = 1e7, 2e8
+"""A slower call was held up: 1/100 of what a small CPU computes without instructions for fp16, and copies."""
+FALL = 10.0
+"""A matrix product at less than 1/10 of the rate of the last size was held up."""
+PASSES, PATIENCE_IN_ALL_S = 4, 30.0
+"""Passes over all precisions. After so long two are enough, unless fp16 seems too slow."""
 
 
 def probe(torch_device: str) -> Probe:
@@ -43,23 +55,67 @@ def probe(torch_device: str) -> Probe:
 
     device = torch.device(torch_device)
     cache, threads = read_cache_bytes(device), torch.get_num_threads() if device.type == "cpu" else None
-    gemm, no_gemm = measure_rates(device, measure_gemm)
-    gemv, no_gemv = measure_rates(device, measure_gemv)
+    first = measure_copy(device)
+    rates = make_passes(device, _make_matrix(device))
     reasons = {
         "cache_bytes": "" if cache else "neither the kernel nor torch reports it",
         "threads": "" if threads else "the model does not run on the CPU",
-        "gemm_flops": no_gemm,
-        "gemv_bytes_per_s": no_gemv,
+        **rates.reasons,
     }
     return {
         "torch_device": torch_device,
         "threads": threads,
         "cache_bytes": cache,
-        "copy": measure_copy(device),
-        "gemm_flops": gemm,
-        "gemv_bytes_per_s": gemv,
+        "copy": _choose_faster(first, measure_copy(device)),
+        "gemm_flops": rates.choose_gemm(),
+        "gemv_bytes_per_s": join_best(*rates.gemv),
         "reasons": {field: why for field, why in reasons.items() if why},
     }
+
+
+@dataclass
+class Rates:
+    """The best rates so far, {precision: rate}: first with all threads, second with one thread of a CPU."""
+
+    gemm: list[dict[str, float]] = field(default_factory=lambda: [{}, {}])
+    gemv: list[dict[str, float]] = field(default_factory=lambda: [{}, {}])
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    def add_pass(self, device: torch.device, matrix: torch.Tensor | None, *, one_thread: bool) -> None:
+        """Measure each precision once."""
+        gemm, self.reasons["gemm_flops"] = measure_rates(device, measure_gemm)
+        gemv, self.reasons["gemv_bytes_per_s"] = measure_rates(device, partial(measure_gemv, matrix=matrix))
+        self.gemm[one_thread] = join_best(self.gemm[one_thread], gemm)
+        self.gemv[one_thread] = join_best(self.gemv[one_thread], gemv)
+
+    def choose_gemm(self) -> dict[str, float]:
+        """Return the better rate of each precision; those of one thread if only noise makes fp16 slow.
+
+        Threads that waited for each other in fp16 alone are noise: one thread is rarely held up.
+        """
+        joined = join_best(*self.gemm)
+        return self.gemm[1] if is_fp16_too_slow(joined) and not is_fp16_too_slow(self.gemm[1]) else joined
+
+
+def join_best(one: dict[str, float], other: dict[str, float]) -> dict[str, float]:
+    """Return the better of two rates of each precision."""
+    return {name: max(one.get(name, 0.0), other.get(name, 0.0)) for name in one | other}
+
+
+def make_passes(device: torch.device, matrix: torch.Tensor | None) -> Rates:
+    """Return the best rates of PASSES passes, in turn with all threads and with one."""
+    import torch
+
+    rates, began, threads = Rates(), time.monotonic(), torch.get_num_threads()
+    for made in range(PASSES):
+        late = time.monotonic() - began > PATIENCE_IN_ALL_S
+        if made > 1 and late and not is_fp16_too_slow(rates.gemm[1]):
+            break
+        one_thread = made % 2 == 1
+        torch.set_num_threads(1 if one_thread else threads)
+        rates.add_pass(device, matrix, one_thread=one_thread)
+    torch.set_num_threads(threads)
+    return rates
 
 
 def measure_rates(
@@ -78,7 +134,7 @@ def measure_rates(
     return found, "; ".join(missing)
 
 
-def measure_copy(device: torch.device, size_bytes: int = SIZE_BYTES, repeats: int = 10) -> Copy:
+def measure_copy(device: torch.device | str, size_bytes: int = SIZE_BYTES) -> Copy:
     """Return the rate of a copy within the device's memory: (read + written bytes) / time.
 
     The best repeat stands for the peak, because other work on the machine only slows a copy down.
@@ -87,6 +143,9 @@ def measure_copy(device: torch.device, size_bytes: int = SIZE_BYTES, repeats: in
     `size_bytes` of the source grows with the last-level cache and shrinks where memory is short; there is
     no rate if the cache could hold it.
     """
+    import torch
+
+    device = torch.device(device)
     size, least = choose_copy_size(size_bytes, read_cache_bytes(device), read_room_bytes(device))
     seconds: list[float] = []
     reasons: dict[str, str] = {}
@@ -95,7 +154,7 @@ def measure_copy(device: torch.device, size_bytes: int = SIZE_BYTES, repeats: in
         reasons = dict.fromkeys(("bytes_per_s", "median_bytes_per_s"), reason)
     else:
         source, target = _fill_bytes(device, size), _fill_bytes(device, size)
-        seconds = time_calls(device, lambda: target.copy_(source), repeats, BUDGET_S)
+        seconds = time_calls(device, lambda: target.copy_(source), 2 * size / SLOWEST_BYTES_PER_S)
     return {
         "bytes_per_s": 2 * size / min(seconds) if seconds else None,
         "median_bytes_per_s": 2 * size / median(seconds) if seconds else None,
@@ -104,6 +163,12 @@ def measure_copy(device: torch.device, size_bytes: int = SIZE_BYTES, repeats: in
         "size_bytes": size,
         "reasons": reasons,
     }
+
+
+def _choose_faster(first: Copy, second: Copy) -> Copy:
+    """Return the faster copy of two, with the repeats of both."""
+    faster = max(first, second, key=lambda copy: copy["bytes_per_s"] or 0.0)
+    return {**faster, "repeats": first["repeats"] + second["repeats"]}
 
 
 def choose_copy_size(asked: int, cache: int | None, room: int | None) -> tuple[int, int]:
@@ -121,22 +186,21 @@ def choose_copy_size(asked: int, cache: int | None, room: int | None) -> tuple[i
 def measure_gemm(device: torch.device, dtype: torch.dtype) -> float:
     """Return the rate of a square matrix product, flop/s (2 n^3 a product): the best of all sizes.
 
-    The side doubles from SMALLEST until one size takes PATIENCE_S, so a slow device takes at worst
-    about 8 * PATIENCE_S.
+    The side doubles from SMALLEST until the rate grows no more, or a product takes PATIENCE_S.
     """
     import torch
 
-    side, best = SMALLEST, 0.0
+    side, best, plausible_s = SMALLEST, 0.0, 2 * SMALLEST**3 / SLOWEST_FLOPS
     while True:
         left, right = (torch.full((side, side), 0.01, device=device, dtype=dtype) for _ in range(2))
-        seconds = time_calls(device, partial(torch.mm, left, right), 3, PATIENCE_S)
-        best = max(best, 2 * side**3 / min(seconds))
-        if side >= LARGEST or sum(seconds) >= PATIENCE_S:
-            return best
-        side *= 2
+        shortest = min(time_calls(device, partial(torch.mm, left, right), plausible_s))
+        rate = 2 * side**3 / shortest
+        if side >= LARGEST or shortest >= PATIENCE_S or rate < best:
+            return max(best, rate)
+        side, best, plausible_s = side * 2, rate, 8 * FALL * shortest
 
 
-def measure_gemv(device: torch.device, dtype: torch.dtype) -> float:
+def measure_gemv(device: torch.device, dtype: torch.dtype, matrix: torch.Tensor | None) -> float:
     """Return the rate at which a matrix x vector product reads its matrix, bytes/s, as a decode step does.
 
     Raises:
@@ -144,25 +208,31 @@ def measure_gemv(device: torch.device, dtype: torch.dtype) -> float:
     """
     import torch
 
-    size, least = choose_copy_size(SIZE_BYTES // 2, read_cache_bytes(device), read_room_bytes(device))
-    if size < least:
+    if matrix is None:
         raise RuntimeError("not enough memory for a matrix larger than the cache")
-    matrix = _fill_bytes(device, size).view(dtype).view(-1, ROWS)
+    rows, best = matrix.view(dtype).view(-1, ROWS), 0.0
     vector = torch.full((1, ROWS), 0.01, device=device, dtype=dtype)
-    seconds = time_calls(device, lambda: torch.nn.functional.linear(vector, matrix), 4, PATIENCE_S)
-    return size / min(seconds)
+    for size in PIECES_BYTES:
+        pieces = cycle(rows.split(size // ROWS // dtype.itemsize)[: matrix.nbytes // size or None])
+        seconds = time_calls(device, partial(_multiply_next, vector, pieces), size / SLOWEST_BYTES_PER_S)
+        best = max(best, min(size, matrix.nbytes) / min(seconds))
+    return best
 
 
-def time_calls(device: torch.device, work: Callable[[], object], repeats: int, budget_s: float) -> list[float]:
-    """Return the seconds of each of `repeats` calls after one that does not count; fewer if the budget is spent.
+def _multiply_next(vector: torch.Tensor, pieces: Iterator[torch.Tensor]) -> None:
+    import torch
 
-    If the first call takes more than twice the budget, it is the only one, and counts.
-    """
-    first = _time_call(device, work)
-    if first > 2 * budget_s:
-        return [first]
+    torch.nn.functional.linear(vector, next(pieces))
+
+
+def time_calls(device: torch.device, work: Callable[[], object], plausible_s: float) -> list[float]:
+    """Return the seconds of each call of `work`; longer ones than `plausible_s` were held up, and are repeated."""
     found: list[float] = []
-    while len(found) < repeats and (not found or sum(found) < budget_s):
+    while (
+        len(found) < LEAST_CALLS
+        or (len(found) < MOST_CALLS and sum(found) < BUDGET_S)
+        or (len(found) < LEAST_CALLS + RETRIES and min(found) > plausible_s)
+    ):
         found.append(_time_call(device, work))
     return found
 
@@ -185,6 +255,12 @@ def read_room_bytes(device: torch.device) -> int | None:
         free = int(torch.cuda.mem_get_info(device)[0])
         return free if available is None else min(free, available)
     return available
+
+
+def _make_matrix(device: torch.device) -> torch.Tensor | None:
+    """Return the bytes of a matrix that the cache could not hold; None if memory is too short for it."""
+    size, least = choose_copy_size(SIZE_BYTES // 2, read_cache_bytes(device), read_room_bytes(device))
+    return None if size < least else _fill_bytes(device, size)
 
 
 def _time_call(device: torch.device, work: Callable[[], object]) -> float:

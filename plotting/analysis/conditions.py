@@ -69,14 +69,21 @@ def _describe_bandwidth(measured: pd.DataFrame, *, figure: bool) -> list[str]:
     known = measured[measured["mbu"].notna()]
     said = []
     for device, rows in known.groupby("device", sort=False):
-        peaks = rows.groupby("bandwidth_source", sort=False)["bandwidth_gb_per_s"]  # sessions measure different peaks
+        peaks = rows.groupby("bandwidth_source", sort=False)  # sessions measure different peaks
         spans = [
-            f"{_show_span(values)} GB/s, {shorten(str(source).partition(',')[0]) if figure else source}"
-            for source, values in peaks
+            f"{_show_span(peak['bandwidth_gb_per_s'])} GB/s, "
+            f"{shorten(str(source).partition(',')[0]) if figure else source}{_describe_spread(peak)}"
+            for source, peak in peaks
         ]
         said.append((str(device), f"of {'; '.join(spans)}"))
     parts = _join_devices(said, figure=figure)
     return [f"MBU: {'; '.join(parts)}."] if parts else []
+
+
+def _describe_spread(rows: pd.DataFrame) -> str:
+    """Return by how much the copies of a session differ, in words; "" where none was repeated."""
+    most = rows["bandwidth_spread"].max()
+    return f" (the slowest copy {most:.0%} below the fastest)" if most >= 0.005 else ""
 
 
 def describe_power(table: pd.DataFrame, *, figure: bool = False) -> list[str]:

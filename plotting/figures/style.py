@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
+import matplotlib as mpl
 import pandas as pd
 import seaborn as sns
 from matplotlib.artist import Artist
@@ -61,6 +62,7 @@ def make_canvas(
 
     `extra` is added to the figure's height. Title and footnote add their own lines later.
     """
+    mpl.rcdefaults()  # a user's settings must not change a byte
     sns.set_theme(style="whitegrid", context="notebook", rc=theme.rc)
     figure = Figure(figsize=(width, extra + sum(heights)), dpi=150, layout="constrained")
     layout = figure.get_layout_engine()

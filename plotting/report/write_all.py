@@ -33,22 +33,20 @@ def write_all(out: Path, table: pd.DataFrame, saves: Saves, output: Output | Non
         "benchmark_summary_report.txt": write_summary(table, saves.problems),
         "README.md": write_page(table, saves.files, saves.problems, output),
     }
-    for name, content in texts.items():
-        files.write_text(out / name, content)
-    return [*(out / name for name in texts), *_write_figures(out, table, output)]
+    contents = {out / name: content.encode() for name, content in texts.items()}
+    contents |= dict(_draw_figures(out, table, output))
+    files.write_together(contents)
+    return list(contents)
 
 
-def _write_figures(out: Path, table: pd.DataFrame, output: Output) -> Iterator[Path]:
-    """Write each figure in every format, and its numbers."""
+def _draw_figures(out: Path, table: pd.DataFrame, output: Output) -> Iterator[tuple[Path, bytes]]:
+    """Yield each figure in every format, and its numbers: (path, content)."""
     for name, spec in FIGURES.items():
         figure, alt = spec.draw(table, THEMES[output.theme]), describe_figure(table, spec.title, spec.metrics)
         for form, file in output.files(name).items():
-            content = render(figure, form, spec.title, alt, output.dpi)
-            files.write_whole(out / file, lambda path, content=content: path.write_bytes(content))  # type: ignore[misc]
-            yield out / file
-        path = out / data.FOLDER / name.replace(".png", ".csv")
-        files.write_text(path, data.write_numbers(table, spec.metrics))
-        yield path
+            yield out / file, render(figure, form, spec.title, alt, output.dpi)
+        numbers = data.write_numbers(table, spec.metrics)
+        yield out / data.FOLDER / name.replace(".png", ".csv"), numbers.encode()
 
 
 def describe_input(table: pd.DataFrame, saves: Saves) -> str:

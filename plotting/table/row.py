@@ -36,6 +36,7 @@ NUMBERS = {
     "checkpoint": {"parameters": "parameters"},
     "workload": {"new_tokens": "new_tokens", "batch_size": "batch_size"},
     "power": {"power_samples": "sample_count", "idle_before_w": "idle_before_w", "idle_after_w": "idle_after_w"},
+    "roofline": {"bandwidth_spread": "bandwidth_spread"},
 }
 """Section -> {column: field} of numbers; a null becomes NaN."""
 PHASES = ("preprocess", "vision", "prefill", "decode")

@@ -5,12 +5,14 @@ Tests benchmarks.planning.capability.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from benchmarks.machine import device
 from benchmarks.planning import capability
+from tests.support import product
 from tests.support.machines import L4T, MEMINFO, write_board
 from tests.support.works import PROBE
 
@@ -68,11 +70,10 @@ def test_a_known_gpu_has_its_source(weights: str) -> None:
     assert found.source
 
 
-@pytest.mark.parametrize(("weights", "measure"), [("random", False), ("mini", True)])
-def test_a_cpu_is_measured(weights: str, measure: bool) -> None:
-    """On a CPU the bandwidth is measured by a copy; of miniatures too where --measure-bandwidth asks for it."""
+def test_a_cpu_is_measured() -> None:
+    """On a CPU the bandwidth is measured by a copy."""
     found = capability.find_capability(
-        weights, device.identify("cpu"), "cpu", ("CPU", None), measure=measure, start_method="forkserver"
+        "random", device.identify("cpu"), "cpu", ("CPU", None), measure=False, start_method="forkserver"
     )
 
     assert (found.bytes_per_s is None) == found.source.startswith("it cannot be measured: ")
@@ -109,3 +110,40 @@ def test_a_probe_that_could_not() -> None:
     assert why in found.source
     assert "--allow-slow-fp16" in (found.slow_fp16 or "")
     assert capability.evaluate_probe(probe, "mini").slow_fp16 is None
+
+
+def test_the_fastest_copy_is_the_peak() -> None:
+    """Copies of different speed are repeats of one peak: the fastest counts, and their spread is known."""
+    once = capability.evaluate_probe(PROBE, "random")
+    twice = replace(once, copies=(3e10, 1.5e10))
+
+    assert (once.copies, once.spread) == ((3e10,), None)
+    assert twice.spread == 0.5
+    assert capability.measure_again(capability.NOT_ASKED, "cpu") is capability.NOT_ASKED
+
+
+def test_a_copy_that_fails_costs_no_record() -> None:
+    """A copy that cannot be made after the runs leaves the peak as it was."""
+    known = capability.evaluate_probe(PROBE, "random")
+
+    assert capability.measure_again(known, "no such device") is known
+
+
+def test_a_session_copies_before_and_after_the_runs(tmp_path: Path) -> None:
+    """The bandwidth is measured before and after the runs of each pair, and the Record has both and their spread."""
+    done = product.measure_here(tmp_path, "--models=llava,phi", "--precisions=bf16", "--runs=2", "--measure-bandwidth")
+    assert done.returncode == 0, done.stdout
+    [save] = product.read_saves(tmp_path)
+    first, second = (bench["extra_info"]["roofline"] for bench in save["benchmarks"])
+    if first["bandwidth_bytes_per_s"] is None:
+        pytest.skip("too little memory for a copy beyond the cache")
+    before, between, after = (
+        first["bandwidth_before_bytes_per_s"],
+        first["bandwidth_after_bytes_per_s"],
+        second["bandwidth_after_bytes_per_s"],
+    )
+
+    assert second["bandwidth_before_bytes_per_s"] == between
+    assert first["bandwidth_bytes_per_s"] == max(before, between)
+    assert second["bandwidth_bytes_per_s"] == max(before, between, after)
+    assert second["bandwidth_spread"] == 1 - min(before, between, after) / max(before, between, after)

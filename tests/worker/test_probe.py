@@ -5,12 +5,15 @@ Tests benchmarks.worker.probe.
 
 import json
 import time
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmarks import record
+from benchmarks.machine import roofline
 from benchmarks.machine.roofline import Copy, Probe
 from benchmarks.processes.helper import run_in_process
 from benchmarks.record import CACHE_FACTOR, typecheck
@@ -18,6 +21,8 @@ from benchmarks.worker import probe as probing
 
 CPU = torch.device("cpu")
 MIB, GIB = 2**20, 2**30
+BYTES_PER_S = 20e9
+"""At which the simulated machine reads a matrix, with all threads."""
 
 
 @pytest.mark.parametrize(
@@ -42,44 +47,105 @@ def test_a_copy_that_the_cache_could_hold_has_no_figure() -> None:
     assert least == 800 * MIB > size
 
 
-def test_repeats() -> None:
-    """The first call counts only if it took too long for another."""
+class Machine(TorchDispatchMode):  # type: ignore[misc]
+    """A simulated CPU: its clock advances with each product, whose result nobody needs.
+
+    Two threads are twice as fast. `busy` makes them wait for each other, and one thread for its turn; calls are stalled
+    for up to 5 s with the probability `stalls`.
+    """
+
+    def __init__(self, flops: dict[Any, float], seed: int = 0, *, busy: bool = False, stalls: float = 0) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.sides: list[int] = []
+        self._flops, self._busy, self._stalls = flops, busy, stalls
+        self._random = np.random.default_rng(seed)
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN204
+        if func is not torch.ops.aten.mm.default:
+            return func(*args, **(kwargs or {}))
+        left, right = args
+        if left.shape[0] == 1:
+            self.now += self._interrupt(right.nbytes / BYTES_PER_S)
+        else:
+            self.sides.append(left.shape[0])
+            self.now += self._interrupt(2 * left.shape[0] ** 3 / self._flops[left.dtype])
+        return left
+
+    def _interrupt(self, seconds: float) -> float:
+        one = torch.get_num_threads() == 1
+        seconds *= 2 if one else 1
+        if self._busy:  # four busy processes on two cores, each turn 3 ms
+            seconds = self._random.uniform(3, 10) * max(seconds, 0.003) if not one else seconds + self._wait(seconds)
+        return seconds + (self._random.uniform(0, 5) if self._random.random() < self._stalls else 0)
+
+    def _wait(self, seconds: float) -> float:
+        turns = int(seconds / 0.003 + self._random.random())
+        return turns * self._random.uniform(0.003, 0.009)
+
+    def read(self) -> float:
+        """Return its clock, seconds."""
+        return self.now
+
+
+def measure_passes(monkeypatch: pytest.MonkeyPatch, machine: Machine) -> probing.Rates:
+    """Return what the probe's passes say of a machine, by its own clock."""
+    threads = torch.get_num_threads()
+    matrix = torch.zeros(32 * MIB, dtype=torch.uint8)
+    with monkeypatch.context() as patch, machine:
+        patch.setattr(time, "perf_counter", machine.read)
+        patch.setattr(time, "monotonic", machine.read)
+        torch.set_num_threads(2)
+        try:
+            return probing.make_passes(CPU, matrix)
+        finally:
+            torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("busy", "stalls"), [(False, 0.1), (True, 0), (True, 0.1)])
+def test_stalls_and_other_work_bend_no_rate(
+    monkeypatch: pytest.MonkeyPatch, seed: int, busy: bool, stalls: float
+) -> None:
+    """Stalls of up to 5 s and four busy processes on two cores leave each rate within a factor of 3 of the quiet one.
+
+    fp16 at half of fp32's rate is never called slow by them, and fp16 without arithmetic always is.
+    """
+    for half, slow in ((50e9, False), (1e9, True)):
+        flops = {torch.float16: half, torch.bfloat16: 200e9, torch.float32: 100e9}
+        rates = measure_passes(monkeypatch, Machine(flops, seed, busy=busy, stalls=stalls))
+        found = rates.choose_gemm()
+
+        for name, true in (("fp16", half), ("bf16", 200e9), ("fp32", 100e9)):
+            assert true / 3 < found[name] < true * 1.01, name
+            assert BYTES_PER_S / 3 < probing.join_best(*rates.gemv)[name] < BYTES_PER_S * 1.01, name
+        assert roofline.is_fp16_too_slow(found) is slow
+
+
+def test_calls_that_were_held_up_are_repeated() -> None:
+    """A call that takes longer than is plausible is repeated until one does not, and a slow device ends the trying."""
     calls: list[float] = []
 
     def work() -> None:
         calls.append(0)
-        time.sleep(0.02)
+        time.sleep(0.02 if len(calls) < 9 else 0)
 
-    assert len(probing.time_calls(CPU, work, repeats=3, budget_s=60)) == 3
-    assert len(calls) == 4
+    assert len(probing.time_calls(CPU, work, plausible_s=60)) == probing.LEAST_CALLS
     calls.clear()
-    slow = probing.time_calls(CPU, work, repeats=3, budget_s=0.001)
-    assert len(calls) == len(slow) == 1
-    assert slow[0] >= 0.02
+    assert min(probing.time_calls(CPU, work, plausible_s=0.01)) < 0.01
+    assert len(calls) == 9
+    assert len(probing.time_calls(CPU, lambda: time.sleep(0.02), plausible_s=0.01)) == (
+        probing.LEAST_CALLS + probing.RETRIES
+    )
 
 
-class Products(TorchDispatchMode):  # type: ignore[misc]
-    """Records the side of each matrix product, and slows down those from `slow_from` on."""
+def test_a_slow_device_is_asked_for_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sides of the products double until one takes long; no larger one is tried."""
+    machine = Machine(dict.fromkeys((torch.float16, torch.bfloat16, torch.float32), 128**3 / probing.PATIENCE_S))
+    measure_passes(monkeypatch, machine)
 
-    def __init__(self, slow_from: int) -> None:
-        super().__init__()
-        self.sides: list[int] = []
-        self._slow_from = slow_from
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN204
-        if func is torch.ops.aten.mm.default:
-            self.sides.append(args[0].shape[0])
-            time.sleep(probing.PATIENCE_S if self.sides[-1] >= self._slow_from else 0)
-        return func(*args, **(kwargs or {}))
-
-
-def test_a_slow_device_is_asked_for_little() -> None:
-    """The sides of the products double from the smallest until one is slow; no larger one is tried."""
-    with Products(slow_from=128) as products:
-        probing.measure_gemm(CPU, torch.float32)
-
-    assert sorted(set(products.sides)) == [32, 64, 128]
-    assert products.sides.count(128) == 2  # the one that does not count, and the one that used the patience up
+    assert set(machine.sides) == {64, 128}
+    assert machine.now < 10
 
 
 def test_a_dtype_that_the_device_lacks() -> None:
