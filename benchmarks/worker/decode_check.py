@@ -5,6 +5,7 @@ must then give the same logits at the new positions. A cache that loses, shifts 
 does a library that renames an argument which a model ignores.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ BOUNDS = {torch.float32: 2e-5, torch.float16: 0.0125, torch.bfloat16: 0.1}
 """Largest difference of correct decoding. docs/measurement.md has the measurements behind these numbers."""
 MOST_TOKENS = 64
 """Of one sequence; more would need memory for as many rows of logits."""
+PLACEHOLDER = re.compile("(image|video|audio)_token_(id|index)")
 PER_TOKEN = ("attention_mask", "token_type_ids", "mm_token_type_ids")
 """Inputs of shape (batch, tokens) besides `input_ids`."""
 
@@ -33,7 +35,12 @@ def check_decoding(model: Any, inputs: Mapping[str, Any], new_tokens: int, optio
     tokens = min(new_tokens, MOST_TOKENS)
     with torch.inference_mode():
         made = model.generate(
-            **inputs, **options, max_new_tokens=tokens, output_logits=True, return_dict_in_generate=True
+            **inputs,
+            **options,
+            max_new_tokens=tokens,
+            suppress_tokens=list_placeholders(model.config.to_dict()),  # of the scores, not of the logits
+            output_logits=True,
+            return_dict_in_generate=True,
         )
         steps, sequences = made.logits, made.sequences
         del made  # and with it the cache
@@ -62,6 +69,13 @@ def extend_inputs(inputs: Mapping[str, Any], sequences: torch.Tensor) -> dict[st
             more = given.new_full((given.shape[0], new), int(name == "attention_mask"))
             extended[name] = torch.cat([given, more], dim=-1)
     return extended | {"position_ids": (extended["attention_mask"].long().cumsum(-1) - 1).clamp(min=0)}
+
+
+def list_placeholders(config: Mapping[str, Any]) -> list[int]:
+    """Return the tokens that stand for an image, a video or a sound: a forward would look for their features."""
+    found = {value for key, value in config.items() if PLACEHOLDER.fullmatch(str(key)) and isinstance(value, int)}
+    nested = (list_placeholders(value) for value in config.values() if isinstance(value, dict))
+    return sorted(found.union(*nested))
 
 
 def _compare(decoded: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:

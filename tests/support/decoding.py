@@ -13,6 +13,7 @@ from transformers import GenerationConfig
 
 from benchmarks.models import MODELS
 from benchmarks.worker import loading
+from benchmarks.worker.decode_check import list_placeholders
 from benchmarks.worker.generation import Generator
 from tests.support.jobs import IMAGE_TOKENS, make_job
 
@@ -39,7 +40,10 @@ def make_checker(family: str, dtype: torch.dtype) -> Callable[..., DecodeCheck]:
         model.generation_config = GenerationConfig(**plan.generation)
         loaded.model = model.to(torch.bfloat16).to(dtype).eval()
         generator = Generator(loaded, job.images, job.prompts, NEW_TOKENS)
-        if defect:
+        if defect == "placeholder":
+            config = loaded.model.config
+            prefer(loaded.model, list_placeholders(config.to_dict()) or [config.image_token_id])
+        elif defect:
             break_cache(loaded.model, defect)
         return generator.prove(request)
 
@@ -51,6 +55,16 @@ def _make_photograph(shade: str) -> bytes:
     file = io.BytesIO()
     Image.linear_gradient("L").point(lambda level: level // 2 if shade == "grey" else level).save(file, "JPEG")
     return file.getvalue()
+
+
+def prefer(model: Any, tokens: Sequence[int]) -> None:
+    """Let a model prefer these tokens to all others."""
+
+    def raise_logits(_module: object, _inputs: object, logits: torch.Tensor) -> torch.Tensor:
+        return logits.index_add(-1, torch.tensor(tokens), logits.new_full((*logits.shape[:-1], len(tokens)), 9.0))
+
+    head = model.get_output_embeddings() or model.model.text.lm_head
+    head.register_forward_hook(raise_logits)
 
 
 def break_cache(model: Any, defect: str) -> None:
