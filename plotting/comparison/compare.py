@@ -55,7 +55,7 @@ class Line:
     high: float | None = None
     ratio_low: float | None = None  # 95% interval of the ratio
     ratio_high: float | None = None
-    verdict: str = ""  # better, worse, within noise, inconclusive or not comparable; "" for the baseline
+    verdict: str = ""  # better, worse, within noise, inconclusive or not comparable; "" for the baseline and for watts
     basis: str = ""  # data behind the interval of the ratio
     p: float | None = None  # p-value of "no difference"
     p_adjusted: float | None = None  # corrected for the pairs and metrics that were asked about
@@ -192,7 +192,7 @@ def _add_difference(line: Line, found: Difference) -> Line:
 def _judge(line: Line, found: Difference, questions: float, matters: float) -> Line:
     better = METRICS[line.metric].higher_is_better
     if better is None:
-        return replace(line, verdict=NOT_COMPARABLE, why="neither a higher nor a lower value of this metric is better")
+        return replace(line, why="no verdict: neither a higher nor a lower value of this metric is better")
     p = correction.adjust_p([found.p], questions)[0]
     line = replace(line, p_adjusted=_finite(p))
     verdict = statistics.judge(found, p, higher_is_better=better, matters=matters)

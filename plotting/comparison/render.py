@@ -15,10 +15,12 @@ import pandas as pd
 
 from plotting import text
 from plotting.comparison.compare import Line
-from plotting.comparison.statistics import NOT_ALTERNATED, SINGLE
+from plotting.comparison.statistics import INCONCLUSIVE, NOT_ALTERNATED, SINGLE
 from plotting.metrics.registry import METRICS
 
 TERMS = {
+    INCONCLUSIVE: "it may be no change, and it may be one that matters; or, in so few sessions, a clock that switched; "
+    "it fails no gate",
     SINGLE: "the interval comes from the runs of one session per side, without the variation between sessions; "
     "compare three saves per side to include it",
     NOT_ALTERNATED: "all sessions of one side ran before those of the other, so slow drift counts as a difference; "
@@ -168,8 +170,8 @@ def _list_notes(found: Sequence[Line], notes: Notes) -> list[str]:
     remarks = [f"{side}, {', '.join(pairs)}: {words}." for (side, words), pairs in problems.items()]
     differing = dict.fromkeys((line.save, line.differs) for line in found if line.differs)
     remarks += [f"{side} differs from {found[0].save} in {words}." for side, words in differing]
-    bases = {line.basis for line in found}
-    terms = [term for term in TERMS if any(basis == term or basis.endswith(f", {term}") for basis in bases)]
+    used = {line.basis for line in found} | {line.verdict for line in found}
+    terms = [term for term in TERMS if any(word == term or word.endswith(f", {term}") for word in used)]
     numbered = [f"[{number}] {note}" for note, number in notes.items()]
     return [*numbered, *remarks, *(f"{term}: {TERMS[term]}." for term in terms)]
 

@@ -63,7 +63,9 @@ class Bench:
     def _disturb(self, count: int) -> Array:
         """Return the factors by which slow runs and the clock change the times, sessions x runs."""
         shape = (count, self.runs)
-        factor: Array = np.where(self.chance.random(shape) < self.slow, 3.0, 1.0)
+        factor: Array = np.ones(shape)
+        if self.slow:
+            factor = np.where(self.chance.random(shape) < self.slow, 3.0, 1.0)
         if self.step:
             switches = self.chance.random(shape) < 1 / self.stay
             switches[:, 0] = self.chance.random(count) < 0.5

@@ -35,12 +35,14 @@ class Case:
         bench: one pair's machine.
         whole: what lies between sessions is common to all pairs of a session; else each pair has its own.
         others: further sessions of the series, if a side has one.
+        wild: so many pairs lie twice as far apart.
     """
 
     sessions: int
     bench: Bench = field(default_factory=Bench)
     whole: bool = False
     others: int = 0
+    wild: int = 0
 
     def draw(self, count: int) -> tuple[Array, Array]:
         """Return (times of a run, factors of the power), both count x 2 sides x sessions x pairs [x runs]."""
@@ -52,6 +54,9 @@ class Case:
             common = Bench(bench.runs, noise=0.0, apart=bench.apart, step=bench.step, stay=bench.stay, chance=chance)
             factor = common.sessions(math.prod(shape[:-1])).reshape(*shape[:-1], 1, bench.runs) / common.times
             times = calm.sessions(math.prod(shape)).reshape(*shape, bench.runs) * factor
+        if self.wild:
+            more = math.sqrt(3) * bench.apart * chance.standard_normal((*shape[:-1], self.wild, 1))
+            times[..., -self.wild :, :] *= np.exp(more)
         return times, np.exp(WATTS * chance.standard_normal(shape))
 
 
@@ -111,28 +116,30 @@ def count_shares(case: Case, count: int, slower: float = 1.05) -> Shares:
     return Shares(*(sum(each) / count for each in (wrong, found, open_)))
 
 
+def make_bench(apart: float) -> Bench:
+    """Return a machine whose sessions lie so far apart (standard deviation of their values, run noise included)."""
+    calm = Bench()
+    noise = calm.noise * math.sqrt((1 + calm.memory) / (1 - calm.memory) / calm.runs)
+    return Bench(apart=math.sqrt(max(apart**2 - noise**2, 0)))
+
+
 def list_cases() -> dict[str, Case]:
     """Return the cases of the table by their words."""
-    cases = {}
-    for sessions in (3, 4, 5):
-        for apart in (0.012, 0.015, 0.02):
-            cases[f"{sessions} + {sessions} sessions, {apart:.1%} apart"] = Case(sessions, Bench(apart=apart))
-        cases[f"{sessions} + {sessions} sessions, 1.2% apart, alike in all pairs"] = Case(
-            sessions, Bench(apart=0.012), whole=True
-        )
-    for sessions in (3, 5):
-        for runs in (30, 100):
-            cases[f"{sessions} + {sessions} sessions, 2% of {runs} runs three times slower"] = Case(
-                sessions, Bench(runs, slow=0.02)
-            )
-        for whole in (False, True):
-            words = "one for all pairs" if whole else "one for each pair"
-            cases[f"{sessions} + {sessions} sessions, a clock of two states, {words}"] = Case(
-                sessions, Bench(step=0.05), whole=whole
-            )
-    for apart in (0.004, 0.012):
-        cases[f"single session, {apart:.1%} apart"] = Case(1, Bench(apart=apart))
-        cases[f"single session beside 4 others, {apart:.1%} apart"] = Case(1, Bench(apart=apart), others=4)
+    cases = {
+        f"{count} + {count} sessions, {apart:.1%} apart": Case(count, make_bench(apart))
+        for count in (3, 4, 5)
+        for apart in (0.012, 0.015, 0.02)
+    }
+    for whole in (False, True):
+        words = "the same in all pairs" if whole else "in each pair for itself"
+        if whole:
+            cases[f"3 + 3 sessions, 1.2% apart, {words}"] = Case(3, make_bench(0.012), whole=True)
+        cases[f"3 + 3 sessions, a clock with two states 5% apart, {words}"] = Case(3, Bench(step=0.05), whole=whole)
+    for runs in (30, 100):
+        cases[f"3 + 3 sessions, 2% of {runs} runs three times slower"] = Case(3, Bench(runs, slow=0.02))
+    cases["3 + 3 sessions, 1.2% apart, four pairs 2.4%"] = Case(3, make_bench(0.012), wild=4)
+    cases["1 + 1 session beside 4 others, 1.2% apart"] = Case(1, make_bench(0.012), others=4)
+    cases["1 + 1 session, 1.2% apart"] = Case(1, make_bench(0.012))
     return cases
 
 

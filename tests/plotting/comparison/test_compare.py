@@ -44,7 +44,7 @@ def test_the_first_save_is_the_baseline(tmp_path: Path) -> None:
     ]
     assert cell(found, "b", "latency_p50_s").ratio == pytest.approx(0.5)
     assert cell(found, "b", "joules_per_token").ratio == pytest.approx(0.5)
-    assert {line.why for line in found if line.metric not in ("avg_ram_gb", "load_time_s")} == {""}
+    assert {line.why for line in found if line.metric not in ("avg_ram_gb", "load_time_s", "avg_power_watts")} == {""}
     assert {line.metric for line in found} == set(compare.COMPARED)
 
 

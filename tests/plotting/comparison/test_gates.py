@@ -43,18 +43,18 @@ def test_worse_beyond_the_limit_fails(tmp_path: Path) -> None:
     speed, energy = judge(tmp_path, [noisy()], [noisy(slower=1.1, seed=2)])
 
     assert speed.startswith("--fail-if 'tokens_per_sec<-5%': Phi bf16, b: -9.")
-    assert "(95% interval -9." in speed
+    assert "(95% interval -" in speed
     assert speed.endswith("; single session).")
     assert energy.startswith("--fail-if 'joules_per_token>5%': Phi bf16, b: +")
 
 
 def test_worse_within_the_limit_passes(tmp_path: Path) -> None:
-    """A pair that is significantly slower by 3% passes a gate of 5%, and fails one of 2%."""
-    sides = [noisy()], [noisy(slower=1.03, seed=2)]
+    """A pair that is certainly slower by 9% passes a gate of 15%, and fails one of 8%."""
+    sides = [noisy()], [noisy(slower=1.1, seed=2)]
 
-    assert judge(tmp_path / "5", *sides) == []
-    [sentence] = judge(tmp_path / "2", *sides, typed=("tokens_per_sec<-2%",))
-    assert sentence.startswith("--fail-if 'tokens_per_sec<-2%': Phi bf16, b: -3.0% (95% interval")
+    assert judge(tmp_path / "15", *sides, typed=("tokens_per_sec<-15%",)) == []
+    [sentence] = judge(tmp_path / "8", *sides, typed=("tokens_per_sec<-8%",))
+    assert sentence.startswith("--fail-if 'tokens_per_sec<-8%': Phi bf16, b: -9.2% (95% interval")
 
 
 def test_better_passes(tmp_path: Path) -> None:
