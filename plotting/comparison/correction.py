@@ -11,19 +11,24 @@ import numpy as np
 
 LEAST_SESSIONS = 8
 """Values of sessions, of all pairs and sides together, for each metric, from which the metrics' correlation counts."""
+MARGIN = 1.25
+"""Several questions are corrected for as if they were so many times more, because spreads may differ unseen."""
 Series = Mapping[str, Mapping[str, Sequence[Sequence[float]]]]
 """Metric -> pair -> the sessions' values of each side."""
 
 
 def count_questions(values: Series) -> float:
-    """Return how many independent questions the pairs and metrics ask. A metric that never varies asks none."""
+    """Return how many independent questions the pairs and metrics ask, with a margin.
+
+    A metric that never varies asks none.
+    """
     residuals = {name: {pair: _subtract_means(each) for pair, each in pairs.items()} for name, pairs in values.items()}
     asked = {name: pairs for name, pairs in residuals.items() if not _is_constant(pairs.values())}
-    total, pairs = sum(map(len, asked.values())), next(iter(asked.values()), {})
+    total, pairs = MARGIN * sum(map(len, asked.values())), next(iter(asked.values()), {})
     whole = [pair for pair in pairs if len({len(of_metric.get(pair, ())) for of_metric in asked.values()}) == 1]
     columns = [[each for pair in whole for each in of_metric[pair]] for of_metric in asked.values()]
     if len(asked) < 2 or len(columns[0]) < LEAST_SESSIONS * len(asked) or not all(map(any, columns)):
-        return float(max(total, 1))
+        return total if total > MARGIN else 1.0
     return total * _count_independent(np.array(columns)) / len(asked)
 
 

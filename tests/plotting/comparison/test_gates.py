@@ -72,6 +72,28 @@ def test_within_noise_never_fails(tmp_path: Path) -> None:
     assert judge(tmp_path / "small", [noisy()], [small], typed=("tokens_per_sec<0%",)) == []
 
 
+def test_an_inconclusive_pair_fails_no_gate_and_is_named(tmp_path: Path) -> None:
+    """A pair that may or may not be slower passes, and a sentence says how many more sessions would decide."""
+    sides = {"a": made.one(tmp_path / "a", noisy()), "b": made.one(tmp_path / "b", noisy(slower=1.05, seed=2))}
+    limits = [gates.parse(text) for text in TYPED]
+    found = compare.compare_sides(sides, limits=gates.list_limits(limits))
+
+    assert {line.verdict for line in found if line.metric == "tokens_per_sec" and line.save == "b"} == {"inconclusive"}
+    assert gates.find_failures(limits, found) == []
+    assert gates.find_undecided(limits, found)[0] == (
+        "--fail-if 'tokens_per_sec<-5%' does not fail on Phi bf16, b, which is inconclusive: "
+        "2 more sessions per side would decide it."
+    )
+
+
+def test_the_smallest_limit_of_a_metric_counts() -> None:
+    """Of two gates on one metric the tighter one says which change matters."""
+    typed = ("tokens_per_sec<-5%", "tokens_per_sec<-20%", "joules_per_token>300%")
+
+    limits = gates.list_limits(gates.parse(text) for text in typed)
+    assert limits == {"tokens_per_sec": 0.05, "joules_per_token": 3.0}
+
+
 def test_every_later_side_is_judged(tmp_path: Path) -> None:
     """Each later side is compared with the first."""
     found = judge(tmp_path, [noisy()], [noisy(seed=3)], [noisy(slower=1.2, seed=2)], typed=TYPED[:1])
@@ -169,6 +191,10 @@ def test_a_gate_may_be_typed_with_room(text: str) -> None:
         ),
         ("tokens_per_sec<-100%", "can never fail: no value falls by more than 100%; type a limit such as -5%"),
         ("failed_runs>0%", "failed_runs is a count, mostly 0, and has no change in percent; a pair without a good run"),
+        (
+            "avg_power_watts>5%",
+            "neither a higher nor a lower value of avg_power_watts is better; type a gate for another",
+        ),
         ("runs<-5%", "neither a higher nor a lower value of runs is better; type a gate for another metric"),
     ],
 )

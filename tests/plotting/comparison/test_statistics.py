@@ -188,7 +188,7 @@ def test_within_noise_excludes_a_change_that_matters() -> None:
 
 
 def test_what_was_asked_is_corrected_for() -> None:
-    """Twelve pairs ask twelve questions; a second metric that follows the first adds none, another one twelve more."""
+    """Twelve pairs ask 15 questions with the margin; a metric that follows another adds none, another one 15 more."""
     chance = np.random.default_rng(4)
     logs, others = chance.standard_normal((2, 12, 2, 3))
     speed = {str(pair): np.exp(sides).tolist() for pair, sides in enumerate(logs)}
@@ -196,10 +196,11 @@ def test_what_was_asked_is_corrected_for() -> None:
     other = {str(pair): np.exp(sides).tolist() for pair, sides in enumerate(others)}
     still = {str(pair): [[1.0, 1.0, 1.0]] * 2 for pair in range(12)}
 
-    assert count_questions({"speed": speed}) == 12
-    assert count_questions({"speed": speed, "energy": energy, "still": still}) == pytest.approx(12)
-    assert count_questions({"speed": speed, "other": other}) == pytest.approx(24, abs=1)
-    assert count_questions({"speed": {"0": [[1.0], [2.0]]}, "energy": {"0": [[1.0], [2.0]]}}) == 2
+    assert count_questions({"speed": speed}) == 15
+    assert count_questions({"speed": {"0": speed["0"]}}) == 1
+    assert count_questions({"speed": speed, "energy": energy, "still": still}) == pytest.approx(15)
+    assert count_questions({"speed": speed, "other": other}) == pytest.approx(30, abs=1)
+    assert count_questions({"speed": {"0": [[1.0], [2.0]]}, "energy": {"0": [[1.0], [2.0]]}}) == 2.5
     assert adjust_p([0.04, math.nan, 0.001], 12) == pytest.approx([0.48, math.nan, 0.012], nan_ok=True)
 
 
