@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from plotting.analysis.conditions import shorten
 from plotting.comparison.compare import Line
 from plotting.comparison.statistics import INCONCLUSIVE, NOT_COMPARABLE, WORSE
-from plotting.metrics.registry import METRICS
+from plotting.metrics.registry import METRICS, show_ends
 
 FORM = re.compile(r"\s*(?P<metric>\w+)\s*(?P<sign><|>)\s*(?P<percent>[+-]?\d+(\.\d*)?|[+-]?\.\d+)\s*(?P<unit>%?)\s*")
 EXAMPLE = "--fail-if 'tokens_per_sec<-5%'"
@@ -131,4 +131,4 @@ def _group_by_reason(lines: Iterable[Line]) -> dict[tuple[str, str], str]:
 def _describe_change(line: Line) -> str:
     """Return `-8.1% (95% interval -9.0% to -7.2%; single session)`."""
     low, high = ((bound or 1.0) - 1 for bound in (line.ratio_low, line.ratio_high))
-    return f"{(line.ratio or 1.0) - 1:+.1%} (95% interval {low:+.1%} to {high:+.1%}; {line.basis})"
+    return f"{(line.ratio or 1.0) - 1:+.1%} (95% interval {show_ends(low, high, '{:+.%d%%}', 1)}; {line.basis})"

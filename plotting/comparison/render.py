@@ -16,7 +16,7 @@ import pandas as pd
 from plotting import text
 from plotting.comparison.compare import Line
 from plotting.comparison.statistics import INCONCLUSIVE, NOT_ALTERNATED, SINGLE
-from plotting.metrics.registry import METRICS
+from plotting.metrics.registry import METRICS, show_ends
 
 TERMS = {
     INCONCLUSIVE: "it may be no change, and it may be one that matters; or, in so few sessions, a clock that switched; "
@@ -125,7 +125,7 @@ def _make_cell(line: Line, usual: str, notes: Notes) -> Cell:
         return "-", "", "", _mark(notes, line.why)
     ratio = "" if line.ratio is None else f"x {line.ratio:.3f}"
     known = line.ratio_low is not None and line.ratio_high is not None
-    interval = f"{line.ratio_low:.3f} to {line.ratio_high:.3f}" if known else ""
+    interval = show_ends(line.ratio_low or 0, line.ratio_high or 0, "{:.%df}", 3) if known else ""
     mark = _mark(notes, line.why or ("" if line.basis == usual else line.basis))
     return METRICS[line.metric].show(line.value), ratio, interval, _join((line.verdict, mark))
 

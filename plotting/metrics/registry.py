@@ -4,7 +4,7 @@ A new metric is one entry here, and one formula in `rates` or `energy` if none o
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from benchmarks.record import Record
@@ -66,28 +66,34 @@ def format_value(value: float) -> str:
     """
     if math.isnan(value):
         return "-"
-    if abs(value) < ROUNDING:
-        return "0"
     return _format_digits(value, 3)
 
 
 def _format_digits(value: float, digits: int) -> str:
-    if value == 0:
+    if abs(value) < ROUNDING:
         return "0"
     rounded = abs(float(f"{value:.{digits - 1}e}"))  # 0.09996 is shown as 0.100
     return f"{value:.{max(0, digits - 1 - math.floor(math.log10(rounded)))}f}"
 
 
 def format_interval(low: float, high: float) -> str:
-    """Return `low to high`, with as many more digits as tell the ends apart; "-" if one is unknown."""
+    """Return `low to high`, with as many more than three digits as tell the ends apart; "-" if one is unknown."""
     if math.isnan(low + high):
         return "-"
-    ends = [format_value(low), format_value(high)]
-    for digits in range(4, 10):
-        if len(set(ends)) == 2 or low == high:
-            break
-        ends = [_format_digits(end, digits) for end in (low, high)]
-    return " to ".join(ends)
+    found = (f"{_format_digits(low, digits)} to {_format_digits(high, digits)}" for digits in range(3, 10))
+    return _choose_telling(found, low == high)
+
+
+def show_ends(low: float, high: float, form: str, decimals: int) -> str:
+    """Return `low to high` in a format with a number of decimals, and as many more as tell the ends apart."""
+    forms = (form % count for count in range(decimals, 10))
+    return _choose_telling((f"{each.format(low)} to {each.format(high)}" for each in forms), low == high)
+
+
+def _choose_telling(found: Iterable[str], equal: bool) -> str:
+    """Return the first `low to high` whose ends differ; the first one if they are equal."""
+    first, *others = found
+    return next((each for each in (first, *others) if equal or len(set(each.split(" to "))) == 2), first)
 
 
 _ALL = (

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from plotting.comparison import compare, gates
+from plotting.metrics.registry import show_ends
 from tests.support import made
 from tests.support.factory import NO_SENSOR, record, unmeasured
 
@@ -84,6 +85,13 @@ def test_an_inconclusive_pair_fails_no_gate_and_is_named(tmp_path: Path) -> None
         "--fail-if 'tokens_per_sec<-5%' does not fail on Phi bf16, b, which is inconclusive: "
         "2 more sessions per side would decide it."
     )
+
+
+def test_the_ends_of_a_ratio_are_told_apart() -> None:
+    """The interval of a ratio has more decimals where its ends would look alike."""
+    assert show_ends(0.95112, 0.95118, "{:.%df}", 3) == "0.9511 to 0.9512"
+    assert show_ends(-0.0911, -0.0911, "{:+.%d%%}", 1) == "-9.1% to -9.1%"
+    assert show_ends(-0.09111, -0.0911, "{:+.%d%%}", 1) == "-9.111% to -9.110%"
 
 
 def test_the_smallest_limit_of_a_metric_counts() -> None:
