@@ -147,10 +147,11 @@ def _compare(options: argparse.Namespace) -> int:
         _warn(read.problems)
     metrics = list(dict.fromkeys([*compare.COMPARED, *(gate.metric for gate in limits)]))
     few = any(table.loc[table["save"] != "", "save"].nunique() < 3 for table in sides.values())
-    found = compare.compare_sides(sides, selection.read_others(folders, read) if few else None, metrics)
+    others = selection.read_others(folders, read) if few else None
+    found = compare.compare_sides(sides, others, metrics, gates.list_limits(limits))
     _print(render.FORMATS[options.format](found))
     failures = gates.find_failures(limits, found)
-    _warn(failures)
+    _warn([*failures, *gates.find_undecided(limits, found)])
     return FAILED if failures else DONE
 
 

@@ -32,6 +32,7 @@ def describe_conditions(table: pd.DataFrame, *, figure: bool = False, names: Seq
         notes.append(_describe_miniature(measured[measured["weights"] == "mini"]))
     if "random" in kinds:
         notes.append("Random weights at full size: time, memory and energy are valid, the answers are meaningless.")
+    notes += [] if figure else describe_order(table)
     different = list_differences(table)
     found = notes + (_merge_differences(different, names) if figure else different)
     return [sentence.replace("….", "…") for sentence in found]
@@ -134,6 +135,13 @@ def _describe_work(measured: pd.DataFrame) -> str:
     requests = f"{_count(measured['photographs'], 'photograph')} x {_count(measured['prompts'], 'prompt')}"
     runs, tokens = _count(measured["runs"], "good run"), _count(measured["new_tokens"], "new token")
     return f"{runs} per pair{lost}; {requests}; {tokens} per sequence; batch {_show_span(measured['batch_size'])}."
+
+
+def describe_order(table: pd.DataFrame) -> list[str]:
+    """Return which saves count as the latest by their number, because a clock was never set."""
+    saves = sorted(set(table.loc[table["by_number"].astype(bool), "save"]))
+    why = "a clock that was never set dates no save, so the highest number of a save counts as the latest"
+    return [f"Chosen by number: {', '.join(saves)} ({why})."] if saves else []
 
 
 def _describe_miniature(measured: pd.DataFrame) -> str:

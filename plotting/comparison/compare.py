@@ -5,15 +5,25 @@ covers, there is no ratio, and the line names the difference.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from benchmarks.record import MEASURED
-from plotting.comparison import sides, statistics
+from plotting.comparison import correction, sides, statistics
 from plotting.comparison.sides import SERIES
-from plotting.comparison.statistics import NOT_ALTERNATED, NOT_COMPARABLE, Difference, Side
+from plotting.comparison.statistics import (
+    INCONCLUSIVE,
+    LEAST_CHANGE,
+    MATTERS,
+    MOST_SESSIONS,
+    NOT_ALTERNATED,
+    NOT_COMPARABLE,
+    Couple,
+    Difference,
+    Side,
+)
 from plotting.metrics.bootstrap import LEAST_RUNS, UNKNOWN, Bounds
 from plotting.metrics.registry import METRICS, SAMPLED
 
@@ -39,41 +49,52 @@ class Line:
     device: str  # of the first session
     value: float | None  # geometric mean of the sessions
     ratio: float | None = None  # value / baseline
-    why: str = ""  # why value, ratio or verdict is missing
+    why: str = ""  # why value, ratio or verdict is missing; what would decide an inconclusive one
     sessions: int = 0  # number of saves with a value
     low: float | None = None  # 95% interval of the value, from the runs of a single session
     high: float | None = None
     ratio_low: float | None = None  # 95% interval of the ratio
     ratio_high: float | None = None
-    verdict: str = ""  # better, worse, within noise or not comparable; "" for the baseline
+    verdict: str = ""  # better, worse, within noise, inconclusive or not comparable; "" for the baseline and for watts
     basis: str = ""  # data behind the interval of the ratio
     p: float | None = None  # p-value of "no difference"
-    p_adjusted: float | None = None  # corrected for the number of pairs and metrics
+    p_adjusted: float | None = None  # corrected for the pairs and metrics that were asked about
     rank_p: float | None = None  # p-value of the Mann-Whitney test, over sessions or blocks in time
     effect: float | None = None  # Cliff's delta of the same
     spread: float | None = None  # standard deviation between sessions, relative
     differs: str = ""  # differences that allow a comparison, such as the power mode
     remark: str = ""  # failed or missing runs, and throttling
+    more_sessions: int | None = None  # further ones per side that would decide an inconclusive verdict
 
 
 def compare_sides(
-    tables: dict[str, pd.DataFrame], others: pd.DataFrame | None = None, metrics: Sequence[str] = COMPARED
+    tables: dict[str, pd.DataFrame],
+    others: pd.DataFrame | None = None,
+    metrics: Sequence[str] = COMPARED,
+    limits: Mapping[str, float] | None = None,
 ) -> list[Line]:
     """Return the comparison of {name of side: its table, a row for each session and pair}; the first is the baseline.
 
-    `others` are rows of further saves; they show the spread between sessions of a series.
+    `others` are rows of further saves; they show the spread between sessions of a series. `limits` are the gated
+    metrics, each with the change that its gate allows (0.05 is 5%); their p is corrected for them alone.
     """
     tables, baseline = sides.label_devices(tables), next(iter(tables))
     known = pd.DataFrame() if others is None or others.empty else sides.select_further(tables, others)
-    found: list[tuple[Line, Difference | None]] = []
+    lines: list[Line] = []
+    couples: dict[int, Couple] = {}  # place of a line -> what it compares
     for pair in dict.fromkeys(pair for table in tables.values() for pair in sides.list_pairs(table)):
         rows = {name: sides.select_sessions(table, pair) for name, table in tables.items()}
         for metric in metrics:
             for name in tables:
-                line = _describe_side(" ".join(pair), metric, name, rows[name])
-                compared = name != baseline
-                found.append(_compare(line, rows[name], rows[baseline], known) if compared else (line, None))
-    return _judge_all(found)
+                line, couple = _describe_side(" ".join(pair), metric, name, rows[name]), None
+                if name != baseline:
+                    line, couple = _compare(line, rows[name], rows[baseline], known)
+                if couple:
+                    couples[len(lines)] = couple
+                lines.append(line)
+    for name in tables:
+        judge_side(lines, {at: couple for at, couple in couples.items() if lines[at].save == name}, limits or {})
+    return lines
 
 
 def _describe_side(pair: str, metric: str, name: str, rows: pd.DataFrame) -> Line:
@@ -95,10 +116,8 @@ def _explain_missing(rows: pd.DataFrame, metric: str) -> str:
     return f"{row['status']}: {row['reason']}" if row["save"] and row["reason"] else str(row["status"])
 
 
-def _compare(
-    line: Line, rows: pd.DataFrame, before: pd.DataFrame, others: pd.DataFrame
-) -> tuple[Line, Difference | None]:
-    """Return a line with its difference from the baseline, or with the reason why it has no difference."""
+def _compare(line: Line, rows: pd.DataFrame, before: pd.DataFrame, others: pd.DataFrame) -> tuple[Line, Couple | None]:
+    """Return a line with the sides that it compares, or with the reason why it compares none."""
     metric = line.metric
     if why := line.why or _explain_no_ratio(rows, before, metric):
         return replace(line, why=why, verdict=NOT_COMPARABLE), None
@@ -109,23 +128,13 @@ def _compare(
     alike = bool((rows.iloc[0][SERIES] == before.iloc[0][SERIES]).all())
     old, new = _make_side(before, metric, others), _make_side(rows, metric, others)
     try:
-        found = statistics.compute_difference(old, new, alike=alike)
+        statistics.compute_difference(old, new, alike=alike)
     except OverflowError:
         return replace(line, why="the ratio of these values is not finite", verdict=NOT_COMPARABLE), None
     rank_p, effect = statistics.compute_ranks(old, new)
     blocked = alike and len(values) + len(old_values) > 2 and sides.is_blocked(rows, before)
-    line = replace(
-        line,
-        ratio=found.ratio,
-        ratio_low=_finite(found.low),
-        ratio_high=_finite(found.high),
-        basis=f"{found.basis}, {NOT_ALTERNATED}" if blocked else found.basis,
-        p=_finite(found.p),
-        rank_p=_finite(rank_p),
-        effect=_finite(effect),
-        spread=_finite(found.spread),
-    )
-    return line, found
+    line = replace(line, rank_p=_finite(rank_p), effect=_finite(effect), basis=NOT_ALTERNATED if blocked else "")
+    return line, (old, new, alike)
 
 
 def _explain_no_ratio(rows: pd.DataFrame, before: pd.DataFrame, metric: str) -> str:
@@ -139,26 +148,67 @@ def _explain_no_ratio(rows: pd.DataFrame, before: pd.DataFrame, metric: str) -> 
     return sides.explain_unlike(rows.iloc[0], before.iloc[0], metric)
 
 
-def _judge_all(found: Sequence[tuple[Line, Difference | None]]) -> list[Line]:
-    """Return the lines with verdicts; p is corrected for all pairs and metrics of a side."""
-    judged = [line for line, _ in found]
-    for side in dict.fromkeys(line.save for line in judged):
-        of_side = [(at, drawn) for at, (line, drawn) in enumerate(found) if drawn is not None and line.save == side]
-        corrected = statistics.adjust_p([drawn.p for _, drawn in of_side])
-        for (at, drawn), p in zip(of_side, corrected, strict=True):
-            judged[at] = _judge(judged[at], drawn, p)
-    return judged
+def judge_side(lines: list[Line], couples: Mapping[int, Couple], limits: Mapping[str, float]) -> None:
+    """Replace the lines at these places by lines with their difference and verdict.
+
+    The p of a gated metric is corrected for the gated ones, that of any other for all.
+    """
+    found: dict[int, Difference] = {}
+    for metric in dict.fromkeys(lines[at].metric for at in couples):
+        places = [at for at in couples if lines[at].metric == metric]
+        found |= zip(places, statistics.compute_differences([couples[at] for at in places]), strict=True)
+    known = [at for at, drawn in found.items() if math.isfinite(drawn.p)]
+    every = [at for at in known if METRICS[lines[at].metric].higher_is_better is not None]
+    gated = [at for at in every if lines[at].metric in limits]
+    asked = {name: _count_questions(lines, couples, places) for name, places in (("every", every), ("gated", gated))}
+    for at, drawn in found.items():
+        questions = asked["gated" if at in gated else "every"]
+        line = _add_difference(lines[at], drawn)
+        matters = max(LEAST_CHANGE, limits.get(line.metric, MATTERS))
+        lines[at] = _judge(line, drawn, questions, matters)
 
 
-def _judge(line: Line, difference: Difference, p: float) -> Line:
+def _count_questions(lines: Sequence[Line], couples: Mapping[int, Couple], places: Iterable[int]) -> float:
+    """Return how many questions these lines ask."""
+    values: dict[str, dict[str, tuple[Sequence[float], ...]]] = {}
+    for at in places:
+        old, new, _ = couples[at]
+        values.setdefault(lines[at].metric, {})[lines[at].pair] = old.sessions, new.sessions
+    return correction.count_questions(values)
+
+
+def _add_difference(line: Line, found: Difference) -> Line:
+    return replace(
+        line,
+        ratio=found.ratio,
+        ratio_low=_finite(found.low),
+        ratio_high=_finite(found.high),
+        basis=", ".join(filter(None, (found.basis, line.basis))),
+        p=_finite(found.p),
+        spread=_finite(found.spread),
+    )
+
+
+def _judge(line: Line, found: Difference, questions: float, matters: float) -> Line:
     better = METRICS[line.metric].higher_is_better
     if better is None:
-        return replace(line, verdict=NOT_COMPARABLE, why="neither a higher nor a lower value of this metric is better")
-    verdict = statistics.judge(difference, p, higher_is_better=better)
+        return replace(line, why="no verdict: neither a higher nor a lower value of this metric is better")
+    p = correction.adjust_p([found.p], questions)[0]
+    line = replace(line, p_adjusted=_finite(p))
+    verdict = statistics.judge(found, p, higher_is_better=better, matters=matters)
+    if verdict == INCONCLUSIVE:
+        more = statistics.count_further_sessions(found, questions, matters)
+        return replace(line, verdict=verdict, why=_say_what_decides(more), more_sessions=more)
     few = f"too few runs for a confidence interval: at least {LEAST_RUNS} are needed, and more for a quantile"
     one = "one session per side gives one value, whose variation is unknown: compare three saves per side"
     why = "" if verdict != NOT_COMPARABLE else few if line.metric in SAMPLED else one
-    return replace(line, verdict=verdict, p_adjusted=_finite(p), why=why)
+    return replace(line, verdict=verdict, why=why)
+
+
+def _say_what_decides(more: int | None) -> str:
+    if more is None:
+        return f"not even {MOST_SESSIONS} sessions per side would decide it"
+    return f"{more} more session{'' if more == 1 else 's'} per side would decide it"
 
 
 def _make_side(rows: pd.DataFrame, metric: str, others: pd.DataFrame) -> Side:

@@ -1,19 +1,21 @@
 """The regression gate: --fail-if 'tokens_per_sec<-5%'.
 
 A gate fails if a pair has the verdict worse and changed by more than the limit. Changes within noise pass, so a
-limit under 2% acts as 2%. A gate also fails if it cannot be judged: a pair lost its value or is not
-comparable, or no pair of the baseline has a value. Pairs without a value in the baseline are ignored.
+limit under 2% acts as 2%. Inconclusive ones pass too, and are named. A gate also fails if it cannot be judged: a pair
+lost its value or is not comparable, or no pair of the baseline has a value. Pairs without a value in the baseline are
+ignored.
 """
 
 import difflib
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from plotting.analysis.conditions import shorten
 from plotting.comparison.compare import Line
-from plotting.comparison.statistics import NOT_COMPARABLE, WORSE
-from plotting.metrics.registry import METRICS
+from plotting.comparison.statistics import INCONCLUSIVE, NOT_COMPARABLE, WORSE
+from plotting.metrics.registry import METRICS, show_ends
 
 FORM = re.compile(r"\s*(?P<metric>\w+)\s*(?P<sign><|>)\s*(?P<percent>[+-]?\d+(\.\d*)?|[+-]?\.\d+)\s*(?P<unit>%?)\s*")
 EXAMPLE = "--fail-if 'tokens_per_sec<-5%'"
@@ -84,6 +86,25 @@ def find_failures(gates: Sequence[Gate], found: Sequence[Line]) -> list[str]:
     return [f"--fail-if '{gate}': {failure}." for gate in gates for failure in _find_failures(gate, found)]
 
 
+def list_limits(gates: Iterable[Gate]) -> dict[str, float]:
+    """Return {metric: the smallest change that its gates allow, as a share}."""
+    limits: dict[str, float] = {}
+    for gate in gates:
+        limits[gate.metric] = min(abs(gate.percent) / 100, limits.get(gate.metric, math.inf))
+    return limits
+
+
+def find_undecided(gates: Sequence[Gate], found: Sequence[Line]) -> list[str]:
+    """Return a sentence for each gate and side with inconclusive pairs, which fail no gate."""
+    return [
+        f"--fail-if '{gate}' does not fail on {pairs}, {save}, which is inconclusive: {why}."
+        for gate in gates
+        for (save, why), pairs in _group_by_reason(
+            line for line in found if line.metric == gate.metric and line.verdict == INCONCLUSIVE
+        ).items()
+    ]
+
+
 def _find_failures(gate: Gate, found: Sequence[Line]) -> Iterator[str]:
     lines = [line for line in found if line.metric == gate.metric]
     baseline = {line.pair: line for line in lines if line.save == lines[0].save}
@@ -110,4 +131,4 @@ def _group_by_reason(lines: Iterable[Line]) -> dict[tuple[str, str], str]:
 def _describe_change(line: Line) -> str:
     """Return `-8.1% (95% interval -9.0% to -7.2%; single session)`."""
     low, high = ((bound or 1.0) - 1 for bound in (line.ratio_low, line.ratio_high))
-    return f"{(line.ratio or 1.0) - 1:+.1%} (95% interval {low:+.1%} to {high:+.1%}; {line.basis})"
+    return f"{(line.ratio or 1.0) - 1:+.1%} (95% interval {show_ends(low, high, '{:+.%d%%}', 1)}; {line.basis})"

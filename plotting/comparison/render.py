@@ -15,10 +15,12 @@ import pandas as pd
 
 from plotting import text
 from plotting.comparison.compare import Line
-from plotting.comparison.statistics import NOT_ALTERNATED, SINGLE
-from plotting.metrics.registry import METRICS
+from plotting.comparison.statistics import INCONCLUSIVE, NOT_ALTERNATED, SINGLE
+from plotting.metrics.registry import METRICS, show_ends
 
 TERMS = {
+    INCONCLUSIVE: "it may be no change, and it may be one that matters; or, in so few sessions, a clock that switched; "
+    "it fails no gate",
     SINGLE: "the interval comes from the runs of one session per side, without the variation between sessions; "
     "compare three saves per side to include it",
     NOT_ALTERNATED: "all sessions of one side ran before those of the other, so slow drift counts as a difference; "
@@ -123,7 +125,7 @@ def _make_cell(line: Line, usual: str, notes: Notes) -> Cell:
         return "-", "", "", _mark(notes, line.why)
     ratio = "" if line.ratio is None else f"x {line.ratio:.3f}"
     known = line.ratio_low is not None and line.ratio_high is not None
-    interval = f"{line.ratio_low:.3f} to {line.ratio_high:.3f}" if known else ""
+    interval = show_ends(line.ratio_low or 0, line.ratio_high or 0, "{:.%df}", 3) if known else ""
     mark = _mark(notes, line.why or ("" if line.basis == usual else line.basis))
     return METRICS[line.metric].show(line.value), ratio, interval, _join((line.verdict, mark))
 
@@ -168,8 +170,8 @@ def _list_notes(found: Sequence[Line], notes: Notes) -> list[str]:
     remarks = [f"{side}, {', '.join(pairs)}: {words}." for (side, words), pairs in problems.items()]
     differing = dict.fromkeys((line.save, line.differs) for line in found if line.differs)
     remarks += [f"{side} differs from {found[0].save} in {words}." for side, words in differing]
-    bases = {line.basis for line in found}
-    terms = [term for term in TERMS if any(basis == term or basis.endswith(f", {term}") for basis in bases)]
+    used = {line.basis for line in found} | {line.verdict for line in found}
+    terms = [term for term in TERMS if any(word == term or word.endswith(f", {term}") for word in used)]
     numbered = [f"[{number}] {note}" for note, number in notes.items()]
     return [*numbered, *remarks, *(f"{term}: {TERMS[term]}." for term in terms)]
 

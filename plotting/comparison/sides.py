@@ -12,7 +12,7 @@ from benchmarks.record import MEASURED
 from plotting.metrics.registry import METRICS
 from plotting.table import series
 from plotting.table.series import CONDITIONS, PAIR
-from plotting.table.status import is_power_metric
+from plotting.table.status import is_power_metric, rests_on_time
 
 WORK = ("weights", "checkpoint", "revision", "adapter", "workload_hash", "engine")
 SAME_WORK = {name: name.removesuffix("_hash") for name in WORK}  # columns that must be equal for any ratio, in words
@@ -29,6 +29,7 @@ NAMED = {
     "transformers": "transformers",
 }
 """Columns that may differ, and are named if they do: they may be what is compared."""
+NO_DATE = "a clock was never set, so the numbers of the saves give their order"
 SERIES = [*PAIR, *CONDITIONS]
 
 
@@ -84,15 +85,20 @@ def _drop_copies(rows: pd.DataFrame) -> pd.DataFrame:
 
 def is_blocked(rows: pd.DataFrame, before: pd.DataFrame) -> bool:
     """Return whether all sessions of one side ran before those of the other."""
-    (first, last), (old_first, old_last) = ((min(side["datetime"]), max(side["datetime"])) for side in (rows, before))
-    return bool(first > old_last or last < old_first)
+    both = pd.concat([rows, before])
+    dated = all(map(series.has_date, both["datetime"]))
+    order = both["datetime"] if dated else both["save"].map(series.read_number)
+    new, old = order.iloc[: len(rows)], order.iloc[len(rows) :]
+    return bool(min(new) > max(old) or max(new) < min(old))
 
 
 def explain_unlike(row: pd.Series, before: pd.Series, metric: str) -> str:
     """Return why two rows cannot be compared; "" if they can."""
     for side in (row, before):
-        if side["invalid"] or not side["finite_logits"]:
-            return str(side["invalid"]) or "outputs are not finite"
+        if side["invalid"] and rests_on_time(metric):
+            return str(side["invalid"])
+        if not side["finite_logits"]:
+            return "outputs are not finite"
     required = SAME_WORK | (SAME_POWER if is_power_metric(metric) else SAME_MEMORY if "ram" in metric else {})
     differing = [
         _describe_difference(column, words, before, row)
@@ -145,12 +151,13 @@ def describe_differences(rows: pd.DataFrame, before: pd.DataFrame) -> str:
 
 
 def describe_problems(rows: pd.DataFrame) -> str:
-    """Return what went wrong in measured sessions: failed or missing runs, and throttling."""
+    """Return what went wrong in measured sessions: failed or missing runs, throttling, and a clock never set."""
     good, failed, planned, attempted = (rows[name].sum() for name in ("runs", "failed_runs", "planned", "attempted"))
     throttled = [words for words in dict.fromkeys(rows["throttled"]) if words not in ("", "none")]
     found = [
         f"{failed:.0f} of {good + failed:.0f} runs failed" if failed else "",
         f"stopped after {attempted:.0f} of {planned:.0f} runs" if attempted < planned else "",
         f"throttled ({', '.join(throttled)})" if throttled else "",
+        "" if all(map(series.has_date, rows["datetime"])) else NO_DATE,
     ]
     return "; ".join(filter(None, found))

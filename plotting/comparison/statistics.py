@@ -3,20 +3,30 @@
 Runs of one session share temperature, clocks and memory layout, so they do not show how much another
 session would differ. Sessions are therefore the units if their spread is known: from several sessions on
 a side (finding 5% takes three a side), or from other saves of the same series. Otherwise the interval
-comes from the runs alone, and its basis is "single session".
+comes from the runs alone, and its basis is "single session". `pooling` combines the spreads of several pairs.
 """
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-import numpy as np
-from scipy.special import ndtr, ndtri, stdtr, stdtridf
+from scipy.special import ndtr, ndtri, stdtr, stdtridf, stdtrit
 
+from plotting.comparison import pooling
+from plotting.comparison.pooling import Variance, pool
 from plotting.metrics.bootstrap import LEVEL, UNKNOWN, Bounds, compute_t_quantile
 
-BETTER, WORSE, WITHIN_NOISE, NOT_COMPARABLE = "better", "worse", "within noise", "not comparable"
+BETTER, WORSE, WITHIN_NOISE, INCONCLUSIVE = "better", "worse", "within noise", "inconclusive"
+NOT_COMPARABLE = "not comparable"
 LEAST_CHANGE = 0.02
+MATTERS = 0.05
+"""The change that a verdict of "within noise" excludes, unless a gate states its own."""
+LEAST_SESSIONS = 6
+"""Sessions of both sides that a verdict on a change of up to CLOCK_STEP takes. A clock with two states puts all n
+sessions of one side into one state, and those of the other into the other, in 2 of 2^n cases: 3% at six."""
+CLOCK_STEP = 0.08
+MOST_SESSIONS = 100
+"""Most sessions per side that `count_further_sessions` tries."""
 LEAST_FREEDOM = 2
 """Degrees of freedom that other saves must give: the spread of two saves alone would hide every change."""
 SINGLE = "single session"
@@ -48,45 +58,106 @@ class Difference:
     p: float  # two-sided; below 1 - LEVEL exactly if the interval excludes 1
     spread: float  # standard deviation between sessions, relative
     basis: str  # data behind the interval, in words
+    sessions: int = 0  # how many of both sides are known, others of their series included
+    sizes: tuple[int, int] = (1, 1)  # sessions of each side
+    freedom: float = math.nan  # degrees of freedom of the spread
 
 
-@dataclass(frozen=True)
-class _Variance:
-    """Variance of logs between sessions, and its degrees of freedom; without any the variance is NaN."""
-
-    value: float
-    freedom: int
+Couple = tuple[Side, Side, bool]
+"""The two sides of a pair, and whether they are of one series and share a spread."""
 
 
 def compute_difference(before: Side, after: Side, *, alike: bool) -> Difference:
-    """Return how `after` differs from `before`; `alike` sides are of one series and share a spread."""
-    ratio, within = after.value / before.value, _compute_run_bounds(before, after)
-    variances = [_pool(_list_groups(side)) for side in (before, after)]
+    """Return how `after` differs from `before` by these sessions alone; `alike` sides are of one series."""
+    return compute_differences([(before, after, alike)])[0]
+
+
+def compute_differences(couples: Sequence[Couple]) -> list[Difference]:
+    """Return how the sides of each pair differ in one metric. All pairs together show the spread between sessions.
+
+    Raises:
+        OverflowError: a ratio is not finite.
+    """
+    own = [_list_variances(*couple) for couple in couples]
+    of_old, of_new = (pooling.share([variances[side] for variances in own]) for side in (0, 1))
+    count = sum(variances[0].freedom > 0 for variances in own)
+    found = []
+    for (before, after, _), variances, old, new in zip(couples, own, of_old, of_new, strict=True):
+        allowed = dict.fromkeys(((old[0], new[0]), (old[-1], new[-1])))
+        same = variances[0] is variances[1]
+        drawn = (_compute_difference(before, after, pair, same=same) for pair in allowed)
+        widest = max(drawn, key=lambda each: each.high / each.low)
+        found.append(replace(widest, basis=_describe_basis(before, after, count)))
+    return found
+
+
+def _list_variances(before: Side, after: Side, alike: bool) -> tuple[Variance, Variance]:
+    """Return both sides' variances between sessions; one object if they share it."""
+    variances = pool(_list_groups(before)), pool(_list_groups(after))
     if alike or 0 in [variance.freedom for variance in variances]:
-        shared = [group for side in (before, after) for group in _list_groups(side)]
-        variances = [_pool(dict.fromkeys(shared))] * 2
+        shared = pool(dict.fromkeys(group for side in (before, after) for group in _list_groups(side)))
+        return shared, shared
+    return variances
+
+
+def _compute_difference(before: Side, after: Side, variances: tuple[Variance, Variance], *, same: bool) -> Difference:
+    """Return how `after` differs from `before` with these variances between sessions; `same`: the sides share one."""
+    ratio, within = after.value / before.value, _compute_run_bounds(before, after)
+    sizes = len(before.sessions), len(after.sessions)
+    sessions = sum(sizes) + _count_others(before, after)
     if variances[0].freedom == 0:
         low, high = within
-        return Difference(ratio, low, high, _p_of_bounds(ratio, within), math.nan, SINGLE)
-    error, freedom = _compute_error(variances, before, after, alike=variances[0] is variances[1])
+        return Difference(ratio, low, high, _p_of_bounds(ratio, within), math.nan, SINGLE, sessions, sizes)
+    error, freedom = _compute_error(variances, sizes, same=same)
     half = compute_t_quantile(freedom) * error
     bounds, p = (ratio * math.exp(-half), ratio * math.exp(half)), _p_of_t(math.log(ratio), error, freedom)
     if not math.isnan(within[0] + within[1]):  # few runs may leave more uncertainty than the spread between sessions
         bounds = min(bounds[0], within[0]), max(bounds[1], within[1])
         p = max(p, _p_of_bounds(ratio, within))
     spread = math.exp(math.sqrt(sum(variance.value for variance in variances) / 2)) - 1
-    return Difference(ratio, *bounds, p, spread, _describe_basis(before, after))
+    return Difference(ratio, *bounds, p, spread, "", sessions, sizes, freedom)
 
 
-def judge(found: Difference, p_adjusted: float, *, higher_is_better: bool) -> str:
-    """Return better or worse if the interval excludes 1 and the change is large enough, else within noise."""
-    change = abs(found.ratio - 1)
-    spread = 0.0 if math.isnan(found.spread) else found.spread
+def judge(found: Difference, p_adjusted: float, *, higher_is_better: bool, matters: float = MATTERS) -> str:
+    """Return the verdict: better or worse if the change is certain and large enough.
+
+    It is within noise if the change is certainly smaller than `matters`, or certain but small. Everything else is
+    inconclusive, and so is a change that the clocks of few sessions can make.
+    """
     if math.isnan(found.low + found.high):
         return NOT_COMPARABLE
-    if found.low <= 1 <= found.high or p_adjusted >= 1 - LEVEL or change <= max(LEAST_CHANGE, spread):
+    change, spread = abs(found.ratio - 1), 0.0 if math.isnan(found.spread) else found.spread
+    if found.low <= 1 <= found.high or p_adjusted >= 1 - LEVEL:
+        small = 1 / (1 + matters) <= found.low and found.high <= 1 + matters
+        return WITHIN_NOISE if small else INCONCLUSIVE
+    if change <= max(LEAST_CHANGE, spread):
         return WITHIN_NOISE
+    if _needs_sessions(found, found.sessions):
+        return INCONCLUSIVE
     return BETTER if (found.ratio > 1) == higher_is_better else WORSE
+
+
+def count_further_sessions(found: Difference, questions: float, matters: float = MATTERS) -> int | None:
+    """Return how many more sessions per side would decide, if ratio and spread stay; None if over MOST_SESSIONS.
+
+    `questions` is what p is corrected for.
+    """
+    if math.isnan(found.spread):
+        return LEAST_SESSIONS // 2 - max(found.sizes)
+    apart, change = math.log1p(found.spread), abs(math.log(found.ratio))
+    for count in range(max(found.sizes) + 1, MOST_SESSIONS + 1):
+        added = 2 * count - sum(found.sizes)
+        error, freedom = apart * math.sqrt(2 / count), found.freedom + added
+        sure = stdtrit(freedom, 1 - (1 - LEVEL) / 2 / questions) * error
+        small = compute_t_quantile(freedom) * error <= math.log1p(matters) - change
+        if small or (sure < change and not _needs_sessions(found, found.sessions + added)):
+            return count - max(found.sizes)
+    return None
+
+
+def _needs_sessions(found: Difference, sessions: int) -> bool:
+    """Return whether so many sessions cannot tell this change from a clock that has two states."""
+    return 0 < sessions < LEAST_SESSIONS and abs(found.ratio - 1) <= CLOCK_STEP
 
 
 def compute_ranks(before: Side, after: Side) -> tuple[float, float]:
@@ -107,37 +178,20 @@ def compute_ranks(before: Side, after: Side) -> tuple[float, float]:
     return float(found.pvalue), 2 * float(found.statistic) / (len(old) * len(new)) - 1
 
 
-def adjust_p(p: Sequence[float]) -> list[float]:
-    """Return p-values corrected for their number (Benjamini and Hochberg); NaN stays NaN and does not count."""
-    from scipy.stats import false_discovery_control  # as above
-
-    known = [value for value in p if not math.isnan(value)]
-    corrected = iter(false_discovery_control(known) if known else [])
-    return [value if math.isnan(value) else float(next(corrected)) for value in p]
-
-
 def _list_groups(side: Side) -> list[tuple[float, ...]]:
     known = sum(len(group) - 1 for group in side.others) >= LEAST_FREEDOM
     return [group for group in (side.sessions, *(side.others if known else ())) if len(group) > 1]
 
 
-def _pool(groups: Iterable[tuple[float, ...]]) -> _Variance:
-    """Return the pooled variance within groups of sessions."""
-    logs = [np.log(group) for group in groups]
-    freedom = sum(len(group) - 1 for group in logs)
-    squares = sum(float(np.sum((group - group.mean()) ** 2)) for group in logs)
-    return _Variance(squares / freedom if freedom else math.nan, freedom)
-
-
-def _compute_error(variances: Sequence[_Variance], before: Side, after: Side, *, alike: bool) -> tuple[float, float]:
+def _compute_error(variances: tuple[Variance, Variance], sizes: tuple[int, int], *, same: bool) -> tuple[float, float]:
     """Return the standard error of the log ratio and its degrees of freedom.
 
     Sides with spreads of their own combine their intervals as in `_compute_run_bounds`. Welch's degrees of freedom
     are too many for so few sessions: his 95% intervals miss up to 6% at three a side, 10% at five against two.
     """
-    parts = [variances[0].value / len(before.sessions), variances[1].value / len(after.sessions)]
+    parts = [variance.value / size for variance, size in zip(variances, sizes, strict=True)]
     error = math.sqrt(sum(parts))
-    if alike or error == 0:
+    if same or error == 0:
         return error, variances[0].freedom
     reach = math.hypot(
         *(compute_t_quantile(side.freedom) * math.sqrt(part) for side, part in zip(variances, parts, strict=True))
@@ -172,9 +226,17 @@ def _p_of_t(change: float, error: float, freedom: float) -> float:
     return float(change == 0) if error == 0 else float(2 * stdtr(freedom, -abs(change) / error))
 
 
-def _describe_basis(before: Side, after: Side) -> str:
-    sizes = len(before.sessions), len(after.sessions)
+def _count_others(before: Side, after: Side) -> int:
+    """Return how many other sessions show the spread."""
     groups = dict.fromkeys(group for side in (before, after) for group in _list_groups(side))
-    others = sum(len(group) for group in groups if group not in (before.sessions, after.sessions))
-    known = f", spread of {others} other saves" if others else ""
-    return f"{SINGLE}{known}" if max(sizes) == 1 else f"{sizes[0]} + {sizes[1]} sessions{known}"
+    return sum(len(group) for group in groups if group not in (before.sessions, after.sessions))
+
+
+def _describe_basis(before: Side, after: Side, pairs: int) -> str:
+    """Return the data behind the interval; `pairs` is how many of them share a spread."""
+    sizes = len(before.sessions), len(after.sessions)
+    others, groups = _count_others(before, after), [*_list_groups(before), *_list_groups(after)]
+    parts = [f"{others} other saves" if others else "", f"{pairs} pairs" if pairs > 1 and groups else ""]
+    known = " and ".join(filter(None, parts))
+    counts = SINGLE if max(sizes) == 1 else f"{sizes[0]} + {sizes[1]} sessions"
+    return f"{counts}, spread of {known}" if known else counts

@@ -12,7 +12,7 @@ from plotting.metrics.runs import GoodRuns
 
 
 class ImpossibleValue(NotMeasured):
-    """Raised for a value that cannot be right. It makes the whole row invalid."""
+    """Raised for a value that cannot be right. It makes what rests on the same time or traffic invalid."""
 
 
 def _use_decode_bytes(runs: GoodRuns) -> Totals:
@@ -27,9 +27,13 @@ def _use_decode_bytes(runs: GoodRuns) -> Totals:
     *tokens, seconds = runs.columns("new_tokens", "sequences", "prompt_tokens", "image_tokens", "decode_s")
     if seconds.sum() <= 0:
         raise NotMeasured("decoding has no duration")
-    found = Totals((count_bytes(part, *tokens), seconds), lambda bytes_read, span: bytes_read / span / peak)
+    read = count_bytes(part, *tokens)
+    found = Totals((read, seconds), lambda bytes_read, span: bytes_read / span / peak, timed=(1,))
     if (share := found.compute()) > 1:
-        raise ImpossibleValue(f"MBU would be {share:.2f}: bytes, time or peak are wrong, so this row is invalid")
+        raise ImpossibleValue(
+            f"MBU would be {share:.2f}: bytes, time or peak are wrong, so this row is invalid "
+            "but for its RAM and load time"
+        )
     return found
 
 

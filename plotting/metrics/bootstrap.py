@@ -2,7 +2,8 @@
 
 Runs are not independent: run i takes request i mod n, and neighbours in time share clocks and temperature.
 So the bootstrap draws blocks of neighbouring runs, and each request keeps its share of the work.
-All columns share the weights of a draw, so one matrix product gives all metrics of a pair.
+All columns share the weights of a draw, so one matrix product gives all metrics of a pair. Where neighbours stay alike
+for long, as with a clock that switches between two states, the blocks are longer.
 """
 
 import math
@@ -19,6 +20,11 @@ DRAWS = 500
 LEAST_RUNS = 8
 LEAST_BLOCKS, MOST_BLOCKS, BLOCK_RUNS = 4, 12, 12
 """A block has at least BLOCK_RUNS runs if there are enough. Blocks grow with the number of runs (batch means)."""
+LONG_BLOCKS = 3
+"""Fewest blocks, where neighbouring runs stay alike for long."""
+SLOW_SHARE, SLOW_TIMES, MISSED = 0.02, 3.0, 0.1
+"""Rare slow runs that an interval allows for: SLOW_SHARE of all, SLOW_TIMES as long. Fewer, if such a share would show
+in all but MISSED of the sessions with so many runs."""
 Bounds = tuple[float, float]
 UNKNOWN: Bounds = (math.nan, math.nan)
 
@@ -56,8 +62,8 @@ class Resampling:
         t: Student's t for the blocks that can be compared: two can if one request came in both.
     """
 
-    def __init__(self, requests: Sequence[int]) -> None:
-        """Divide runs that took these requests into blocks.
+    def __init__(self, requests: Sequence[int], times: Array | None = None) -> None:
+        """Divide runs that took these requests into blocks; their `times` show for how long neighbours are alike.
 
         Raises:
             ValueError: there are fewer than LEAST_RUNS.
@@ -65,7 +71,7 @@ class Resampling:
         self._runs = len(requests)
         if self._runs < LEAST_RUNS:
             raise ValueError(f"{self._runs} runs are too few for an interval, which needs {LEAST_RUNS}")
-        self._blocks = _count_blocks(self._runs)
+        self._blocks = _count_blocks(self._runs, None if times is None else _remove_requests(times, requests))
         self._block = np.arange(self._runs) * self._blocks // self._runs
         self.edges = [0, *np.cumsum(np.bincount(self._block)).tolist()]
         names, self._request = np.unique(np.asarray(requests), return_inverse=True)
@@ -148,5 +154,27 @@ def count_runs_needed(q: float) -> int:
     return max(LEAST_RUNS, math.ceil(math.log((1 - LEVEL) / 2) / math.log(max(q, 1 - q))))
 
 
-def _count_blocks(runs: int) -> int:
-    return min(max(runs // BLOCK_RUNS, LEAST_BLOCKS), MOST_BLOCKS)
+def compute_slow_share(runs: int) -> float:
+    """Return the time that rare slow runs may add, as a share, and that so many runs need not show."""
+    return (SLOW_TIMES - 1) * min(SLOW_SHARE, 1 - math.exp(math.log(MISSED) / runs))
+
+
+def _remove_requests(times: Array, requests: Sequence[int]) -> Array:
+    """Return the times, each less the mean of its request."""
+    _, request = np.unique(np.asarray(requests), return_inverse=True)
+    found: Array = times - (np.bincount(request, times) / np.bincount(request))[request]
+    return found
+
+
+def _count_blocks(runs: int, times: Array | None) -> int:
+    """Return the number of blocks. They become longer while runs half a block apart are alike."""
+    blocks = min(max(runs // BLOCK_RUNS, LEAST_BLOCKS), MOST_BLOCKS)
+    while times is not None and blocks > LONG_BLOCKS and _are_alike(times, runs // (2 * blocks)):
+        blocks = max(blocks // 2, LONG_BLOCKS)
+    return blocks
+
+
+def _are_alike(times: Array, apart: int) -> bool:
+    """Return whether runs that are so many runs apart correlate by more than chance."""
+    correlation = float(times[apart:] @ times[:-apart]) / max(float(times @ times), np.finfo(float).tiny)
+    return correlation > 2 / math.sqrt(len(times))

@@ -17,7 +17,7 @@ def make_energy_per(count: str, *, net: bool = False) -> RunsFormula:
         columns = runs.energy
         idle = float(require(runs.record["power"], "idle_w")) if net else None
         check_energy(sum_columns(columns)[0])
-        return Totals(columns, lambda *sums: divide(Energy(*sums), idle))
+        return Totals(columns, lambda *sums: divide(Energy(*sums), idle), timed=(0, 1))
 
     def divide(found: Energy, idle: float | None) -> Any:
         joules = found.joules if idle is None else found.joules - idle * found.seconds
@@ -28,7 +28,7 @@ def make_energy_per(count: str, *, net: bool = False) -> RunsFormula:
 
 def _use_efficiency(runs: GoodRuns) -> Totals:
     check_energy(sum_columns(runs.energy)[0])
-    return Totals(runs.energy, lambda joules, _seconds, tokens, *_: tokens / joules)
+    return Totals(runs.energy, lambda joules, _seconds, tokens, *_: tokens / joules, timed=(0, 1))
 
 
 efficiency = RunsFormula(_use_efficiency)

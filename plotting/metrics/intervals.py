@@ -16,14 +16,25 @@ from plotting.metrics.runs import GoodRuns, sum_columns
 
 @dataclass(frozen=True)
 class Totals:
-    """A metric that is `formula` of the totals of these columns, which hold one value a run."""
+    """A metric that is `formula` of the totals of these columns, which hold one value a run.
+
+    Attributes:
+        timed: the places of the columns that grow with the time of a run: durations and energy.
+    """
 
     columns: tuple[Array, ...]
     formula: Callable[..., Any]
+    timed: tuple[int, ...]
 
     def compute(self) -> float:
         """Return the metric's value."""
         return float(self.formula(*sum_columns(self.columns)))
+
+    def compute_slow(self) -> float:
+        """Return its value if rare slow runs had come that these runs need not show."""
+        more = 1 + bootstrap.compute_slow_share(len(self.columns[0]))
+        totals = enumerate(sum_columns(self.columns))
+        return float(self.formula(*(total * more if place in self.timed else total for place, total in totals)))
 
 
 @dataclass(frozen=True)
@@ -68,8 +79,9 @@ def compute_spreads(
     """Return {metric: spread} of the metrics with a finite value; {} if there are too few runs."""
     if record["runs"] is None or len(record["runs"]["request"]) < bootstrap.LEAST_RUNS:
         return {}
-    runs, sampling = GoodRuns(record), bootstrap.Resampling(record["runs"]["request"])
+    runs = GoodRuns(record)
     with np.errstate(all="ignore"):  # the table replaces bounds that are not finite
+        sampling = bootstrap.Resampling(record["runs"]["request"], runs.columns("latency_s")[0])
         parts = {name: formula.parts(runs) for name, formula in formulas.items() if math.isfinite(values[name])}
         quantiles = {name: part for name, part in parts.items() if isinstance(part, RunQuantile)}
         totals = {name: part for name, part in parts.items() if isinstance(part, Totals)}
@@ -100,5 +112,14 @@ def _spread_totals(
     found = {}
     for (name, part), low, high in zip(parts.items(), lows.tolist(), highs.tolist(), strict=True):
         in_blocks = part.formula(*(blocks[id(column)] for column in part.columns))
-        found[name] = Spread((low, high), tuple(in_blocks[np.isfinite(in_blocks)].tolist()))
+        bounds = _allow_for_slow_runs((low, high), values[name], part.compute_slow())
+        found[name] = Spread(bounds, tuple(in_blocks[np.isfinite(in_blocks)].tolist()))
     return found
+
+
+def _allow_for_slow_runs(bounds: Bounds, value: float, slow: float) -> Bounds:
+    """Return the interval with its slow end moved as far as rare slow runs move the value."""
+    low, high = bounds
+    if low > 0:
+        return low * min(slow / value, 1), high * max(slow / value, 1)
+    return low + min(slow - value, 0), high + max(slow - value, 0)

@@ -21,7 +21,7 @@ def make_rate(*counted: str, seconds: str = "latency_s", less: tuple[str, ...] =
         columns = runs.columns(*counted, *less, seconds)
         if columns[-1].sum() <= 0:
             raise NotMeasured("the runs have no duration")
-        return Totals(columns, divide)
+        return Totals(columns, divide, timed=(len(columns) - 1,))
 
     return RunsFormula(use_columns)
 
@@ -43,3 +43,17 @@ def make_field(section: str, name: str, unit: float = 1.0) -> Callable[[Record],
         return float(require(require(record, section), name)) / unit
 
     return compute
+
+
+def compute_peak_ram(record: Record) -> float:
+    """Return the highest memory use since loading began, GB.
+
+    Samples of unified memory begin after the load, so the lowest MemAvailable from the load on counts too.
+    """
+    memory = record["memory"]
+    peak = float(require(memory, "ram_peak_bytes"))
+    if memory["kind"] == "unified":
+        names = ("ram_baseline_bytes", "ram_available_bytes", "ram_available_min_bytes")
+        baseline, available, least = (float(require(memory, name)) for name in names)
+        peak = max(peak, baseline + available - least)
+    return peak / 1e9

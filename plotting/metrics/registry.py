@@ -4,7 +4,7 @@ A new metric is one entry here, and one formula in `rates` or `energy` if none o
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from benchmarks.record import Record
@@ -19,7 +19,7 @@ from plotting.metrics.energy import (
     make_phase_energy,
 )
 from plotting.metrics.intervals import RunsFormula
-from plotting.metrics.rates import make_field, make_gigabytes, make_quantile, make_rate
+from plotting.metrics.rates import compute_peak_ram, make_field, make_gigabytes, make_quantile, make_rate
 
 ROUNDING = 1e-9
 
@@ -66,11 +66,34 @@ def format_value(value: float) -> str:
     """
     if math.isnan(value):
         return "-"
+    return _format_digits(value, 3)
+
+
+def _format_digits(value: float, digits: int) -> str:
     if abs(value) < ROUNDING:
         return "0"
-    rounded = abs(float(f"{value:.2e}"))  # 0.09996 is shown as 0.100
-    digits = max(0, 2 - math.floor(math.log10(rounded)))
-    return f"{value:.{digits}f}"
+    rounded = abs(float(f"{value:.{digits - 1}e}"))  # 0.09996 is shown as 0.100
+    return f"{value:.{max(0, digits - 1 - math.floor(math.log10(rounded)))}f}"
+
+
+def format_interval(low: float, high: float) -> str:
+    """Return `low to high`, with as many more than three digits as tell the ends apart; "-" if one is unknown."""
+    if math.isnan(low + high):
+        return "-"
+    found = (f"{_format_digits(low, digits)} to {_format_digits(high, digits)}" for digits in range(3, 10))
+    return _choose_telling(found, low == high)
+
+
+def show_ends(low: float, high: float, form: str, decimals: int) -> str:
+    """Return `low to high` in a format with a number of decimals, and as many more as tell the ends apart."""
+    forms = (form % count for count in range(decimals, 10))
+    return _choose_telling((f"{each.format(low)} to {each.format(high)}" for each in forms), low == high)
+
+
+def _choose_telling(found: Iterable[str], equal: bool) -> str:
+    """Return the first `low to high` whose ends differ; the first one if they are equal."""
+    first, *others = found
+    return next((each for each in (first, *others) if equal or len(set(each.split(" to "))) == 2), first)
 
 
 _ALL = (
@@ -146,7 +169,7 @@ _ALL = (
         "avg_power_watts",
         "Average power",
         "W",
-        False,
+        None,
         "energy of the runs / time of the runs",
         make_energy_per("seconds"),
     ),
@@ -200,7 +223,7 @@ _ALL = (
         compute_decode_energy_per_token,
     ),
     Metric("avg_ram_gb", "Average RAM", "GB", False, "mean over the runs", make_gigabytes("ram_avg_bytes")),
-    Metric("peak_ram_gb", "Peak RAM", "GB", False, "highest since loading began", make_gigabytes("ram_peak_bytes")),
+    Metric("peak_ram_gb", "Peak RAM", "GB", False, "highest since loading began", compute_peak_ram),
     Metric("ram_baseline_gb", "RAM before loading", "GB", None, "before loading", make_gigabytes("ram_baseline_bytes")),
     Metric("ram_delta_gb", "RAM above baseline", "GB", False, "average - baseline", make_gigabytes("ram_delta_bytes")),
     Metric("avg_vram_gb", "Average VRAM", "GB", False, "mean over the runs", make_gigabytes("vram_avg_bytes")),

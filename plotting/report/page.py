@@ -99,9 +99,10 @@ def _list_models(measured: pd.DataFrame) -> list[dict[str, Any]]:
     return found
 
 
-def _escape_ranking(title: str, places: Sequence[str], why: str) -> dict[str, Any]:
+def _escape_ranking(title: str, places: Sequence[str], why: str, remarks: Sequence[str]) -> dict[str, Any]:
     # an unescaped "1." would start a Markdown list, which numbers a tie as 1 and 2
-    return {"title": title, "places": [Verbatim(escape(line).replace(". ", "\\. ", 1)) for line in places], "why": why}
+    numbered = [Verbatim(escape(line).replace(". ", "\\. ", 1)) for line in places]
+    return {"title": title, "places": numbered, "why": why, "remarks": remarks}
 
 
 def _describe_figure(table: pd.DataFrame, name: str, output: Output) -> dict[str, Any]:

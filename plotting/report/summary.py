@@ -8,9 +8,10 @@ import pandas as pd
 from benchmarks.record import MEASURED
 from plotting.analysis import conditions
 from plotting.analysis.observations import list_observations
-from plotting.analysis.ranking import CATEGORIES, Place, rank, select_rankable, split_for_ranking
-from plotting.metrics.registry import METRICS, format_value
-from plotting.table.row import STATISTICAL_ONLY
+from plotting.analysis.ranking import CATEGORIES, Place, explain_ranking, rank, select_rankable, split_for_ranking
+from plotting.metrics.registry import METRICS, format_interval, format_value
+from plotting.table.row import COUNTS, STATISTICAL_ONLY
+from plotting.table.series import has_date, has_few_runs
 from plotting.table.work_groups import split_by_work
 from plotting.text import align_columns
 
@@ -57,7 +58,7 @@ def write_summary(table: pd.DataFrame, problems: Sequence[str]) -> str:
 
 def describe_dates(table: pd.DataFrame) -> str:
     """Return the first and last day of the saves."""
-    days = sorted({str(stamp)[:10] for stamp in table["datetime"] if stamp})
+    days = sorted({str(stamp)[:10] for stamp in table["datetime"] if has_date(stamp)})
     return "no date" if not days else days[0] if days[0] == days[-1] else f"{days[0]} to {days[-1]}"
 
 
@@ -66,14 +67,15 @@ def count_statuses(table: pd.DataFrame) -> str:
     return ", ".join(f"{count} {status}" for status, count in table["status"].value_counts(sort=False).items())
 
 
-def list_rankings(table: pd.DataFrame, names: Sequence[str]) -> Iterator[tuple[str, list[str], str]]:
-    """Yield (title, places, why there are none) for each metric and each group that is ranked separately."""
+def list_rankings(table: pd.DataFrame, names: Sequence[str]) -> Iterator[tuple[str, list[str], str, list[str]]]:
+    """Yield (title, places, why there are none, remarks) for each metric and group that is ranked separately."""
     for name in names:
         for part in split_for_ranking(table, name):
             title = f"{METRICS[name].axis}, {METRICS[name].direction}{f', {part.words}' if part.words else ''}"
             measured = part.table[part.table["status"] == MEASURED]
             reasons = filter(None, dict.fromkeys(measured[f"{name}_reason"]))
-            yield title, _list_places(part.table, name), "; ".join(reasons) or "no pair can be ranked"
+            why = "; ".join(reasons) or "no pair can be ranked"
+            yield title, _list_places(part.table, name), why, explain_ranking(part.table, name)
 
 
 def _list_places(table: pd.DataFrame, name: str) -> list[str]:
@@ -85,14 +87,16 @@ def _list_places(table: pd.DataFrame, name: str) -> list[str]:
 
 def describe_place(found: Place, unit: str) -> str:
     """Return one place of a ranking as a line."""
+    value, scope = f"{format_value(found.value)} {unit}", f", {found.scope} power" if found.scope else ""
     tie = " (tie)" if found.tied else ""
-    return f"{found.place}. {found.model} on {found.device}, {found.precision}: {format_value(found.value)} {unit}{tie}"
+    return f"{found.place}. {found.model} on {found.device}, {found.precision}: {value}{scope}{tie}"
 
 
 def _list_rankings(table: pd.DataFrame) -> Iterator[str]:
-    for title, places, why in list_rankings(table, CATEGORIES):
+    for title, places, why, remarks in list_rankings(table, CATEGORIES):
         yield title
         yield from (f"  {line}" for line in places or [f"not measured: {why}"])
+        yield from (f"  {line}" for line in _wrap(remarks))
 
 
 def _break_down(table: pd.DataFrame) -> list[str]:
@@ -109,15 +113,17 @@ def _break_down(table: pd.DataFrame) -> list[str]:
 def list_cells(row: pd.Series) -> list[str]:
     """Return a pair's values of the breakdown, "-" for a missing one; without a measurement its status comes first."""
     cells = [format_cell(row, name) for name in BREAKDOWN]
-    return cells if row["status"] == MEASURED else [str(row["status"]), *cells[1:]]
+    if row["status"] != MEASURED:
+        return [str(row["status"]), *cells[1:]]
+    few = f" ({row['runs']:.0f} of {row['planned']:.0f} runs)" if has_few_runs(row) else ""
+    return [f"{cells[0]}{few}", *cells[1:]]
 
 
 def format_cell(row: pd.Series, name: str) -> str:
     """Return a value of the breakdown, or its interval; "stat." marks one without the sensor's gain error."""
     base, is_interval = name.removesuffix("_interval"), name.endswith("_interval")
     if is_interval:
-        low, high = (METRICS[base].show(row[f"{base}_{end}"]) for end in ("low", "high"))
-        return "-" if "-" in (low, high) else f"{low} to {high}"
+        return format_interval(row[f"{base}_low"], row[f"{base}_high"])
     text = METRICS[name].show(row[name])
     if text == "-" or not name.endswith("_uncertainty"):
         return text
@@ -133,7 +139,8 @@ def _list_statistics(table: pd.DataFrame) -> Iterator[str]:
             yield f"{group.words.capitalize()}:"
         cells: list[tuple[str, ...]] = [("metric", "unit", "pairs", "min", "median", "max")]
         for name, metric in METRICS.items():
-            values = select_rankable(group.table, name)[name]
+            rows = group.table if name in COUNTS else select_rankable(group.table, name)
+            values = rows[name].dropna()
             if len(values):
                 spread = (metric.show(value) for value in (values.min(), values.median(), values.max()))
                 cells.append((metric.label, metric.unit, str(len(values)), *spread))

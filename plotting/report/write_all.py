@@ -7,6 +7,7 @@ import pandas as pd
 
 from benchmarks.record import MEASURED
 from plotting import files
+from plotting.analysis.conditions import describe_order
 from plotting.figures import FIGURES, data
 from plotting.figures.alt_text import describe_figure
 from plotting.figures.save import render
@@ -54,7 +55,7 @@ def describe_input(table: pd.DataFrame, saves: Saves) -> str:
     table = drop_foreign_holes(table)
     left = f"; {len(saves.problems)} left out, named above" if saves.problems else ""
     counts = f"{_count(len(saves.files), 'save')}, {_count(_count_devices(table), 'device')}"
-    read = f"{counts}, pairs: {count_statuses(table)}{left}."
+    read = "\n".join([*describe_order(table), f"{counts}, pairs: {count_statuses(table)}{left}."])
     if len(saves.files) < 2:
         return read
     found = describe_saves(table, saves.files)

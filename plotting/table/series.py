@@ -22,19 +22,42 @@ OF_MODEL = ("checkpoint", "revision", "adapter")
 CONDITIONS = (*OF_DEVICE, *OF_MODEL)
 
 
+FIRST_YEAR = "2020"
+"""A save with an earlier date was made by a clock that was never set, as on a board without a battery (1970)."""
+
+
 def deduplicate(rows: Iterable[Row]) -> list[Row]:
-    """Return one row of each series: prefer measured to failed, complete, proved work, then the latest."""
-    best: dict[tuple[Any, ...], Row] = {}
-    for row in rows:
-        key = tuple(row[name] for name in (*PAIR, *CONDITIONS))
-        if key not in best or _rate(row) >= _rate(best[key]):
-            best[key] = row
-    measured = [row for row in best.values() if row["status"] == MEASURED]
-    return [row for row in best.values() if row["status"] == MEASURED or not _is_superseded(row, measured)]
+    """Return one row of each series: prefer measured to failed, many good runs, complete, proved work, the latest.
+
+    Of saves of which one has no date, the one with the higher number is the latest; `by_number` says so.
+    """
+    best: list[Row] = []
+    for of_series in _group(rows, (*PAIR, *CONDITIONS)):
+        dated = all(has_date(row["datetime"]) for row in of_series)
+        order = [(*_rate(row), row["datetime"] if dated else "", read_number(row["save"])) for row in of_series]
+        best.append(of_series[max(range(len(order)), key=lambda at: (order[at], at))] | {"by_number": not dated})
+    measured = [row for row in best if row["status"] == MEASURED]
+    return [row for row in best if row["status"] == MEASURED or not _is_superseded(row, measured)]
 
 
-def _rate(row: Row) -> tuple[bool, bool, bool, str]:
-    return row["status"] == MEASURED, row["attempted"] == row["planned"], row["proved"], row["datetime"]
+def _rate(row: Row) -> tuple[bool, bool, bool, bool]:
+    return row["status"] == MEASURED, not has_few_runs(row), row["attempted"] == row["planned"], row["proved"]
+
+
+def has_few_runs(rows: Any) -> Any:
+    """Return whether fewer than half of the runs that were asked for are good, for a row or for each row of a table."""
+    return 2 * rows["runs"] < rows["planned"]
+
+
+def has_date(datetime: str) -> bool:
+    """Return whether the clock that gave a save its date had been set."""
+    return FIRST_YEAR <= datetime < "3"
+
+
+def read_number(save: str) -> int:
+    """Return the number that a save's name starts with; -1 if there is none."""
+    number = save.partition("_")[0]
+    return int(number) if number.isdecimal() else -1
 
 
 def _is_superseded(row: Row, measured: Iterable[Row]) -> bool:

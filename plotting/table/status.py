@@ -6,11 +6,12 @@ from typing import Any
 
 from benchmarks.record import MEASURED
 from plotting.table.build import NEVER
+from plotting.table.series import has_few_runs
 
 NOT_MEASURED = "not measured"
 NOT_ATTEMPTED = "not attempted"
 NOT_PROVED = "not proved"
-WARNING_COLUMNS = ("invalid", "finite_logits", "proved", "throttled", "scope_mismatch")
+WARNING_COLUMNS = ("invalid", "finite_logits", "proved", "throttled", "scope_mismatch", "runs", "planned")
 """Columns that `list_warnings` reads."""
 
 
@@ -39,9 +40,10 @@ def list_warnings(row: Mapping[Any, Any], *names: str) -> list[str]:
     if row["status"] != MEASURED:
         return []
     found = {
-        "MBU over 1": row["invalid"] != "",
+        "MBU over 1": row["invalid"] != "" and (not names or any(map(rests_on_time, names))),
         "output not finite": not row["finite_logits"],
         NOT_PROVED: not row["proved"],
+        f"not ranked, {row['runs']:.0f} of {row['planned']:.0f} runs good": has_few_runs(row),
         f"throttled ({row['throttled']})": row["throttled"] not in ("", "none"),
         "the power sensor measures another processor": any(map(is_power_metric, names)) and bool(row["scope_mismatch"]),
     }
@@ -51,3 +53,8 @@ def list_warnings(row: Mapping[Any, Any], *names: str) -> list[str]:
 def is_power_metric(name: str) -> bool:
     """Return whether a metric needs the power sensor."""
     return "joules" in name or "watt" in name
+
+
+def rests_on_time(name: str) -> bool:
+    """Return whether a metric rests on the times of the runs or on the memory's traffic, as MBU does."""
+    return not ("ram" in name or name in ("load_time_s", "runs", "failed_runs"))

@@ -203,14 +203,15 @@ def memory(made: Made) -> dict[str, Any]:
     if vram is None:
         reasons |= dict.fromkeys(("vram_avg_bytes", "vram_peak_bytes"), "no discrete GPU")
     reasons |= dict.fromkeys(SENSOR_RAM, "the power sensor shows no memory")
-    reasons |= dict.fromkeys(("ram_available_min_bytes", "ram_floor_bytes"), "no --ram-floor was set")
+    if baseline is None:
+        reasons |= dict.fromkeys(("ram_available_min_bytes", "ram_floor_bytes"), "no --ram-floor was set")
     return {
         "kind": kind,
         "method": "sampled",
         "ram_predicted_bytes": 2_000_000_000,
         "ram_available_bytes": 20_000_000_000,
-        "ram_available_min_bytes": None,
-        "ram_floor_bytes": None,
+        "ram_available_min_bytes": None if baseline is None else 20_000_000_000 - (ram - baseline),
+        "ram_floor_bytes": None if baseline is None else 1_000_000_000,
         "ram_avg_bytes": ram,
         "ram_peak_bytes": ram + 1_000_000_000,
         "ram_baseline_bytes": baseline,

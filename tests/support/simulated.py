@@ -25,6 +25,9 @@ class Bench:
         noise: relative standard deviation between runs.
         apart: relative standard deviation between sessions.
         memory: autocorrelation of the noise from one run to the next.
+        slow: share of the runs that take three times as long.
+        step: what the slower of two clock states adds to the time of a run, as a share.
+        stay: mean number of runs in a clock state; inf: a whole session.
     """
 
     runs: int = 100
@@ -32,6 +35,9 @@ class Bench:
     noise: float = 0.03
     apart: float = 0.0
     memory: float = 0.5
+    slow: float = 0.0
+    step: float = 0.0
+    stay: float = math.inf
     chance: np.random.Generator = field(default_factory=lambda: np.random.default_rng(20261124))
 
     @property
@@ -51,8 +57,26 @@ class Bench:
         noise = shocks.copy()
         for run in range(1, self.runs):
             noise[:, run] = self.memory * noise[:, run - 1] + math.sqrt(1 - self.memory**2) * shocks[:, run]
-        factor = np.exp(self.apart * self.chance.standard_normal((count, 1)))
-        return self.times * np.exp(self.noise * noise) * factor * slower
+        factor = np.exp(self.apart * self.chance.standard_normal((count, 1))) * slower
+        return self.times * np.exp(self.noise * noise) * factor * self._disturb(count)
+
+    def _disturb(self, count: int) -> Array:
+        """Return the factors by which slow runs and the clock change the times, sessions x runs."""
+        shape = (count, self.runs)
+        factor: Array = np.ones(shape)
+        if self.slow:
+            factor = np.where(self.chance.random(shape) < self.slow, 3.0, 1.0)
+        if self.step:
+            switches = self.chance.random(shape) < 1 / self.stay
+            switches[:, 0] = self.chance.random(count) < 0.5
+            factor = factor * (1 + self.step * (np.cumsum(switches, axis=1) % 2))
+        return factor
+
+    @property
+    def truth(self) -> float:
+        """The true rate of the runs, 1/s."""
+        seconds = self.times.sum() * math.exp((self.noise**2 + self.apart**2) / 2)
+        return float(self.runs / (seconds * (1 + 2 * self.slow) * (1 + self.step / 2)))
 
     def side(self, *sessions: Array, others: tuple[tuple[float, ...], ...] = ()) -> Side:
         """Return the tokens/s of these sessions, with one new token a run."""

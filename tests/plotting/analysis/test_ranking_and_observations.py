@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from plotting.analysis.observations import list_observations
-from plotting.analysis.ranking import CATEGORIES, ENERGY, rank, split_for_ranking
+from plotting.analysis.ranking import CATEGORIES, ENERGY, explain_ranking, rank, split_for_ranking
 from plotting.metrics.registry import METRICS
 from plotting.table import status
 from tests.support import made
@@ -51,7 +51,8 @@ def test_the_top_three(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", CATEGORIES)
 def test_best_is_first(study: pd.DataFrame, name: str) -> None:
     """The first place of every category has the highest or lowest value, by the metric's direction."""
-    best = study[name].max() if METRICS[name].higher_is_better else study[name].min()
+    values = study[name] if name != "avg_ram_gb" else study["ram_delta_gb"].fillna(study[name])
+    best = values.max() if METRICS[name].higher_is_better else values.min()
 
     assert rank(study, name)[0].value == best
 
@@ -93,13 +94,14 @@ def test_unproved_work_is_never_above_proved_work(tmp_path: Path) -> None:
 
 
 def test_an_invalid_row_is_not_ranked(tmp_path: Path) -> None:
-    """A pair with an MBU over 1 is not ranked, because its time or its bytes are wrong."""
+    """A pair with an MBU over 1 is ranked by RAM and load time alone, because its time or its bytes are wrong."""
     odd = speed("phi", 100)
     odd["roofline"]["bandwidth_bytes_per_s"] = 1e9
     table = made.one(tmp_path, odd, speed("llava", 1))
 
     for name in CATEGORIES:
-        assert places(table, name) == [(1, "LLaVA", False)]
+        ranked = {model for _, model, _ in places(table, name)}
+        assert ranked == ({"LLaVA", "Phi"} if name in ("avg_ram_gb", "load_time_s") else {"LLaVA"}), name
 
 
 def test_a_scope_mismatch_is_kept_out_of_energy_alone(tmp_path: Path) -> None:
@@ -297,16 +299,42 @@ def test_who_leads_throughout(tmp_path: Path, watts: float, throughout: bool) ->
 
 
 def test_rankings_compare_only_what_is_comparable(tmp_path: Path) -> None:
-    """Energy is ranked among sensors with equal scope, RAM among equal memory kinds, and speed among all."""
+    """Energy is one list with each sensor's scope and a sentence that they differ; RAM is split by kind of memory."""
     for label, scope in (("A", "gpu"), ("B", "gpu+soc"), ("C", "gpu")):
         found = speed("phi", 20, power_w=10.0)
         found["power"]["scope"] = scope
         made.on(tmp_path, [found], label=label)
+    made.on(tmp_path, [speed("phi", 20, memory_kind="unified", ram_gb=9.0, baseline_gb=8.5)], label="D")
     table = made.table(tmp_path)
 
-    apart = {
-        name: [(part.words, list(part.table["device_name"])) for part in split_for_ranking(table, name)]
-        for name in ("tokens_per_sec", "joules_per_token", "avg_ram_gb")
+    for name in ("tokens_per_sec", "joules_per_token", "tps_per_watt"):
+        assert [part.words for part in split_for_ranking(table, name)] == [""]
+    assert {found.device: found.scope for found in rank(table, "joules_per_token", places=9)} == {
+        "A": "gpu",
+        "B": "gpu+soc",
+        "C": "gpu",
+        "D": "gpu",
     }
-    assert apart["joules_per_token"] == [("gpu power", ["A", "C"]), ("gpu+soc power", ["B"])]
-    assert [words for words, _ in apart["tokens_per_sec"]] == [words for words, _ in apart["avg_ram_gb"]] == [""]
+    differ = "The sensors cover different parts (gpu, gpu+soc): a wider scope includes more power."
+    assert explain_ranking(table, "tps_per_watt") == [differ]
+    assert explain_ranking(table, "tokens_per_sec") == []
+    host, unified = split_for_ranking(table, "avg_ram_gb")
+    assert [(part.words, set(part.table["device_name"])) for part in (host, unified)] == [
+        ("host memory", {"A", "B", "C"}),
+        ("unified memory", {"D"}),
+    ]
+    assert rank(unified.table, "avg_ram_gb")[0].value == pytest.approx(0.5)
+    assert explain_ranking(unified.table, "avg_ram_gb") == ["On unified memory, RAM is what the model added."]
+
+
+@pytest.mark.parametrize(("good", "asked", "ranked"), [(1, 2500, False), (4, 9, False), (5, 10, True), (5, 5, True)])
+def test_a_pair_of_few_good_runs_is_not_ranked(tmp_path: Path, good: int, asked: int, ranked: bool) -> None:
+    """A pair with fewer than half of the asked runs good is named and not ranked; five of five good runs are."""
+    few = speed("phi", 10, runs=good, planned=asked)
+    few["counts"] |= {"attempted": asked, "failed": asked - good}
+    table = made.one(tmp_path, few, speed("llava", 1))
+    said = [f"Not ranked: Phi bf16 on {made.THOR} ({good} of {asked} runs good)."]
+
+    for name in CATEGORIES:
+        assert ("Phi" in {model for _, model, _ in places(table, name)}) == ranked
+        assert explain_ranking(table, name) == ([] if ranked else said)

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
+from plotting import load
 from plotting.comparison import compare, render
+from plotting.table import build
 from tests.support import made
-from tests.support.factory import NO_SENSOR, record, unmeasured
+from tests.support.factory import NO_SENSOR, record, save, unmeasured
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +46,7 @@ def test_the_first_save_is_the_baseline(tmp_path: Path) -> None:
     ]
     assert cell(found, "b", "latency_p50_s").ratio == pytest.approx(0.5)
     assert cell(found, "b", "joules_per_token").ratio == pytest.approx(0.5)
-    assert {line.why for line in found if line.metric not in ("avg_ram_gb", "load_time_s")} == {""}
+    assert {line.why for line in found if line.metric not in ("avg_ram_gb", "load_time_s", "avg_power_watts")} == {""}
     assert {line.metric for line in found} == set(compare.COMPARED)
 
 
@@ -125,6 +127,31 @@ def test_sessions_that_were_not_in_turn_are_said(tmp_path: Path) -> None:
 
     assert cell(found, "b").basis == "2 + 2 sessions, not in turn"
     assert cell(in_turn, "b").basis == "2 + 2 sessions"
+
+
+def test_the_order_of_sessions_without_dates_is_that_of_their_numbers(tmp_path: Path) -> None:
+    """Where a clock was never set, the numbers of the saves say whether sides were in turn, and a remark says so."""
+    tables = {}
+    for name, numbers in (("a", (1, 3)), ("b", (2, 4)), ("c", (5, 6))):
+        paths = [save(tmp_path / f"{at:04d}_x.json", [record("phi", latency_s=0.5 + at / 1000)], datetime="1970-01-01")
+                 for at in numbers]  # fmt: skip
+        tables[name] = pd.concat([build.build(load.load([path])) for path in paths])
+    found = compare.compare_sides(tables)
+
+    assert [cell(found, name).basis for name in "bc"] == ["2 + 2 sessions", "2 + 2 sessions, not in turn"]
+    assert cell(found, "a").remark == "a clock was never set, so the numbers of the saves give their order"
+
+
+def test_an_invalid_row_keeps_its_ram_and_load_time(tmp_path: Path) -> None:
+    """An MBU over 1 leaves RAM and load time comparable, and nothing else."""
+    over = record("phi")
+    over["roofline"]["bandwidth_bytes_per_s"] = 1e6
+    sides = {name: pd.concat([made.one(tmp_path / f"{name}{at}", over) for at in range(2)]) for name in "ab"}
+    for side_rows in sides.values():
+        side_rows["datetime"] = ["2026-11-24T01", "2026-11-24T02"]
+    found = [line for line in compare.compare_sides(sides) if line.save == "b" and line.verdict == "within noise"]
+
+    assert {line.metric for line in found} == {"avg_ram_gb", "load_time_s"}
 
 
 def test_a_side_is_the_geometric_mean_of_its_sessions(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from plotting.comparison import compare, gates
+from plotting.metrics.registry import show_ends
 from tests.support import made
 from tests.support.factory import NO_SENSOR, record, unmeasured
 
@@ -43,18 +44,18 @@ def test_worse_beyond_the_limit_fails(tmp_path: Path) -> None:
     speed, energy = judge(tmp_path, [noisy()], [noisy(slower=1.1, seed=2)])
 
     assert speed.startswith("--fail-if 'tokens_per_sec<-5%': Phi bf16, b: -9.")
-    assert "(95% interval -9." in speed
+    assert "(95% interval -" in speed
     assert speed.endswith("; single session).")
     assert energy.startswith("--fail-if 'joules_per_token>5%': Phi bf16, b: +")
 
 
 def test_worse_within_the_limit_passes(tmp_path: Path) -> None:
-    """A pair that is significantly slower by 3% passes a gate of 5%, and fails one of 2%."""
-    sides = [noisy()], [noisy(slower=1.03, seed=2)]
+    """A pair that is certainly slower by 9% passes a gate of 15%, and fails one of 8%."""
+    sides = [noisy()], [noisy(slower=1.1, seed=2)]
 
-    assert judge(tmp_path / "5", *sides) == []
-    [sentence] = judge(tmp_path / "2", *sides, typed=("tokens_per_sec<-2%",))
-    assert sentence.startswith("--fail-if 'tokens_per_sec<-2%': Phi bf16, b: -3.0% (95% interval")
+    assert judge(tmp_path / "15", *sides, typed=("tokens_per_sec<-15%",)) == []
+    [sentence] = judge(tmp_path / "8", *sides, typed=("tokens_per_sec<-8%",))
+    assert sentence.startswith("--fail-if 'tokens_per_sec<-8%': Phi bf16, b: -9.2% (95% interval")
 
 
 def test_better_passes(tmp_path: Path) -> None:
@@ -70,6 +71,35 @@ def test_within_noise_never_fails(tmp_path: Path) -> None:
 
     assert judge(tmp_path / "wide", [noisy()], [built], typed=("tokens_per_sec<-5%",)) == []
     assert judge(tmp_path / "small", [noisy()], [small], typed=("tokens_per_sec<0%",)) == []
+
+
+def test_an_inconclusive_pair_fails_no_gate_and_is_named(tmp_path: Path) -> None:
+    """A pair that may or may not be slower passes, and a sentence says how many more sessions would decide."""
+    sides = {"a": made.one(tmp_path / "a", noisy()), "b": made.one(tmp_path / "b", noisy(slower=1.05, seed=2))}
+    limits = [gates.parse(text) for text in TYPED]
+    found = compare.compare_sides(sides, limits=gates.list_limits(limits))
+
+    assert {line.verdict for line in found if line.metric == "tokens_per_sec" and line.save == "b"} == {"inconclusive"}
+    assert gates.find_failures(limits, found) == []
+    assert gates.find_undecided(limits, found)[0] == (
+        "--fail-if 'tokens_per_sec<-5%' does not fail on Phi bf16, b, which is inconclusive: "
+        "2 more sessions per side would decide it."
+    )
+
+
+def test_the_ends_of_a_ratio_are_told_apart() -> None:
+    """The interval of a ratio has more decimals where its ends would look alike."""
+    assert show_ends(0.95112, 0.95118, "{:.%df}", 3) == "0.9511 to 0.9512"
+    assert show_ends(-0.0911, -0.0911, "{:+.%d%%}", 1) == "-9.1% to -9.1%"
+    assert show_ends(-0.09111, -0.0911, "{:+.%d%%}", 1) == "-9.111% to -9.110%"
+
+
+def test_the_smallest_limit_of_a_metric_counts() -> None:
+    """Of two gates on one metric the tighter one says which change matters."""
+    typed = ("tokens_per_sec<-5%", "tokens_per_sec<-20%", "joules_per_token>300%")
+
+    limits = gates.list_limits(gates.parse(text) for text in typed)
+    assert limits == {"tokens_per_sec": 0.05, "joules_per_token": 3.0}
 
 
 def test_every_later_side_is_judged(tmp_path: Path) -> None:
@@ -169,6 +199,10 @@ def test_a_gate_may_be_typed_with_room(text: str) -> None:
         ),
         ("tokens_per_sec<-100%", "can never fail: no value falls by more than 100%; type a limit such as -5%"),
         ("failed_runs>0%", "failed_runs is a count, mostly 0, and has no change in percent; a pair without a good run"),
+        (
+            "avg_power_watts>5%",
+            "neither a higher nor a lower value of avg_power_watts is better; type a gate for another",
+        ),
         ("runs<-5%", "neither a higher nor a lower value of runs is better; type a gate for another metric"),
     ],
 )

@@ -66,8 +66,11 @@ def test_a_decoder_that_fits_the_cache_has_no_utilisation() -> None:
 
 
 def test_over_one_is_invalid() -> None:
-    """A utilisation over 1 is not a value, and makes the row invalid."""
+    """A utilisation over 1 is not a value, and makes the row invalid but for its RAM and load time."""
     made = known()
     made["roofline"]["bandwidth_bytes_per_s"] = 9e9
 
-    assert reason("mbu", made) == "MBU would be 1.13: bytes, time or peak are wrong, so this row is invalid"
+    assert (
+        reason("mbu", made)
+        == "MBU would be 1.13: bytes, time or peak are wrong, so this row is invalid but for its RAM and load time"
+    )

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from benchmarks.record.not_measured import NO_REASON
 from plotting.metrics.bootstrap import compute_quantile
 from plotting.metrics.registry import METRICS, format_value
+from tests.support.factory import record
 from tests.support.made import known, reason, value
 
 WHY = "the probe broke"
@@ -213,3 +214,21 @@ def test_runs_are_shown_whole() -> None:
     """Counts of runs have no decimals."""
     assert METRICS["failed_runs"].show(2.0) == "2"
     assert METRICS["failed_runs"].show(math.nan) == "-"
+
+
+def test_a_peak_of_unified_memory_holds_the_load() -> None:
+    """On unified memory the lowest MemAvailable from the load on raises the peak; without a floor it is not known."""
+    found = record(memory_kind="unified", ram_gb=6.0, baseline_gb=2.0)
+    found["memory"] |= {"ram_available_bytes": 20_000_000_000, "ram_available_min_bytes": 11_000_000_000}
+
+    assert value("peak_ram_gb", found) == pytest.approx(2.0 + 9.0)
+    found["memory"]["ram_available_min_bytes"] = 19_000_000_000
+    assert value("peak_ram_gb", found) == pytest.approx(7.0)
+    found["memory"] |= {"ram_available_min_bytes": None}
+    found["memory"]["reasons"]["ram_available_min_bytes"] = "no --ram-floor was set"
+    assert reason("peak_ram_gb", found) == "no --ram-floor was set"
+
+
+def test_watts_have_no_direction() -> None:
+    """Neither more nor fewer watts are better."""
+    assert METRICS["avg_power_watts"].higher_is_better is None

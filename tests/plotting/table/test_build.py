@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from plotting.analysis.conditions import describe_conditions
 from plotting.load import Saves
+from plotting.report import write_all
 from plotting.table import build
 from tests.support import made
 from tests.support.factory import record, unmeasured
@@ -46,6 +48,35 @@ def test_the_latest_of_a_series_is_kept(tmp_path: Path, order: tuple[int, int]) 
     contents = [([speed(10)], EARLY), ([speed(20)], LATE)]
 
     assert saved(tmp_path, *(contents[place] for place in order)) == [(made.THOR, "measured", 20.0)]
+
+
+UNSET = "1970-01-01T00:03:20+00:00"
+
+
+@pytest.mark.parametrize(("first", "second"), [(EARLY, UNSET), (UNSET, EARLY), (UNSET, UNSET), ("", EARLY)])
+def test_a_clock_that_was_never_set_decides_nothing(tmp_path: Path, first: str, second: str) -> None:
+    """Where a clock was never set, the save with the higher number is kept, and page and terminal say so."""
+    rows = saved(tmp_path, ([speed(10)], first), ([speed(20)], second))
+
+    assert rows == [(made.THOR, "measured", 20.0)]
+    said = "Chosen by number: 0002_thor.json (a clock that was never set dates no save"
+    table = made.table(tmp_path)
+    assert said in describe_conditions(table)[-1]
+    assert said in write_all.describe_input(table, made.read(tmp_path))
+
+
+def test_saves_with_dates_are_not_chosen_by_number(tmp_path: Path) -> None:
+    """With dates nothing is said, and the date decides."""
+    assert saved(tmp_path, ([speed(10)], LATE), ([speed(20)], EARLY)) == [(made.THOR, "measured", 10.0)]
+    assert not any("by number" in sentence for sentence in describe_conditions(made.table(tmp_path)))
+
+
+def test_many_good_runs_beat_few(tmp_path: Path) -> None:
+    """A later session with 1 good run of 10 does not replace an earlier one with ten."""
+    few = speed(20, runs=1, planned=10)
+    few["counts"] |= {"attempted": 10, "failed": 9}
+
+    assert saved(tmp_path, ([speed(10)], EARLY), ([few], LATE)) == [(made.THOR, "measured", 10.0)]
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
