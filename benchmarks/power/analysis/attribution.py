@@ -111,11 +111,12 @@ def attribute(
     flags += warnings.warn_of_sensor(sensor, lost, mismatch=scope_mismatch)
     gap = _compute_disagreement(counted, integrated) if charge is counted else 0.0
     flags += warnings.warn_of_energy(charge.series, charge.windows, charge.gap_share, gap)
+    flags += warnings.warn_of_own_clock(charge.series, charge.windows)
     flags += warnings.warn_of_few_samples(inside, len(runs.windows))
     flags += warnings.warn_of_void_readings(samples, runs.windows)
     flags += [] if charge is counted else warnings.warn_of_frozen_sensor(power, runs.windows, idle)
     return Attribution(
-        _build_power(name, charge, inside, flags, _measure_idle(power, idle), scope_mismatch=scope_mismatch),
+        _build_power(name, charge, inside, flags, _measure_idle(charge.series, idle), scope_mismatch=scope_mismatch),
         [float(j) if c > 0 else None for j, c in zip(charge.joules, charge.coverage, strict=True)],
         [float(c) for c in charge.coverage],
         _build_trace(power, runs.windows),
@@ -176,7 +177,7 @@ def _build_power(
         "sample_count": inside,
         "energy_runs": int(charge.covered.sum()),
         **values,
-        "uncertainty": budget.list_run_terms(series, charge.windows, joules, charge.gap_share),
+        "uncertainty": budget.list_run_terms(series, charge.windows, joules, charge.gap_share, idle["idle_w"]),
         "phases": phases.measure_phases(series, charge.runs.phases, charge.covered.tolist()),
         "flags": flags,
         "reasons": explain_nulls(values, reasons),
@@ -184,17 +185,17 @@ def _build_power(
     return cast("Power", power)
 
 
-def _measure_idle(power: Series, idle: Sequence[IdleWindow]) -> dict[str, float | None]:
+def _measure_idle(series: Series, idle: Sequence[IdleWindow]) -> dict[str, float | None]:
     """Return the idle power before and after the runs, the mean of both, and the length of the shortest idle window.
 
+    The instrument is that of the runs' energy: two would not agree, and net energy would be off by their difference.
     The start of a window is left out, because the sensor smears the work before into it: one resolution, at most half
     the window.
     """
-    tail = round(power.resolution[0] / energy.NS)
+    tail = round(series.resolution[0] / energy.NS)
     found: dict[str, list[float]] = {when: [] for when in WHEN}
     for when, (start, end) in idle:
-        window = (start + min(tail, (end - start) // 2), end)
-        watts = energy.compute_mean_power(power.times_ns, power.values, power.period_s, window)
+        watts = energy.compute_mean_power(series.curve, (start + min(tail, (end - start) // 2), end))
         found[when] += [] if watts is None else [watts]
     before, after = (sum(found[when]) / len(found[when]) if found[when] else None for when in WHEN)
     return {
