@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import zlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,12 @@ SHAPES = {
     "spikes": ((0.3, 30.0), (0.05, 150.0), (0.65, 30.0)),
 }
 """{name: (share of a run, watts) of its parts}"""
+SENSORS = (
+    *(("instant", hertz) for hertz in (1.0, 10.0, 20.0)),
+    *(("average", hertz) for hertz in (1.0, 10.0, 20.0)),
+    *(("counter", hertz) for hertz in (10.0, 20.0)),
+)
+"""Kinds of sensors, and how often they are read."""
 FEWEST_RUNS = 20
 LEAST_SAMPLES = 300
 LEAST_S = 60.0
@@ -152,4 +159,34 @@ def simulate(cell: Cell, chance: np.random.Generator) -> Found:
         math.hypot(*(value for name, value in terms.items() if name not in ("gain", "offset"))),
         tuple(found.power["flags"]),
         found.power["sample_count"] or 0,
+    )
+
+
+@dataclass(frozen=True)
+class Cover:
+    """What many sessions of a cell showed: root mean squares, relative, and the share with the truth within 2u.
+
+    `own_share` is that without gain error and offset. `mark` is "*" if most sessions are null or flagged.
+    """
+
+    error: float
+    stated: float
+    share: float
+    own_share: float
+    mark: str
+
+
+def cover(cell: Cell, sessions: int, seed: int = 20261128) -> Cover:
+    """Simulate sessions of a cell."""
+    chance = np.random.default_rng([seed, zlib.crc32(repr(cell).encode())])
+    found = [simulate(cell, chance) for _ in range(sessions)]
+    names = ("error", "stated", "own_error", "own_stated")
+    error, stated, own_error, own_stated = (np.array([getattr(one, name) for one in found]) for name in names)
+    doubtful = np.mean([bool(one.flags) or math.isnan(one.stated) for one in found])
+    return Cover(
+        float(np.sqrt(np.mean(error**2))),
+        float(np.sqrt(np.nanmean(stated**2))),
+        float(np.mean(np.abs(error) <= 2 * stated)),
+        float(np.mean(np.abs(own_error) <= 2 * own_stated)),
+        "*" if doubtful > 0.5 else "",
     )

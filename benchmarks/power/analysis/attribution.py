@@ -60,6 +60,13 @@ class _Charge:
         return [window for window, covered in zip(self.runs.windows, self.covered, strict=True) if covered]
 
     @property
+    def statistical(self) -> float:
+        """The statistical term of the energy; 0 if there is none."""
+        joules = float(self.joules[self.covered].sum())
+        terms = budget.list_statistical_terms(self.series, self.windows, joules, "the runs")
+        return terms[0]["relative"] if terms else 0.0
+
+    @property
     def gap_share(self) -> float:
         """Share of the time of `windows` without samples; 0 without windows."""
         lengths = np.array([end - start for start, end in self.windows], dtype=np.float64)
@@ -109,10 +116,11 @@ def attribute(
     inside = int(charge.series.mask_inside(runs.windows).sum())
     flags = ["The energy comes from a recorded trace, not from these runs."] if name == "replay" else []
     flags += warnings.warn_of_sensor(sensor, lost, mismatch=scope_mismatch)
-    gap = _compute_disagreement(counted, integrated) if charge is counted else 0.0
-    flags += warnings.warn_of_energy(charge.series, charge.windows, charge.gap_share, gap)
+    sampling, gap = integrated.statistical, _compute_disagreement(counted, integrated) if charge is counted else 0.0
+    flags += warnings.warn_of_energy(charge.series, charge.windows, charge.gap_share)
+    flags += warnings.warn_of_disagreement(gap, sampling)
     flags += warnings.warn_of_own_clock(charge.series, charge.windows)
-    flags += warnings.warn_of_few_samples(inside, len(runs.windows))
+    flags += warnings.warn_of_few_samples(inside, len(runs.windows), sampling if charge is integrated else 0.0)
     flags += warnings.warn_of_void_readings(samples, runs.windows)
     flags += [] if charge is counted else warnings.warn_of_frozen_sensor(power, runs.windows, idle)
     return Attribution(

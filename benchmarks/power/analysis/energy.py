@@ -92,7 +92,7 @@ def find_update_period(times_ns: ArrayLike, values: ArrayLike) -> float | None:
     minimum. It is too long if the sensor sees only the load's own steps. None with fewer than FEW_CHANGES changes.
     """
     times, first, last = _find_stretches(times_ns, values)
-    if first.size < FEW_CHANGES:
+    if first.size <= FEW_CHANGES:
         return None
     lasted = times[last[1:-1] + 1] - times[first[1:-1] - 1]
     return float(np.quantile(lasted, 0.05) - np.quantile(np.diff(times), 0.05)) * NS
@@ -101,7 +101,7 @@ def find_update_period(times_ns: ArrayLike, values: ArrayLike) -> float | None:
 def shows_updates(times_ns: ArrayLike, values: ArrayLike) -> bool:
     """Return whether all values may last equally long, from update to update; else they are the load's own levels."""
     times, first, last = _find_stretches(times_ns, values)
-    if first.size < FEW_CHANGES:
+    if first.size <= FEW_CHANGES:
         return False
     least, most = times[last[1:-1]] - times[first[1:-1]], times[last[1:-1] + 1] - times[first[1:-1] - 1]
     return bool(np.quantile(least, 0.95) <= np.quantile(most, 0.05))

@@ -115,12 +115,13 @@ def compute_coverage(share: float) -> float:
 
 
 def compute_between(share: float, idle_share: float) -> float:
-    """Return the term of time between windows, a `share` of theirs, that the sensor mixes with them: at most the whole.
+    """Return the term of time between windows, a `share` of theirs, that the sensor mixes with them.
 
-    Power there is uniform between that of the windows and idle power, which is an `idle_share` of it, so the energy is
-    too low by 0 to share (1 - idle_share). It is not corrected: the term is the root mean square, as for coverage.
+    Power there is most likely idle power, an `idle_share` of the mean that is charged, and at most that mean: with a
+    triangular distribution from one to the other the energy is too low by 0 to share (1 - idle_share), and by that /
+    sqrt(2) in the root mean square. It is not corrected, as for coverage.
     """
-    return share / (1 + share) * max(1 - idle_share, 0.0) / math.sqrt(3)
+    return share * max(1 - idle_share, 0.0) / math.sqrt(2)
 
 
 def _find_segment(times: NDArray[np.int64], moments: ArrayLike) -> NDArray[np.intp]:

@@ -14,6 +14,8 @@ from benchmarks.record import ENERGY_COVERAGE
 
 VOID = "a rail was missing or had no valid reading"
 FEW_SAMPLES = 30
+FEW_OF_VARYING = 100  # fewer samples may miss a short peak of every run, and its energy with it
+LEAST_VARYING = 0.01  # the statistical term from which power varies
 LARGEST_DISAGREEMENT = 0.05  # between counter and integration, relative
 LARGEST_GAP_SHARE = 0.01  # of the runs' time without samples
 LARGEST_DISTANCE = 0.05  # time between runs that the sensor does not resolve, relative to theirs
@@ -40,11 +42,8 @@ def warn_of_sensor(sensor: SensorFacts, lost: str | None, *, mismatch: bool) -> 
     return flags
 
 
-def warn_of_energy(series: Series, windows: Sequence[Window], gap_share: float, disagreement: float) -> list[str]:
-    """Return the flags of the energy of the runs in `windows`, which have a `gap_share` of their time without samples.
-
-    `disagreement` is integrated power / counted energy - 1.
-    """
+def warn_of_energy(series: Series, windows: Sequence[Window], gap_share: float) -> list[str]:
+    """Return the flags of the energy of the runs in `windows`; `gap_share` of their time has no samples."""
     flags = []
     if gap_share > LARGEST_GAP_SHARE:
         flags.append(
@@ -58,9 +57,14 @@ def warn_of_energy(series: Series, windows: Sequence[Window], gap_share: float, 
             f"Runs of {seconds / len(windows):.3g} s are too short for the sensor's time resolution, {tau:.3g} s "
             f"({which}): their energy is mixed with the energy of the gaps between them."
         )
-    if abs(disagreement) > LARGEST_DISAGREEMENT:
-        flags.append(f"Integrated power differs from the energy counter by {disagreement:+.1%}.")
     return flags
+
+
+def warn_of_disagreement(disagreement: float, statistical: float) -> list[str]:
+    """Return the flag of integrated power / counted energy - 1, if its `statistical` term does not explain it."""
+    if abs(disagreement) <= max(LARGEST_DISAGREEMENT, 2 * statistical):
+        return []
+    return [f"Integrated power differs from the energy counter by {disagreement:+.1%}."]
 
 
 def warn_of_own_clock(series: Series, windows: Sequence[Window]) -> list[str]:
@@ -78,11 +82,14 @@ def warn_of_own_clock(series: Series, windows: Sequence[Window]) -> list[str]:
     return [f"{regular}: {unseen}, and is in no term of the uncertainty."]
 
 
-def warn_of_few_samples(inside: int, runs: int) -> list[str]:
-    """Return the flag of too few samples in the runs."""
-    if inside >= FEW_SAMPLES or not runs:
-        return []
-    return [f"Only {inside} power samples were taken during the runs; a reliable value needs at least {FEW_SAMPLES}."]
+def warn_of_few_samples(inside: int, runs: int, statistical: float) -> list[str]:
+    """Return the flag of too few samples in the runs, whose statistical term is `statistical`."""
+    taken = f"Only {inside} power samples were taken during the runs"
+    if inside < FEW_SAMPLES and runs:
+        return [f"{taken}; a reliable value needs at least {FEW_SAMPLES}."]
+    if inside < FEW_OF_VARYING and statistical > LEAST_VARYING:
+        return [f"{taken}, and power varies: a reliable uncertainty needs at least {FEW_OF_VARYING}."]
+    return []
 
 
 def warn_of_void_readings(samples: Sequence[PowerSample], windows: Sequence[Window]) -> list[str]:
