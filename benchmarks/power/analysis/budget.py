@@ -73,14 +73,15 @@ class Series:
         )
 
     @property
-    def clock_s(self) -> float | None:
-        """The period of the sensor's own clock, seconds, if that decides when power is read; None if chance does.
+    def is_continuous(self) -> bool:
+        """Whether no power goes by unseen: a counter, or an average over the time between readings or more."""
+        return self.is_counter or (self.averaging_s or 0.0) >= self.sampled_s * (1 - energy.TOLERANCE)
 
-        An average over that time or more leaves nothing out, and a counter neither.
-        """
-        regular = self.sensor.update_s or (self.sampled_s if sampling.is_regular(self.times_ns) else 0.0)
-        averages = (self.averaging_s or 0.0) >= regular * (1 - energy.TOLERANCE)
-        return None if self.is_counter or averages else regular
+    @property
+    def clock_s(self) -> float | None:
+        """The period of the sensor's own clock, seconds, if that decides which power is seen; None if chance does."""
+        regular = self.sensor.update_s or (self.sampled_s if sampling.is_regular(self.times_ns) else None)
+        return None if self.is_continuous else regular
 
     @property
     def resolution(self) -> tuple[float, str]:
@@ -136,16 +137,10 @@ def list_statistical_terms(
         return []
     count = int(series.mask_inside(windows).sum())
     source = f"power between {count} samples in {where}, from how samples differ with the time between them"
-    factor, _ = find_lock(series, windows)
+    factor, _ = (1.0, 0) if series.is_continuous else sampling.find_lock(times, windows)
     if factor > 1:
         source += f"; x {factor**0.5:.2g}, because the samples keep step with the runs"
     return [{"name": "statistical", "relative": found * factor**0.5 / joules, "source": source}]
-
-
-def find_lock(series: Series, windows: Sequence[Window]) -> tuple[float, int]:
-    """Return `sampling.find_lock` of samples at regular times; (1, 0) of others."""
-    locks = series.clock_s is not None and sampling.is_regular(series.times_ns)
-    return sampling.find_lock(series.times_ns, windows) if locks else (1.0, 0)
 
 
 def _list_between_terms(

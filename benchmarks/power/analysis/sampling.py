@@ -24,7 +24,8 @@ LAG_EDGES = (0.0, 0.25, 0.5, 0.75, 1.25, 1.75, 2.25)  # classes of the time betw
 FEW_PAIRS = 2
 REGULAR = 0.2  # spread of the times between samples, relative: of random moments it is 0.4
 HARMONICS = 8
-SURE = 9.0  # a lock of n runs at random has n R^2 above this once in 8,000 cases (exp(-9))
+SURE = 12.0  # n samples at random have n Z^2 above this once in 160,000 cases (exp(-12))
+MANY_PLACES = 100  # samples in a run: a step between two of them is then too small a part of it to matter
 
 
 def compute_sampling_error(times_ns: ArrayLike, watts: ArrayLike, windows: ArrayLike) -> float | None:
@@ -107,21 +108,28 @@ def is_regular(times_ns: ArrayLike) -> bool:
 
 
 def find_lock(times_ns: ArrayLike, windows: ArrayLike) -> tuple[float, int]:
-    """Return (factor, m): how far regular samples keep step with `windows`; (1, 0) if they do not.
+    """Return (factor, m): how far samples keep step with `windows`, in order; (1, 0) if they do not.
 
-    R is the resultant of m times the angle at which the first sample of each window comes, as a part of the time
-    between samples: 1 if it is always the same, about 1 / sqrt(n) in n windows at random. Samples in step with a part
-    1 / m of their time miss the same in each window, so that the variance grows by `factor`, (1 + (n - 1) R^2) / m.
+    Z is the trapezoid rule's mean of exp(2 pi i m x), with x from 0 to 1 in each window: 1 if the samples always come
+    at the same m places of it, about 1 / sqrt(n) for n samples at random. m is near a multiple of the samples in a
+    window, where regular ones may do so. What they miss at a place they miss in each window, so the variance grows by
+    `factor`, n Z^2 / m. Windows with MANY_PLACES samples or more leave little to miss.
     """
     times, edges = np.asarray(times_ns, dtype=np.int64), np.asarray(windows, dtype=np.int64).reshape(-1, 2)
-    if times.size < 2 or len(edges) < 2:
+    lengths = edges[:, 1] - edges[:, 0]
+    if times.size < 2 or len(edges) < 2 or lengths.min() <= 0:
         return 1.0, 0
-    first = np.searchsorted(times, edges[:, 0])
-    first = first[first < times.size]
-    late = (times[first] - edges[: first.size, 0]) / float(np.median(np.diff(times)))
+    steps = np.diff(times)
+    period = float(np.median(steps))
+    per_window = float(lengths.mean()) / period
+    place = np.clip(np.searchsorted(edges[:, 0], times, side="right") - 1, 0, None)
+    share = (times - edges[place, 0]) / lengths[place]
+    spans = np.minimum(np.concatenate([[period], steps]) + np.concatenate([steps, [period]]), 2 * GAP_PERIODS * period)
+    inside = (share >= 0) & (share <= 1)
+    weights, turns = spans[inside] / max(spans[inside].sum(), 1.0), 2j * np.pi * share[inside]
+    near = {round(k * per_window) + d for k in range(1, HARMONICS + 1) for d in (-1, 0, 1)}
     best = (1.0, 0)
-    for m in range(1, HARMONICS + 1):
-        strength = abs(np.exp(2j * np.pi * m * late).mean()) ** 2 if late.size else 0.0
-        if late.size * strength > min(SURE, 0.9 * late.size):
-            best = max(best, ((1 + (late.size - 1) * float(strength)) / m, m))
+    for m in sorted(m for m in near if 0 < m < MANY_PLACES):
+        strength = inside.sum() * float(abs(weights @ np.exp(m * turns)) ** 2)
+        best = max(best, (strength / m, m)) if strength > SURE else best
     return best

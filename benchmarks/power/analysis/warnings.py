@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from benchmarks.power.analysis import budget, energy, phases
+from benchmarks.power.analysis import energy, phases, sampling
 from benchmarks.power.analysis.budget import Series
 from benchmarks.power.analysis.energy import NS, Window
 from benchmarks.power.base import PowerSample, SensorFacts
@@ -68,15 +68,14 @@ def warn_of_disagreement(disagreement: float, statistical: float) -> list[str]:
 
 
 def warn_of_own_clock(series: Series, windows: Sequence[Window]) -> list[str]:
-    """Return the flag of a sensor whose own clock decides when it reads power, and so may miss the same each time."""
+    """Return the flag of samples that keep step with the runs, or with the sensor's own clock, so that they may."""
+    _, places = (1.0, 0) if series.is_continuous else sampling.find_lock(series.times_ns, windows)
+    if places:
+        mean_s = sum(end - start for start, end in windows) * NS / len(windows)
+        kept = f"The sensor's clock ({series.sampled_s:.3g} s) keeps step with the runs ({mean_s:.3g} s)"
+        return [f"{kept}: its readings show about {places} moments of a run, and nothing between."]
     if series.clock_s is None or not windows:
         return []
-    mean_s = sum(end - start for start, end in windows) * NS / len(windows)
-    _, harmonic = budget.find_lock(series, windows)
-    places = max(1, round(mean_s / series.clock_s * harmonic))
-    if harmonic and places < FEW_SAMPLES:
-        kept = f"The sensor's clock ({series.clock_s:.3g} s) keeps step with the runs ({mean_s:.3g} s)"
-        return [f"{kept}: its readings show about {places} moments of a run, and nothing between."]
     regular = "The sensor reads power at the regular times of its own clock"
     unseen = f"what repeats every {series.clock_s:.3g} s, or a whole number of times in that, is not seen"
     return [f"{regular}: {unseen}, and is in no term of the uncertainty."]
