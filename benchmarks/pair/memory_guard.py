@@ -64,7 +64,7 @@ class MemoryGuard:
         """Kill `worker` as soon as less than the floor is available; ends with `stop`."""
         if self.floor is not None:
             self._worker, self.found_below = worker, None
-            self._sampler = Sampler(self._check, PERIOD_S)
+            self._sampler = Sampler(self._check, PERIOD_S, regular=True)
             self._sampler.start()
 
     def stop(self) -> None:

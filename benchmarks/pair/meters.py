@@ -93,7 +93,7 @@ class Meters:
         self._measure_idle("before")
         if self._plan.torch_device.startswith("cuda"):
             self._watch = health.ThrottleWatch(self._gpu_uuid)
-            self._watcher = Sampler(self._watch.read, WATCH_PERIOD_S)
+            self._watcher = Sampler(self._watch.read, WATCH_PERIOD_S, regular=True)
             self._watcher.start()
 
     def follow(self, worker: Handle) -> None:

@@ -64,6 +64,7 @@ class SensorFacts:
     offset_source: str = ""  # who specifies the offset error, or why it is unknown
     resolution_w: float | None = None  # step of the scale; None if it must be found in the readings
     averaging_s: float | None = None  # time that one reading averages over
+    update_s: float | None = None  # time between updates by the sensor's own clock, if it holds each value until then
     lag_s: float | None = None  # delay of a reading, half the averaging time; a known lag is removed
     largest_w: float | None = None  # the hardware draws no more, in either direction; None if nobody states it
     range_source: str = ""  # who states that range, or why nobody does

@@ -1,28 +1,59 @@
-"""A thread that reads a sensor on a fixed schedule. It sleeps between readings and never spins."""
+"""A thread that reads a sensor at random moments. It sleeps between readings and never spins.
 
+Readings at regular times can keep step with the runs, or with a GPU that toggles: then each one meets the same part,
+and no number of them shows the rest. So time is divided into stretches of random length, 0.75 to 1.25 periods, and each
+stretch has one reading, at a moment drawn evenly from it. Every part of a run is then met equally often, whatever its
+length, and the trapezoid rule over the readings is right on average: the time that a reading stands for depends on the
+draws alone, not on the power. At most 2.5 periods lie between two readings, which is not yet a gap.
+"""
+
+import random
 import threading
 import time
-from collections.abc import Callable
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterator
+from typing import Generic, Protocol, TypeVar
 
 from benchmarks.power.base import SensorLost
 
 T = TypeVar("T")
+LEAST, MOST = 0.75, 1.25
+"""The length of a stretch with one reading, in periods."""
+
+
+class Chance(Protocol):
+    """Random numbers, evenly in 0 to 1: random.Random or numpy's Generator."""
+
+    def random(self) -> float: ...
+
+
+def draw_moments(
+    start_s: float, period_s: float, *, regular: bool = False, chance: Chance | None = None
+) -> Iterator[float]:
+    """Yield the moments of the readings after `start_s`, seconds; see the module's docstring."""
+    chance = chance or random.Random()  # noqa: S311 - no secret; its own, so that a fixed global seed repeats no moments
+    while True:
+        length_s = period_s if regular else period_s * (LEAST + (MOST - LEAST) * chance.random())
+        yield start_s + length_s * (1.0 if regular else chance.random())
+        start_s += length_s
 
 
 class Sampler(Generic[T]):
-    """Call `read` every `period_s` seconds from `start` to `stop`, and keep its `samples`.
+    """Call `read` every `period_s` seconds on average from `start` to `stop`, and keep its `samples`.
 
-    `lost` says why the sensor stopped early; None if it did not.
+    With `regular` the readings are `period_s` apart, as a guard needs. `lost` says why the sensor stopped early; None
+    if it did not.
     """
 
-    def __init__(self, read: Callable[[], list[T]], period_s: float, patience_s: float = 5.0) -> None:
+    def __init__(
+        self, read: Callable[[], list[T]], period_s: float, patience_s: float = 5.0, *, regular: bool = False
+    ) -> None:
         """Prepare to sample; `stop` waits up to `patience_s` seconds for a reading that hangs."""
         self.samples: list[T] = []
         self.lost: str | None = None
         self._read = read
         self._period_s = period_s
         self._patience_s = patience_s
+        self._regular = regular
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="sampler", daemon=True)
 
@@ -39,15 +70,15 @@ class Sampler(Generic[T]):
                 self.lost = f"it did not answer for {self._patience_s:g} s"
 
     def _loop(self) -> None:
-        due = time.monotonic()
+        due = draw_moments(time.monotonic(), self._period_s, regular=self._regular)
         while self.lost is None:
             stopping = self._stop.is_set()
             self._sample()
             if stopping:
                 return
-            # The schedule is absolute, so a slow reading delays only the next one.
-            due = max(due + self._period_s, time.monotonic())
-            self._stop.wait(due - time.monotonic())
+            # The schedule is absolute, so a slow reading delays no other; those that it overtook are left out.
+            now = time.monotonic()
+            self._stop.wait(next(moment for moment in due if moment > now) - now)
 
     def _sample(self) -> None:
         try:

@@ -48,23 +48,30 @@ def compute_span(row: Mapping[Any, Any], name: str, basis: str) -> tuple[float, 
 
 def list_columns(table: pd.DataFrame, name: str) -> list[str]:
     """Return the columns that identify a row, hold a metric, and that its whiskers need."""
-    own = (name, f"{name}_low", f"{name}_high", f"{name}_uncertainty", "energy_uncertainty", "uncertainty_kind")
+    budget = ("energy_uncertainty", "uncertainty_kind", "energy_budget")
+    own = (name, f"{name}_low", f"{name}_high", f"{name}_uncertainty", *budget)
     return [column for column in ("device", "model", "precision", *dict.fromkeys(own)) if column in table.columns]
 
 
 def differ_beyond_noise(one: Mapping[Any, Any], other: Mapping[Any, Any], name: str, basis: str) -> bool | None:
     """Return whether two rows' whiskers do not overlap; None if one has no whisker.
 
-    Two rows of one device share the gain error of its sensor. So if their budget includes the gain, the spread
-    of the runs decides instead.
+    Two rows of one device share the gain error and the offset of its sensor. So if their budget includes one of them,
+    the spread of the runs decides instead.
     """
-    gains = "gain" in one["uncertainty_kind"] + other["uncertainty_kind"]
-    if basis == BUDGET and gains and one["device"] == other["device"]:
+    shared = any(_has_common_error(row) for row in (one, other))
+    if basis == BUDGET and shared and one["device"] == other["device"]:
         basis = RUNS
     first, second = compute_span(one, name, basis), compute_span(other, name, basis)
     if first is None or second is None:
         return None
     return first[0] > second[1] or second[0] > first[1]
+
+
+def _has_common_error(row: Mapping[Any, Any]) -> bool:
+    """Return whether a row's budget has an error that all rows of its device share."""
+    terms = [term.split(" ")[0] for term in str(row.get("energy_budget", "")).split("; ")]
+    return "gain" in row["uncertainty_kind"] or "offset" in terms
 
 
 def compute_roofline(row: Mapping[Any, Any]) -> float:

@@ -1,27 +1,73 @@
-"""The sampling thread: on schedule, never fatal.
+"""The sampling thread: at random moments, never fatal.
 
 Tests benchmarks.power.sampler.
 """
 
 from __future__ import annotations
 
+import cmath
+import itertools
 import math
+import random
 import threading
 import time
 
+import pytest
+
 from benchmarks.power.base import PowerSample, SensorLost
-from benchmarks.power.sampler import Sampler
+from benchmarks.power.sampler import Sampler, draw_moments
 
 
-def test_it_samples_on_a_fixed_schedule() -> None:
-    """One sample comes per period, the first at once and one more at the end."""
-    sampler = Sampler(lambda: [time.monotonic()], 0.02)
+@pytest.mark.parametrize("regular", [False, True])
+def test_it_samples_on_schedule(*, regular: bool) -> None:
+    """One sample comes per period on average, the first at once and one more at the end."""
+    sampler = Sampler(lambda: [time.monotonic()], 0.02, regular=regular)
     sampler.start()
     time.sleep(0.5)
     sampler.stop()
 
-    assert 15 <= len(sampler.samples) <= 28
+    assert 15 <= len(sampler.samples) <= 36
     assert sampler.samples == sorted(sampler.samples)
+
+
+def draw(count: int, **options: bool) -> list[float]:
+    """Return the first moments of a schedule of 10 Hz."""
+    chance = random.Random(4)  # noqa: S311 - no secret
+    return list(itertools.islice(draw_moments(5.0, 0.1, chance=chance, **options), count))
+
+
+def test_the_moments_keep_step_with_nothing() -> None:
+    """Of anything that repeats, every 50 ms or 3 s, the moments of readings meet each part equally often."""
+    moments = draw(4000)
+    gaps = [b - a for a, b in itertools.pairwise(moments)]
+
+    for period_s in (0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 3.0):
+        turns = [cmath.exp(2j * math.pi * moment / period_s) for moment in moments]
+        assert abs(sum(turns)) / len(turns) < 3 / math.sqrt(len(turns)), period_s
+    assert moments[-1] == pytest.approx(5.0 + 400, rel=0.02)
+    assert min(gaps) >= 0
+    assert max(gaps) <= 0.25
+
+
+def test_a_guard_looks_at_regular_times() -> None:
+    """The moments of a regular schedule are a period apart."""
+    assert draw(3, regular=True) == pytest.approx([5.1, 5.2, 5.3])
+
+
+def test_a_slow_reading_is_not_made_up_for() -> None:
+    """After a reading that took ten periods, none comes at once for each that it overtook."""
+    delays = iter([0.2])
+
+    def read() -> list[float]:
+        time.sleep(next(delays, 0.0))
+        return [time.monotonic()]
+
+    sampler = Sampler(read, 0.02)
+    sampler.start()
+    time.sleep(0.3)
+    sampler.stop()
+
+    assert len(sampler.samples) < 12
 
 
 def test_it_does_not_burn_the_processor() -> None:

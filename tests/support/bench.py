@@ -27,6 +27,7 @@ class Bench(PowerMonitor):
     rails = ("VIN",)
     gain_uncertainty = 0.01
     gain_source = "calibration certificate"
+    averaging_s = 0.1  # the whole time between two samples
 
     def __init__(self, target: PowerTarget, argument: str | None = None) -> None:
         """Open nothing."""

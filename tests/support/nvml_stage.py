@@ -64,7 +64,7 @@ def play(uuid: str | None, *, with_zeus: bool) -> dict[str, Any]:
     epoch = time.monotonic() + 0.5
     os.environ |= {"FAKE_SCRIPT": write_script(), "FAKE_EPOCH": repr(epoch)}
     monitor = NvmlMonitor(PowerTarget("cuda:0", uuid))
-    sampler = Sampler(monitor.read, monitor.period_s)
+    sampler = Sampler(monitor.read, monitor.period_s, regular=True)
     _until(epoch - BEFORE_S)
     sampler.start()
     _until(epoch + WINDOW[0])

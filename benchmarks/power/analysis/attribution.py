@@ -61,6 +61,13 @@ class _Charge:
         return [window for window, covered in zip(self.runs.windows, self.covered, strict=True) if covered]
 
     @property
+    def statistical(self) -> float:
+        """The statistical term of the energy; 0 if there is none."""
+        joules = float(self.joules[self.covered].sum())
+        terms = budget.list_statistical_terms(self.series, self.windows, joules, "the runs")
+        return terms[0]["relative"] if terms else 0.0
+
+    @property
     def gap_share(self) -> float:
         """Share of the time of `windows` without samples; 0 without windows."""
         lengths = np.array([end - start for start, end in self.windows], dtype=np.float64)
@@ -108,16 +115,18 @@ def attribute(
     inside = int(charge.series.mask_inside(runs.windows).sum())
     flags = ["The energy comes from a recorded trace, not from these runs."] if name == "replay" else []
     flags += warnings.warn_of_sensor(sensor, lost, mismatch=scope_mismatch)
-    gap = _compute_disagreement(counted, integrated) if charge is counted else 0.0
-    flags += warnings.warn_of_energy(charge.series, charge.windows, charge.gap_share, gap)
-    flags += warnings.warn_of_few_samples(inside, len(runs.windows))
+    sampling, gap = integrated.statistical, _compute_disagreement(counted, integrated) if charge is counted else 0.0
+    flags += warnings.warn_of_energy(charge.series, charge.windows, charge.gap_share)
+    flags += warnings.warn_of_disagreement(gap, sampling)
+    flags += warnings.warn_of_own_clock(charge.series, charge.windows)
+    flags += warnings.warn_of_few_samples(inside, len(runs.windows), sampling if charge is integrated else 0.0)
     flags += warnings.warn_of_void_readings(samples, runs.windows)
     flags += warnings.warn_of_refused_readings(samples, runs.windows, sensor)
     flags += [] if charge is counted else warnings.warn_of_frozen_sensor(power, runs.windows, idle)
     flags += describe_outliers(charge.series, charge.windows, "during the runs", "energy per token")
     flags += describe_outliers(power, [window for _, window in idle], "in the idle time", "idle power")
     return Attribution(
-        _build_power(name, charge, inside, flags, _measure_idle(power, idle), scope_mismatch=scope_mismatch),
+        _build_power(name, charge, inside, flags, _measure_idle(charge.series, idle), scope_mismatch=scope_mismatch),
         [float(j) if c > 0 else None for j, c in zip(charge.joules, charge.coverage, strict=True)],
         [float(c) for c in charge.coverage],
         _build_trace(power, runs.windows),
@@ -188,7 +197,7 @@ def _build_power(
         "sample_count": inside,
         "energy_runs": int(charge.covered.sum()),
         **values,
-        "uncertainty": budget.list_run_terms(series, charge.windows, joules, charge.gap_share),
+        "uncertainty": budget.list_run_terms(series, charge.windows, joules, charge.gap_share, idle["idle_w"]),
         "phases": phases.measure_phases(series, charge.runs.phases, charge.covered.tolist()),
         "flags": flags,
         "reasons": explain_nulls(values, reasons),
@@ -196,17 +205,17 @@ def _build_power(
     return cast("Power", power)
 
 
-def _measure_idle(power: Series, idle: Sequence[IdleWindow]) -> dict[str, float | None]:
+def _measure_idle(series: Series, idle: Sequence[IdleWindow]) -> dict[str, float | None]:
     """Return the idle power before and after the runs, the mean of both, and the length of the shortest idle window.
 
+    The instrument is that of the runs' energy: two would not agree, and net energy would be off by their difference.
     The start of a window is left out, because the sensor smears the work before into it: one resolution, at most half
     the window.
     """
-    tail = round(power.resolution[0] / energy.NS)
+    tail = round(series.resolution[0] / energy.NS)
     found: dict[str, list[float]] = {when: [] for when in WHEN}
     for when, (start, end) in idle:
-        window = (start + min(tail, (end - start) // 2), end)
-        watts = energy.compute_mean_power(power.times_ns, power.values, power.period_s, window)
+        watts = energy.compute_mean_power(series.curve, (start + min(tail, (end - start) // 2), end))
         found[when] += [] if watts is None else [watts]
     before, after = (sum(found[when]) / len(found[when]) if found[when] else None for when in WHEN)
     return {

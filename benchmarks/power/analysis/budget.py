@@ -8,10 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.power.analysis import energy, uncertainty
+from benchmarks.power.analysis import energy, sampling, uncertainty
 from benchmarks.power.analysis.energy import EnergyCurve, Floats, Window
 from benchmarks.power.base import SensorFacts
 from benchmarks.record.sections import UncertaintyTerm
+
+CENTRED = 0.95
+"""A counter that moved in fewer of its readings ticks more slowly than it is read."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Series:
     sampled_s: float  # time between readings; a counter's tick is seen at most so late
     period_s: float  # time between neighbours; GAP_PERIODS of it are not yet a gap
     update_s: float | None  # time between updates that the readings show
+    hold_s: float  # the same if they show that values are held so long; else 0
 
     @classmethod
     def from_power(cls, sensor: SensorFacts, times_ns: Sequence[int], watts: Sequence[float]) -> Series:
@@ -36,16 +40,20 @@ class Series:
         period_s = max(sensor.period_s, sampled_s)
         curve = EnergyCurve(times, values, period_s, counter=False)
         update_s = energy.find_update_period(times, values)
-        return cls("integration", sensor, times, values, curve, sampled_s, period_s, update_s)
+        hold_s = (update_s or 0.0) if energy.shows_updates(times, values) else 0.0
+        return cls("integration", sensor, times, values, curve, sampled_s, period_s, update_s, hold_s)
 
     @classmethod
     def from_counter(cls, sensor: SensorFacts, times_ns: Sequence[int], joules: Sequence[float]) -> Series:
         """Return a counter at its ticks."""
         times, values, tick_s = energy.find_ticks(times_ns, joules)
         period_s = max(sensor.period_s, tick_s)
+        if repeats := times.size < CENTRED * len(times_ns):
+            times = energy.centre_ticks(times_ns, times, tick_s)
         curve = EnergyCurve(times, values, period_s, counter=True)
-        update_s = energy.find_update_period(times_ns, joules)
-        return cls("counter", sensor, times, values, curve, _compute_median_step(times_ns), period_s, update_s)
+        update_s = energy.find_update_period(times_ns, joules) or 0.0
+        sampled_s = _compute_median_step(times_ns)
+        return cls("counter", sensor, times, values, curve, sampled_s, period_s, update_s, update_s * repeats)
 
     @property
     def is_counter(self) -> bool:
@@ -60,18 +68,27 @@ class Series:
     @property
     def watts(self) -> Floats:
         """Power at each sample, or over the stretch that ends at each tick; NaN without it."""
-        if not self.is_counter or self.values.size < 2:
-            return self.values
-        steps = np.diff(self.times_ns) * energy.NS
-        power = np.divide(np.diff(self.values), steps, out=np.full(steps.shape, np.nan), where=steps > 0)
-        return np.concatenate([[np.nan], power])
+        return (
+            energy.compute_counter_power(self.times_ns, self.values, self.period_s) if self.is_counter else self.values
+        )
+
+    @property
+    def is_continuous(self) -> bool:
+        """Whether no power goes by unseen: a counter, or an average over the time between readings or more."""
+        return self.is_counter or (self.averaging_s or 0.0) >= self.sampled_s * (1 - energy.TOLERANCE)
+
+    @property
+    def clock_s(self) -> float | None:
+        """The period of the sensor's own clock, seconds, if that decides which power is seen; None if chance does."""
+        regular = self.sensor.update_s or (self.sampled_s if sampling.is_regular(self.times_ns) else None)
+        return None if self.is_continuous else regular
 
     @property
     def resolution(self) -> tuple[float, str]:
         """(seconds, which time that is): the longest known time of the sensor."""
         times = {
             "the time between samples": self.sampled_s,
-            "the update interval estimated from the readings": self.update_s or 0.0,
+            "the update interval estimated from the readings": self.hold_s,
             "the averaging time of a reading": self.averaging_s or 0.0,
         }
         name = max(times, key=times.__getitem__)
@@ -82,31 +99,61 @@ class Series:
         return energy.mask_inside(self.times_ns, windows) & np.isfinite(self.values)
 
 
-def list_run_terms(series: Series, windows: Sequence[Window], joules: float, gap_share: float) -> list[UncertaintyTerm]:
+def list_run_terms(
+    series: Series, windows: Sequence[Window], joules: float, gap_share: float, idle_w: float | None
+) -> list[UncertaintyTerm]:
     """Return the budget of the `joules` of all `windows`, with a `gap_share` of their time without samples.
 
-    The budget is empty if too few samples of power fell into the runs: the other terms alone would understate it.
+    Windows that the sensor cannot tell apart are one stretch, whose only edges are its start and its end. The budget is
+    empty if too few samples of power fell into the runs: the other terms alone would understate it.
     """
     seconds = sum(end - start for start, end in windows) * energy.NS
-    statistics = list_statistical_terms(series, windows, "the runs")
+    statistics = list_statistical_terms(series, windows, joules, "the runs")
     if joules <= 0 or seconds <= 0 or not (series.is_counter or statistics):
         return []
+    stretches = energy.merge_windows(windows, series.resolution[0])
     return [
         *statistics,
-        _make_edge_term(series, windows, joules, seconds),
+        _make_edge_term(series, stretches, joules, seconds),
+        *_list_between_terms(windows, stretches, joules, idle_w or 0.0),
         *list_coverage_terms(gap_share, "the runs"),
         *list_sensor_terms(series, joules / seconds),
     ]
 
 
-def list_statistical_terms(series: Series, windows: Sequence[Window], where: str) -> list[UncertaintyTerm]:
-    """Return the statistical term of sampled power. A counter leaves nothing out, and has none."""
-    watts = series.values[series.mask_inside(windows)]
-    relative = None if series.is_counter else uncertainty.compute_statistical(watts)
-    if relative is None:
+def list_statistical_terms(
+    series: Series, windows: Sequence[Window], joules: float, where: str
+) -> list[UncertaintyTerm]:
+    """Return the term of what sampled power leaves unseen. A counter leaves nothing out, and has none."""
+    if series.is_counter or joules <= 0:
         return []
-    source = f"spread of {watts.size} samples in {where}, corrected for their autocorrelation"
-    return [{"name": "statistical", "relative": relative, "source": source}]
+    stretches = energy.merge_windows(windows, series.resolution[0])
+    times, watts = series.times_ns, series.values
+    if series.sensor.update_s is not None:  # a value that is read twice is one sample
+        new = np.concatenate([[True], watts[1:] != watts[:-1]])
+        times, watts = times[new], watts[new]
+    found = sampling.compute_sampling_error(times, watts, stretches)
+    if found is None:
+        return []
+    count = int(series.mask_inside(windows).sum())
+    source = f"power between {count} samples in {where}, from how samples differ with the time between them"
+    factor, _ = (1.0, 0) if series.is_continuous else sampling.find_lock(times, windows)
+    if factor > 1:
+        source += f"; x {factor**0.5:.2g}, because the samples keep step with the runs"
+    return [{"name": "statistical", "relative": found * factor**0.5 / joules, "source": source}]
+
+
+def _list_between_terms(
+    windows: Sequence[Window], stretches: Sequence[Window], joules: float, idle_w: float
+) -> list[UncertaintyTerm]:
+    """Return the term of the time between runs that the sensor cannot tell from them, if there is any."""
+    inside = sum(end - start for start, end in windows) * energy.NS
+    between = sum(end - start for start, end in stretches) * energy.NS - inside
+    if between <= inside * 1e-9:
+        return []
+    relative = uncertainty.compute_between(between / inside, idle_w * inside / joules)
+    source = f"{between / inside:.2%} more time lies between the runs, at {idle_w:.3g} W or more, and is not told apart"
+    return [{"name": "between runs", "relative": relative, "source": source}]
 
 
 def list_coverage_terms(share: float, where: str) -> list[UncertaintyTerm]:
@@ -140,17 +187,18 @@ def list_sensor_terms(series: Series, mean_w: float) -> list[UncertaintyTerm]:
 
 
 def _make_edge_term(series: Series, windows: Sequence[Window], joules: float, seconds: float) -> UncertaintyTerm:
-    watts = series.watts
+    watts, times = series.watts, series.times_ns
+    effect_w = uncertainty.compute_delay_effect_w(times, watts, windows)
     if series.is_counter:
         after = np.roll(watts, -1)  # power over the stretch that begins at each tick
-        steps, widths = uncertainty.find_edge_steps(series.times_ns, watts, after, windows, 0.0)
-        effect = uncertainty.compute_delay_effect_w(series.times_ns, watts, windows)
-        relative = uncertainty.compute_counter_edges(steps, widths, series.sampled_s, seconds, joules, effect)
+        steps, widths = uncertainty.find_edge_steps(times, watts, after, windows, 0.0)
+        common_w = 0.0 if series.hold_s else effect_w  # ticks of a slow counter are moved back by their mean delay
+        relative = uncertainty.compute_counter_edges(steps, widths, series.sampled_s, seconds, joules, common_w)
         return {"name": "edges", "relative": relative, "source": "one counter tick at the start and end of each run"}
-    hold = max(series.update_s or 0.0, series.averaging_s or 0.0)
-    steps, widths = uncertainty.find_edge_steps(series.times_ns, watts, watts, windows, hold)
-    lag_known = series.sensor.lag_s is not None or not series.averaging_s
-    relative = uncertainty.compute_power_edges(steps, widths, joules, lag_known=lag_known)
+    averaging_s = series.averaging_s or 0.0
+    steps, widths = uncertainty.find_edge_steps(times, watts, watts, windows, max(series.hold_s, averaging_s))
+    delay_s = averaging_s if series.sensor.lag_s is None else 0.0
+    relative = uncertainty.compute_power_edges(steps, widths, joules, delay_s, effect_w)
     return {"name": "edges", "relative": relative, "source": "power interpolated at the start and end of each run"}
 
 

@@ -19,6 +19,7 @@ FEW_CHANGES = 20  # fewer changes of value do not show a period
 FEW_LEVELS = 8  # fewer different values do not show a scale: they may be the load's
 ROUNDING = 1e-6  # watts; every sensor's scale has larger steps
 NS = 1e-9
+TOLERANCE = 0.05  # by which two stated times may differ and be the same
 
 
 class EnergyCurve:
@@ -43,7 +44,7 @@ class EnergyCurve:
         longest = GAP_PERIODS * period_s * (1 + 1e-9)  # a gap of exactly so many periods may round up
         covered = np.isfinite(energies) & (steps <= longest) & (steps > 0)
         if counter:
-            covered &= energies >= 0  # the counter was reset: the energy of that stretch is unknown
+            covered &= ~_mask_contradictions(self._v)[1:]  # the energy of that stretch is unknown
         self._covered: NDArray[np.bool_] = covered
         self._seconds = np.concatenate([[0.0], np.cumsum(np.where(covered, steps, 0.0))])
         self._joules = np.concatenate([[0.0], np.cumsum(np.where(covered, energies, 0.0))])
@@ -85,13 +86,34 @@ def remove_lag(times_ns: ArrayLike, lag_s: float | None) -> NDArray[np.int64]:
 def find_update_period(times_ns: ArrayLike, values: ArrayLike) -> float | None:
     """Return the time between two updates of a sensor, seconds, from readings that repeat a value until it updates.
 
-    It is the 5th percentile of the times between changes of value: a steady value makes a time longer, never shorter,
-    and a late reading spoils the very shortest. The error is up to the time between two readings, which is also the
+    A value lasts from its update, after the last reading of the value before, to the next update, before the first
+    reading of the value after. It is the 5th percentile of these times, less that of the times between readings: a
+    steady value makes a time longer, never shorter. The error is up to the time between two readings, which is also the
     minimum. It is too long if the sensor sees only the load's own steps. None with fewer than FEW_CHANGES changes.
     """
+    times, first, last = _find_stretches(times_ns, values)
+    if first.size <= FEW_CHANGES:
+        return None
+    lasted = times[last[1:-1] + 1] - times[first[1:-1] - 1]
+    return float(np.quantile(lasted, 0.05) - np.quantile(np.diff(times), 0.05)) * NS
+
+
+def shows_updates(times_ns: ArrayLike, values: ArrayLike) -> bool:
+    """Return whether all values may last equally long, from update to update; else they are the load's own levels."""
+    times, first, last = _find_stretches(times_ns, values)
+    if first.size <= FEW_CHANGES:
+        return False
+    least, most = times[last[1:-1]] - times[first[1:-1]], times[last[1:-1] + 1] - times[first[1:-1] - 1]
+    return bool(np.quantile(least, 0.95) <= np.quantile(most, 0.05))
+
+
+def _find_stretches(
+    times_ns: ArrayLike, values: ArrayLike
+) -> tuple[NDArray[np.int64], NDArray[np.intp], NDArray[np.intp]]:
+    """Return (times without missing readings, where each value is read first, and last)."""
     times, readings = _drop_missing(times_ns, values)
-    changed = times[1:][readings[1:] != readings[:-1]]
-    return float(np.quantile(np.diff(changed), 0.05)) * NS if changed.size >= FEW_CHANGES else None
+    changed = np.flatnonzero(readings[1:] != readings[:-1])
+    return times, np.concatenate([[0], changed + 1]), np.concatenate([changed, [times.size - 1]])
 
 
 def find_step_size(values: ArrayLike) -> float | None:
@@ -126,21 +148,66 @@ def find_ticks(times_ns: ArrayLike, counter: ArrayLike) -> tuple[NDArray[np.int6
     return times[keep], values[keep], float(np.quantile(np.diff(ticks), 0.9)) * NS if ticks.size > 1 else 0.0
 
 
-def find_contradictions(times_ns: ArrayLike, counter: ArrayLike, windows: ArrayLike) -> NDArray[np.bool_]:
-    """Return which windows hold a contradiction of a counter, shape (w,): their energy is unknown.
+def centre_ticks(times_ns: ArrayLike, ticks_ns: NDArray[np.int64], tick_s: float) -> NDArray[np.int64]:
+    """Return the moments of ticks, ns: a tick lies anywhere between the reading before and the one that shows it.
 
-    A counter contradicts itself where it goes back after a reset, and on both sides of a reading that its two
-    neighbours contradict: one wrong reading would be charged with everything that was ever counted.
+    So it is `tick_s` / 2 earlier at most, and half the time between both readings on average.
     """
+    times = np.asarray(times_ns, dtype=np.int64)
+    before = times[np.maximum(np.searchsorted(times, ticks_ns) - 1, 0)]
+    moments: NDArray[np.int64] = ticks_ns - np.minimum(ticks_ns - before, round(tick_s / NS)) // 2
+    return moments
+
+
+def find_contradictions(times_ns: ArrayLike, counter: ArrayLike, windows: ArrayLike) -> NDArray[np.bool_]:
+    """Return which windows hold a contradiction of a counter, shape (w,): their energy is unknown."""
     times, values = _drop_missing(times_ns, counter)
-    back = values[1:] < values[:-1]
-    wrong, rises_over = back.copy(), values[2:] >= values[:-2]
-    wrong[1:] |= back[:-1] & rises_over
-    wrong[:-1] |= back[1:] & rises_over
+    wrong = _mask_contradictions(values)[1:]
     starts, ends = times[:-1][wrong], times[1:][wrong]
     edges = np.asarray(windows, dtype=np.int64).reshape(-1, 2)
     touched: NDArray[np.bool_] = np.searchsorted(starts, edges[:, 1]) > np.searchsorted(ends, edges[:, 0], side="right")
     return touched
+
+
+def _mask_contradictions(counter: Floats) -> NDArray[np.bool_]:
+    """Return at which readings a counter contradicts the one before, shape (n,).
+
+    It contradicts itself where it goes back after a reset, and on both sides of a reading that its two neighbours
+    contradict: one wrong reading would be charged with everything that was ever counted.
+    """
+    found = np.zeros(counter.shape, dtype=np.bool_)
+    valid = np.flatnonzero(np.isfinite(counter))
+    values = counter[valid]
+    back = values[1:] < values[:-1]
+    wrong, rises_over = back.copy(), values[2:] >= values[:-2]
+    wrong[1:] |= back[:-1] & rises_over
+    wrong[:-1] |= back[1:] & rises_over
+    found[valid[1:]] = wrong
+    return found
+
+
+def compute_counter_power(times_ns: ArrayLike, counter: ArrayLike, period_s: float) -> Floats:
+    """Return the power over the stretch that ends at each tick, watts, shape (n,).
+
+    NaN without it: at the first tick, in a gap, and where the counter contradicts itself. A reset draws no power.
+    """
+    times, values = np.asarray(times_ns, dtype=np.int64), np.asarray(counter, dtype=np.float64)
+    found = np.full(times.shape, np.nan)
+    steps = np.diff(times) * NS
+    known = (steps > 0) & (steps <= GAP_PERIODS * period_s * (1 + 1e-9)) & ~_mask_contradictions(values)[1:]
+    found[1:][known] = np.diff(values)[known] / steps[known]
+    return found
+
+
+def merge_windows(windows: ArrayLike, gap_s: float) -> list[Window]:
+    """Return stretches of windows, in order, that lie at most `gap_s` seconds apart."""
+    merged: list[Window] = []
+    for start, end in np.asarray(windows, dtype=np.int64).reshape(-1, 2).tolist():
+        if merged and start - merged[-1][1] <= gap_s / NS:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
 
 
 def mask_inside(times_ns: ArrayLike, windows: ArrayLike) -> NDArray[np.bool_]:
@@ -153,9 +220,9 @@ def mask_inside(times_ns: ArrayLike, windows: ArrayLike) -> NDArray[np.bool_]:
     return inside
 
 
-def compute_mean_power(times_ns: ArrayLike, watts: ArrayLike, period_s: float, window: Window) -> float | None:
+def compute_mean_power(curve: EnergyCurve, window: Window) -> float | None:
     """Return energy / covered time of one window, watts; None if under half of it is covered."""
-    joules, coverage = EnergyCurve(times_ns, watts, period_s, counter=False).integrate([window])
+    joules, coverage = curve.integrate([window])
     seconds = (window[1] - window[0]) * NS * float(coverage[0])
     return float(joules[0]) / seconds if coverage[0] >= 0.5 else None
 

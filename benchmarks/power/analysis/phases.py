@@ -120,7 +120,7 @@ def _list_terms(
     source = f"a time resolution of {_format_time(tau)}, with steps of up to {contrast_w:.3g} W at the phase's ends"
     seconds = sum(end - start for start, end in windows) * energy.NS
     return [
-        *budget.list_statistical_terms(series, windows, "the phase"),
+        *budget.list_statistical_terms(series, windows, joules, "the phase"),
         {"name": "edges", "relative": edges, "source": source},
         *budget.list_coverage_terms(gap_share, "the phase"),
         *budget.list_sensor_terms(series, joules / seconds),

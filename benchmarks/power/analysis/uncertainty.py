@@ -5,6 +5,9 @@ of squares. A quantity within +-a has the standard uncertainty a / sqrt(3), and 
 (GUM, JCGM 100:2008, 4.3.7 and F.2.2.1).
 
     E = g (P + o) T:   u_E^2 / E^2 = u_stat^2 + u_quantisation^2 + (u_o / P)^2 + u_edges^2 + u_g^2 + u_coverage^2
+                                     + u_between^2
+
+`sampling` has the statistical term.
 
 The clock adds nothing: one clock stamps marks and samples in ns.
 """
@@ -15,24 +18,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from benchmarks.power.analysis.energy import GAP_PERIODS, NS, Floats
-
-
-def compute_statistical(watts: ArrayLike) -> float | None:
-    """Return the relative standard uncertainty of the mean of sampled power; None if it is not defined.
-
-    u = s / (mean sqrt(n_eff)), n_eff = n (1 - r) / (1 + r) with r the lag-1 autocorrelation, at least 0.
-    """
-    values = np.asarray(watts, dtype=np.float64)
-    values = values[np.isfinite(values)]
-    if values.size < 3 or values.mean() == 0:
-        return None
-    if values.min() == values.max():
-        return 0.0  # without the rounding of the mean
-    spread = values - values.mean()
-    variance = float(spread @ spread)
-    r = float(spread[1:] @ spread[:-1]) / variance if variance > 0 else 0.0
-    effective = values.size * (1 - max(r, 0.0)) / (1 + max(r, 0.0))
-    return float(values.std(ddof=1) / abs(values.mean()) / np.sqrt(max(effective, 1.0)))
 
 
 def find_edge_steps(
@@ -57,19 +42,22 @@ def find_edge_steps(
     return np.where(known, inward, 0.0), np.maximum(steps[k], hold_s)
 
 
-def compute_power_edges(steps_w: Floats, widths_s: Floats, joules: float, *, lag_known: bool) -> float:
+def compute_power_edges(
+    steps_w: Floats, widths_s: Floats, joules: float, delay_s: float = 0.0, delay_effect_w: float = 0.0
+) -> float:
     """Return the term of interpolating power at the edges of windows, relative to their `joules`.
 
     If power steps from A to B at an unknown place between two samples tau apart, the straight line charges
     (B - A) u^2 tau / 2 to the wrong side, u uniform in 0 to 1: always away from the side of more power,
     (B - A) tau / 6 in the mean, with a variance of ((B - A) tau)^2 / 45. The means of all edges add up with their
-    signs: windows between less power lose the same each time, and windows that follow each other lose nothing. After
-    an average over tau with unknown lag, the mean is up to (B - A) tau / 4: half of it at one of two edges.
+    signs: windows between less power lose the same each time, and windows that follow each other lose nothing. Samples
+    that come up to `delay_s` late, uniformly, move all edges alike: by `delay_effect_w` x delay / sqrt(3).
     """
     if joules <= 0:
         return 0.0
     moved = steps_w * widths_s
-    return math.hypot(moved.sum() / (6 if lag_known else 4), math.sqrt(float(moved @ moved) / 45)) / joules
+    always = max(abs(moved.sum()) / 6, abs(delay_effect_w) * delay_s / math.sqrt(3))
+    return math.hypot(always, math.sqrt(float(moved @ moved) / 45)) / joules
 
 
 def compute_delay_effect_w(times_ns: ArrayLike, before_w: ArrayLike, windows: ArrayLike) -> float:
@@ -124,6 +112,16 @@ def compute_coverage(share: float) -> float:
     the term is the root mean square, not the deviation from the mean.
     """
     return 2 * share / math.sqrt(3)
+
+
+def compute_between(share: float, idle_share: float) -> float:
+    """Return the term of time between windows, a `share` of theirs, that the sensor mixes with them.
+
+    Power there is most likely idle power, an `idle_share` of the mean that is charged, and at most that mean: with a
+    triangular distribution from one to the other the energy is too low by 0 to share (1 - idle_share), and by that /
+    sqrt(2) in the root mean square. It is not corrected, as for coverage.
+    """
+    return share * max(1 - idle_share, 0.0) / math.sqrt(2)
 
 
 def _find_segment(times: NDArray[np.int64], moments: ArrayLike) -> NDArray[np.intp]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from benchmarks.power.analysis import energy, phases
+from benchmarks.power.analysis import energy, phases, sampling
 from benchmarks.power.analysis.budget import Series
 from benchmarks.power.analysis.energy import NS, Window
 from benchmarks.power.base import PowerSample, SensorFacts
@@ -13,6 +13,8 @@ from benchmarks.record import ENERGY_COVERAGE
 
 VOID = "a rail was missing or had no valid reading"
 FEW_SAMPLES = 30
+FEW_OF_VARYING = 100  # fewer samples may miss a short peak of every run, and its energy with it
+LEAST_VARYING = 0.01  # the statistical term from which power varies
 LARGEST_DISAGREEMENT = 0.05  # between counter and integration, relative
 LARGEST_GAP_SHARE = 0.01  # of the runs' time without samples
 LARGEST_DISTANCE = 0.05  # time between runs that the sensor does not resolve, relative to theirs
@@ -44,11 +46,8 @@ def warn_of_sensor(sensor: SensorFacts, lost: str | None, *, mismatch: bool) -> 
     return flags
 
 
-def warn_of_energy(series: Series, windows: Sequence[Window], gap_share: float, disagreement: float) -> list[str]:
-    """Return the flags of the energy of the runs in `windows`, which have a `gap_share` of their time without samples.
-
-    `disagreement` is integrated power / counted energy - 1.
-    """
+def warn_of_energy(series: Series, windows: Sequence[Window], gap_share: float) -> list[str]:
+    """Return the flags of the energy of the runs in `windows`; `gap_share` of their time has no samples."""
     flags = []
     if gap_share > LARGEST_GAP_SHARE:
         flags.append(
@@ -62,16 +61,38 @@ def warn_of_energy(series: Series, windows: Sequence[Window], gap_share: float, 
             f"Runs of {seconds / len(windows):.3g} s are too short for the sensor's time resolution, {tau:.3g} s "
             f"({which}): their energy is mixed with the energy of the gaps between them."
         )
-    if abs(disagreement) > LARGEST_DISAGREEMENT:
-        flags.append(f"Integrated power differs from the energy counter by {disagreement:+.1%}.")
     return flags
 
 
-def warn_of_few_samples(inside: int, runs: int) -> list[str]:
-    """Return the flag of too few samples in the runs."""
-    if inside >= FEW_SAMPLES or not runs:
+def warn_of_disagreement(disagreement: float, statistical: float) -> list[str]:
+    """Return the flag of integrated power / counted energy - 1, if its `statistical` term does not explain it."""
+    if abs(disagreement) <= max(LARGEST_DISAGREEMENT, 2 * statistical):
         return []
-    return [f"Only {inside} power samples were taken during the runs; a reliable value needs at least {FEW_SAMPLES}."]
+    return [f"Integrated power differs from the energy counter by {disagreement:+.1%}."]
+
+
+def warn_of_own_clock(series: Series, windows: Sequence[Window]) -> list[str]:
+    """Return the flag of samples that keep step with the runs, or with the sensor's own clock, so that they may."""
+    _, places = (1.0, 0) if series.is_continuous else sampling.find_lock(series.times_ns, windows)
+    if places:
+        mean_s = sum(end - start for start, end in windows) * NS / len(windows)
+        kept = f"The sensor's clock ({series.sampled_s:.3g} s) keeps step with the runs ({mean_s:.3g} s)"
+        return [f"{kept}: its readings show about {places} moments of a run, and nothing between."]
+    if series.clock_s is None or not windows:
+        return []
+    regular = "The sensor reads power at the regular times of its own clock"
+    unseen = f"what repeats every {series.clock_s:.3g} s, or a whole number of times in that, is not seen"
+    return [f"{regular}: {unseen}, and is in no term of the uncertainty."]
+
+
+def warn_of_few_samples(inside: int, runs: int, statistical: float) -> list[str]:
+    """Return the flag of too few samples in the runs, whose statistical term is `statistical`."""
+    taken = f"Only {inside} power samples were taken during the runs"
+    if inside < FEW_SAMPLES and runs:
+        return [f"{taken}; a reliable value needs at least {FEW_SAMPLES}."]
+    if inside < FEW_OF_VARYING and statistical > LEAST_VARYING:
+        return [f"{taken}, and power varies: a reliable uncertainty needs at least {FEW_OF_VARYING}."]
+    return []
 
 
 def warn_of_void_readings(samples: Sequence[PowerSample], windows: Sequence[Window]) -> list[str]:

@@ -232,16 +232,17 @@ def test_overlapping_intervals_are_a_tie(tmp_path: Path, share: float, tied: boo
     )
 
 
-def with_gain(made_record: dict[str, Any]) -> dict[str, Any]:
-    """Return a Record whose sensor has a known gain, of 5%."""
-    made_record["power"]["uncertainty"].append({"name": "gain", "relative": 0.05, "source": "data sheet"})
+def with_error(name: str, made_record: dict[str, Any]) -> dict[str, Any]:
+    """Return a Record whose sensor has a known gain error or offset, of 5%."""
+    made_record["power"]["uncertainty"].append({"name": name, "relative": 0.05, "source": "data sheet"})
     return made_record
 
 
-def test_a_gain_ties_devices_and_not_models(tmp_path: Path) -> None:
-    """A sensor's gain error can tie two devices, but not two models on one device, which share it."""
+@pytest.mark.parametrize("name", ["gain", "offset"])
+def test_an_error_of_the_sensor_ties_devices_and_not_models(tmp_path: Path, name: str) -> None:
+    """A sensor's gain error or offset can tie two devices, but not two models on one device, which share it."""
     for label, factor in (("A", 1.0), ("B", 1.05)):
-        pairs = [with_gain(speed(model, s, power_w=10.0 * factor)) for model, s in (("phi", 100), ("llava", 95))]
+        pairs = [with_error(name, speed(model, s, power_w=10.0 * factor)) for model, s in (("phi", 100), ("llava", 95))]
         made.on(tmp_path, pairs, label=label)
     table = ends(made.table(tmp_path), 0.001)
     found = {(f.model, f.device): f.place for f in rank(table, "joules_per_token", places=9)}

@@ -60,6 +60,60 @@ def test_one_wrong_reading_of_a_counter_is_charged_to_no_run(wrong_j: float) -> 
     assert (found.power["method"], found.power["energy_runs"], found.power["flags"]) == ("counter", 14, [])
 
 
+@pytest.mark.parametrize("jump_j", [-5e6, 9e9], ids=["reset", "jump"])
+def test_a_reset_of_a_counter_makes_no_absurd_uncertainty(jump_j: float) -> None:
+    """A counter that starts anew between or within runs, or jumps for one reading, is no less certain of the others."""
+    for at in range(60, 80):
+        runs = attribution.MarkedRuns([(i * S, i * S + 9 * S // 10) for i in range(1, 16)], {})
+        taken = [PowerSample(i * S // 10, 30.0, 5e6 + 3.0 * i) for i in range(180)]
+        calm = attribution.attribute("bench", SENSOR, taken, runs, [])
+        for i in range(at, 180 if jump_j < 0 else at + 1):
+            taken[i] = PowerSample(taken[i].time_ns, 30.0, (taken[i].energy_j or 0.0) + jump_j)
+        found = attribution.attribute("bench", SENSOR, taken, runs, [])
+
+        assert found.power["energy_runs"] in (13, 14, 15)
+        stated, usual = (one.power["uncertainty"][0]["relative"] for one in (found, calm))
+        assert stated < 3 * usual, at
+
+
+def test_idle_power_comes_from_the_instrument_of_the_runs() -> None:
+    """A counter that is 5% off its power field gives an idle power that is 5% off too, so that net energy is."""
+    apart, power = attribute(samples(counter_factor=0.951)), attribute(samples())
+
+    assert (apart.power["method"], power.power["method"]) == ("counter", "integration")
+    assert apart.power["idle_w"] == pytest.approx(9.51, rel=1e-6)
+    assert apart.energy_j == pytest.approx([0.951 * 60.0] * 2)
+    gone = attribute([PowerSample(s.time_ns, s.watts, s.energy_j if i < 170 else None) for i, s in enumerate(COUNTED)])
+    assert (gone.power["method"], gone.power["idle_w"]) == ("counter", None)
+    assert gone.power["idle_before_w"] == pytest.approx(9.51, rel=1e-6)
+    assert list(find_violations(gone.power, "power")) == []
+
+
+def test_gaps_that_the_sensor_does_not_resolve_have_a_term() -> None:
+    """Runs of 80 ms with 1 ms between them lose 1% to an averaging sensor, and the budget says so."""
+    starts = np.arange(1.0, 61.0, 0.081)
+    windows = [(round(t * S), round((t + 0.08) * S)) for t in starts]
+    mean_w = (0.08 * 50.0 + 0.001 * 10.0) / 0.081  # what it reads: its average over a second holds many gaps
+    taken = [PowerSample(i * S // 10, mean_w) for i in range(-10, 640)]
+    averaging = SensorFacts(**{**vars_of(SENSOR), "averaging_s": 1.0})
+    found = attribution.attribute("bench", averaging, taken, attribution.MarkedRuns(windows, {}), [])
+    joules, (term,) = (
+        sum(joule or 0.0 for joule in found.energy_j or ()),
+        [term for term in found.power["uncertainty"] if term["name"] == "between runs"],
+    )
+
+    error = joules / (50.0 * 0.08 * len(windows)) - 1
+    assert error == pytest.approx(-0.0099, rel=0.02)
+    assert 0.5 * abs(error) < term["relative"] < abs(error)
+    in_a_row = attribution.MarkedRuns([(start, start + round(0.081 * S)) for start, _ in windows[:9]], {})
+    assert "between runs" not in str(
+        attribution.attribute("bench", averaging, taken, in_a_row, []).power["uncertainty"]
+    )
+
+
+COUNTED = samples(counter_factor=0.951)
+
+
 def test_a_counter_that_is_reset_in_half_of_the_runs_is_not_used() -> None:
     """If resets void too many runs of a counter, power is integrated instead."""
     taken = [PowerSample(s.time_ns, s.watts, 3.0 * (i % 40)) for i, s in enumerate(samples())]

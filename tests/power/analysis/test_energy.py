@@ -120,11 +120,11 @@ def test_a_missing_reading_never_adds_energy(trace: tuple[list[int], list[float]
 
 def test_mean_power_needs_half_the_time() -> None:
     """Mean power is energy / covered time, and None if under half is covered."""
-    times, watts = [0, S, 2 * S], [10.0, 12.0, 10.0]
+    curve = EnergyCurve([0, S, 2 * S], [10.0, 12.0, 10.0], 1.0, counter=False)
 
-    assert compute_mean_power(times, watts, 1.0, (0, 2 * S)) == pytest.approx(11.0)
-    assert compute_mean_power(times, watts, 1.0, (0, 3 * S)) == pytest.approx(11.0)
-    assert compute_mean_power(times, watts, 1.0, (0, 5 * S)) is None
+    assert compute_mean_power(curve, (0, 2 * S)) == pytest.approx(11.0)
+    assert compute_mean_power(curve, (0, 3 * S)) == pytest.approx(11.0)
+    assert compute_mean_power(curve, (0, 5 * S)) is None
 
 
 @given(traces(), st.integers(1, 20))

@@ -19,33 +19,10 @@ S = 1_000_000_000
 SENSOR = SensorFacts("bench meter", "module", ("VIN",), 0.1, None, "")
 
 
-def test_statistics_of_independent_samples() -> None:
-    """The term is s / (mean sqrt(n)) for independent samples, and larger for correlated ones."""
-    rng = np.random.default_rng(1)
-    independent = rng.normal(100, 5, 4000)
-    drifting = 100 + 5 * np.sin(np.linspace(0, 20, 4000))
-
-    found, correlated = uncertainty.compute_statistical(independent), uncertainty.compute_statistical(drifting)
-    assert found is not None
-    assert correlated is not None
-    assert found == pytest.approx(5 / 100 / np.sqrt(4000), rel=0.1)
-    assert correlated > 5 * found
-    assert uncertainty.compute_statistical([1.0, 2.0]) is None
-
-
-def test_an_average_over_a_second_gives_about_one_value_a_second() -> None:
-    """Samples at 10 Hz of a 1 s average count for about one a second, not ten."""
-    noise = np.random.default_rng(3).normal(100, 10, 20_009)
-    averaged = np.convolve(noise, np.full(10, 0.1), mode="valid")
-
-    found = uncertainty.compute_statistical(averaged)
-    assert found == pytest.approx(averaged.std() / 100 / math.sqrt(20_000 / 19), rel=0.1)
-
-
 def edges_of(times: object, watts: object, windows: object, joules: float, hold_s: float = 0.0) -> float:
     """Return the term of the edges of sampled power."""
     found = uncertainty.find_edge_steps(times, watts, watts, windows, hold_s)  # type: ignore[arg-type]
-    return uncertainty.compute_power_edges(*found, joules, lag_known=True)
+    return uncertainty.compute_power_edges(*found, joules)
 
 
 def test_the_edges_of_a_step_are_off_as_the_formula_says() -> None:
@@ -117,6 +94,25 @@ def test_a_slower_sensor_has_wider_edges() -> None:
     assert widths[0] == 1.0
 
 
+def test_a_delay_that_is_not_known_moves_all_edges_alike() -> None:
+    """Samples up to a second late, uniformly, lose the power at the end less that before the start x delay."""
+    late = np.random.default_rng(9).uniform(0, 1.0, 20_000)
+    (effect_w,) = {uncertainty.compute_delay_effect_w([0, S, 2 * S, 9 * S], [10, 55, 55, 10], [(S // 2, 5 * S)])}
+
+    term = uncertainty.compute_power_edges(np.zeros(2), np.ones(2), 100.0, 1.0, effect_w)
+    assert abs(effect_w) == 45.0
+    assert term * 100.0 == pytest.approx(np.sqrt(np.mean(np.square(45.0 * late))), rel=0.02)
+
+
+def test_time_between_runs_that_is_mixed_with_them_is_off_as_the_formula_says() -> None:
+    """The term is the rms of a deficit whose most likely value is that of idle power."""
+    gap_w = np.random.default_rng(8).triangular(10, 10, 50, 50_000)  # of a charged mean of 50 W, in 2% more time
+
+    term = uncertainty.compute_between(0.02, 10 / 50)
+    assert term == pytest.approx(np.sqrt(np.mean(np.square(0.02 * (50 - gap_w) / 50))), rel=0.02)
+    assert uncertainty.compute_between(0.02, 1.2) == 0.0
+
+
 def test_gaps_have_no_edges() -> None:
     """An edge in a gap of the samples adds nothing."""
     assert edges_of([0, S // 10, 10 * S, 101 * S // 10], [10, 10, 90, 90], [(S, 2 * S)], 1.0) == 0.0
@@ -130,11 +126,6 @@ def test_a_gap_of_unknown_power_is_off_as_the_formula_says() -> None:
     assert uncertainty.compute_coverage(0.04) == pytest.approx(np.sqrt(np.mean(np.square(0.04 * power / 50))), rel=0.02)
 
 
-def test_a_sensor_that_stands_still_has_no_spread() -> None:
-    """Equal readings have a spread of exactly 0."""
-    assert uncertainty.compute_statistical([0.1 + 0.2] * 99) == 0.0
-
-
 def power(watts: list[float], sensor: SensorFacts = SENSOR) -> Series:
     """Return samples at 10 Hz."""
     return Series.from_power(sensor, [i * S // 10 for i in range(len(watts))], watts)
@@ -145,12 +136,12 @@ def test_every_known_term_has_its_source() -> None:
     known = SensorFacts("s", "module", ("VIN",), 0.1, 0.02, "data sheet", 0.3, "its offset", resolution_w=0.4)
     watts = [30.0 + i % 3 for i in range(100)]
 
-    terms = {term["name"]: term for term in budget.list_run_terms(power(watts, known), [(S, 9 * S)], 248.0, 0.01)}
+    terms = {term["name"]: term for term in budget.list_run_terms(power(watts, known), [(S, 9 * S)], 248.0, 0.01, 10.0)}
     assert list(terms) == ["statistical", "edges", "coverage", "quantisation", "offset", "gain"]
     assert all(term["source"] for term in terms.values())
     assert terms["quantisation"]["relative"] == pytest.approx(0.4 / math.sqrt(12) / 31)
     assert terms["offset"]["relative"] == pytest.approx(0.3 / 31)
-    assert [t["name"] for t in budget.list_run_terms(power(watts), [(S, 9 * S)], 248.0, 0.0)] == [
+    assert [t["name"] for t in budget.list_run_terms(power(watts), [(S, 9 * S)], 248.0, 0.0, None)] == [
         "statistical",
         "edges",
     ]
@@ -160,8 +151,10 @@ def test_the_scale_is_read_from_many_levels_only() -> None:
     """An unstated scale is read from eight levels or more, not from two levels of the load."""
     two, many = [10.0, 30.0] * 50, [20.0 + 0.4 * (i % 9) for i in range(100)]
 
-    assert "quantisation" not in {t["name"] for t in budget.list_run_terms(power(two), [(S, 9 * S)], 160.0, 0.0)}
-    (term,) = [t for t in budget.list_run_terms(power(many), [(S, 9 * S)], 172.8, 0.0) if t["name"] == "quantisation"]
+    assert "quantisation" not in {t["name"] for t in budget.list_run_terms(power(two), [(S, 9 * S)], 160.0, 0.0, None)}
+    (term,) = [
+        t for t in budget.list_run_terms(power(many), [(S, 9 * S)], 172.8, 0.0, None) if t["name"] == "quantisation"
+    ]
     assert term["relative"] == pytest.approx(0.4 / math.sqrt(12) / 21.6, rel=1e-6)
     assert term["source"] == "a scale in steps of 0.4 W, the smallest difference between two readings"
 
@@ -179,5 +172,7 @@ def test_rounding_is_no_scale() -> None:
     """Sums of rails that differ by rounding alone are one level."""
     noisy = [20.0 + 0.4 * (i % 9) + 1e-14 * (i % 5) for i in range(100)]
 
-    (term,) = [t for t in budget.list_run_terms(power(noisy), [(S, 9 * S)], 172.8, 0.0) if t["name"] == "quantisation"]
+    (term,) = [
+        t for t in budget.list_run_terms(power(noisy), [(S, 9 * S)], 172.8, 0.0, None) if t["name"] == "quantisation"
+    ]
     assert term["relative"] == pytest.approx(0.4 / math.sqrt(12) / 21.6, rel=1e-6)

@@ -54,6 +54,22 @@ def test_doubts_are_said() -> None:
     assert any(flag.startswith("Scope mismatch") for flag in found.power["flags"])
 
 
+def test_few_samples_of_power_that_varies_are_said() -> None:
+    """Under 100 samples of power that varies are flagged, because they may miss a peak; steady power is not."""
+    wild = [PowerSample(s.time_ns, (s.watts or 0.0) * (1 + i % 5 / 2)) for i, s in enumerate(samples())]
+
+    assert attribute(wild).power["flags"] == [
+        "Only 42 power samples were taken during the runs, and power varies: a reliable uncertainty needs at least 100."
+    ]
+    assert attribute(samples()).power["flags"] == []
+
+
+def test_a_difference_that_sampling_explains_is_not_said() -> None:
+    """Counter and power may differ by over 5% if few samples of unsteady power are that uncertain."""
+    assert warnings.warn_of_disagreement(0.06, 0.01) == ["Integrated power differs from the energy counter by +6.0%."]
+    assert warnings.warn_of_disagreement(0.06, 0.04) == warnings.warn_of_disagreement(-0.04, 0.0) == []
+
+
 @pytest.mark.parametrize(
     ("known", "said"),
     [

@@ -5,6 +5,7 @@ Tests benchmarks.power.sensors.chips and benchmarks.power.sensors.hwmon.
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import time
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.power.base import PowerSample, PowerTarget, SensorLost, SensorUnavailable
+from benchmarks.power.sampler import draw_moments
 from benchmarks.power.sensors.hwmon import HwmonMonitor
 from tests.support import trees
 from tests.support.bench import charge
@@ -152,7 +154,8 @@ def test_the_budget_has_what_is_known(tmp_path: Path) -> None:
     """A board's energy has its offset error and step in the budget, and a flag: no gain error is specified."""
     trees.hwmon(tmp_path, "orin")
     monitor = opened(tmp_path)
-    samples = [PowerSample(tick * S // 20, monitor.read()[0].watts) for tick in range(100)]
+    moments = itertools.takewhile(lambda moment: moment < 5, draw_moments(0.0, monitor.period_s))
+    samples = [PowerSample(int(moment * S), monitor.read()[0].watts) for moment in moments]
     found = charge("hwmon", monitor, samples, [(S, 3 * S)])
     terms = {term["name"]: term["relative"] for term in found.power["uncertainty"]}
 
