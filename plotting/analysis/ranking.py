@@ -2,8 +2,8 @@
 
 A row can be ranked if at least half of the runs that were asked for are good, its logits are finite, and it is not
 invalid. An MBU over 1 makes only what rests on time or traffic invalid. For a metric of energy, the sensor must also
-cover the device that ran the model. On unified memory RAM is ranked by what the model added. Rows whose work is not proved
-come after all others.
+cover the device that ran the model. On unified memory RAM is ranked by what the model added. Rows of work
+that is not proved come after all others.
 """
 
 from dataclasses import dataclass
