@@ -34,6 +34,9 @@ def build(saves: Saves) -> pd.DataFrame:
     kept = series.deduplicate(map(build_row, saves.entries))
     series.tell_apart(kept)
     table = pd.DataFrame(kept + _list_holes(kept))
+    # as one block of objects: each choice of rows would cut every column of pandas' own text type by itself
+    texts = {name: object for name, kind in table.dtypes.items() if pd.api.types.is_string_dtype(kind)}
+    table = table.astype(texts).copy()
     order = _rank(table["device_name"], STUDY_DEVICES)
     table["device_order"] = table["device_name"].map(order) * 1000 + table["device"].map(_rank(table["device"], ()))
     table["model_order"] = table["model"].map(_rank(table["model"], STUDY_MODELS))

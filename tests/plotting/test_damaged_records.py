@@ -45,11 +45,10 @@ def leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 def changed(document: Any, path: tuple[Any, ...], value: Any) -> Any:
     """Return a copy of a document with `value` in one place."""
-    copied = copy.deepcopy(document)
-    place = copied
-    for key in path[:-1]:
-        place = place[key]
-    place[path[-1]] = value
+    if not path:
+        return value
+    copied = copy.copy(document)
+    copied[path[0]] = changed(document[path[0]], path[1:], value)
     return copied
 
 

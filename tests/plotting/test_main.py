@@ -37,7 +37,7 @@ class Done(NamedTuple):
 
 def plot(capsys: pytest.CaptureFixture[str], folder: Path, out: Path, *options: str) -> Done:
     """Run the command that writes all products."""
-    code = main(["--results", str(folder), "--out", str(out), *options])
+    code = main(["--results", str(folder), "--out", str(out), "--dpi=50", *options])
     said = capsys.readouterr()
     files = {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
     return Done(code, said.out, said.err, files)

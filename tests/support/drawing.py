@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.lines import Line2D
@@ -45,6 +46,7 @@ def draw(name: str, table: pd.DataFrame) -> Figure:
 def lay_out(figure: Figure) -> Figure:
     """Let matplotlib place every artist and parse every text, without painting."""
     figure.set_dpi(50)
+    FigureCanvasAgg(figure)  # keeps its renderer; without one, each text that is measured would make its own
     figure.draw_without_rendering()
     return figure
 
@@ -112,6 +114,12 @@ def pair_of(bar: Rectangle, axes: Axes, known: dict[str, tuple[str, str]]) -> Pa
         edges = {LIGHT.outline(paint): name for paint, (name, _) in known.items() if paint != to_hex(LIGHT.page)}
         device = edges[to_hex(bar.get_edgecolor())]
     return device, model, precision
+
+
+def heights(figure: Figure, table: pd.DataFrame) -> dict[Pair, float]:
+    """Return {pair: height} of a figure's bars."""
+    known = paints(figure, table)
+    return {pair_of(b, axes, known): b.get_height() for axes in figure.axes for b in rectangles(axes)}
 
 
 def values(table: pd.DataFrame, name: str) -> dict[Pair, float]:

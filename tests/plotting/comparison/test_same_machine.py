@@ -43,40 +43,38 @@ def different(
     return [line.metric for line in judged if line.verdict in (BETTER, WORSE)]
 
 
-def couples(sessions: list[pd.DataFrame]) -> list[tuple[list[pd.DataFrame], list[pd.DataFrame], list[pd.DataFrame]]]:
-    """Return each session with the next one, and all the others."""
-    return [
-        (sessions[first : first + 1], sessions[first + 1 : first + 2], sessions[:first] + sessions[first + 2 :])
-        for first in range(0, SAVES, 2)
-    ]
+@pytest.fixture(scope="module")
+def counts(sessions: list[pd.DataFrame]) -> dict[str, int]:
+    """Return how many have a difference: couples beside the others, couples alone, and sides of three in turn."""
+    pairs = [(sessions[first : first + 1], sessions[first + 1 : first + 2]) for first in range(0, SAVES, 2)]
+    others = [sessions[:first] + sessions[first + 2 :] for first in range(0, SAVES, 2)]
+    threes = [(sessions[first : first + 6 : 2], sessions[first + 1 : first + 6 : 2]) for first in range(0, SAVES, 6)]
+    return {
+        "beside": sum(bool(different(*sides, rest)) for sides, rest in zip(pairs, others, strict=True)),
+        "alone": sum(bool(different(*sides)) for sides in pairs),
+        "in turn": sum(bool(different(*sides)) for sides in threes),
+    }
 
 
-def in_turn(sessions: list[pd.DataFrame]) -> list[tuple[list[pd.DataFrame], list[pd.DataFrame]]]:
-    """Return sides of three alternating sessions each."""
-    return [(sessions[first : first + 6 : 2], sessions[first + 1 : first + 6 : 2]) for first in range(0, SAVES, 6)]
-
-
-def test_single_sessions_beside_the_others(sessions: list[pd.DataFrame]) -> None:
+def test_single_sessions_beside_the_others(counts: dict[str, int]) -> None:
     """Of twelve pairs of saves with a spread from the others, at most one has a difference."""
-    assert sum(bool(different(*sides)) for sides in couples(sessions)) <= 1
+    assert counts["beside"] <= 1
 
 
-def test_three_sessions_a_side_in_turn(sessions: list[pd.DataFrame]) -> None:
+def test_three_sessions_a_side_in_turn(counts: dict[str, int]) -> None:
     """Of four pairs of sides with three alternating sessions each, none has a difference."""
-    assert not any(different(*sides) for sides in in_turn(sessions))
+    assert counts["in turn"] == 0
 
 
-def test_the_page_says_what_came_out(sessions: list[pd.DataFrame]) -> None:
+def test_the_page_says_what_came_out(sessions: list[pd.DataFrame], counts: dict[str, int]) -> None:
     """docs/comparing.md has the counts of these saves: beside the others, as single sessions alone, and in turn."""
-    beside = sum(bool(different(*sides)) for sides in couples(sessions))
-    alone = sum(bool(different(before, after)) for before, after, _ in couples(sessions))
-    turns = sum(bool(different(*sides)) for sides in in_turn(sessions))
     speeds = [float(table["tokens_per_sec"][0]) for table in sessions]
     apart = np.std(np.log(speeds), ddof=1)
     sentence = (
         f"Of {SAVES} real sessions of a miniature on a busy 2-core CPU, {apart:.0%} apart in tokens/s, "
-        f"{beside} of 12 pairs is called different beside the others, {alone} of 12 as single sessions alone, "
-        f"and {turns} of 4 pairs of three sessions in turn"
+        f"{counts['beside']} of 12 pairs is called different beside the others, "
+        f"{counts['alone']} of 12 as single sessions alone, "
+        f"and {counts['in turn']} of 4 pairs of three sessions in turn"
     )
 
     assert sentence in " ".join((product.ROOT / "docs/comparing.md").read_text().split())

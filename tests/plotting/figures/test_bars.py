@@ -13,7 +13,6 @@ from matplotlib.colors import to_hex
 from matplotlib.text import Annotation
 
 from plotting.figures import footnotes
-from plotting.figures.bars import THINNEST
 from plotting.figures.theme import LIGHT
 from plotting.metrics.registry import METRICS, format_value
 from tests.support import made
@@ -23,10 +22,9 @@ from tests.support.drawing import (
     colour,
     device_colours,
     draw,
+    heights,
     lay_out,
     legend,
-    paints,
-    pair_of,
     rectangles,
     spans,
     ticks,
@@ -41,17 +39,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from tests.plotting.conftest import Drawn
 
 THROUGHPUT, JOULES = "plot_12_tokens_per_second.png", "plot_15_joules_per_token.png"
 ROOF = "decoding at the memory's peak rate (MBU 100%)"
 HATCHED = "hatched: has a warning, see footnote"
-
-
-def heights(figure: Figure, table: pd.DataFrame) -> dict[tuple[str, str, str], float]:
-    """Return {pair: height} of a figure's bars."""
-    known = paints(figure, table)
-    return {pair_of(b, axes, known): b.get_height() for axes in figure.axes for b in rectangles(axes)}
 
 
 @pytest.mark.parametrize("name", BARS)
@@ -61,15 +52,6 @@ def test_a_bar_is_as_high_as_its_value(drawn: dict[str, Figure], study: pd.DataF
 
     assert found == pytest.approx(values(study, BARS[name]))
     assert len(found) == 34
-
-
-@pytest.mark.parametrize("name", BARS)
-def test_every_bar_is_there_at_both_sizes(sized: Drawn, name: str) -> None:
-    """Every measured pair has a bar of its height, in a small and in a large study."""
-    expected = values(sized.table, BARS[name])
-
-    assert heights(sized.figures[name], sized.table) == pytest.approx(expected)
-    assert len(expected) in (4, 428)
 
 
 @pytest.mark.parametrize("name", BARS)
@@ -117,30 +99,6 @@ def test_failed_runs_stand_beside_the_value(tmp_path: Path) -> None:
 def test_the_legend_is_in_the_tables_order(drawn: dict[str, Figure], name: str) -> None:
     """The legend lists exactly the devices and precisions, in the order of the table."""
     assert list(legend(drawn[name])) == [*made.DEVICES, *made.PRECISIONS]
-
-
-@pytest.mark.parametrize("name", [*BARS, RAM])
-def test_many_bars_are_wrapped(sized: Drawn, name: str) -> None:
-    """Bars that do not fit are in further rows of axes, each model once, and no bar is too thin."""
-    figure = sized.figures[name]
-    models = [model for axes in figure.axes for model in ticks(axes, "x")]
-
-    assert models == list(dict.fromkeys(sized.table.sort_values("model_order")["model"]))
-    assert len(figure.axes) == (5 if len(models) == 20 else 1)
-    for axes in figure.axes:
-        inches = axes.get_window_extent().width / figure.dpi / (axes.get_xlim()[1] - axes.get_xlim()[0])
-        assert max(bar.get_width() for bar in rectangles(axes)) * inches > 0.9 * THINNEST
-
-
-@pytest.mark.parametrize("name", [*BARS, RAM])
-def test_no_row_of_axes_is_flat(sized: Drawn, name: str) -> None:
-    """Each row's longest bar takes at least half of its axis, and the title says that scales differ."""
-    figure = sized.figures[name]
-    for axes in figure.axes:
-        ends = [bar.get_y() + bar.get_height() for bar in rectangles(axes)]
-        assert max(ends) > 0.5 * axes.get_ylim()[1]
-
-    assert ("each row of axes on its own scale" in figure.get_suptitle()) == (len(figure.axes) > 1)
 
 
 @pytest.mark.parametrize("name", [*BARS, RAM])
@@ -207,17 +165,6 @@ def test_whiskers_of_energy_are_the_budget_alone(study: pd.DataFrame) -> None:
         footnote = " ".join(figure.get_supxlabel().split())
         assert "Whiskers: expanded uncertainty (k=2, about 95%) of the energy" in footnote
         assert "95% interval" not in footnote
-
-
-@pytest.mark.parametrize("name", [THROUGHPUT, "plot_16_load_time.png"])
-def test_whiskers_of_the_rest_are_intervals_over_the_runs(sized: Drawn, name: str) -> None:
-    """A metric without an uncertainty budget has the table's 95% interval, and the footnote says so."""
-    figure, table = sized.figures[name], sized.table[sized.table[BARS[name]].notna()]
-    found = sorted(span for axes in figure.axes for span in spans(axes))
-
-    ends = sorted(zip(table[f"{BARS[name]}_low"], table[f"{BARS[name]}_high"], strict=True))
-    assert found == [pytest.approx(both) for both in ends]
-    assert "Whiskers: 95% interval over the runs" in figure.get_supxlabel()
 
 
 def test_without_intervals_there_are_no_whiskers(study: pd.DataFrame) -> None:

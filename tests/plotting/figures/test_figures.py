@@ -5,7 +5,7 @@ Tests plotting.figures.style.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
     from matplotlib.figure import Figure
-
-    from tests.plotting.conftest import Drawn
 
 POWER_FIGURES = (
     "plot_14_tokens_per_sec_per_watt.png",
@@ -166,36 +164,3 @@ def test_every_product_is_there() -> None:
     assert set(FIGURES) == {*BARS, *MAPS, RAM, PRECISION, COMBINED}
     assert all(spec.title and spec.explanation.endswith(".") for spec in FIGURES.values())
     assert all(set(spec.metrics) <= set(METRICS) for spec in FIGURES.values())
-
-
-@pytest.mark.parametrize("name", FIGURES)
-def test_nothing_overlaps_or_is_cut_off(sized: Drawn, name: str) -> None:
-    """At both sizes no two texts of axes overlap, and title, labels and legend are inside the figure."""
-    figure = sized.figures[name]
-    for axes in figure.axes:
-        names = [label for label in (*axes.get_xticklabels(), *axes.get_yticklabels()) if label.get_text()]
-        for texts in ([text for text in axes.texts if text.get_text()], names):
-            boxes = np.array([text.get_window_extent().extents for text in texts]).reshape(-1, 4)
-            assert not overlapping(boxes), (
-                axes.get_title(loc="left"),
-                [texts[at].get_text() for at in overlapping(boxes)],
-            )
-
-        inner = [text.get_window_extent() for text in axes.texts]
-        assert all(figure.bbox.padded(1).containsx(x) for box in inner for x in (box.x0, box.x1))
-    title = [text for text in figure.texts if text.get_text() == figure.get_suptitle()]
-    heads = [found.get_window_extent() for found in (*title, *figure.legends)]
-    assert not any(heads[0].overlaps(head) for head in heads[1:])
-    outer, page = figure.get_tightbbox(), figure.bbox_inches.padded(0.02)
-    assert all(page.contains(*corner) for corner in outer.corners())
-
-
-def overlapping(boxes: np.ndarray[Any, Any]) -> list[int]:
-    """Return the first two boxes (x0, y0, x1, y1) that share over a fifth of the smaller one, or []."""
-    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
-    shared = np.prod(np.clip(high - low, 0, None), axis=2)
-    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
-    shared[np.diag_indices(len(boxes))] = 0
-    over = np.argwhere(shared > 0.2 * np.minimum(areas[:, None], areas[None, :]))
-    return [int(at) for at in over[0]] if len(over) else []

@@ -14,6 +14,7 @@ from plotting.analysis.observations import list_observations
 from plotting.analysis.ranking import rank
 from plotting.figures import FIGURES
 from plotting.load import Saves
+from plotting.output import Output
 from plotting.report import page, summary, write_all
 from plotting.table.work_groups import EXPLAINED, drop_foreign_holes, split_by_work
 from tests.support import made
@@ -74,7 +75,7 @@ def test_a_hole_within_a_group_stays(mixed: pd.DataFrame) -> None:
 def test_a_pair_of_another_kind_of_work_is_no_hole_in_any_product(mixed: pd.DataFrame, tmp_path: Path) -> None:
     """No product lists or counts a pair that only another kind of work attempted."""
     assert "never attempted" in set(mixed["status"])
-    write_all.write_all(tmp_path, mixed, Saves())
+    write_all.write_all(tmp_path, mixed, Saves(), Output(dpi=50))
 
     for name in ("unmeasured_pairs.csv", "README.md", "benchmark_summary_report.txt"):
         text = (tmp_path / name).read_text()
