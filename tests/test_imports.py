@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 HEAVY = ("torch", "transformers", "huggingface_hub", "pynvml", "jtop", "matplotlib", "pandas")
 SOURCES = sorted([*(product.ROOT / "benchmarks").rglob("*.py"), *(product.ROOT / "plotting").rglob("*.py")])
 TORCH_MAY_STAND_IN = {
+    "benchmarks/worker/decode_check.py",
     "benchmarks/worker/generation.py",
     "benchmarks/worker/preload.py",
     *(str(path.relative_to(product.ROOT)) for path in SOURCES if path.parent.name == "moondream"),

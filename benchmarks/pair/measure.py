@@ -262,7 +262,8 @@ class PairSession:
         """Measure the memory's bandwidth again: after the runs, and without the child, whose memory it needs."""
         if status == MEASURED and self._plan.capability.copies:
             self._process.end()
-            self.pair.capability = measure_again(self._plan.capability, self._plan.torch_device)
+            plan = self._plan
+            self.pair.capability = measure_again(plan.capability, plan.torch_device, plan.start_method or "spawn")
 
     def _conclude(self, benchmark: "BenchmarkFixture", status: str) -> None:
         """Build the Record, write it to the journal unless the pair was interrupted, and hand it over."""

@@ -82,12 +82,12 @@ def evaluate_probe(found: Probe, weights: str) -> Capability:
     return Capability(copy["bytes_per_s"], source, slow, found, copies)
 
 
-def measure_again(known: Capability, torch_device: str) -> Capability:
+def measure_again(known: Capability, torch_device: str, start_method: str = "spawn") -> Capability:
     """Return the capability after one more copy; unchanged if its bandwidth was not measured, or the copy fails."""
     if not known.copies:
         return known
     try:
-        rate = run_in_process("spawn", measure_copy, torch_device)["bytes_per_s"]
+        rate = run_in_process(start_method, measure_copy, torch_device)["bytes_per_s"]
     except Exception:  # noqa: BLE001 - memory may be short now; the pair's runs are worth more
         return known
     copies = known.copies if rate is None else (*known.copies, rate)

@@ -140,7 +140,7 @@ def list_statistical_terms(
     factor, _ = (1.0, 0) if series.is_continuous else sampling.find_lock(times, windows)
     if factor > 1:
         source += f"; x {factor**0.5:.2g}, because the samples keep step with the runs"
-    return [{"name": "statistical", "relative": found * factor**0.5 / joules, "source": source}]
+    return [{"name": "statistical", "relative": float(found * factor**0.5 / joules), "source": source}]
 
 
 def _list_between_terms(
