@@ -58,7 +58,8 @@ def measure_here(storage: Path, *options: str, **settings: str) -> subprocess.Co
 
     It starts no interpreter, and its models start from a forkserver that has imported torch already.
     """
-    arguments = [*_make_arguments(storage, options), "-p", "no:faulthandler", "--capture=no"]
+    unused = ("no:faulthandler", "no:unraisableexception")  # the second collects garbage several times: 2 s with torch
+    arguments = [*_make_arguments(storage, options), *(f"-p{name}" for name in unused), "--capture=no"]
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings(), redirect_stdout(out), redirect_stderr(err):
         warnings.simplefilter("ignore")  # pytest-benchmark warns where nothing was measured
