@@ -38,7 +38,7 @@ def test_a_board_s_sensor(tmp_path: Path) -> None:
     """With a Thor's files hwmon works, and missing sensors give their reason."""
     trees.hwmon(tmp_path, "thor")
     found = {
-        verdict["name"]: verdict for verdict in selftest.examine_sensors(PowerTarget("cuda:0", root=tmp_path), 0.3)
+        verdict["name"]: verdict for verdict in selftest.examine_sensors(PowerTarget("cuda:0", root=tmp_path), 1.0)
     }
     hwmon = found["hwmon"]
 
