@@ -55,7 +55,7 @@ def has_date(datetime: str) -> bool:
 
 
 def read_number(save: str) -> int:
-    """Return the number that a save's name starts with; -1 if there is none."""
+    """Return the number that a save's name starts with; -1 for a name without a number."""
     number = save.partition("_")[0]
     return int(number) if number.isdecimal() else -1
 

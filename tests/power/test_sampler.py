@@ -26,7 +26,7 @@ def test_it_samples_on_schedule(*, regular: bool) -> None:
     time.sleep(0.5)
     sampler.stop()
 
-    assert 15 <= len(sampler.samples) <= 36
+    assert 15 <= len(sampler.samples) <= (28 if regular else 36)  # random moments lie as close as 0.75 periods
     assert sampler.samples == sorted(sampler.samples)
 
 

@@ -62,7 +62,7 @@ class _Charge:
 
     @property
     def statistical(self) -> float:
-        """The statistical term of the energy; 0 if there is none."""
+        """The statistical term of the energy, relative; 0 with too few samples for one."""
         joules = float(self.joules[self.covered].sum())
         terms = budget.list_statistical_terms(self.series, self.windows, joules, "the runs")
         return terms[0]["relative"] if terms else 0.0

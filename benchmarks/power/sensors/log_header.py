@@ -67,7 +67,7 @@ def states_columns(line: str) -> bool:
 
 
 def parse_header(line: str, separators: str = SEPARATORS, unit: str | None = None) -> Layout | None:
-    """Return the layout of a log by its header, which may be a comment; None if the line is none.
+    """Return the layout of a log by its header, which may be a comment; None if the line is not a header.
 
     `unit` is that of a power column that states none.
 
