@@ -17,6 +17,8 @@ from tests.support.bench import IDLE, MARKED, SENSOR, attribute, samples, vars_o
 
 RUNS, REST = "during the runs", "in the idle time"
 
+FEW = "Only 42 power samples were taken during the runs, and power varies: a reliable uncertainty needs at least 100."
+
 
 def replaced(changes: dict[int, float], refused: frozenset[int] = frozenset()) -> list[PowerSample]:
     """Return the bench's samples with other watts at some places; `refused` ones are beyond the sensor's range."""
@@ -36,8 +38,7 @@ def test_an_outlier_counts_and_its_effect_is_said() -> None:
     assert sum(joules or 0.0 for joules in found.energy_j or []) == pytest.approx(120 + 15)
     count, median = "They count, and change the", "the median is"
     assert found.power["flags"] == [
-        "Only 42 power samples were taken during the runs, and power varies: "
-        "a reliable uncertainty needs at least 100.",
+        FEW,
         f"1 of 42 readings {RUNS} are far from the others (180 W, {median} 30 W). {count} energy per token by +12.5%.",
         f"1 of 62 readings {REST} are far from the others (100 W, {median} 10 W). {count} idle power by +15.0%.",
     ]
