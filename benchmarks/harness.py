@@ -6,11 +6,14 @@ object itself. Checked against pytest-benchmark 5.3.1.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pytest_benchmark import plugin as stock
 
+from benchmarks.bounded import call_bounded
 from benchmarks.errors import BenchmarkError
 from benchmarks.record import MEASURED, Record
 from benchmarks.storage.saves import AtomicFileStorage, replace_storage
@@ -30,6 +33,17 @@ def delay_compare(config: pytest.Config) -> Any:
     """
     value, config.option.benchmark_compare = config.option.benchmark_compare, []
     return value
+
+
+def pytest_benchmark_generate_machine_info() -> dict[str, Any]:
+    """Return pytest-benchmark's description of the machine, for which it asks lscpu and others."""
+    return call_bounded(stock.pytest_benchmark_generate_machine_info, {})
+
+
+def pytest_benchmark_generate_commit_info(config: pytest.Config) -> dict[str, Any]:
+    """Return pytest-benchmark's description of the commit, for which it asks git."""
+    unknown = {"id": "unknown", "error": "git does not answer", "project": config.rootpath.name}
+    return call_bounded(partial(stock.pytest_benchmark_generate_commit_info, config), unknown)
 
 
 class BenchmarkSession:

@@ -133,7 +133,7 @@ class Options:
     )
     device_label: str | None = option("the device's name in figures (default: detected)", metavar="TEXT")
     isolation: str = option(
-        "none: run the model in pytest's own process, for a debugger (default: %(default)s)",
+        "none: run the model in pytest's own process, for a debugger, without a timeout (default: %(default)s)",
         default="process",
         choices=ISOLATIONS,
         must_match=True,

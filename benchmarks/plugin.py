@@ -9,7 +9,11 @@ import pytest
 
 from benchmarks import harness, models, neighbours, signals, workload
 from benchmarks.errors import BenchmarkError
-from benchmarks.harness import BenchmarkSession
+from benchmarks.harness import (  # two of them are hooks
+    BenchmarkSession,
+    pytest_benchmark_generate_commit_info,  # noqa: F401
+    pytest_benchmark_generate_machine_info,  # noqa: F401
+)
 from benchmarks.hub.prefetch import prefetch
 from benchmarks.options import add_options
 from benchmarks.pair.measure import PairSession

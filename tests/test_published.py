@@ -9,7 +9,8 @@ import pytest
 
 from benchmarks.models import MODELS
 from benchmarks.pair.build_record import build_record
-from benchmarks.pair.measure import PairSession, describe_changes
+from benchmarks.pair.measure import PairSession
+from benchmarks.pair.preparation import describe_changes
 from benchmarks.processes.protocol import Loaded
 from benchmarks.progress import Progress
 from benchmarks.record import INTERRUPTED, Record, find_violations

@@ -4,6 +4,7 @@ import platform
 import re
 from pathlib import Path
 
+from benchmarks.bounded import call_bounded
 from benchmarks.machine import sysfs
 
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
@@ -30,4 +31,4 @@ def read_cpu_name(root: Path = Path("/")) -> str | None:
     """Return the CPU's name from /proc/cpuinfo, else from Python; None if unknown."""
     described = sysfs.read_text(sysfs.locate(root, "proc/cpuinfo"))
     found = re.search(r"^model name\s*:\s*(.+)$", described, re.MULTILINE)
-    return " ".join(found[1].split()) if found else (platform.processor() or None)
+    return " ".join(found[1].split()) if found else (call_bounded(platform.processor, "") or None)

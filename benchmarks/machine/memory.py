@@ -22,19 +22,25 @@ from benchmarks.record.sections import Memory
 RAM = ("ram_avg_bytes", "ram_peak_bytes", "ram_baseline_bytes", "ram_delta_bytes")
 SENSOR_RAM = ("sensor_ram_avg_bytes", "sensor_ram_peak_bytes", "sensor_ram_source")
 FIELD = re.compile(r"^(\w+):\s+(\d+) kB", re.MULTILINE)
+LARGEST = 2**50
 NOT_LINUX = "/proc cannot be read on this system"
 NO_GPU = "no discrete GPU was used"
 
 
 @dataclass(frozen=True, slots=True)
 class MemorySample:
-    """One reading, bytes; None if unknown."""
+    """One reading, bytes; None if unknown, or no size of a memory."""
 
     time_ns: int
     ram: int | None
     peak: int | None = None  # since the start of the process
     file: int | None = None
     vram: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("ram", "peak", "file", "vram"):
+            if not 0 <= (getattr(self, name) or 0) < LARGEST:
+                object.__setattr__(self, name, None)
 
 
 class MemoryReader:
@@ -145,12 +151,6 @@ def summarise_sensor_ram(
     if not sizes:
         return dict.fromkeys(SENSOR_RAM), dict.fromkeys(SENSOR_RAM, reason)
     return dict(zip(SENSOR_RAM, (_mean([*sizes]), max(sizes), ram_source), strict=True)), {}
-
-
-def explain_unmeasured(kind: str, reason: str) -> Memory:
-    """Return the memory of a pair that never ran: null, with the reason."""
-    names = ("method", *RAM, "ram_file_bytes", "vram_avg_bytes", "vram_peak_bytes", "torch_peak_bytes", "sample_count")
-    return cast("Memory", {"kind": kind, **dict.fromkeys(names), "reasons": dict.fromkeys(names, reason)})
 
 
 def _list_reasons(names: Iterable[str], kind: str, vram_reason: str, *, has_samples: bool) -> dict[str, str]:

@@ -1,5 +1,8 @@
 """Build a pair's Record from its state."""
 
+import warnings
+from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 from benchmarks import redact
@@ -7,10 +10,12 @@ from benchmarks.machine.roofline import Traffic
 from benchmarks.models import miniature
 from benchmarks.pair.outcome import explain_status
 from benchmarks.pair.state import PairState
+from benchmarks.power.analysis import attribution
 from benchmarks.power.analysis.attribution import MarkedRuns
-from benchmarks.record import MEASURED, SCHEMA, Record
-from benchmarks.record.not_measured import explain_nulls
-from benchmarks.record.sections import Checkpoint, DecodeCheck, Engine, Load, Memory, Numerics, Roofline, Sample
+from benchmarks.processes.protocol import describe_error
+from benchmarks.record import MEASURED, SCHEMA, Record, sections
+from benchmarks.record.not_measured import explain_nulls, make_null_section
+from benchmarks.record.typecheck import fits
 
 NOT_LOADED = "the model was not loaded"
 NO_GOOD_RUN = "no run was good"
@@ -21,39 +26,31 @@ NO_CUDA = "there is no CUDA context on this device"
 TRAFFIC = tuple(Traffic.__annotations__)
 COPIES = ("bandwidth_before_bytes_per_s", "bandwidth_after_bytes_per_s", "bandwidth_spread")
 SAMPLE_CHARACTERS = 2000
-LOAD_FIELDS = {
-    "load_time_s": "load_time_s",
-    "method": "load_method",
-    "peak_ram_bytes": "load_peak_ram_bytes",
-    "peak_vram_bytes": "load_peak_vram_bytes",
-    "import_s": "import_s",
-    "processor_s": "processor_s",
-    "context_s": "context_s",
-    "file_bytes": "file_bytes",
-    "page_cache_share": "page_cache_share",
-}
-"""Field of the Record's `load` -> its name in the child's answer."""
 
 
 def build_record(pair: PairState, status: str, finished: str) -> Record:
-    """Return the Record of a pair that ended as `status`, without secrets."""
-    run_log, plan = pair.run_log, pair.plan
-    readings = pair.meters.read(MarkedRuns(run_log.windows, run_log.phases), run_log.torch_peak_bytes)
-    no_energy = readings.power["reasons"].get("method")
+    """Return the Record of a pair that ended as `status`, without secrets.
+
+    A part that cannot be made is null with the reason, and costs nothing else; `pair.lost` names it.
+    """
+    run_log, plan, meters = pair.run_log, pair.plan, pair.meters
+    marked = MarkedRuns(run_log.windows, run_log.phases)
+    energy = _make(
+        pair,
+        "power",
+        attribution.Attribution,
+        partial(meters.attribute_energy, marked),
+        partial(attribution.describe_without_sensor, meters.sensor_name),
+    )
+    no_energy = energy.power["reasons"].get("method")
     values: dict[str, Any] = {
         "message": None if status == MEASURED else explain_status(pair, status),
-        "runs": run_log.build_columns(plan.work.batch_size, readings.energy_j, readings.coverage, no_energy),
-        "sample": _find_sample(pair),
-        "trace": readings.trace,
-        "token_latency": run_log.summarise_token_latency(),
+        "runs": run_log.build_columns(plan.work.batch_size, energy.energy_j, energy.coverage, no_energy),
+        "sample": _make(pair, "sample", sections.Sample | None, partial(_find_sample, pair)),
+        "trace": energy.trace,
+        "token_latency": _make(pair, "token_latency", sections.TokenLatency | None, run_log.summarise_token_latency),
     }
-    reasons = {
-        "message": "measured",
-        "runs": NO_GOOD_RUN,
-        "sample": NO_GOOD_RUN if plan.weights == "hub" else "random weights produce no meaningful text",
-        "trace": no_energy or NO_GOOD_RUN,
-        "token_latency": "no good run has at least two tokens" if values["runs"] else NO_GOOD_RUN,
-    }
+    section = partial(_make_section, pair)
     record = {
         "schema": SCHEMA,
         "status": status,
@@ -66,28 +63,61 @@ def build_record(pair: PairState, status: str, finished: str) -> Record:
         "checkpoint": _describe_checkpoint(pair),
         "workload": plan.work.describe(),
         "engine": _describe_engine(pair),
-        "load": _describe_load(pair),
+        "load": section("load", sections.Load, _describe_load),
         "counts": run_log.count_runs(),
         "failures": run_log.summarise_failures(),
-        "power": readings.power,
-        "memory": _describe_memory(pair, readings.memory),
-        "health": pair.meters.describe_health(finite_logits=run_log.finite_logits),
-        "numerics": _describe_numerics(pair),
-        "roofline": _describe_roofline(pair),
+        "power": energy.power,
+        "memory": section("memory", sections.Memory, _describe_memory, kind=plan.machine["memory_kind"]),
+        "health": section("health", sections.Health, _describe_health),
+        "numerics": section("numerics", sections.Numerics, _describe_numerics, allowed=plan.allow_nonfinite),
+        "roofline": section("roofline", sections.Roofline, _describe_roofline),
         "times": {"started": pair.started, "finished": finished},
         "interruptions": pair.interruptions,
         **values,
-        "reasons": explain_nulls(values, reasons),
     }
+    reasons = {
+        "message": "measured",
+        "runs": NO_GOOD_RUN,
+        "sample": NO_GOOD_RUN if plan.weights == "hub" else "random weights produce no meaningful text",
+        "trace": no_energy or NO_GOOD_RUN,
+        "token_latency": "no good run has at least two tokens" if values["runs"] else NO_GOOD_RUN,
+    }
+    record["reasons"] = explain_nulls(values, reasons | pair.lost)
     return cast("Record", redact.hide_secrets_everywhere(record))
 
 
-def _describe_memory(pair: PairState, measured: Memory) -> Memory:
+def _make(
+    pair: PairState, part: str, kind: Any, build: Callable[[], Any], replace: Callable[[str], Any] = lambda _: None
+) -> Any:
+    """Return what `build` returns if a Record can hold it as a `kind`, else `replace(why not)`."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # numpy's, of what is refused below
+            made = build()
+        why = "" if fits(made, kind) else "a value in it is not finite, or of the wrong type"
+    except Exception as error:  # noqa: BLE001 - readings can be anything, and the runs are worth more
+        why = "{reason}: {message}".format_map(describe_error(error))
+    if not why:
+        return made
+    pair.lost[part] = f"it could not be made ({why})"
+    return replace(pair.lost[part])
+
+
+def _make_section(pair: PairState, part: str, kind: Any, build: Callable[[PairState], Any], /, **known: Any) -> Any:
+    return _make(pair, part, kind, partial(build, pair), lambda why: make_null_section(kind, why, **known))
+
+
+def _describe_memory(pair: PairState) -> sections.Memory:
+    measured = pair.meters.summarise_memory(pair.run_log.windows, pair.run_log.torch_peak_bytes)
     values, reasons = pair.memory_guard.describe()
-    return cast("Memory", {**measured, **values, "reasons": measured["reasons"] | reasons})
+    return cast("sections.Memory", {**measured, **values, "reasons": measured["reasons"] | reasons})
 
 
-def _describe_checkpoint(pair: PairState) -> Checkpoint:
+def _describe_health(pair: PairState) -> sections.Health:
+    return pair.meters.describe_health(finite_logits=pair.run_log.finite_logits)
+
+
+def _describe_checkpoint(pair: PairState) -> sections.Checkpoint:
     spec, loaded, weights = pair.spec, pair.loaded, pair.plan.weights
     published = weights == "hub"
     values = {
@@ -105,7 +135,7 @@ def _describe_checkpoint(pair: PairState) -> Checkpoint:
         "parameters": NOT_LOADED,
     }
     return cast(
-        "Checkpoint",
+        "sections.Checkpoint",
         {
             "name": spec.checkpoint,
             "repo": spec.repo,
@@ -132,7 +162,7 @@ def _list_differences(pair: PairState) -> list[str]:
     return found
 
 
-def _describe_engine(pair: PairState) -> Engine:
+def _describe_engine(pair: PairState) -> sections.Engine:
     plan, loaded = pair.plan, pair.loaded
     names = ("torch_device_name", "gpu_uuid", "attention", "threads", "mark_method")
     values: dict[str, Any] = {name: loaded[name] if loaded else None for name in names}  # type: ignore[literal-required]
@@ -141,7 +171,7 @@ def _describe_engine(pair: PairState) -> Engine:
     reasons = dict.fromkeys(names, absent if loaded else NOT_LOADED)
     reasons["start_method"] = "there is no child with --isolation=none"
     return cast(
-        "Engine",
+        "sections.Engine",
         {
             "name": "eager",
             "torch_device": plan.torch_device,
@@ -153,11 +183,13 @@ def _describe_engine(pair: PairState) -> Engine:
     )
 
 
-def _describe_load(pair: PairState) -> Load:
+def _describe_load(pair: PairState) -> sections.Load:
     loaded = pair.loaded
     if loaded is None:
-        return cast("Load", {**dict.fromkeys(LOAD_FIELDS), "reasons": dict.fromkeys(LOAD_FIELDS, NOT_LOADED)})
-    values = {field: loaded[name] for field, name in LOAD_FIELDS.items()}  # type: ignore[literal-required]
+        return cast("sections.Load", make_null_section(sections.Load, NOT_LOADED))
+    facts: dict[str, Any] = {name.removeprefix("load_"): value for name, value in loaded.items()}
+    facts["load_time_s"] = loaded["load_time_s"]
+    values = {name: facts[name] for name in sections.Load.__annotations__ if name != "reasons"}
     no_file = pair.plan.weights == "random"
     reasons = {
         "load_time_s": "random weights are made in memory, nothing is loaded",
@@ -167,10 +199,10 @@ def _describe_load(pair: PairState) -> Load:
         "peak_vram_bytes": NO_CUDA,
         "page_cache_share": "there are no files" if no_file else "this system has no mincore(2)",
     }
-    return cast("Load", {**values, "reasons": explain_nulls(values, reasons)})
+    return cast("sections.Load", {**values, "reasons": explain_nulls(values, reasons)})
 
 
-def _describe_numerics(pair: PairState) -> Numerics:
+def _describe_numerics(pair: PairState) -> sections.Numerics:
     found = pair.numerics
     reason = "miniatures are not verified" if pair.plan.weights == "mini" else "the pair ended before it was verified"
     return {
@@ -178,14 +210,14 @@ def _describe_numerics(pair: PairState) -> Numerics:
         "first_nonfinite": found["first_nonfinite"] if found else None,
         "nonfinite_kind": found["kind"] if found else None,
         "allowed": pair.plan.allow_nonfinite,
-        "decode_check": cast("DecodeCheck | None", pair.decode_check),
+        "decode_check": cast("sections.DecodeCheck | None", pair.decode_check),
         "reasons": explain_nulls(
             {"modules": found, "decode_check": pair.decode_check}, {"modules": reason, "decode_check": pair.not_proved}
         ),
     }
 
 
-def _describe_roofline(pair: PairState) -> Roofline:
+def _describe_roofline(pair: PairState) -> sections.Roofline:
     """Return the bytes that a decode step reads, and the bandwidth that the memory has."""
     loaded, capability = pair.loaded, pair.capability
     before = pair.plan.capability.copies
@@ -206,10 +238,10 @@ def _describe_roofline(pair: PairState) -> Roofline:
         **dict.fromkeys(("bandwidth_bytes_per_s", "bandwidth_source"), capability.source),
         **dict.fromkeys(COPIES, not_copied),
     }
-    return cast("Roofline", {**values, "reasons": explain_nulls(values, reasons)})
+    return cast("sections.Roofline", {**values, "reasons": explain_nulls(values, reasons)})
 
 
-def _find_sample(pair: PairState) -> Sample | None:
+def _find_sample(pair: PairState) -> sections.Sample | None:
     """Return the text of the first run whose text was kept."""
     work = pair.plan.work
     for request, marks in zip(pair.run_log.requests, pair.run_log.marks, strict=True):

@@ -3,17 +3,18 @@
 import contextlib
 import json
 import os
-import signal
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, cast
 
-from benchmarks.processes.protocol import DecodeCheck, Job, Loaded, Numerics, RunMarks, WorkerFailed
-from benchmarks.processes.start_methods import get_context
+from benchmarks.processes.protocol import DecodeCheck, Job, Loaded, Numerics, RunMarks, WorkerFailed, explain_exit
+from benchmarks.processes.start_methods import explain_forkserver_death, explain_refusal, get_context
 from benchmarks.worker.child import Worker, attempt, main
 
 LONGEST_S = 2_000_000.0
 """The longest timeout of poll(2), which counts milliseconds in an int: 23 days."""
+ORPHANED = 255
+"""multiprocessing's exit code of a child whose forkserver died."""
 CLOSE_S = 5.0
 """How long a child may take to exit before it is killed, seconds."""
 
@@ -73,11 +74,13 @@ class Child(Handle):
     """A worker in a process of its own."""
 
     def __init__(self, job: Job, start_method: str) -> None:
-        processes = get_context(start_method)
-        self._connection, theirs = processes.Pipe()
-        # Not a daemon process: it may have children, and the kernel kills it when this process ends.
-        self._process = processes.Process(target=main, args=(theirs, job), name=f"worker-{job.model}-{job.precision}")
-        self._process.start()
+        name = f"worker-{job.model}-{job.precision}"
+        with explain_refusal():
+            processes = get_context(start_method)
+            self._connection, theirs = processes.Pipe()
+            # Not a daemon process: it may have children, and the kernel kills it when this process ends.
+            self._process = processes.Process(target=main, args=(theirs, job), name=name)
+            self._process.start()
         theirs.close()  # the pipe then ends with the child
 
     @property
@@ -101,7 +104,8 @@ class Child(Handle):
 
     def _explain_death(self) -> WorkerFailed:
         self._process.join(CLOSE_S)
-        return explain_exit(self._process.exitcode)
+        code = self._process.exitcode
+        return (explain_forkserver_death() if code == ORPHANED else None) or explain_exit(code)
 
     def kill(self) -> None:
         """Kill the child from another thread."""
@@ -143,24 +147,6 @@ class InProcess(Handle):
 def start(job: Job, *, isolation: str, start_method: str | None) -> Handle:
     """Start a worker: in a child process, or in this process if `isolation` is "none"."""
     return InProcess(job) if isolation == "none" or start_method is None else Child(job, start_method)
-
-
-def explain_exit(exitcode: int | None) -> WorkerFailed:
-    """Return the failure of a child that ended with `exitcode`; None if it has closed its pipe and still runs.
-
-    Its reason, which the Record counts, is the name of the signal, "exit 3", or "silence".
-    """
-    if exitcode is None:
-        return WorkerFailed("silence", "the process that ran the model stopped answering", died=True)
-    if exitcode >= 0:
-        return WorkerFailed(
-            f"exit {exitcode}", f"the process that ran the model exited with code {exitcode}", died=True
-        )
-    try:
-        name = signal.Signals(-exitcode).name
-    except ValueError:
-        name = f"signal {-exitcode}"
-    return WorkerFailed(name, f"the process that ran the model was killed ({name})", died=True)
 
 
 def _unwrap(answer: dict[str, Any]) -> dict[str, Any]:

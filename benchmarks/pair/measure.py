@@ -12,21 +12,23 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks import harness, progress, signals
 from benchmarks.errors import BenchmarkError
-from benchmarks.hub.errors import HubError
 from benchmarks.machine import device
 from benchmarks.models import MODELS
-from benchmarks.pair import outcome, proof
+from benchmarks.pair import outcome, preparation, proof
 from benchmarks.pair.build_record import build_record
 from benchmarks.pair.meters import Meters
 from benchmarks.pair.process import PairProcess
-from benchmarks.pair.run_log import AT_RESTART, RunLog
+from benchmarks.pair.run_log import AT_RESTART, TRIED_AGAIN, RunLog
 from benchmarks.pair.state import PairState
 from benchmarks.planning.capability import measure_again
 from benchmarks.planning.plan import Plan
-from benchmarks.processes.protocol import Loaded, WorkerFailed, describe_error
+from benchmarks.processes.protocol import Loaded, WorkerFailed
 from benchmarks.record import INTERRUPTED, MEASURED, Record
 from benchmarks.storage import segments
 from benchmarks.storage.journal import Line, PairJournal
+
+TRIES = 3
+"""How often a pair whose process dies before its runs is prepared at most."""
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
@@ -124,56 +126,25 @@ class PairSession:
         pair = self.pair
         if pair.skip_reason or pair.all_runs_done:
             return
-        pair.meters.note_baseline()
-        loaded = self._load()
-        if loaded is None:
-            return
-        if pair.loaded is not None and (changes := describe_changes(pair.loaded, loaded)):
-            pair.blocked = f"{changes}, so its runs cannot be joined; start over without --resume"
-            self._process.end()
-            return
-        pair.loaded = pair.loaded or loaded
-        if self._process.worker is not None:
-            pair.meters.start(self._process.worker, loaded)
-        if self._verify():
-            self._warm_up()
-        self._journal.append(self._describe_segment(loaded), *pair.meters.take_new_lines())
+        loaded = self._try_to_prepare(TRIES)
+        if loaded is not None:
+            self._journal.append(self._describe_segment(loaded), *pair.meters.take_new_lines())
         self._first_run_at = time.monotonic()
 
-    def _load(self) -> Loaded | None:
-        """Return the child's answer to "load"; None, with the failure counted, if it could not load."""
+    def _try_to_prepare(self, tries: int) -> Loaded | None:
+        """Prepare the pair, from the start again if its process dies; None if it cannot run."""
+        pair = self.pair
         try:
-            return self._process.start()
+            return preparation.prepare(pair, self._process)
         except WorkerFailed as failure:
-            self._count_failure("load", failure)
-        except HubError as error:
-            self._count_failure("load", WorkerFailed("Hub", str(error)))
-        except Exception as error:  # noqa: BLE001 - for example a full disk: the next pair must still be measured
-            self._count_failure("load", WorkerFailed(**describe_error(error)))
-        return None
-
-    def _verify(self) -> bool:
-        """Return whether all outputs of the model are finite, or need not be (--allow-nonfinite)."""
-        try:
-            found = self._process.verify()
-        except WorkerFailed as failure:
-            self._count_failure("verify", failure)
-            return False
-        self.pair.numerics = self.pair.numerics or found
-        if found is None or found["first_nonfinite"] is None or self._plan.allow_nonfinite:
-            return True
-        message = outcome.explain_nonfinite(found, self.pair.precision)
-        self._count_failure("verify", WorkerFailed("NonFinite", message))
-        return False
-
-    def _warm_up(self) -> None:
-        try:
-            finite = self._process.warm_up()
-        except WorkerFailed as failure:
-            self._count_failure("warmup", failure)
-            return
-        if self.pair.run_log.finite_logits is None:
-            self.pair.run_log.finite_logits = finite
+            again = TRIED_AGAIN if tries > 1 and failure.may_pass else ""
+            self._count_failure(failure.stage + again, failure)
+        if not again:
+            return None
+        self._count_restart()
+        self._process.end(at_once=True)
+        pair.meters = pair.meters.renew()
+        return self._try_to_prepare(tries - 1)
 
     def _describe_segment(self, loaded: Loaded) -> Line:
         """Return the journal's line for the part of the pair that starts now."""
@@ -183,8 +154,10 @@ class PairSession:
 
     def _count_failure(self, stage: str, failure: WorkerFailed) -> None:
         """Count a failure. Before the runs of an interrupted pair it blocks the pair: the next session may succeed."""
-        if stage != "run" and self.pair.interruptions:
-            self.pair.blocked = f"{failure.reason}: {failure}"
+        if stage.endswith(TRIED_AGAIN):
+            self._show.say(f"{self.pair.id}: {failure.sentence}; it is tried again")
+        elif stage != "run" and self.pair.interruptions:
+            self.pair.blocked = failure.sentence
             return
         self.pair.run_log.add_failure(stage, failure)
         self._note_failure(stage, failure)
@@ -211,7 +184,7 @@ class PairSession:
     def _after_run(self) -> None:
         """Between two windows: replace a dead child, write the journal, show progress."""
         pair, run_log = self.pair, self.pair.run_log
-        if self._process.worker is None and not pair.is_over:
+        while self._process.worker is None and not pair.is_over:
             self._restart()
         if self._new_lines:
             lines, self._new_lines = self._new_lines, []
@@ -223,25 +196,24 @@ class PairSession:
         )
         self._show.show(line)
 
-    def _restart(self) -> None:
+    def _count_restart(self) -> None:
         self.pair.run_log.add_restart()
         self._new_lines.append({"do": "restart"})
+
+    def _restart(self) -> None:
+        self._count_restart()
         if self.pair.run_log.given_up:
             return
         try:
-            self._process.start()
-            if self._process.worker is not None:
-                self.pair.meters.follow(self._process.worker)
-            self._process.warm_up()
+            with preparation.name_stage(AT_RESTART):
+                self._process.start()
+                if self._process.worker is not None:
+                    self.pair.meters.follow(self._process.worker)
+                self._process.warm_up()
         except WorkerFailed as failure:
-            self._fail_restart(failure)
-        except Exception as error:  # noqa: BLE001 - as in `_load`
-            self._fail_restart(WorkerFailed(**describe_error(error)))
-
-    def _fail_restart(self, failure: WorkerFailed) -> None:
-        self._process.end()
-        self.pair.run_log.add_failed_restart(failure)
-        self._note_failure(AT_RESTART, failure)
+            self._process.end()
+            self.pair.run_log.add_failed_restart(failure)
+            self._note_failure(AT_RESTART, failure)
 
     def _finish(self) -> None:
         """Take the last readings. If the child has died there is no idle power with the model loaded."""
@@ -271,18 +243,14 @@ class PairSession:
         ended: list[Line] = [] if status == INTERRUPTED else [{"do": "done", "record": record}]
         self._journal.append(*self._new_lines, *self.pair.meters.take_new_lines(), *ended)
         self._hand_over(benchmark, record, self.pair.run_log.latencies_s)
+        for name, why in self.pair.lost.items():
+            if name != "power" or status != MEASURED:  # the table's notes say why there is no energy
+                self._show.say(f"{self.pair.id}: the {name} of its Record could not be made ({why}); its runs are kept")
 
     def _hand_over(self, benchmark: "BenchmarkFixture", record: Any, latencies_s: list[float]) -> None:
         harness.publish(benchmark, record, latencies_s)
         self._keep(record)
         self._show.say(outcome.summarise_pair(record))
-
-
-def describe_changes(before: Loaded, now: Loaded) -> str:
-    """Return what differs between the model that an interrupted session loaded and today's; "" if nothing does."""
-    names = ("revision", "adapter", "model_class", "parameters", "load_method")
-    values: dict[str, tuple[object, object]] = {name: (before[name], now[name]) for name in names}  # type: ignore[literal-required]
-    return "; ".join(f"its {name} was {a} and is {b}" for name, (a, b) in values.items() if a != b)
 
 
 def _now() -> str:

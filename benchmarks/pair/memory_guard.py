@@ -5,17 +5,21 @@ On unified memory (Jetson, GB10) too large an allocation raises no error: the ho
 cannot fit is not loaded, and a child that uses memory below the floor is killed.
 """
 
+import re
+from collections import deque
 from pathlib import Path
 
 from benchmarks.formatting import format_gb
-from benchmarks.machine import memory
+from benchmarks.machine import device, memory, sysfs
 from benchmarks.pair.handle import Child
 from benchmarks.power.sampler import Sampler
-from benchmarks.processes.protocol import WorkerFailed
+from benchmarks.processes.protocol import OOM_KILL, WorkerFailed
 from benchmarks.record import DID_NOT_FIT
 from benchmarks.record.not_measured import explain_nulls
 
 PERIOD_S = 0.1
+LOW_SHARE = 0.1
+"""Share of the memory below which earlyoom or systemd-oomd may kill a process before the guard does."""
 NOT_GUARDED = "no --ram-floor was set"
 NOT_ASKED = "the session that finished the pair loaded no model"
 
@@ -40,6 +44,8 @@ class MemoryGuard:
         self.least: int | None = None
         self.found_below: int | None = None
         self._root = root
+        self._kills: int | None = None
+        self._latest: deque[int] = deque(maxlen=10)  # MemAvailable in the last second
         self._worker: Child | None = None
         self._sampler: Sampler[None] | None = None
 
@@ -62,6 +68,7 @@ class MemoryGuard:
 
     def watch(self, worker: Child) -> None:
         """Kill `worker` as soon as less than the floor is available; ends with `stop`."""
+        self._kills = count_kills(self._root)
         if self.floor is not None:
             self._worker, self.found_below = worker, None
             self._sampler = Sampler(self._check, PERIOD_S, regular=True)
@@ -75,7 +82,10 @@ class MemoryGuard:
             self._sampler = None
 
     def explain(self, failure: WorkerFailed) -> WorkerFailed:
-        """Return the failure with this guard's reason if the guard killed the worker, else unchanged."""
+        """Return the failure with the reason that memory gives if this guard or the kernel killed the worker for it."""
+        if failure.died and failure.reason == "SIGKILL" and self.found_below is None:
+            shortage = self._find_shortage()
+            return WorkerFailed(OOM_KILL, f"{failure}: {shortage}", died=True) if shortage else failure
         if not failure.died or self.found_below is None or self.floor is None:
             return failure
         return WorkerFailed(
@@ -102,12 +112,34 @@ class MemoryGuard:
         }
         return values, explain_nulls(values, reasons)
 
+    def _find_shortage(self) -> str | None:
+        """Return what says that memory was short when the worker was killed; None if nothing does."""
+        before, self._kills = self._kills, count_kills(self._root)
+        if None not in (before, self._kills) and self._kills != before:
+            return "the kernel ran out of memory (its count oom_kill rose)"
+        total, least = device.read_ram_bytes(self._root), min(self._latest, default=None)
+        if total is not None and least is not None and least < LOW_SHARE * total:
+            return f"only {format_gb(least)} of {format_gb(total)} were available"
+        return None
+
     def _check(self) -> list[None]:
         available, worker = memory.read_available_bytes(self._root), self._worker
         if available is None or worker is None or self.floor is None:
             return []
+        self._latest.append(available)
         self.least = available if self.least is None else min(self.least, available)
         if available < self.floor and self.found_below is None:
             self.found_below = available
             worker.kill()
         return []
+
+
+def count_kills(root: Path = Path("/")) -> int | None:
+    """Return how many processes the kernel killed for want of memory: in this control group, else on the machine."""
+    shown = sysfs.read_text(sysfs.locate(root, "proc/self/cgroup"))
+    groups = [*re.findall(r"^\d+:(?:|.*\bmemory\b.*):(/.*)$", shown, re.MULTILINE), ""]  # "": a container's own root
+    places = [f"sys/fs/cgroup{group}/memory.events" for group in groups]
+    places += [f"sys/fs/cgroup/memory{group}/memory.oom_control" for group in groups]
+    texts = (sysfs.read_text(sysfs.locate(root, place)) for place in (*places, "proc/vmstat"))
+    found = (re.search(r"^oom_kill (\d+)$", text, re.MULTILINE) for text in texts)
+    return next((int(count[1]) for count in found if count), None)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from benchmarks import power
@@ -15,10 +16,12 @@ from benchmarks.pair.handle import Handle
 from benchmarks.planning.plan import Plan
 from benchmarks.power.analysis import attribution, warnings
 from benchmarks.power.analysis.attribution import MarkedRuns
-from benchmarks.power.base import PowerSample, PowerTarget, SensorFacts, SensorUnavailable
+from benchmarks.power.base import PowerMonitor, PowerSample, PowerTarget, SensorFacts, SensorLost, SensorUnavailable
 from benchmarks.power.sampler import Sampler
 from benchmarks.processes.protocol import Loaded
-from benchmarks.record.sections import Health, Memory, Power, Trace
+from benchmarks.record.not_measured import make_null_section
+from benchmarks.record.sections import Health, Memory
+from benchmarks.record.typecheck import fits
 
 if TYPE_CHECKING:
     from benchmarks.storage.segments import Segment
@@ -34,17 +37,6 @@ WATCH_PERIOD_S = 1.0
 NOT_LOADED = "the model was not loaded"
 OTHER_SENSOR = "the session that continued the pair found another sensor"
 OTHER_ROOT = f"Device and sensor files were read from the folder ${sysfs.ROOT}, not from this system's own root."
-
-
-@dataclass(frozen=True)
-class MeterReadings:
-    """Power and memory over a pair's windows."""
-
-    power: Power
-    energy_j: list[float | None] | None
-    coverage: list[float] | None
-    trace: Trace | None
-    memory: Memory
 
 
 class Meters:
@@ -76,6 +68,11 @@ class Meters:
                 first.sensor_name, None, first.sensor_reason, scope_mismatch=first.scope_mismatch
             )
 
+    def renew(self) -> Meters:
+        """Close these meters, and return those for another process from the start."""
+        self.close()
+        return Meters(self._plan, self._earlier)
+
     def note_baseline(self) -> None:
         """Record the machine's used memory before anything is loaded."""
         if not self._earlier:
@@ -84,17 +81,20 @@ class Meters:
     def start(self, worker: Handle, loaded: Loaded) -> None:
         """Start sampling; with a power sensor, measure idle power first."""
         self._gpu_uuid = loaded["gpu_uuid"]
-        self._reader = memory.MemoryReader(self._plan.machine["memory_kind"], worker.pid, self._gpu_uuid)
-        self._memory = Sampler(self._reader.read, MEMORY_PERIOD_S)
-        self._memory.start()
+        kind = self._plan.machine["memory_kind"]
+        with suppress(Exception):  # a driver can fail in any way
+            self._reader = memory.MemoryReader(kind, worker.pid, self._gpu_uuid)
+            self._memory = Sampler(self._reader.read, MEMORY_PERIOD_S)
+            self._memory.start()
         self._open_sensor()
         if not self._earlier:
             self._before = self._read_health()
         self._measure_idle("before")
         if self._plan.torch_device.startswith("cuda"):
-            self._watch = health.ThrottleWatch(self._gpu_uuid)
-            self._watcher = Sampler(self._watch.read, WATCH_PERIOD_S, regular=True)
-            self._watcher.start()
+            with suppress(Exception):
+                self._watch = health.ThrottleWatch(self._gpu_uuid)
+                self._watcher = Sampler(self._watch.read, WATCH_PERIOD_S, regular=True)
+                self._watcher.start()
 
     def follow(self, worker: Handle) -> None:
         """Read the memory of a replacement child from now on."""
@@ -105,9 +105,8 @@ class Meters:
         """Take the last readings; the model is still loaded."""
         if self._watcher is not None:
             self._watcher.stop()
-        if self._reader is not None:
-            self._after = self._read_health()
-            self._measure_idle("after")
+        self._after = self._read_health()
+        self._measure_idle("after")
 
     def void_last_idle(self) -> None:
         """Drop the idle window after the runs: the model was no longer loaded."""
@@ -118,13 +117,10 @@ class Meters:
         for sampler in (self._power, self._memory, self._watcher):
             if sampler is not None:
                 sampler.stop()
-        if self._watch is not None:
-            self._watch.close()
-        if self._reader is not None:
-            self._reader.close()
-        if self._selection.monitor is not None:
-            with suppress(Exception):  # a sensor can fail in any way
-                self._selection.monitor.close()
+        for meter in (self._watch, self._reader, self._selection.monitor):
+            if meter is not None:
+                with suppress(Exception):  # a sensor can fail in any way
+                    meter.close()
 
     def describe(self) -> dict[str, Any]:
         """Return what the journal stores about these meters, as JSON."""
@@ -158,13 +154,10 @@ class Meters:
             )
         return lines
 
-    def read(self, marked: MarkedRuns, torch_peak: int | None) -> MeterReadings:
-        """Return power and memory over the runs, whose windows are in ns of CLOCK_MONOTONIC."""
-        found = self._attribute_energy(marked)
-        sizes = self._summarise_memory(marked.windows, torch_peak)
-        seen, reasons = self._summarise_sensor_memory(marked.windows)
-        sizes = cast("Memory", {**sizes, **seen, "reasons": sizes["reasons"] | reasons})
-        return MeterReadings(found.power, found.energy_j, found.coverage, found.trace, sizes)
+    @property
+    def sensor_name(self) -> str:
+        """The sensor's name in MONITORS, or what was asked for."""
+        return self._selection.name
 
     def describe_health(self, *, finite_logits: bool | None) -> Health:
         """Return the Record's health."""
@@ -194,21 +187,23 @@ class Meters:
         target = PowerTarget(self._plan.torch_device, self._gpu_uuid, self._plan.root)
         try:
             chosen = power.select(self._plan.power_monitor, target)
+            facts = None if chosen.monitor is None else _read_facts(chosen.monitor)
         except Exception as error:  # noqa: BLE001 - a sensor of any kind may fail in any way; the runs must go on
             reason = str(error) if isinstance(error, SensorUnavailable) else f"{type(error).__name__}: {error}"
-            chosen = power.Selection(self._plan.power_monitor.partition(":")[0], None, reason)
-        facts = None if chosen.monitor is None else SensorFacts.from_monitor(chosen.monitor)
+            chosen, facts = power.Selection(self._plan.power_monitor.partition(":")[0], None, reason), None
         if self._earlier and not _is_same_sensor(self._sensor, facts):
             if chosen.monitor is not None:  # its energy must not be added to that of another sensor
                 chosen.monitor.close()
             return
         self._selection, self._sensor = chosen, facts
         if chosen.monitor is not None:
-            self._power = Sampler(chosen.monitor.read, chosen.monitor.period_s)
+            self._power = Sampler(partial(_read_checked, chosen.monitor), chosen.monitor.period_s)
             self._power.start()
 
     def _read_health(self) -> HealthSnapshot:
-        return health.take_snapshot(self._plan.torch_device, self._gpu_uuid, self._plan.root)
+        with suppress(Exception):
+            return health.take_snapshot(self._plan.torch_device, self._gpu_uuid, self._plan.root)
+        return HealthSnapshot()
 
     def _measure_idle(self, when: str) -> None:
         if self._power is not None:
@@ -216,7 +211,8 @@ class Meters:
             time.sleep(choose_idle_s(self._plan.weights))
             self._idle.append((when, (start, time.monotonic_ns())))
 
-    def _attribute_energy(self, marked: MarkedRuns) -> attribution.Attribution:
+    def attribute_energy(self, marked: MarkedRuns) -> attribution.Attribution:
+        """Return power and energy over the runs, whose windows are in ns of CLOCK_MONOTONIC."""
         chosen = self._selection
         if self._sensor is None:
             return attribution.describe_without_sensor(chosen.name, chosen.reason or NOT_LOADED)
@@ -230,7 +226,7 @@ class Meters:
         found = attribution.attribute(
             chosen.name,
             self._sensor,
-            samples,
+            sorted(samples, key=lambda sample: sample.time_ns),
             marked,
             idle,
             scope_mismatch=chosen.scope_mismatch,
@@ -243,11 +239,17 @@ class Meters:
         found.power["flags"] += [] if self._plan.machine["own_root"] else [OTHER_ROOT]
         return found
 
-    def _summarise_memory(self, windows: Sequence[tuple[int, int]], torch_peak: int | None) -> Memory:
+    def summarise_memory(self, windows: Sequence[tuple[int, int]], torch_peak: int | None) -> Memory:
+        """Return the memory over `windows`, ns; `torch_peak` is that of torch's allocator, bytes."""
+        sizes = self._summarise_samples(windows, torch_peak)
+        seen, reasons = self._summarise_sensor_memory(windows)
+        return cast("Memory", {**sizes, **seen, "reasons": sizes["reasons"] | reasons})
+
+    def _summarise_samples(self, windows: Sequence[tuple[int, int]], torch_peak: int | None) -> Memory:
         kind = self._plan.machine["memory_kind"]
         samples = [sample for segment in self._earlier for sample in segment.memory] + _copy_samples(self._memory)
         if self._reader is None and not self._earlier:
-            return memory.explain_unmeasured(kind, NOT_LOADED)
+            return cast("Memory", make_null_section(Memory, f"{NOT_LOADED}, or its memory cannot be read", kind=kind))
         vram_reason = memory.NO_GPU if self._reader is None else self._reader.vram_reason
         return memory.summarise(kind, vram_reason, samples, windows, self.baseline, torch_peak)
 
@@ -268,6 +270,22 @@ class Meters:
 def choose_idle_s(weights: str) -> float:
     """Return how long idle power is measured before and after the runs, seconds."""
     return MINI_IDLE_S if weights == "mini" else IDLE_S
+
+
+def _read_facts(monitor: PowerMonitor) -> SensorFacts:
+    """Return the facts of an open sensor, or raise SensorUnavailable if no sensor can have them."""
+    facts = SensorFacts.from_monitor(monitor)
+    if not fits(facts, SensorFacts) or facts.period_s <= 0:
+        monitor.close()
+        raise SensorUnavailable(f"it describes itself with impossible values ({facts!s:.200}); report this as a bug.")
+    return facts
+
+
+def _read_checked(monitor: PowerMonitor) -> list[PowerSample]:
+    """Return a sensor's new samples, or raise SensorLost if they are none."""
+    if not fits(found := monitor.read(), list[PowerSample]):
+        raise SensorLost(f"it returned {found!r:.100}, which is no list of readings")
+    return found
 
 
 def _is_same_sensor(then: SensorFacts | None, now: SensorFacts | None) -> bool:

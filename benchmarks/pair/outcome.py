@@ -23,12 +23,14 @@ def explain_outcome(pair: PairState) -> str:
     if runs.misfit is not None:
         after = f" after {len(runs.marks)} good runs of {runs.planned}" if runs.marks else ""
         return f"{where} did not fit{after}: {runs.misfit}"
-    if runs.stage in BEFORE_RUNS:
-        return f"{where} {BEFORE_RUNS[runs.stage]}: {runs.first_message}"
+    sentence = runs.cause and runs.cause.sentence
+    if runs.cause and runs.failed_before_runs:
+        tries = f" ({runs.restarts + 1} tries)" if runs.restarts else ""
+        return f"{where} {BEFORE_RUNS[runs.cause.stage]}{tries}: {sentence}"
     if pair.disproof is not None:
         return f"{where} was not measured: {pair.disproof}"
     planned = "" if runs.attempted == runs.planned else f" of {runs.planned} planned"
-    return f"{where} failed all {runs.attempted} runs{planned}: {runs.first_message}"
+    return f"{where} failed all {runs.attempted} runs{planned}: {sentence}"
 
 
 def explain_status(pair: PairState, status: str) -> str:

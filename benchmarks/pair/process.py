@@ -8,6 +8,7 @@ from benchmarks.pair import checkpoint, handle
 from benchmarks.pair.memory_guard import MemoryGuard
 from benchmarks.planning.plan import Plan
 from benchmarks.processes.protocol import DecodeCheck, Job, Loaded, Numerics, RunMarks, WorkerFailed
+from benchmarks.storage.segments import is_in_order
 
 LOAD_TIMEOUTS = 20
 """A load may take this many times --run-timeout: the disk may be slow."""
@@ -78,7 +79,10 @@ class PairProcess:
         work = self._plan.work
         with self._explain_kill():
             request = work.select_request(index % work.requests)
-            return self.worker.run(request, self._plan.run_timeout, check=check_logits, text=keep_text)
+            marks = self.worker.run(request, self._plan.run_timeout, check=check_logits, text=keep_text)
+        if not is_in_order(marks):
+            raise WorkerFailed("TimeMarks", "its time marks are not in order, or equal: the clock cannot be trusted")
+        return marks
 
     def prove(self) -> DecodeCheck:
         """Compare decoding with one forward without a cache, for the first request.

@@ -1,34 +1,40 @@
 """The proof that a pair's runs did the work that they claim, from the parent's side."""
 
 from benchmarks.formatting import format_number
+from benchmarks.pair.preparation import name_stage
 from benchmarks.pair.process import PairProcess
-from benchmarks.pair.run_log import MISFITS, OUT_OF_MEMORY
+from benchmarks.pair.run_log import TRIED_AGAIN
 from benchmarks.pair.state import PairState
-from benchmarks.processes.protocol import DecodeCheck, WorkerFailed, describe_error
-
-NO_ROOM = (*OUT_OF_MEMORY, *MISFITS, "SIGKILL")
-"""Reasons of failures for which memory was too small: they disprove nothing."""
+from benchmarks.processes.protocol import DecodeCheck, WorkerFailed
 
 
-def prove(pair: PairState, process: PairProcess) -> None:
+def prove(pair: PairState, process: PairProcess, *, again: bool = True) -> None:
     """Check the decoding of a pair with good runs, and note the result in `pair`.
 
-    An earlier session may have ended between the last run and this check: the model is then loaded once more.
+    An earlier session may have ended between the last run and this check: the model is then loaded once more. So it is
+    if its process dies, with `again`. A death disproves nothing.
     """
     try:
         if process.worker is None and not pair.run_log.given_up:
-            process.start()
-    except Exception as error:  # noqa: BLE001 - the runs are measured, whatever keeps the model from loading again
-        pair.not_proved = f"the model could not be loaded for the check: {describe_error(error)['message']}"
-        return
-    try:
-        found = process.prove()
+            with name_stage("load"):
+                process.start()
+        with name_stage("prove"):
+            _judge(pair, process.prove())
     except WorkerFailed as failure:
-        if process.worker is None or failure.reason in NO_ROOM:
-            pair.not_proved = f"{failure.reason}: {failure}"
+        if process.worker is not None and again and failure.may_pass:
+            pair.run_log.add_failure(failure.stage + TRIED_AGAIN, failure)
+            pair.run_log.add_restart()
+            process.end(at_once=True)
+            prove(pair, process, again=False)
+        elif failure.stage == "load":
+            pair.not_proved = f"the model could not be loaded for the check: {failure}"
+        elif process.worker is None or failure.died or failure.ran_out_of_memory:
+            pair.not_proved = failure.sentence
         else:
             _disprove(pair, failure)
-        return
+
+
+def _judge(pair: PairState, found: DecodeCheck) -> None:
     if found["difference"] is None:
         pair.not_proved = "the logits are not finite"
         return
@@ -47,5 +53,5 @@ def explain_mismatch(found: DecodeCheck) -> str:
 
 
 def _disprove(pair: PairState, failure: WorkerFailed) -> None:
-    pair.disproof = f"{failure.reason}: {failure}"
+    pair.disproof = failure.sentence
     pair.run_log.add_failure("prove", failure)

@@ -15,7 +15,8 @@ MAX_FAILURES_IN_A_ROW = 20
 BEFORE_RUNS = ("load", "verify", "warmup")
 """A failure at one of these stages ends a pair before its first run."""
 AT_RESTART = "at restart"
-OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError")
+TRIED_AGAIN = ", tried again"
+"""Follows the stage of a failure after which everything was repeated in a new process."""
 MISFITS = (DID_NOT_FIT, "BatchTooLarge")
 """Reasons of failures whose message says why memory was too small: from the guard, and from the child."""
 NO_VISION_MARK = "at least one run has no time mark at the end of vision encoding"
@@ -33,10 +34,9 @@ class RunLog:
         self.restarts_in_a_row = 0
         self.failures_in_a_row = 0
         self.reasons: Counter[str] = Counter()
-        self.stage: str | None = None
-        self.first_message: str | None = None
+        self.first: WorkerFailed | None = None  # failure
+        self.last: WorkerFailed | None = None
         self.misfit: str | None = None  # why the model did not fit into memory
-        self.failed_before_runs = False
         self.marks: list[RunMarks] = []
         self.run_indices: list[int] = []
         self.requests: list[int] = []
@@ -51,12 +51,11 @@ class RunLog:
         self.failures_in_a_row = self.restarts_in_a_row = 0
 
     def add_failure(self, stage: str, failure: WorkerFailed) -> None:
-        """Add a failure at "run" or at one of BEFORE_RUNS; only a failure at "run" uses up a planned run."""
+        """Add a failure; only one at "run" uses up a planned run."""
         self.reasons[failure.reason] += 1
         self._note_misfit(failure)
-        self.failed_before_runs = self.failed_before_runs or stage in BEFORE_RUNS
-        if self.first_message is None:
-            self.stage, self.first_message = stage, f"{failure.reason}: {failure}"
+        failure.stage = stage
+        self.first, self.last = self.first or failure, failure
         if stage == "run":
             self.attempted += 1
             self.failures_in_a_row += 1
@@ -100,9 +99,18 @@ class RunLog:
     @property
     def did_not_fit(self) -> bool:
         """Whether memory was too small: by the guard, or because out-of-memory errors left no good run."""
-        first = (self.first_message or "").partition(":")[0]
-        ran_out = first in OUT_OF_MEMORY or (self.stage == "load" and first == "SIGKILL")
-        return self.misfit is not None or (not self.marks and ran_out)
+        cause = self.cause
+        return self.misfit is not None or (not self.marks and cause is not None and cause.ran_out_of_memory)
+
+    @property
+    def failed_before_runs(self) -> bool:
+        """Whether the pair was ended at one of BEFORE_RUNS."""
+        return self.last is not None and self.last.stage in BEFORE_RUNS
+
+    @property
+    def cause(self) -> WorkerFailed | None:
+        """The failure that kept the pair from its runs, or else the first one; None without failures."""
+        return self.last if self.failed_before_runs else self.first
 
     @property
     def windows(self) -> list[tuple[int, int]]:
@@ -125,7 +133,7 @@ class RunLog:
     @property
     def latencies_s(self) -> list[float]:
         """Window lengths of the good runs, seconds."""
-        return [(end - start) * SECONDS for start, end in self.windows]
+        return _list_lengths(self.windows) or []
 
     @property
     def torch_peak_bytes(self) -> int | None:
@@ -154,8 +162,8 @@ class RunLog:
         return {
             "count": sum(self.reasons.values()),
             "by_reason": dict(self.reasons),
-            "stage": self.stage,
-            "first_message": self.first_message,
+            "stage": self.first.stage.removesuffix(TRIED_AGAIN) if self.first else None,
+            "first_message": self.first.sentence if self.first else None,
             "reasons": {},
         }
 
@@ -170,8 +178,8 @@ class RunLog:
         if not self.marks:
             return None
         origin = self.marks[0]["start_ns"]
-        vision, prefill = self._split_at_vision()
-        reasons = {} if vision is not None else {"vision_s": NO_VISION_MARK, "prefill_s": NO_VISION_MARK}
+        phases = {name: _list_lengths(windows) for name, windows in self.phases.items()}
+        reasons = dict.fromkeys((f"{name}_s" for name, seconds in phases.items() if seconds is None), NO_VISION_MARK)
         if energy_j is None or None in energy_j:
             reasons["energy_j"] = energy_reason or "the sensor's samples do not cover every run"
         if coverage is None:
@@ -182,11 +190,11 @@ class RunLog:
             "request": self.requests,
             "start_s": [(m["start_ns"] - origin) * SECONDS for m in marks],
             "latency_s": self.latencies_s,
-            "preprocess_s": [(m["preprocessed_ns"] - m["start_ns"]) * SECONDS for m in marks],
-            "vision_s": vision,
-            "prefill_s": prefill,
+            "preprocess_s": phases["preprocess"] or [],
+            "vision_s": phases["vision"],
+            "prefill_s": phases["prefill"],
             "ttft_s": [(m["first_token_ns"] - m["start_ns"]) * SECONDS for m in marks],
-            "decode_s": [(m["end_ns"] - m["first_token_ns"]) * SECONDS for m in marks],
+            "decode_s": phases["decode"] or [],
             "prompt_tokens": [m["prompt_tokens"] for m in marks],
             "image_tokens": [m["image_tokens"] for m in marks],
             "new_tokens": [m["new_tokens"] for m in marks],
@@ -196,18 +204,6 @@ class RunLog:
             "energy_coverage": coverage,
             "reasons": reasons,
         }
-
-    def _split_at_vision(self) -> tuple[list[float] | None, list[float] | None]:
-        """Return (vision_s, prefill_s); both None if a run lacks the mark between them."""
-        vision: list[float] = []
-        prefill: list[float] = []
-        for m in self.marks:
-            encoded = m["vision_ns"]
-            if encoded is None:
-                return None, None
-            vision.append((encoded - m["preprocessed_ns"]) * SECONDS)
-            prefill.append((m["first_token_ns"] - encoded) * SECONDS)
-        return vision, prefill
 
     def summarise_token_latency(self) -> TokenLatency | None:
         """Return quantiles and a histogram of the times between tokens; None if no run has two tokens."""
@@ -227,6 +223,11 @@ class RunLog:
             "high_s": LATENCY_HIGH_S,
             "counts": counts,
         }
+
+
+def _list_lengths(windows: list[tuple[int, int]] | None) -> list[float] | None:
+    """Return the lengths of windows, seconds."""
+    return None if windows is None else [(end - start) * SECONDS for start, end in windows]
 
 
 def _quantile(ordered: list[float], q: float) -> float:

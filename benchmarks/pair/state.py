@@ -31,6 +31,7 @@ class PairState:
         not_proved: why decoding was not checked.
         disproof: why its runs did not do the work that they claim; None if nothing shows that.
         interruptions: where earlier sessions of the pair ended.
+        lost: part of its Record -> why it could not be made.
         blocked: why an interrupted pair could not continue; the next session may be able to.
         capability: of the device, after the runs; that of the plan before.
     """
@@ -48,6 +49,7 @@ class PairState:
     not_proved: str = "the pair ended before its decoding was checked"
     disproof: str | None = None
     interruptions: list[Interruption] = field(default_factory=list)
+    lost: dict[str, str] = field(default_factory=dict)
     blocked: str | None = None
     capability: Capability = field(init=False)
 

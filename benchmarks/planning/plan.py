@@ -180,6 +180,10 @@ def _choose_start_method(options: Options) -> str | None:
     come from a spawned child, which inherits nothing.
     """
     if options.isolation == "none":
+        if options.run_timeout is not Options.run_timeout:  # it was typed, with whatever value
+            raise BenchmarkError(
+                f"--run-timeout={options.run_timeout:g}: needs a child process to kill; leave --isolation=none out."
+            )
         return None
     asked = options.start_method
     chosen = asked or ("forkserver" if options.weights == "mini" else "spawn")

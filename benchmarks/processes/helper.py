@@ -4,13 +4,16 @@ import contextlib
 import signal
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar, cast
 
-from benchmarks.errors import BenchmarkError
 from benchmarks.processes.lifetime import die_with_parent
-from benchmarks.processes.start_methods import get_context
+from benchmarks.processes.protocol import ProcessDied, explain_exit
+from benchmarks.processes.start_methods import explain_refusal, get_context
 
 T = TypeVar("T")
+DEATH_S = 5.0
+"""How long a process may take to end after it has closed its pipe, seconds."""
 
 
 def run_in_process(
@@ -27,19 +30,20 @@ def run_in_process(
     `tick_s` seconds while it runs.
 
     Raises:
-        BenchmarkError: the process died.
+        ProcessDied: the process died, or could not be started.
         Exception: as `function` raised it.
     """
-    processes = get_context(method)
-    ours, theirs = processes.Pipe(duplex=False)
-    process = processes.Process(target=_deliver, args=(theirs, function, args, kwargs))
-    process.start()
+    with explain_refusal():
+        processes = get_context(method)
+        ours, theirs = processes.Pipe(duplex=False)
+        process = processes.Process(target=_deliver, args=(theirs, function, args, kwargs))
+        process.start()
     theirs.close()  # so that the pipe ends with the process
     try:
         while not ours.poll(tick_s):
             if on_tick is not None:
                 on_tick()
-        result, error = _receive(ours, function.__name__)
+        result, error = _receive(ours, process, function.__name__)
     finally:
         process.kill()
         process.join()
@@ -50,13 +54,14 @@ def run_in_process(
     return cast("T", result)
 
 
-def _receive(connection: Connection, name: str) -> tuple[Any, Exception | None]:
+def _receive(connection: Connection, process: BaseProcess, name: str) -> tuple[Any, Exception | None]:
     try:
         answer: tuple[Any, Exception | None] = connection.recv()
     except Exception as error:  # the process died, or sent an error that cannot be unpickled
-        raise BenchmarkError(
-            f"A helper process died in {name} (out of memory?); free some memory, or run with smaller inputs."
-        ) from error
+        process.join(DEATH_S)
+        died = explain_exit(process.exitcode, "A helper process")
+        advice = "free some memory if it ran out, or run with smaller inputs."
+        raise ProcessDied(died.reason, f"{died} in {name}; {advice}") from error
     return answer
 
 

@@ -1,11 +1,15 @@
 """The messages between parent and child: JSON over a pipe, never pickles."""
 
+import re
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
 from benchmarks import redact
+from benchmarks.errors import BenchmarkError
 from benchmarks.machine.roofline import Traffic
+from benchmarks.record import DID_NOT_FIT
 
 
 @dataclass(frozen=True)
@@ -106,20 +110,68 @@ def describe_error(error: Exception) -> ErrorReport:
     return {"reason": type(error).__name__, "message": message or type(error).__name__}
 
 
+NO_MEMORY = re.compile(r"out of memory|can(no|')t allocate memory|STATUS_ALLOC_FAILED|NvMapMemAlloc", re.IGNORECASE)
+"""What errors of libraries say that have no class of their own for it."""
+OOM_KILL = "OOM kill"
+OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError", OOM_KILL, DID_NOT_FIT, "BatchTooLarge")
+"""Reasons of failures for which memory was too small."""
+
+
 class WorkerFailed(Exception):
     """The worker answered with an error, or died.
 
     Attributes:
         reason: the class of the error, or how the process ended, e.g. "SIGKILL".
         died: whether the process has ended.
+        stage: where it failed: "load", "verify", "warmup", "run", "prove".
     """
 
     def __init__(self, reason: str, message: str, *, died: bool = False) -> None:
         super().__init__(message)
         self.reason = reason
         self.died = died
+        self.stage = "run"
+
+    @property
+    def sentence(self) -> str:
+        """The reason with its message."""
+        return f"{self.reason}: {self}"
 
     @property
     def is_fatal(self) -> bool:
         """Whether the process cannot be used any more: after a CUDA error every later call fails too."""
         return self.reason == "AcceleratorError" or "CUDA error" in str(self)
+
+    @property
+    def ran_out_of_memory(self) -> bool:
+        """Whether memory was too small, in the failure's own words or the kernel's."""
+        return self.reason in OUT_OF_MEMORY or NO_MEMORY.search(str(self)) is not None
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether it may succeed in a new process; a load that took too long would cost hours once more."""
+        too_long = self.stage == "load" and self.reason == "timeout"
+        return (self.died or self.is_fatal) and not too_long and not self.ran_out_of_memory
+
+
+class ProcessDied(WorkerFailed, BenchmarkError):
+    """A process died, or could not be started: a sentence for users."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(reason, message, died=True)
+
+
+def explain_exit(exitcode: int | None, what: str = "the process that ran the model") -> ProcessDied:
+    """Return the failure of a child that ended with `exitcode`; None if it has closed its pipe and still runs.
+
+    Its reason, which the Record counts, is the name of the signal, "exit 3", or "silence".
+    """
+    if exitcode is None:
+        return ProcessDied("silence", f"{what} stopped answering")
+    if exitcode >= 0:
+        return ProcessDied(f"exit {exitcode}", f"{what} exited with code {exitcode}")
+    try:
+        name = signal.Signals(-exitcode).name
+    except ValueError:
+        name = f"signal {-exitcode}"
+    return ProcessDied(name, f"{what} was killed ({name})")

@@ -29,3 +29,9 @@ def explain_nulls(values: Mapping[str, Any], reasons: Mapping[str, str]) -> dict
         KeyError: `reasons` has none for a null.
     """
     return {name: reasons[name] for name, value in values.items() if value is None}
+
+
+def make_null_section(declared: Any, reason: str, **known: Any) -> Any:
+    """Return a section of a Record, of which `declared` is the type, with null and `reason` for all but `known`."""
+    nulls = [name for name in declared.__annotations__ if name not in known and name != "reasons"]
+    return {**dict.fromkeys(nulls), **known, "reasons": dict.fromkeys(nulls, reason)}

@@ -5,7 +5,6 @@ Never CUDA: a process with a CUDA context cannot be forked.
 
 import gc
 
-from benchmarks.processes.start_methods import sweep_at_exit
 from benchmarks.worker.libraries import silence_libraries
 
 gc.disable()  # what is imported here is never garbage
@@ -19,6 +18,5 @@ from benchmarks.worker.loading import import_own_models  # noqa: E402
 
 import_own_models()
 silence_libraries(offline=True)
-sweep_at_exit()
 gc.freeze()  # collections in a child skip these objects, and so copy none of their pages
 gc.enable()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.pair import handle
-from benchmarks.processes.protocol import WorkerFailed
+from benchmarks.processes.protocol import WorkerFailed, explain_exit
 from tests.support.jobs import make_job
 
 
@@ -65,7 +65,7 @@ def test_in_process_work_is_the_same() -> None:
 )
 def test_endings_have_names(code: int | None, word: str) -> None:
     """The reason of a failure names how the process ended."""
-    failure = handle.explain_exit(code)
+    failure = explain_exit(code)
 
     assert failure.reason == word
     assert failure.died

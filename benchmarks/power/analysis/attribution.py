@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +14,11 @@ from benchmarks.power.analysis.energy import Floats, Window
 from benchmarks.power.analysis.outliers import describe_outliers
 from benchmarks.power.base import PowerSample, SensorFacts
 from benchmarks.record import ENERGY_COVERAGE, ENERGY_RUNS, TRACE_POINTS
-from benchmarks.record.not_measured import explain_nulls
+from benchmarks.record.not_measured import explain_nulls, make_null_section
 from benchmarks.record.sections import Power, Trace
 
 IdleWindow = tuple[str, Window]
-SENSOR_FIELDS = ("source", "scope", "rails", "method", "period_s", "sample_count", "energy_runs", "update_s")
 WHEN = ("before", "after")
-IDLE_FIELDS = ("idle_w", "idle_before_w", "idle_after_w", "idle_s")
 
 
 @dataclass(frozen=True)
@@ -77,16 +75,8 @@ class _Charge:
 
 def describe_without_sensor(name: str, reason: str) -> Attribution:
     """Return null power with the reason."""
-    nulls = dict.fromkeys((*SENSOR_FIELDS, *IDLE_FIELDS))
-    power: dict[str, object] = {
-        "monitor": name,
-        "scope_mismatch": False,
-        **nulls,
-        "uncertainty": [],
-        "phases": phases.describe_without_energy(reason),
-        "flags": [],
-        "reasons": dict.fromkeys(nulls, reason),
-    }
+    known = {"monitor": name, "scope_mismatch": False, "uncertainty": list[Any](), "flags": list[Any]()}
+    power = make_null_section(Power, reason, **known, phases=phases.describe_without_energy(reason))
     return Attribution(cast("Power", power), None, None, None)
 
 

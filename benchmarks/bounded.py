@@ -1,0 +1,47 @@
+"""Call what may hang, such as another program, for a bounded time."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+PATIENCE_S = 10.0
+"""How long the other programs of one call may take, seconds."""
+TOO_LATE_S = 5.0
+"""How long the call may take after that, when each program that it starts is killed at once."""
+
+
+def call_bounded(function: Callable[[], T], otherwise: T, patience_s: float = PATIENCE_S) -> T:
+    """Return what `function` returns; `otherwise` if it fails or does not end.
+
+    After `patience_s` seconds, or Ctrl-C, the programs that it waits for are killed, and it goes on without them.
+    """
+    answers: list[T] = []
+
+    def call() -> None:
+        with suppress(Exception):
+            answers.append(function())
+
+    thread = threading.Thread(target=call, daemon=True)
+    thread.start()
+    with suppress(KeyboardInterrupt):
+        thread.join(patience_s)
+    deadline = time.monotonic() + TOO_LATE_S
+    while thread.is_alive() and time.monotonic() < deadline:
+        _kill_children(f"self/task/{thread.native_id}")
+        thread.join(0.1)
+    return answers[0] if answers else otherwise
+
+
+def _kill_children(task: str) -> None:
+    """Kill the programs that a thread has started, and theirs; only Linux lists them."""
+    for children in Path("/proc").glob(f"{task}/children"):
+        with suppress(OSError):
+            for child in map(int, children.read_text().split()):
+                _kill_children(f"{child}/task/*")
+                os.kill(child, signal.SIGKILL)
