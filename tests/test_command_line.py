@@ -80,6 +80,8 @@ REFUSED = {
     "--power-monitor=replay:/nonexistent": "--power-monitor=replay:/nonexistent: cannot be read "
     "(No such file or directory); name a file of samples.",
     "--ram-floor=1 --isolation=none": "--ram-floor=1: needs a child process to kill; leave --isolation=none out.",
+    "--run-timeout=600 --isolation=none": "--run-timeout=600: needs a child process to kill; "
+    "leave --isolation=none out.",
     f"--benchmark-save={'x' * 101}": f"--benchmark-save='{'x' * 40}': {NAME}",
     "--resume --benchmark-save=thor": "--resume: there is no unfinished session named 'thor' (unfinished: none); "
     "type --benchmark-save=NAME with one of these names, or leave --resume out.",

@@ -6,6 +6,7 @@ Tests benchmarks.storage.resume.
 import os
 import signal
 import subprocess
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from threading import Event
 
 import pytest
 
+from benchmarks.pair.measure import TRIES
 from benchmarks.pair.run_log import MAX_RESTARTS_IN_A_ROW
 from benchmarks.record import ENERGY_COVERAGE, find_violations
 from benchmarks.storage import journal
@@ -23,6 +25,7 @@ from tests.support.processes import gone, workers
 from tests.support.stops import OPTIONS, RUNS, stop
 from tests.support.traces import WATTS, write_trace
 
+ENDED = Event()
 HANG = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
 
 
@@ -183,22 +186,64 @@ def test_a_run_that_hangs_ends_at_its_timeout(tmp_path: Path) -> None:
     assert "no answer within 6 s (--run-timeout)" in done.stdout
 
 
-def test_a_child_that_always_dies_is_given_up(tmp_path: Path) -> None:
-    """When every new process is killed as well, the pair ends after a few restarts, with what was good until then."""
-    options = ["--models=llava", "--precisions=bf16", "--runs=2500", "--benchmark-save=thor"]
-    ended = Event()
+def kill_workers(times: float) -> Callable[[], None]:
+    """Return what kills so many workers of a session in this process, each as soon as it takes requests."""
 
     def kill() -> None:
-        while not ended.wait(0.05):
-            for worker in workers(os.getpid()):
-                with suppress(ProcessLookupError):  # its pair has just ended
-                    os.kill(worker, signal.SIGKILL)
+        left, killed = times, set[int]()
+        while left and not ENDED.wait(0.01):
+            for worker in set(workers(os.getpid())) - killed:
+                with suppress(OSError):  # its pair has just ended
+                    if Path(f"/proc/{worker}/oom_score_adj").read_text() == "1000\n":
+                        os.kill(worker, signal.SIGKILL)
+                        killed.add(worker)
+                        left -= 1
 
-    with when(runs(tmp_path), kill):
+    ENDED.clear()
+    return kill
+
+
+def test_a_child_that_is_killed_once_before_the_runs_costs_nothing(tmp_path: Path) -> None:
+    """A process that is killed while it loads is replaced: that is said and counted, and every run is good."""
+    options = ["--models=llava", "--precisions=bf16", "--runs=3", "--benchmark-save=thor"]
+    with when(lambda: True, kill_workers(1)):
+        done = product.measure_here(tmp_path, *options)
+
+    (save,) = product.read_saves(tmp_path)
+    record = save["benchmarks"][0]["extra_info"]
+    assert done.returncode == 0, done.stdout
+    assert (record["counts"]["good"], record["counts"]["restarts"]) == (3, 1)
+    assert record["failures"]["by_reason"] == {"SIGKILL": 1}
+    assert record["failures"]["stage"] in ("load", "warmup")
+    assert "llava-bf16: SIGKILL: the process that ran the model was killed (SIGKILL); it is tried again" in done.stdout
+
+
+def test_a_child_that_is_always_killed_before_the_runs_failed(tmp_path: Path) -> None:
+    """Where every process is killed before the runs the pair failed: nothing says that memory ran out."""
+    options = ["--models=llava", "--precisions=bf16", "--runs=3", "--benchmark-save=thor"]
+    with when(lambda: True, kill_workers(99)):
         try:
             done = product.measure_here(tmp_path, *options)
         finally:
-            ended.set()
+            ENDED.set()
+
+    (save,) = product.read_saves(tmp_path)
+    (record,) = save["unmeasured"]
+    assert done.returncode == 1
+    assert (record["reason"], record["counts"]["restarts"]) == ("failed", TRIES - 1)
+    assert record["failures"]["by_reason"] == {"SIGKILL": TRIES}
+    assert " (3 tries): SIGKILL: the process that ran the model was killed (SIGKILL)" in record["message"]
+    assert list(find_violations(record)) == []
+
+
+def test_a_child_that_always_dies_is_given_up(tmp_path: Path) -> None:
+    """When every new process is killed as well, the pair ends after a few restarts, with what was good until then."""
+    options = ["--models=llava", "--precisions=bf16", "--runs=2500", "--benchmark-save=thor"]
+    with when(runs(tmp_path), kill_workers(99)):
+        try:
+            done = product.measure_here(tmp_path, *options)
+        finally:
+            ENDED.set()
     assert done.returncode == 0, done.stdout
 
     (save,) = product.read_saves(tmp_path)

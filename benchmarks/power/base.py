@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from benchmarks.errors import BenchmarkError
+
+LARGEST = 1e15
+"""No device draws so many watts, and no counter reaches so many joules; NaN is no less."""
 
 
 class SensorUnavailable(BenchmarkError):
@@ -24,7 +26,7 @@ class PowerSample:
     """One reading."""
 
     time_ns: int  # CLOCK_MONOTONIC at the reading
-    watts: float | None  # of all rails; None if a rail is missing (never a smaller sum), or for NaN and infinity
+    watts: float | None  # of all rails; None if a rail is missing (never a smaller sum), or for NaN and nonsense
     energy_j: float | None = None  # the sensor's energy counter, from an arbitrary origin; None without a counter
     ram_bytes: int | None = None  # the machine's memory in use, defined by `ram_source`; None if the sensor shows none
     refused_w: float | None = None  # power that the hardware cannot draw, as read; the value that it came from is None
@@ -32,7 +34,7 @@ class PowerSample:
     def __post_init__(self) -> None:
         for name in ("watts", "energy_j", "refused_w"):
             value = getattr(self, name)
-            if value is not None and not math.isfinite(value):
+            if value is not None and not abs(value) < LARGEST:
                 object.__setattr__(self, name, None)
 
 

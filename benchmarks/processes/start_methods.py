@@ -47,11 +47,11 @@ def get_context(start_method: str) -> SpawnContext | ForkServerContext:
 
 @contextlib.contextmanager
 def explain_refusal() -> Iterator[None]:
-    """Raise ProcessDied, with one sentence, if the system starts no process or the forkserver dies meanwhile."""
+    """Raise ProcessDied, with one sentence, if the system starts no process, or it dies meanwhile."""
     try:
         yield
-    except EOFError as error:
-        raise ProcessDied("forkserver", "The forkserver, which starts this suite's processes, died.") from error
+    except (EOFError, ConnectionError) as error:
+        raise ProcessDied("died at start", "A process, or the forkserver that starts it, died at its start.") from error
     except OSError as error:
         known = REMEDIES.get(error.errno or 0)
         remedy = f"type `{known}` before the command." if known else ANOTHER_FOLDER

@@ -118,6 +118,48 @@ def test_another_death_keeps_its_name(tmp_path: Path) -> None:
     assert guard.explain(crash) is crash
 
 
+SIGKILL = WorkerFailed("SIGKILL", "the process that ran the model was killed (SIGKILL)", died=True)
+COUNTS = {
+    "sys/fs/cgroup/a/b/memory.events": "low 0\noom 9\noom_kill {}\noom_group_kill 0\n",
+    "sys/fs/cgroup/memory.events": "oom 9\noom_kill {}\n",
+    "sys/fs/cgroup/memory/a/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill {}\n",
+    "proc/vmstat": "pgfree 7\noom_kill {}\n",
+}
+
+
+@pytest.mark.parametrize("place", COUNTS)
+def test_a_kill_by_the_kernel_is_for_want_of_memory(tmp_path: Path, place: str) -> None:
+    """SIGKILL did not fit only if the kernel's own count of such kills rose, in the control group or on the machine."""
+    root = machine(tmp_path, 8 * GB)
+    (root / "proc/self").mkdir()
+    (root / "proc/self/cgroup").write_text("4:cpu,memory:/a\n0::/a/b\n")
+    (root / place).parent.mkdir(parents=True, exist_ok=True)
+    (root / place).write_text(COUNTS[place].format(3))
+    guard = MemoryGuard(None, root)
+    worker = handle.Child(make_job("llava"), "forkserver")
+    guard.watch(worker)
+    worker.close(at_once=True)
+    assert guard.explain(SIGKILL) is SIGKILL
+
+    (root / place).write_text(COUNTS[place].format(4))
+    why = guard.explain(SIGKILL)
+    assert why.ran_out_of_memory
+    assert str(why).endswith("(SIGKILL): the kernel ran out of memory (its count oom_kill rose)")
+    assert guard.explain(SIGKILL) is SIGKILL
+
+
+def test_a_kill_while_little_was_available_is_for_want_of_memory(tmp_path: Path) -> None:
+    """A program like earlyoom leaves no count: what was available in the last second says that memory was short."""
+    guard = MemoryGuard(GB, machine(tmp_path, 1_400_000_000))
+    worker = handle.Child(make_job("llava"), "forkserver")
+    guard.watch(worker)
+    worker.load()
+    guard.stop()
+    worker.close()
+
+    assert str(guard.explain(SIGKILL)).endswith("(SIGKILL): only 1.4 GB of 16.0 GB were available")
+
+
 def unmeasured(storage: Path) -> dict[str, Any]:
     """Return the one Record of a save's one pair, which is not measured."""
     (path,) = storage.rglob("*.json")

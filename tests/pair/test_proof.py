@@ -5,6 +5,8 @@ Tests benchmarks.pair.proof.
 
 from __future__ import annotations
 
+import os
+import signal
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
@@ -80,7 +82,7 @@ def test_the_bound_decides(difference: float, status: str) -> None:
     assert pair.decode_check == found
 
 
-@pytest.mark.parametrize("reason", ["OutOfMemoryError", "MemoryError", "SIGKILL", "did not fit"])
+@pytest.mark.parametrize("reason", ["OutOfMemoryError", "MemoryError", "OOM kill", "did not fit"])
 def test_too_little_memory_disproves_nothing(reason: str) -> None:
     """Where memory does not allow the check, the pair stays measured and says that its work was not proved."""
     pair = prove_with(WorkerFailed(reason, "no room"))
@@ -116,6 +118,26 @@ def test_a_pair_whose_session_ended_before_the_check_is_loaded_again() -> None:
     assert pair.final_status == MEASURED
     assert pair.decode_check is not None
     assert pair.decode_check["tokens"] == job.new_tokens
+
+
+def test_a_process_that_dies_in_the_check_is_replaced_once() -> None:
+    """A process that is killed before its check answers is replaced; one that dies again disproves nothing."""
+    job = make_job("llava")
+    work = Workload(read_photographs(None)[:2], job.images, job.prompts, job.new_tokens, 1)
+    for killed in (1, 2):
+        pair, process = make_pair(make_plan(weights="mini", start_method="forkserver", work=work))
+        process.start()
+        assert process.worker is not None
+        os.kill(process.worker.pid, signal.SIGKILL)
+        prove(pair, process, again=killed == 1)
+        process.end()
+
+        assert pair.final_status == MEASURED
+        if killed == 1:
+            assert pair.decode_check is not None
+            assert pair.run_log.summarise_failures()["by_reason"] == {"SIGKILL": 1}
+        else:
+            assert pair.not_proved == "SIGKILL: the process that ran the model was killed (SIGKILL)"
 
 
 def test_a_model_that_cannot_be_loaded_again_is_not_proved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.pair.run_log import MAX_FAILURES_IN_A_ROW, MAX_RESTARTS, RunLog
+from benchmarks.pair.run_log import MAX_FAILURES_IN_A_ROW, MAX_RESTARTS, TRIED_AGAIN, RunLog
 from benchmarks.power.analysis.phases import PHASES
 from benchmarks.processes.protocol import WorkerFailed
 from benchmarks.record import DID_NOT_FIT, LATENCY_BINS, LATENCY_HIGH_S, LATENCY_LOW_S
@@ -124,18 +124,23 @@ def test_token_latencies_keep_their_number_and_place() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stage", "reason", "fits"),
+    ("stage", "reason", "message", "fits"),
     [
-        ("load", "SIGKILL", False),
-        ("run", "OutOfMemoryError", False),
-        ("run", "SIGKILL", True),
-        ("load", "OSError", True),
+        ("load", "SIGKILL", "the process that ran the model was killed (SIGKILL)", True),
+        ("load", "OOM kill", "the kernel ran out of memory", False),
+        ("load", "MemoryError", "no", False),
+        ("warmup", "RuntimeError", "DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes", False),
+        ("load", "RuntimeError", "CUDA error: out of memory", False),
+        ("load", "OSError", "[Errno 12] Cannot allocate memory", False),
+        ("run", "OutOfMemoryError", "no", False),
+        ("run", "SIGKILL", "no", True),
+        ("load", "OSError", "no", True),
     ],
 )
-def test_what_ran_out_of_memory_did_not_fit(stage: str, reason: str, fits: bool) -> None:
-    """A pair that never ran because memory ran out did not fit; one that failed otherwise failed."""
+def test_what_ran_out_of_memory_did_not_fit(stage: str, reason: str, message: str, fits: bool) -> None:
+    """A pair that never ran because memory, by its own words, ran out did not fit; one that failed otherwise failed."""
     run_log = RunLog(planned=10, warmup=0)
-    run_log.add_failure(stage, WorkerFailed(reason, "no"))
+    run_log.add_failure(stage, WorkerFailed(reason, message))
 
     assert run_log.did_not_fit is not fits
     run_log.add_run(0, make_marks())
@@ -181,6 +186,37 @@ def test_a_model_that_does_not_fit_ends_its_pair(at_restart: bool) -> None:
     assert run_log.did_not_fit
     assert run_log.misfit == "0.9 GB were available"
     assert run_log.count_runs()["good"] == 1
+
+
+def test_what_is_tried_again_ends_no_pair() -> None:
+    """A failure after which everything is repeated is counted and named, and the next one says why the pair failed."""
+    run_log = RunLog(planned=10, warmup=0)
+    run_log.add_failure(f"load{TRIED_AGAIN}", WorkerFailed("SIGKILL", "killed", died=True))
+    assert not run_log.given_up
+
+    run_log.add_failure("warmup", WorkerFailed("MemoryError", "no"))
+    counted = run_log.summarise_failures()
+    assert (counted["stage"], counted["by_reason"]) == ("load", {"SIGKILL": 1, "MemoryError": 1})
+    assert run_log.given_up
+    assert run_log.did_not_fit
+
+
+@pytest.mark.parametrize(
+    ("stage", "failure", "may_pass"),
+    [
+        ("load", WorkerFailed("SIGKILL", "killed", died=True), True),
+        ("warmup", WorkerFailed("timeout", "no answer", died=True), True),
+        ("verify", WorkerFailed("AcceleratorError", "CUDA error: device-side assert triggered"), True),
+        ("load", WorkerFailed("timeout", "no answer", died=True), False),
+        ("load", WorkerFailed("OOM kill", "the kernel ran out of memory", died=True), False),
+        ("load", WorkerFailed("SafetensorError", "incomplete"), False),
+    ],
+)
+def test_only_what_may_pass_is_tried_again(stage: str, failure: WorkerFailed, may_pass: bool) -> None:
+    """What ended its process may pass in another one, unless memory was too small or the load took hours."""
+    failure.stage = stage
+
+    assert failure.may_pass is may_pass
 
 
 def test_a_cuda_error_poisons_its_process() -> None:
