@@ -22,19 +22,20 @@ def call_bounded(function: Callable[[], T], otherwise: T, patience_s: float = PA
     After `patience_s` seconds, or Ctrl-C, the programs that it waits for are killed, and it goes on without them.
     """
     answers: list[T] = []
+    ended = threading.Event()
 
     def call() -> None:
         with suppress(Exception):
             answers.append(function())
+        ended.set()
 
     thread = threading.Thread(target=call, daemon=True)
     thread.start()
     with suppress(KeyboardInterrupt):
-        thread.join(patience_s)
+        ended.wait(patience_s)
     deadline = time.monotonic() + TOO_LATE_S
-    while thread.is_alive() and time.monotonic() < deadline:
+    while not ended.wait(0.1) and time.monotonic() < deadline:
         _kill_children(f"self/task/{thread.native_id}")
-        thread.join(0.1)
     return answers[0] if answers else otherwise
 
 

@@ -40,13 +40,15 @@ class Killed:
     Attributes:
         child: the busy child.
         others: its other descendants, such as a forkserver.
-        before: folders of a forkserver's socket while it ran.
-        after: those that were left when all its processes had ended, or 15 s later.
+        running: folders of a forkserver's socket while it ran, after another session had swept.
+        left: those that its kill left.
+        after: those that were left when the next session had swept.
     """
 
     child: int
     others: list[int]
-    before: list[Path]
+    running: list[Path]
+    left: list[Path]
     after: list[Path]
 
 
@@ -65,10 +67,21 @@ def killed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             time.sleep(1.0)
             assert alive(child)
             others = [pid for pid in children(parent.pid) if pid != child]
-            before = list(Path(short).glob("pymp-*"))
+            running = sweep(short)
             parent.kill()
         gone([child, *others])
-        return Killed(child, others, before, list(Path(short).glob("pymp-*")))
+        return Killed(child, others, running, list(Path(short).glob("pymp-*")), sweep(short))
+
+
+SWEEP = "from benchmarks.processes.start_methods import check_temporary_folder as check; check('forkserver')"
+
+
+def sweep(folder: str) -> list[Path]:
+    """Begin another session, which leaves nothing, and return the folders that it leaves of others."""
+    Path(folder, "pymp-another").mkdir(exist_ok=True)
+    product.run([sys.executable, "-c", SWEEP], TMPDIR=folder)
+    assert Path(folder, "pymp-another").is_dir()
+    return [path for path in Path(folder).glob("pymp-*") if path.name != "pymp-another"]
 
 
 def test_a_busy_child_never_outlives_its_parent(killed: Killed) -> None:
@@ -77,9 +90,10 @@ def test_a_busy_child_never_outlives_its_parent(killed: Killed) -> None:
 
 
 @pytest.mark.parametrize("killed", ["forkserver"], indirect=True)
-def test_a_killed_session_leaves_no_folder(killed: Killed) -> None:
-    """The folder in which a forkserver listens is gone with the session that started it, killed or not."""
-    assert len(killed.before) == 1
+def test_what_a_kill_leaves_is_swept_at_the_next_start(killed: Killed) -> None:
+    """The folder of a killed session's socket is deleted by the next one, never that of a running one or another's."""
+    assert len(killed.running) == 1
+    assert len(killed.left) == 2  # with that of another program
     assert killed.others
     assert not any(map(alive, killed.others))
     assert killed.after == []
