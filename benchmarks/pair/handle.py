@@ -98,7 +98,7 @@ class Child(Handle):
                 self._process.kill()
                 raise WorkerFailed("timeout", f"no answer within {timeout_s:g} s (--run-timeout)", died=True)
             answer = json.loads(self._connection.recv_bytes())
-        except (EOFError, OSError) as error:
+        except (EOFError, OSError, ValueError) as error:
             raise self._explain_death() from error
         return _unwrap(answer)
 
@@ -121,8 +121,9 @@ class Child(Handle):
         self._process.join(CLOSE_S)
         if self._process.is_alive():
             self._process.kill()
-            self._process.join()
-        self._process.close()
+            self._process.join(CLOSE_S)
+        with contextlib.suppress(ValueError):  # it hangs in a driver, and not even SIGKILL ends it
+            self._process.close()
 
 
 class InProcess(Handle):

@@ -181,7 +181,9 @@ class Meters:
     @property
     def _remarks(self) -> list[str]:
         """The remarks of this session's sensor so far."""
-        return [] if self._selection.monitor is None else list(self._selection.monitor.remarks)
+        with suppress(Exception):
+            return [str(remark) for remark in getattr(self._selection.monitor, "remarks", ())]
+        return []
 
     def _open_sensor(self) -> None:
         target = PowerTarget(self._plan.torch_device, self._gpu_uuid, self._plan.root)

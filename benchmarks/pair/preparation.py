@@ -26,7 +26,8 @@ def prepare(pair: PairState, process: PairProcess) -> Loaded | None:
         return None
     pair.loaded = earlier or loaded
     if process.worker is not None:
-        pair.meters.start(process.worker, loaded)
+        with name_stage("load"):
+            pair.meters.start(process.worker, loaded)
     with name_stage("verify"):
         _verify(pair, process)
     with name_stage("warmup"):
