@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
-PATIENCE_S = 10.0
-"""How long the other programs of one call may take, seconds."""
-TOO_LATE_S = 5.0
-"""How long the call may take after that, when each program that it starts is killed at once."""
+PATIENCE_S, TOO_LATE_S = 10.0, 5.0
+"""How long a call may take, and then while each program that it starts is killed at once, seconds."""
 
 
 def call_bounded(function: Callable[[], T], otherwise: T, patience_s: float = PATIENCE_S) -> T:

@@ -9,11 +9,7 @@ import pytest
 
 from benchmarks import harness, models, neighbours, signals, workload
 from benchmarks.errors import BenchmarkError
-from benchmarks.harness import (  # two of them are hooks
-    BenchmarkSession,
-    pytest_benchmark_generate_commit_info,  # noqa: F401
-    pytest_benchmark_generate_machine_info,  # noqa: F401
-)
+from benchmarks.harness import BenchmarkSession
 from benchmarks.hub.prefetch import prefetch
 from benchmarks.options import add_options
 from benchmarks.pair.measure import PairSession
@@ -45,6 +41,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Prepare before pytest-benchmark configures itself, which it does last."""
+    config.pluginmanager.register(harness)
     saves.anchor_storage(config)
     config.stash[STATE] = SessionState(compare=harness.delay_compare(config))
 

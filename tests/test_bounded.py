@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pytest_benchmark.utils import get_commit_info
 
+from benchmarks import harness
 from benchmarks.bounded import call_bounded
 from tests.support.processes import children, gone
 
@@ -61,6 +62,14 @@ def test_ctrl_c_ends_the_waiting(hanging: Path) -> None:
 
     assert answer == "unknown"
     assert gone([pid for pid in children(os.getpid()) if pid not in before])
+
+
+def test_pytest_benchmark_asks_for_a_bounded_time(pytestconfig: pytest.Config) -> None:
+    """The hooks in which pytest-benchmark asks other programs are answered by ours, first."""
+    hooks = pytestconfig.pluginmanager.hook
+    for hook in (hooks.pytest_benchmark_generate_machine_info, hooks.pytest_benchmark_generate_commit_info):
+        assert hook.get_hookimpls()[-1].plugin is harness
+    assert harness.pytest_benchmark_generate_commit_info(pytestconfig)["id"]
 
 
 def test_what_answers_is_returned() -> None:

@@ -29,20 +29,15 @@ def prepare(pair: PairState, process: PairProcess) -> Loaded | None:
         with name_stage("load"):
             pair.meters.start(process.worker, loaded)
     with name_stage("verify"):
-        _verify(pair, process)
+        found = process.verify()
+        pair.numerics = pair.numerics or found
+        if found is not None and found["first_nonfinite"] is not None and not pair.plan.allow_nonfinite:
+            raise WorkerFailed("NonFinite", outcome.explain_nonfinite(found, pair.precision))
     with name_stage("warmup"):
         finite = process.warm_up()
     if pair.run_log.finite_logits is None:
         pair.run_log.finite_logits = finite
     return loaded
-
-
-def _verify(pair: PairState, process: PairProcess) -> None:
-    """Raise WorkerFailed if an output of the model is not finite, and must be (without --allow-nonfinite)."""
-    found = process.verify()
-    pair.numerics = pair.numerics or found
-    if found is not None and found["first_nonfinite"] is not None and not pair.plan.allow_nonfinite:
-        raise WorkerFailed("NonFinite", outcome.explain_nonfinite(found, pair.precision))
 
 
 @contextmanager

@@ -19,7 +19,7 @@ PROOF_TIMEOUTS = 3
 
 
 class PairProcess:
-    """Owns the worker of one pair.
+    """Owns the worker of one pair. Every request to it raises WorkerFailed if it fails, dies or takes too long.
 
     Attributes:
         worker: None before the start, after the end and after its death.
@@ -35,11 +35,7 @@ class PairProcess:
         self.memory_guard = MemoryGuard(plan.ram_floor_bytes)
 
     def start(self) -> Loaded:
-        """Start a worker and have it load the model; the checkpoint is built or downloaded first if it is missing.
-
-        Raises:
-            WorkerFailed: it could not, or it does not fit into memory.
-        """
+        """Start a worker and have it load the model; the checkpoint is built or downloaded first if it is missing."""
         plan, source = self._plan, checkpoint.find_checkpoint(self._plan, self._spec, self._show_progress)
         self.memory_guard.admit(checkpoint.predict_bytes(plan, self._spec, source))
         worker = handle.start(self._describe_job(source), isolation=plan.isolation, start_method=plan.start_method)
@@ -50,11 +46,7 @@ class PairProcess:
             return worker.load(plan.run_timeout * LOAD_TIMEOUTS)
 
     def verify(self) -> Numerics | None:
-        """Check every module's output for the first request; None for a miniature, whose outputs our tests check.
-
-        Raises:
-            WorkerFailed: it could not.
-        """
+        """Check every module's output for the first request; None for a miniature, whose outputs our tests check."""
         if self.worker is None or self._plan.weights == "mini":
             return None
         with self._explain_kill():
@@ -69,11 +61,7 @@ class PairProcess:
         return finite
 
     def run(self, index: int, *, check_logits: bool = False, keep_text: bool = False) -> RunMarks:
-        """Generate for request `index` (modulo the number of requests), and return the marks.
-
-        Raises:
-            WorkerFailed: it failed, took too long, or there is no worker.
-        """
+        """Generate for request `index` (modulo the number of requests), and return the marks."""
         if self.worker is None:
             raise WorkerFailed(NO_WORKER, "the process that runs the model could not be started again", died=True)
         work = self._plan.work
@@ -85,11 +73,7 @@ class PairProcess:
         return marks
 
     def prove(self) -> DecodeCheck:
-        """Compare decoding with one forward without a cache, for the first request.
-
-        Raises:
-            WorkerFailed: it could not be compared.
-        """
+        """Compare decoding with one forward without a cache, for the first request."""
         if self.worker is None:
             raise WorkerFailed(NO_WORKER, "the process that runs the model had ended", died=True)
         with self._explain_kill():

@@ -70,11 +70,10 @@ def explain_forkserver_death() -> ProcessDied | None:
 
 def check_temporary_folder(start_method: str | None) -> None:
     """Sweep what killed sessions left, and raise BenchmarkError if a forkserver's socket has no place."""
-    if start_method != "forkserver":
-        return
     try:
-        _sweep_folders()
-        folder = _prepare_folder()
+        if sys.platform != "win32":
+            _sweep_folders()
+        folder = _prepare_folder() if start_method == "forkserver" else Path()
     except OSError as error:
         raise BenchmarkError(f"The temporary folder cannot be written ({error.strerror}); {ANOTHER_FOLDER}") from error
     if len(os.fsencode(folder)) + SOCKET_NAME > LONGEST_SOCKET:
@@ -106,7 +105,7 @@ def _sweep_folders() -> None:
     import fcntl
 
     for mark in Path(tempfile.gettempdir()).glob(f"pymp-*/{MARK}"):
-        with contextlib.suppress(OSError), mark.open("rb+") as file:
+        with contextlib.suppress(OSError), mark.open("rb+") as file:  # a BlockingIOError if its session runs
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if mark.parent.lstat().st_uid == os.geteuid():
                 shutil.rmtree(mark.parent)

@@ -73,7 +73,7 @@ def killed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         return Killed(child, others, running, list(Path(short).glob("pymp-*")), sweep(short))
 
 
-SWEEP = "from benchmarks.processes.start_methods import check_temporary_folder as check; check('forkserver')"
+SWEEP = "from benchmarks.processes.start_methods import check_temporary_folder as check; check('spawn')"
 
 
 def sweep(folder: str) -> list[Path]:
