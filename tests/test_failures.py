@@ -8,12 +8,16 @@ Tests benchmarks.pair.checkpoint, benchmarks.pair.outcome, benchmarks.pair.state
 from __future__ import annotations
 
 import json
+import math
+import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 import pytest
 
+from benchmarks import power
+from benchmarks.power.base import PowerMonitor, PowerSample, PowerTarget
 from benchmarks.record import find_violations
 from tests.support import product
 from tests.support.miniatures import REFUSAL, copy_miniature, copy_with_template, write_photograph
@@ -129,3 +133,44 @@ def test_failures_reach_the_products(session: Session, tmp_path: Path) -> None:
     assert rows.loc["Phi", ["runs", "failed_runs"]].tolist() == [3, 3]
     for name in ("benchmark_summary_report.txt", "README.md"):
         assert "this prompt is refused" in (tmp_path / "plots" / name).read_text()
+
+
+class Junk(PowerMonitor):
+    """A sensor that soon returns what is no reading, has no remarks, and cannot be closed."""
+
+    scope, remarks, count = "gpu", cast("tuple[str, ...]", None), 0
+
+    def __init__(self, target: PowerTarget, argument: str | None = None) -> None:
+        """Be open."""
+
+    def read(self) -> list[PowerSample]:
+        self.count += 1
+        return cast("list[PowerSample]", [self.count]) if self.count > 9 else [PowerSample(time.monotonic_ns(), 40.0)]
+
+    def close(self) -> None:
+        raise SystemError
+
+
+class Nonsense(Junk):
+    """A sensor that states a period that is none."""
+
+    period_s = math.nan
+
+
+@pytest.mark.parametrize("sensor", [Junk, Nonsense])
+def test_a_sensor_of_ones_own_costs_its_joules_alone(
+    sensor: type[PowerMonitor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sensor that returns junk is lost, one that describes itself by NaN is refused; each run is measured."""
+    monkeypatch.setitem(power.MONITORS, "own", sensor)
+    options = ["--models=llava", "--precisions=bf16", "--runs=2", "--warmup-runs=0", "--power-monitor=own"]
+    done = product.measure_here(tmp_path, *options)
+
+    (save,) = product.read_saves(tmp_path)
+    (record,) = (bench["extra_info"] for bench in save["benchmarks"])
+    assert done.returncode == 0, done.stdout
+    assert record["counts"]["good"] == 2
+    assert list(find_violations(record)) == []
+    said = "which is no list of readings" if sensor is Junk else "it describes itself with impossible values ("
+    assert said in str(record["power"])
+    assert said in done.stdout

@@ -1,6 +1,6 @@
 """Sessions that are killed, hang or meet another: at most the run in flight is lost. Real kills, real processes.
 
-Tests benchmarks.storage.resume and benchmarks.pair.preparation.
+Tests benchmarks.storage.resume.
 """
 
 import os

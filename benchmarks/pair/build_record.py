@@ -40,7 +40,7 @@ def build_record(pair: PairState, status: str, finished: str) -> Record:
         "power",
         attribution.Attribution,
         partial(meters.attribute_energy, marked),
-        partial(attribution.describe_without_sensor, meters.sensor_name),
+        partial(attribution.describe_without_sensor, meters.describe()["sensor_name"]),
     )
     no_energy = energy.power["reasons"].get("method")
     values: dict[str, Any] = {

@@ -81,9 +81,8 @@ class Meters:
     def start(self, worker: Handle, loaded: Loaded) -> None:
         """Start sampling; with a power sensor, measure idle power first."""
         self._gpu_uuid = loaded["gpu_uuid"]
-        kind = self._plan.machine["memory_kind"]
         with suppress(Exception):  # a driver can fail in any way
-            self._reader = memory.MemoryReader(kind, worker.pid, self._gpu_uuid)
+            self._reader = memory.MemoryReader(self._plan.machine["memory_kind"], worker.pid, self._gpu_uuid)
             self._memory = Sampler(self._reader.read, MEMORY_PERIOD_S)
             self._memory.start()
         self._open_sensor()
@@ -154,11 +153,6 @@ class Meters:
             )
         return lines
 
-    @property
-    def sensor_name(self) -> str:
-        """The sensor's name in MONITORS, or what was asked for."""
-        return self._selection.name
-
     def describe_health(self, *, finite_logits: bool | None) -> Health:
         """Return the Record's health."""
         why = self._watch.reason if self._watch is not None else "no throttling status is available for this device"
@@ -194,8 +188,8 @@ class Meters:
             reason = str(error) if isinstance(error, SensorUnavailable) else f"{type(error).__name__}: {error}"
             chosen, facts = power.Selection(self._plan.power_monitor.partition(":")[0], None, reason), None
         if self._earlier and not _is_same_sensor(self._sensor, facts):
-            if chosen.monitor is not None:  # its energy must not be added to that of another sensor
-                chosen.monitor.close()
+            with suppress(Exception):  # its energy must not be added to that of another sensor
+                cast("PowerMonitor", chosen.monitor).close()
             return
         self._selection, self._sensor = chosen, facts
         if chosen.monitor is not None:
@@ -278,7 +272,8 @@ def _read_facts(monitor: PowerMonitor) -> SensorFacts:
     """Return the facts of an open sensor, or raise SensorUnavailable if no sensor can have them."""
     facts = SensorFacts.from_monitor(monitor)
     if not fits(facts, SensorFacts) or facts.period_s <= 0:
-        monitor.close()
+        with suppress(Exception):
+            monitor.close()
         raise SensorUnavailable(f"it describes itself with impossible values ({facts!s:.200}); report this as a bug.")
     return facts
 
