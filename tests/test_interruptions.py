@@ -212,7 +212,7 @@ def test_a_child_that_is_killed_once_before_the_runs_costs_nothing(tmp_path: Pat
     (save,) = product.read_saves(tmp_path)
     record = save["benchmarks"][0]["extra_info"]
     assert done.returncode == 0, done.stdout
-    assert (record["counts"]["good"], record["counts"]["restarts"]) == (3, 1)
+    assert record["counts"]["good"] == 3
     assert record["failures"]["by_reason"] == {"SIGKILL": 1}
     assert record["failures"]["stage"] in ("load", "warmup")
     assert "llava-bf16: SIGKILL: the process that ran the model was killed (SIGKILL); it is tried again" in done.stdout
@@ -230,7 +230,7 @@ def test_a_child_that_is_always_killed_before_the_runs_failed(tmp_path: Path) ->
     (save,) = product.read_saves(tmp_path)
     (record,) = save["unmeasured"]
     assert done.returncode == 1
-    assert (record["reason"], record["counts"]["restarts"]) == ("failed", TRIES - 1)
+    assert record["reason"] == "failed"
     assert record["failures"]["by_reason"] == {"SIGKILL": TRIES}
     assert " (3 tries): SIGKILL: the process that ran the model was killed (SIGKILL)" in record["message"]
     assert list(find_violations(record)) == []

@@ -141,7 +141,6 @@ class PairSession:
             self._count_failure(failure.stage + again, failure)
         if not again:
             return None
-        self._count_restart()
         self._process.end(at_once=True)
         pair.meters = pair.meters.renew()
         return self._try_to_prepare(tries - 1)
@@ -154,13 +153,14 @@ class PairSession:
 
     def _count_failure(self, stage: str, failure: WorkerFailed) -> None:
         """Count a failure. Before the runs of an interrupted pair it blocks the pair: the next session may succeed."""
-        if stage.endswith(TRIED_AGAIN):
+        again = stage.endswith(TRIED_AGAIN)
+        if again:
             self._show.say(f"{self.pair.id}: {failure.sentence}; it is tried again")
         elif stage != "run" and self.pair.interruptions:
             self.pair.blocked = failure.sentence
             return
         self.pair.run_log.add_failure(stage, failure)
-        self._note_failure(stage, failure)
+        self._note_failure(AT_RESTART if again else stage, failure)  # a journal's other stages end the pair
 
     def _note_failure(self, stage: str, failure: WorkerFailed) -> None:
         self._new_lines.append({"do": "failed", "stage": stage, "reason": failure.reason, "message": str(failure)})
@@ -196,12 +196,9 @@ class PairSession:
         )
         self._show.show(line)
 
-    def _count_restart(self) -> None:
+    def _restart(self) -> None:
         self.pair.run_log.add_restart()
         self._new_lines.append({"do": "restart"})
-
-    def _restart(self) -> None:
-        self._count_restart()
         if self.pair.run_log.given_up:
             return
         try:
@@ -229,6 +226,9 @@ class PairSession:
             self.pair.meters.close()
             self._show.show(f"{self.pair.id}  checking the decoding")
             proof.prove(self.pair, self._process)
+            last = self.pair.run_log.last
+            if last is not None and last.stage == f"prove{TRIED_AGAIN}":
+                self._show.say(f"{self.pair.id}: {last.sentence}; its work was checked again")
 
     def _repeat_copy(self, status: str) -> None:
         """Measure the memory's bandwidth again: after the runs, and without the child, whose memory it needs."""

@@ -35,6 +35,8 @@ MEMORY_PERIOD_S = 0.1
 WATCH_PERIOD_S = 1.0
 """Time between checks for a GPU's throttling, seconds."""
 NOT_LOADED = "the model was not loaded"
+LONGEST_S = 86400
+"""No sensor has a longer period, lag or averaging time, seconds."""
 OTHER_SENSOR = "the session that continued the pair found another sensor"
 OTHER_ROOT = f"Device and sensor files were read from the folder ${sysfs.ROOT}, not from this system's own root."
 
@@ -137,6 +139,7 @@ class Meters:
         watts, sizes = _copy_samples(self._power, self._taken[0]), _copy_samples(self._memory, self._taken[1])
         idle = self._idle[self._taken[2] :]
         self._taken = [count + len(new) for count, new in zip(self._taken, (watts, sizes, idle), strict=True)]
+        watts.sort(key=lambda sample: sample.time_ns)  # a copy
         lines: list[dict[str, Any]] = [{"do": "idle", "when": when, "window": window} for when, window in idle]
         remarks = self._remarks
         if watts or sizes or remarks != self._taken_remarks:
@@ -271,7 +274,8 @@ def choose_idle_s(weights: str) -> float:
 def _read_facts(monitor: PowerMonitor) -> SensorFacts:
     """Return the facts of an open sensor, or raise SensorUnavailable if no sensor can have them."""
     facts = SensorFacts.from_monitor(monitor)
-    if not fits(facts, SensorFacts) or facts.period_s <= 0:
+    times = (facts.period_s, facts.lag_s, facts.averaging_s)
+    if not fits(facts, SensorFacts) or facts.period_s <= 0 or max(time_s or 0 for time_s in times) > LONGEST_S:
         with suppress(Exception):
             monitor.close()
         raise SensorUnavailable(f"it describes itself with impossible values ({facts!s:.200}); report this as a bug.")

@@ -25,7 +25,7 @@ def explain_outcome(pair: PairState) -> str:
         return f"{where} did not fit{after}: {runs.misfit}"
     sentence = runs.cause and runs.cause.sentence
     if runs.cause and runs.failed_before_runs:
-        tries = f" ({runs.restarts + 1} tries)" if runs.restarts else ""
+        tries = f" ({runs.repeats + 1} tries)" if runs.repeats else ""
         return f"{where} {BEFORE_RUNS[runs.cause.stage]}{tries}: {sentence}"
     if pair.disproof is not None:
         return f"{where} was not measured: {pair.disproof}"

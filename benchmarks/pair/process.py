@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from benchmarks.models.base import ModelSpec
 from benchmarks.pair import checkpoint, handle
 from benchmarks.pair.memory_guard import MemoryGuard
+from benchmarks.pair.run_log import are_in_order
 from benchmarks.planning.plan import Plan
 from benchmarks.processes.protocol import DecodeCheck, Job, Loaded, Numerics, RunMarks, WorkerFailed
-from benchmarks.storage.segments import is_in_order
 
 LOAD_TIMEOUTS = 20
 """A load may take this many times --run-timeout: the disk may be slow."""
@@ -68,7 +68,7 @@ class PairProcess:
         with self._explain_kill():
             request = work.select_request(index % work.requests)
             marks = self.worker.run(request, self._plan.run_timeout, check=check_logits, text=keep_text)
-        if not is_in_order(marks):
+        if not are_in_order(marks):
             raise WorkerFailed("TimeMarks", "its time marks are not in order, or equal: the clock cannot be trusted")
         return marks
 

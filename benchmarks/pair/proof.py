@@ -23,7 +23,6 @@ def prove(pair: PairState, process: PairProcess, *, again: bool = True) -> None:
     except WorkerFailed as failure:
         if process.worker is not None and again and failure.may_pass:
             pair.run_log.add_failure(failure.stage + TRIED_AGAIN, failure)
-            pair.run_log.add_restart()
             process.end(at_once=True)
             prove(pair, process, again=False)
         elif failure.stage == "load":

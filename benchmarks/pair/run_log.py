@@ -31,6 +31,7 @@ class RunLog:
         self.warmup = warmup
         self.attempted = 0
         self.restarts = 0
+        self.repeats = 0  # failures before the runs after which everything was repeated
         self.restarts_in_a_row = 0
         self.failures_in_a_row = 0
         self.reasons: Counter[str] = Counter()
@@ -56,6 +57,7 @@ class RunLog:
         self._note_misfit(failure)
         failure.stage = stage
         self.first, self.last = self.first or failure, failure
+        self.repeats += stage.endswith(TRIED_AGAIN)
         if stage == "run":
             self.attempted += 1
             self.failures_in_a_row += 1
@@ -223,6 +225,19 @@ class RunLog:
             "high_s": LATENCY_HIGH_S,
             "counts": counts,
         }
+
+
+def are_in_order(marks: RunMarks) -> bool:
+    """Return whether a run's time marks are in order, and its end is after its start."""
+    moments = [
+        marks["start_ns"],
+        marks["preprocessed_ns"],
+        marks["vision_ns"],
+        marks["first_token_ns"],
+        marks["end_ns"],
+    ]
+    known = [moment for moment in moments if moment is not None]
+    return known == sorted(known) and known[0] < known[-1]
 
 
 def _list_lengths(windows: list[tuple[int, int]] | None) -> list[float] | None:

@@ -199,7 +199,7 @@ def _check_types(pair: str, found: Sequence[Segment], record: Any | None) -> Non
         if not fits(segment, Segment):
             raise ValueError("a value has the wrong type")
         for result in segment.results:
-            if result.marks is not None and not is_in_order(result.marks):
+            if result.marks is not None and not _is_in_order(result.marks):
                 raise ValueError("the time marks of a run are out of order")
     if record is not None and not (
         fits(add_missing_fields(record), Record)
@@ -210,7 +210,7 @@ def _check_types(pair: str, found: Sequence[Segment], record: Any | None) -> Non
         raise ValueError("its Record does not match the schema")
 
 
-def is_in_order(marks: RunMarks) -> bool:
+def _is_in_order(marks: RunMarks) -> bool:
     """Return whether a run's time marks are in order, and its end is after its start."""
     moments = [marks["start_ns"], marks["preprocessed_ns"], marks["vision_ns"], marks["first_token_ns"]]
     known = [moment for moment in moments if moment is not None]

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.pair.run_log import MAX_FAILURES_IN_A_ROW, MAX_RESTARTS, TRIED_AGAIN, RunLog
+from benchmarks.pair.run_log import MAX_FAILURES_IN_A_ROW, MAX_RESTARTS, TRIED_AGAIN, RunLog, are_in_order
 from benchmarks.power.analysis.phases import PHASES
 from benchmarks.processes.protocol import WorkerFailed
 from benchmarks.record import DID_NOT_FIT, LATENCY_BINS, LATENCY_HIGH_S, LATENCY_LOW_S
@@ -186,6 +186,15 @@ def test_a_model_that_does_not_fit_ends_its_pair(at_restart: bool) -> None:
     assert run_log.did_not_fit
     assert run_log.misfit == "0.9 GB were available"
     assert run_log.count_runs()["good"] == 1
+
+
+def test_marks_of_one_moment_are_no_run() -> None:
+    """Marks that stand still or go back are those of a broken clock: no rate can be made of them."""
+    assert are_in_order(make_marks())
+    assert are_in_order(make_marks(vision=None))
+    assert not are_in_order(make_marks(latency_s=0.0))
+    assert not are_in_order(make_marks(latency_s=-1.0))
+    assert not are_in_order(make_marks(vision=0.6))
 
 
 def test_what_is_tried_again_ends_no_pair() -> None:
