@@ -22,7 +22,6 @@ from benchmarks.record.sections import Memory
 RAM = ("ram_avg_bytes", "ram_peak_bytes", "ram_baseline_bytes", "ram_delta_bytes")
 SENSOR_RAM = ("sensor_ram_avg_bytes", "sensor_ram_peak_bytes", "sensor_ram_source")
 FIELD = re.compile(r"^(\w+):\s+(\d+) kB", re.MULTILINE)
-LARGEST = 2**50
 NOT_LINUX = "/proc cannot be read on this system"
 NO_GPU = "no discrete GPU was used"
 
@@ -39,7 +38,7 @@ class MemorySample:
 
     def __post_init__(self) -> None:
         for name in ("ram", "peak", "file", "vram"):
-            if not 0 <= (getattr(self, name) or 0) < LARGEST:
+            if not 0 <= (getattr(self, name) or 0) < 2**50:
                 object.__setattr__(self, name, None)
 
 
