@@ -5,6 +5,8 @@ The suite needs four things for which pytest-benchmark has no public interface: 
 object itself. Checked against pytest-benchmark 5.3.1.
 """
 
+import errno
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +15,7 @@ import pytest
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.record import MEASURED, Record
+from benchmarks.storage.journal import refuse_folder
 from benchmarks.storage.saves import AtomicFileStorage, replace_storage
 
 if TYPE_CHECKING:
@@ -85,6 +88,20 @@ class BenchmarkSession:
         """Replace pytest-benchmark's file storage by one that writes whole files; leave any other storage alone."""
         replace_storage(self._session, problems)
 
+    def check_folder(self, name: str) -> None:
+        """Raise BenchmarkError if the folder of the saves takes no file, or none with this save's name."""
+        storage = self._session.storage
+        try:
+            if isinstance(storage, AtomicFileStorage):
+                storage.try_folder(name)
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                raise refuse_folder(storage.get("save"), error) from error
+            raise BenchmarkError(
+                f"--benchmark-save={name[:40]!r}: its {len(os.fsencode(name))} bytes are too long for a file's name "
+                f"in {storage.path}; type a shorter one, e.g. --benchmark-save=thor."
+            ) from error
+
     @property
     def storage_folder(self) -> Path | None:
         """The folder of the saves; None if the storage is not made of files (elasticsearch)."""
@@ -97,13 +114,20 @@ class BenchmarkSession:
         return getattr(self._session.storage, "saved", None)
 
     def holds_all(self, *, all_measured: bool) -> bool:
-        """Return whether everything that was measured is saved.
+        """Return whether everything that was measured is saved where it belongs.
 
-        A storage that is not ours raises if it fails, and takes measured pairs only.
+        A storage that is not ours takes measured pairs only.
         """
         if isinstance(self._session.storage, AtomicFileStorage):
-            return self.saved is not None or bool(self._session.json)
-        return all_measured
+            return self._session.storage.in_place
+        return all_measured and self.is_saved
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether the session is saved, in its folder or elsewhere. A storage that is not ours raises if it fails."""
+        if isinstance(self._session.storage, AtomicFileStorage):
+            return self.saved is not None
+        return not self._session.failed_to_save
 
 
 def hold_back(benchmark: "BenchmarkFixture") -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import harness, models, neighbours, signals, workload
+from benchmarks import harness, models, neighbours, redact, signals, workload
 from benchmarks.errors import BenchmarkError
 from benchmarks.harness import BenchmarkSession
 from benchmarks.hub.prefetch import prefetch
@@ -41,7 +41,9 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Prepare before pytest-benchmark configures itself, which it does last."""
-    saves.anchor_storage(config)
+    config.pluginmanager.register(signals)
+    with _as_usage_error():
+        saves.anchor_storage(config)
     config.stash[STATE] = SessionState(compare=harness.delay_compare(config))
 
 
@@ -126,8 +128,15 @@ def _prepare_saving(session: pytest.Session, plan: Plan, pairs: Sequence[str]) -
         state.saved_by_default = True
     state.pairs = list(pairs)
     folder = (bench.storage_folder or config.rootpath / "results") / FOLDER
+    hook = config.hook
+    state.origin = (
+        hook.pytest_benchmark_generate_machine_info(config=config),
+        hook.pytest_benchmark_generate_commit_info(config=config),
+    )
     with _as_usage_error():
         saves.check_name(name)
+        redact.set_names(name, plan.machine["label"])
+        bench.check_folder(name)
         _load_compared(session)
         state.journal = open_journal(plan, name, state.pairs, folder, Progress(config).say)
 
@@ -168,6 +177,20 @@ def pair(request: pytest.FixtureRequest, model: str, precision: str) -> Iterator
     state.plan = replace(state.plan, capability=session.pair.capability)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_benchmark_generate_machine_info(config: pytest.Config) -> dict[str, Any] | None:
+    """Return what was read at the start: the processes that read it can fail, or be ended by a Ctrl-C, at the end."""
+    origin = config.stash[STATE].origin
+    return dict(origin[0]) if origin else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_benchmark_generate_commit_info(config: pytest.Config) -> dict[str, Any] | None:
+    """Return what was read at the start: the commit that was measured, even if another is checked out by now."""
+    origin = config.stash[STATE].origin
+    return dict(origin[1]) if origin else None
+
+
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
     """Add the device; remove what differs between equal sessions or names the host."""
     plan = config.stash[STATE].plan
@@ -186,15 +209,16 @@ def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, A
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Close the journal; delete it if pytest-benchmark has just saved everything in it."""
-    state = session.config.stash[STATE]
+    """Close the journal, and delete it if pytest-benchmark has just saved everything in it. No save is no success."""
+    state, bench = session.config.stash[STATE], BenchmarkSession(session.config)
     if state.journal is None:
         return
-    saved = BenchmarkSession(session.config).holds_all(all_measured=not state.unmeasured)
-    if state.complete and saved and not state.problems:
+    if state.complete and bench.holds_all(all_measured=not state.unmeasured):
         state.journal.remove()
     else:
         state.journal.close()
+    if session.exitstatus == pytest.ExitCode.OK and not bench.is_saved:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -206,7 +230,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Show the session's table, where the save is, and what to type next."""
     state = config.stash[STATE]
-    if state.records:
+    if state.records or state.journal is not None:
         write_summary(terminalreporter, state, BenchmarkSession(config).saved)
 
 

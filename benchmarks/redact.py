@@ -9,6 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from benchmarks.errors import BenchmarkError
+
 HIDDEN = "[secret]"
 SHORTEST = 8
 """Hiding a shorter secret would hide ordinary words."""
@@ -21,12 +23,41 @@ PATTERNS = re.compile(
     re.IGNORECASE,
 )
 
+_names: tuple[str, ...] = ()
+"""What the user named, which no pattern hides; see `set_names`."""
+
+
+def set_names(*names: str) -> None:
+    """Keep names that look like a token as they are: --resume finds a session by them.
+
+    Raises:
+        BenchmarkError: one contains this user's real token, which is never written.
+    """
+    global _names  # noqa: PLW0603 - a process measures one session at a time
+    _names = ()
+    for name in names:
+        if _hide_own(name) != name:
+            raise BenchmarkError(
+                f"{hide_secrets(name)!r}: the name of the save or of the device contains a token of this user "
+                "(of HF_TOKEN or `hf auth login`); type another with --benchmark-save=NAME or --device-label=NAME."
+            )
+    _names = names
+
 
 def hide_secrets(value: str) -> str:
     """Return `value` with tokens of the Hub, bearer tokens and passwords in URLs hidden."""
+    return PATTERNS.sub(lambda found: _pick(found[0]), _hide_own(value))
+
+
+def _pick(found: str) -> str:
+    return found if any(found in name for name in _names) else HIDDEN
+
+
+def _hide_own(value: str) -> str:
+    """Return `value` with this user's own tokens hidden."""
     for secret in _list_secrets(tuple(os.environ.get(name, "") for name in NAMES), _find_token_file()):
         value = value.replace(secret, HIDDEN)
-    return PATTERNS.sub(HIDDEN, value)
+    return value
 
 
 def make_printable(value: str) -> str:

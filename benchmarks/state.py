@@ -24,6 +24,7 @@ class SessionState:
         restore_signals: restores the signal handlers that were there before.
         problems: sentences about saving that the user must read.
         compare: the value of --benchmark-compare.
+        origin: facts on this machine and on the commit, as pytest-benchmark reads them, before the first pair.
         process: id of the process that the session started in.
         begun: ids of the pairs whose measurement has begun.
     """
@@ -36,6 +37,7 @@ class SessionState:
     restore_signals: Callable[[], None] = lambda: None
     problems: list[str] = field(default_factory=list)
     compare: Any = None
+    origin: tuple[dict[str, Any], dict[str, Any]] | None = None
     process: int = field(default_factory=os.getpid)
     begun: list[str] = field(default_factory=list)
 

@@ -25,12 +25,13 @@ RESULTS = "results"
 def write_summary(reporter: pytest.TerminalReporter, state: SessionState, saved: Path | None) -> None:
     """Write the session's table, its notes, and the next commands."""
     reporter.section("edge-vlm-bench", sep="=")
-    for text in align_columns([HEADER, *(make_row(record) for record in state.records)]):
-        reporter.write_line(text)
-    for note in list_notes(state.records):
-        reporter.write_line(note)
-    reporter.write_line("")
-    for text in list_next_steps(state, saved):
+    if state.records:
+        for text in align_columns([HEADER, *(make_row(record) for record in state.records)]):
+            reporter.write_line(text)
+        for note in list_notes(state.records):
+            reporter.write_line(note)
+        reporter.write_line("")
+    for text in list_next_steps(state, saved, describe_resuming(reporter, state)):
         reporter.write_line(text)
 
 
@@ -108,21 +109,34 @@ def _list_warnings(record: Record) -> Iterator[str]:
         yield "no J/token, because the power samples cover too few of its runs."
 
 
-def list_next_steps(state: SessionState, saved: Path | None) -> list[str]:
+def describe_resuming(reporter: pytest.TerminalReporter, state: SessionState) -> list[str]:
+    """Return what to type if the session's journal is still there: the line that continues it, or saves what it has."""
+    if state.journal is None or not state.journal.path.exists():
+        return []
+    get = reporter.config.getoption
+    name = shlex.quote(str(state.journal.contents.head["save"]))
+    renamed = get("benchmark_autosave") and not get("benchmark_save")  # the next session would have another name
+    flags = f"--benchmark-save={name} --resume" if renamed else "--resume"
+    if state.complete:
+        return [f"Type the same command with {flags} to save what the journal contains; that is not measured again."]
+    stops = 0 < (get("maxfail") or 0) <= len(reporter.stats.get("failed", []))  # it would stop there again
+    without = ", and without -x or --maxfail," if stops else ""
+    return [f"Some pairs are not finished: type the same command with {flags}{without} to continue."]
+
+
+def list_next_steps(state: SessionState, saved: Path | None, resuming: list[str]) -> list[str]:
     """Return where the save is, and the commands to type next."""
     if saved is None:
-        return state.problems or ["No file was saved in this session."]
-    resume = "Some pairs are not finished: type the same command with --resume to continue."
-    unfinished = [] if state.complete else [resume]
+        return [*(state.problems or ["No file was saved in this session."]), *resuming]
     default = " (named after the device; choose a name with --benchmark-save=NAME)" if state.saved_by_default else ""
     folder = _shorten(saved.parent.parent)  # the save is in its machine's folder
     results = "" if folder == RESULTS else f" --results {shlex.quote(folder)}"
     return [
         *state.problems,
-        *unfinished,
+        *resuming,
         f"Saved: {_shorten(saved)}{default}",
         f"Figures, CSV and report:  python -m plotting{results}",
-        f"Compare with another:     python -m plotting compare {saved.stem} OTHER{results}",
+        f"Compare with another:     python -m plotting compare {shlex.quote(saved.stem)} OTHER{results}",
     ]
 
 

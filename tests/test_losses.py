@@ -102,7 +102,7 @@ def test_a_full_file_system_costs_nothing(tmp_path: Path, *, freed: bool) -> Non
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=160k", "tmpfs", storage], check=False).returncode:
         pytest.skip("mounting a file system is not permitted here")
     try:
-        (storage / "ballast").write_bytes(b"0" * 144_000)
+        (storage / "ballast").write_bytes(b"0" * 152_000)
         with when(said("No space left on device"), (storage / "ballast").unlink if freed else str):
             told = measure(storage, f"--runs={FEW}")
         assert told.count("The journal cannot be written (No space left on device)") == 1
