@@ -5,17 +5,15 @@ The suite needs four things for which pytest-benchmark has no public interface: 
 object itself. Checked against pytest-benchmark 5.3.1.
 """
 
-import errno
-import os
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.record import MEASURED, Record
-from benchmarks.storage.journal import refuse_folder
 from benchmarks.storage.saves import AtomicFileStorage, replace_storage
 
 if TYPE_CHECKING:
@@ -33,6 +31,20 @@ def delay_compare(config: pytest.Config) -> Any:
     """
     value, config.option.benchmark_compare = config.option.benchmark_compare, []
     return value
+
+
+def keep_origin(config: pytest.Config) -> None:
+    """Let pytest-benchmark find facts on machine and commit at the end as they are now, before the first pair.
+
+    At the end the processes that read them can fail, or be ended by a Ctrl-C; and another commit may be checked out.
+    """
+    machine = config.hook.pytest_benchmark_generate_machine_info(config=config)
+    commit = config.hook.pytest_benchmark_generate_commit_info(config=config)
+    origin = SimpleNamespace(
+        pytest_benchmark_generate_machine_info=lambda: dict(machine),
+        pytest_benchmark_generate_commit_info=lambda: dict(commit),
+    )
+    config.pluginmanager.register(origin)
 
 
 class BenchmarkSession:
@@ -84,23 +96,9 @@ class BenchmarkSession:
         """Write no save and no --benchmark-json: without a measured pair both would be empty."""
         self._session.save = self._session.autosave = self._session.json = None
 
-    def install_storage(self, problems: list[str]) -> None:
+    def install_storage(self, name: str, problems: list[str]) -> None:
         """Replace pytest-benchmark's file storage by one that writes whole files; leave any other storage alone."""
-        replace_storage(self._session, problems)
-
-    def check_folder(self, name: str) -> None:
-        """Raise BenchmarkError if the folder of the saves takes no file, or none with this save's name."""
-        storage = self._session.storage
-        try:
-            if isinstance(storage, AtomicFileStorage):
-                storage.try_folder(name)
-        except OSError as error:
-            if error.errno != errno.ENAMETOOLONG:
-                raise refuse_folder(storage.get("save"), error) from error
-            raise BenchmarkError(
-                f"--benchmark-save={name[:40]!r}: its {len(os.fsencode(name))} bytes are too long for a file's name "
-                f"in {storage.path}; type a shorter one, e.g. --benchmark-save=thor."
-            ) from error
+        replace_storage(self._session, name, problems)
 
     @property
     def storage_folder(self) -> Path | None:
@@ -113,21 +111,18 @@ class BenchmarkSession:
         """The file that this session was saved to; None before that, and with another storage than ours."""
         return getattr(self._session.storage, "saved", None)
 
+    @property
+    def is_saved(self) -> bool:
+        """Whether the session is saved, where it belongs or elsewhere."""
+        return not self._session.failed_to_save
+
     def holds_all(self, *, all_measured: bool) -> bool:
         """Return whether everything that was measured is saved where it belongs.
 
         A storage that is not ours takes measured pairs only.
         """
-        if isinstance(self._session.storage, AtomicFileStorage):
-            return self._session.storage.in_place
-        return all_measured and self.is_saved
-
-    @property
-    def is_saved(self) -> bool:
-        """Whether the session is saved, in its folder or elsewhere. A storage that is not ours raises if it fails."""
-        if isinstance(self._session.storage, AtomicFileStorage):
-            return self.saved is not None
-        return not self._session.failed_to_save
+        is_ours = isinstance(self._session.storage, AtomicFileStorage)
+        return self.saved is not None if is_ours else all_measured and self.is_saved
 
 
 def hold_back(benchmark: "BenchmarkFixture") -> None:

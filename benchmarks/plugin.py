@@ -1,8 +1,9 @@
 """What pytest sees of the suite: options, hooks and fixtures. It connects all other modules; imports no torch."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -80,7 +81,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None:
         reporter.showfspath = False  # the last line of each pair names it
-    config.stash[STATE].restore_signals = signals.install()
+    signals.install()
     _prepare_saving(session, plan, ["-".join(pair) for pair in pairs])
     return None
 
@@ -121,23 +122,18 @@ def _prepare_saving(session: pytest.Session, plan: Plan, pairs: Sequence[str]) -
         return
     if bench.is_skipped or config.getoption("setuponly", False) or config.getoption("setupplan", False):
         return  # nothing is measured
-    bench.install_storage(state.problems)
     name = bench.save_name
     if name is None:
         name = bench.save_name = saves.make_slug(plan.machine["label"])
         state.saved_by_default = True
     state.pairs = list(pairs)
-    folder = (bench.storage_folder or config.rootpath / "results") / FOLDER
-    hook = config.hook
-    state.origin = (
-        hook.pytest_benchmark_generate_machine_info(config=config),
-        hook.pytest_benchmark_generate_commit_info(config=config),
-    )
+    harness.keep_origin(config)
     with _as_usage_error():
         saves.check_name(name)
         redact.set_names(name, plan.machine["label"])
-        bench.check_folder(name)
+        bench.install_storage(name, state.problems)
         _load_compared(session)
+        folder = (bench.storage_folder or config.rootpath / "results") / FOLDER
         state.journal = open_journal(plan, name, state.pairs, folder, Progress(config).say)
 
 
@@ -177,20 +173,6 @@ def pair(request: pytest.FixtureRequest, model: str, precision: str) -> Iterator
     state.plan = replace(state.plan, capability=session.pair.capability)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_benchmark_generate_machine_info(config: pytest.Config) -> dict[str, Any] | None:
-    """Return what was read at the start: the processes that read it can fail, or be ended by a Ctrl-C, at the end."""
-    origin = config.stash[STATE].origin
-    return dict(origin[0]) if origin else None
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_benchmark_generate_commit_info(config: pytest.Config) -> dict[str, Any] | None:
-    """Return what was read at the start: the commit that was measured, even if another is checked out by now."""
-    origin = config.stash[STATE].origin
-    return dict(origin[1]) if origin else None
-
-
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
     """Add the device; remove what differs between equal sessions or names the host."""
     plan = config.stash[STATE].plan
@@ -219,12 +201,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         state.journal.close()
     if session.exitstatus == pytest.ExitCode.OK and not bench.is_saved:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """Restore the signal handlers."""
-    if STATE in config.stash:
-        config.stash[STATE].restore_signals()
+    if signals.waiting:
+        session.exitstatus = pytest.ExitCode.INTERRUPTED
+        state.problems.append(f"{signals.waiting[0]} came after the last run: the exit code is 2.")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -247,18 +226,13 @@ def _as_sentence(options: str) -> Iterator[None]:
 
 
 @contextmanager
-def _as_failure() -> Iterator[None]:
-    """Turn a BenchmarkError into a failed test: one sentence."""
+def _raise_as(make: Callable[[str], BaseException]) -> Iterator[None]:
+    """Turn a BenchmarkError into what pytest shows as one sentence."""
     try:
         yield
     except BenchmarkError as error:
-        pytest.fail(str(error), pytrace=False)
+        raise make(str(error)) from None
 
 
-@contextmanager
-def _as_usage_error() -> Iterator[None]:
-    """Turn a BenchmarkError into pytest's usage error: one sentence, exit code 4."""
-    try:
-        yield
-    except BenchmarkError as error:
-        raise pytest.UsageError(str(error)) from None
+_as_failure = partial(_raise_as, partial(pytest.fail.Exception, pytrace=False))
+_as_usage_error = partial(_raise_as, pytest.UsageError)  # exit code 4

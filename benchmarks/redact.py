@@ -23,34 +23,24 @@ PATTERNS = re.compile(
     re.IGNORECASE,
 )
 
-_names: tuple[str, ...] = ()
-"""What the user named, which no pattern hides; see `set_names`."""
+_names: tuple[str, ...] = ()  # which no pattern hides
 
 
 def set_names(*names: str) -> None:
-    """Keep names that look like a token as they are: --resume finds a session by them.
-
-    Raises:
-        BenchmarkError: one contains this user's real token, which is never written.
-    """
+    """Keep names that look like a token, which --resume needs; raise BenchmarkError if one contains a real token."""
     global _names  # noqa: PLW0603 - a process measures one session at a time
-    _names = ()
-    for name in names:
-        if _hide_own(name) != name:
-            raise BenchmarkError(
-                f"{hide_secrets(name)!r}: the name of the save or of the device contains a token of this user "
-                "(of HF_TOKEN or `hf auth login`); type another with --benchmark-save=NAME or --device-label=NAME."
-            )
     _names = names
+    if any(name != _hide_own(name) for name in names):
+        raise BenchmarkError(
+            "--benchmark-save, --device-label: one contains a token of this user (of HF_TOKEN or `hf auth login`); "
+            "type another name."
+        )
 
 
 def hide_secrets(value: str) -> str:
     """Return `value` with tokens of the Hub, bearer tokens and passwords in URLs hidden."""
-    return PATTERNS.sub(lambda found: _pick(found[0]), _hide_own(value))
-
-
-def _pick(found: str) -> str:
-    return found if any(found in name for name in _names) else HIDDEN
+    value = _hide_own(value)
+    return PATTERNS.sub(lambda found: found[0] if any(found[0] in name for name in _names) else HIDDEN, value)
 
 
 def _hide_own(value: str) -> str:

@@ -5,12 +5,19 @@ Tests benchmarks.summary.
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, cast
 
+import pytest
+
+from benchmarks.machine import device
 from benchmarks.summary import list_notes
+from tests.support import product
 from tests.support.factory import record
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from benchmarks.record import Record
 
 FLAG = "Nobody states this sensor's gain."
@@ -36,3 +43,19 @@ def test_many_pairs_are_counted() -> None:
     assert list_notes(cast("list[Record]", records)) == [
         f"gemma3n-bf16, internvl2-2b-bf16, llava-bf16, moondream2-bf16 and 1 more: {FLAG}"
     ]
+
+
+def test_what_to_type_works(tmp_path: Path) -> None:
+    """The command that continues a session names the save that an automatic name would not find, and leaves -x out."""
+    total = device.read_ram_bytes()
+    if total is None:
+        pytest.skip("needs /proc/meminfo, to have a model that does not fit")
+    options = ["--models=llava,phi", "--precisions=bf16", f"--ram-floor={total / 1e9 - 0.3}", "--benchmark-autosave"]
+    told = product.measure_here(tmp_path, *options, "-x").stdout
+
+    (line,) = [line for line in told.splitlines() if line.startswith("Some pairs are not finished: ")]
+    typed, _, rest = line.partition("type the same command with ")[2].partition(", and ")
+    assert rest == "without -x or --maxfail, to continue."
+    resumed = product.measure_here(tmp_path, *options, *shlex.split(typed)).stdout
+    assert "2 failed" in resumed
+    assert "not finished" not in resumed

@@ -228,7 +228,7 @@ def create_journal(folder: Path, head: Line, complain: Callable[[str], None]) ->
 
 def _create_file(path: Path, data: bytes) -> IO[bytes]:
     """Return a new file, open for appending and locked, with `data` on the disk."""
-    file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644), "ab", buffering=0)
+    file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o666), "ab", buffering=0)
     with contextlib.ExitStack() as undo:
         undo.callback(file.close)
         locks.take(file.fileno())

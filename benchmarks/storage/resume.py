@@ -37,7 +37,7 @@ def open_journal(plan: Plan, save: str, pairs: Sequence[str], folder: Path, say:
         "save": save,
         "pairs": list(pairs),
         "boot": device.read_boot_id(),
-        "fingerprint": take_fingerprint(plan, pairs),
+        "fingerprint": redact.hide_secrets_everywhere(take_fingerprint(plan, pairs)),  # as a journal has it
     }
     for path in list_journals(folder, held=True):
         say(describe_running(path))
