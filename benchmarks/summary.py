@@ -118,7 +118,8 @@ def describe_resuming(reporter: pytest.TerminalReporter, state: SessionState) ->
     renamed = get("benchmark_autosave") and not get("benchmark_save")  # the next session would have another name
     flags = f"--benchmark-save={name} --resume" if renamed else "--resume"
     if state.complete:
-        return [f"Type the same command with {flags} to save what the journal contains; that is not measured again."]
+        again = f"Type the same command with {flags} to save what the journal contains; that is not measured again."
+        return [again] if state.problems else []  # a storage that is not ours never takes an unmeasured pair
     stops = 0 < (get("maxfail") or 0) <= len(reporter.stats.get("failed", []))  # it would stop there again
     without = ", and without -x or --maxfail," if stops else ""
     return [f"Some pairs are not finished: type the same command with {flags}{without} to continue."]

@@ -131,15 +131,13 @@ def write_whole(target: Path, data: bytes) -> None:
 def anchor_storage(config: pytest.Config) -> None:
     """Make a relative --benchmark-storage relative to the checkout; raise BenchmarkError if it cannot be used."""
     uri = config.option.benchmark_storage
-    folder = uri.removeprefix("file://")
+    shown, folder = redact.make_printable(redact.hide_secrets(uri)), uri.removeprefix("file://")
     try:
         if folder != uri:
-            config.option.benchmark_storage = f"file://{config.rootpath / Path(folder).expanduser()}"
-        names_folder = folder and not folder.startswith(("file:", "localhost/"))
-        usable = config.option.benchmark_storage if names_folder else "://"  # which is refused with what to type
-        load_storage(usable, logger=None, netrc=config.option.benchmark_netrc)
+            uri = config.option.benchmark_storage = f"file://{config.rootpath / Path(folder).expanduser()}"
+        names_none = not folder or folder.startswith(("file:", "localhost/"))
+        load_storage("://" if names_none else uri, logger=None, netrc=config.option.benchmark_netrc)  # "://" is refused
     except Exception as error:
-        shown = redact.make_printable(redact.hide_secrets(uri))
         raise BenchmarkError(
             f"--benchmark-storage={shown}: cannot be used ({explain(error)}); "
             "type --benchmark-storage=file://DIR to save into a folder."
