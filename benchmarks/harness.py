@@ -117,10 +117,7 @@ class BenchmarkSession:
         return not self._session.failed_to_save
 
     def holds_all(self, *, all_measured: bool) -> bool:
-        """Return whether everything that was measured is saved where it belongs.
-
-        A storage that is not ours takes measured pairs only.
-        """
+        """Return whether all of it is saved where it belongs; a storage that is not ours takes measured pairs only."""
         is_ours = isinstance(self._session.storage, AtomicFileStorage)
         return self.saved is not None if is_ours else all_measured and self.is_saved
 

@@ -83,9 +83,11 @@ def _save_elsewhere(output_json: dict[str, Any], name: str, problem: str) -> str
     text = safe_dumps(output_json, ensure_ascii=True)
     for parent in (None, MEMORY):
         with suppress(Exception):
-            target = Path(tempfile.mkdtemp(prefix="edge-vlm-bench-", dir=parent)) / name
-            write_whole(target, text.encode())
-            return f"{problem}; it is in {target}: copy it into results/ before the next reboot."
+            folder = Path(tempfile.mkdtemp(prefix="edge-vlm-bench-", dir=parent))
+            with suppress(Exception):
+                write_whole(folder / name, text.encode())
+                return f"{problem}; it is in {folder / name}: copy it into results/ before the next reboot."
+            folder.rmdir()
     print(f"\n{BEGIN}\n{text}\n{END}", file=sys.stderr, flush=True)  # noqa: T201 - there is no other place
     raise BenchmarkError(
         f"{problem}, nor to another folder; put the line after {BEGIN} on standard error into a file, {name}."

@@ -96,9 +96,12 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
     assert target.read_text() == "old"
 
 
-def test_a_save_that_no_folder_takes_goes_to_standard_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_save_that_no_folder_takes_goes_to_standard_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where neither its folder, nor the temporary one, nor memory takes the save, standard error has it whole."""
-    made = storage(tmp_path)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    made = storage(tmp_path / "results")
     with limit_file_size(1000), pytest.raises(BenchmarkError) as refusal:
         made.save({"benchmarks": ["x" * 2000, "\udc80"]}, "Thor")
 
@@ -108,7 +111,7 @@ def test_a_save_that_no_folder_takes_goes_to_standard_error(tmp_path: Path, caps
         refusal.value
     )
     assert made.saved is None
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert {path.name for path in tmp_path.rglob("*")} == {"results", "board"}
 
 
 def test_a_save_that_its_folder_refuses_is_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
