@@ -93,6 +93,7 @@ def make_plan(config: pytest.Config) -> Plan:
             torch_device,
             (board, uuid),
             measure=options.measure_bandwidth,
+            rates=options.plan or _may_skip_fp16(options),
             start_method=start_method or "spawn",
         )
     return Plan(
@@ -105,6 +106,12 @@ def make_plan(config: pytest.Config) -> Plan:
         capability=capability,
         root=root,
     )
+
+
+def _may_skip_fp16(options: Options) -> bool:
+    """Return whether the rate of fp16 decides which pairs are measured."""
+    chosen = (precision for _, precision in models.list_pairs(options.models, options.precisions))
+    return options.weights != "mini" and not options.allow_slow_fp16 and "fp16" in chosen
 
 
 def _check_downloads(options: Options) -> None:
