@@ -55,8 +55,8 @@ def find_capability(
 ) -> Capability:
     """Return the capability of the device that runs the model: measured on a CPU or on request, else the vendor's.
 
-    `names` are the board's name and the GPU's UUID; `rates` asks for more than the bandwidth: rates of arithmetic, which
-    take seconds. `start_method` is that of the process that measures. The machine's label can be the user's own.
+    `names` are the board's name and the GPU's UUID; the machine's label can be the user's own. `rates` asks for rates
+    of arithmetic too, which take seconds. `start_method` is that of the process that measures.
     """
     on_cpu = torch_device == "cpu"
     if measure or (on_cpu and weights != "mini"):

@@ -140,8 +140,9 @@ def test_a_users_settings_change_no_byte(tmp_path: Path) -> None:
         ("plain", tmp_path, {}),
         ("bent", tmp_path / "user", {"MPLBACKEND": backend, "MATPLOTLIBRC": str(tmp_path / "user")}),
     ):
-        options = ("--results", str(tmp_path / "results"), "--out", str(tmp_path / name), "--figure-format=png,svg")
-        done = product.run([sys.executable, "-m", "plotting", *options], folder, **settings)
+        options = ("--results", str(tmp_path / "results"), "--out", str(tmp_path / name), "--dpi=50")
+        command = [sys.executable, "-m", "plotting", *options, "--figure-format=png,svg"]
+        done = product.run(command, folder, **settings)
         assert (done.returncode, done.stderr) == (0, "")
 
     plain = {path.name: path.read_bytes() for path in (tmp_path / "plain").rglob("*.*") if path.is_file()}
