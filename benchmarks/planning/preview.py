@@ -111,7 +111,7 @@ def judge_pair(plan: Plan, precision: str, download: Download, needed: int, room
 def find_room(plan: Plan) -> Room:
     """Return the memory that a model must fit into: the GPU's own if it has its own, else the machine's."""
     if plan.machine["memory_kind"] == "discrete":
-        return Room("VRAM", nvml.read_free_bytes(plan.gpu_uuid), 0)
+        return Room("VRAM", nvml.read_memory_bytes(plan.gpu_uuid, "free"), 0)
     return Room("RAM", memory.read_available_bytes(), plan.ram_floor_bytes or 0)
 
 
