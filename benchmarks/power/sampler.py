@@ -18,6 +18,7 @@ from benchmarks.power.base import SensorLost
 T = TypeVar("T")
 LEAST, MOST = 0.75, 1.25
 """The length of a stretch with one reading, in periods."""
+MOST_SAMPLES = 3_000_000  # kept of one sensor, 0.4 GB: 40 hours at 20 Hz
 
 
 class Chance(Protocol):
@@ -83,6 +84,8 @@ class Sampler(Generic[T]):
     def _sample(self) -> None:
         try:
             self.samples.extend(self._read())
+            if len(self.samples) > MOST_SAMPLES:
+                self.lost = f"it gave more than {MOST_SAMPLES} readings"
         except SensorLost as loss:
             self.lost = str(loss)
         except Exception as error:  # noqa: BLE001 - a sensor of any kind may fail; the runs must continue

@@ -85,7 +85,7 @@ def parse_header(line: str, separators: str = SEPARATORS, unit: str | None = Non
             # Who separates thousands by points separates columns by semicolons. Only of milliwatts no point is taken
             # for granted: 39.871 mW is less than any machine draws.
             marks = "." if separator == "," and factor >= 1 else ""
-            return Layout(separator, len(cells), times[0], powers[0], cells[powers[0]], factor, in_seconds, marks)
+            return Layout(separator, len(cells), times[0], powers[0], cells[powers[0]][:60], factor, in_seconds, marks)
     return None
 
 

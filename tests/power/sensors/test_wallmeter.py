@@ -113,7 +113,8 @@ def test_logs_of_windows(tmp_path: Path, encoding: str) -> None:
         ("wall.csv,offset=inf", "not a number of seconds"),
         ("wall.csv,start=noon", "type ,start=2026-11-24T12:00:00"),
         ("/nonexistent/wall.csv", "cannot be read .No such file or directory.; name a file of samples"),
-        ("/dev/null", "not a regular file"),
+        ("/dev/null", "cannot be read .not a regular file.; name a file of samples"),
+        ("/a b;c", "--power-monitor='csv:/a b;c': cannot be read"),
     ],
 )
 def test_what_is_asked_is_checked(argument: str | None, complaint: str) -> None:
