@@ -123,11 +123,11 @@ def test_a_photograph_that_is_never_decoded_is_given_up() -> None:
 def test_the_memory_to_decode_is_bounded() -> None:
     """A photograph whose pixels take more memory than they may is refused, in the helper process."""
     buffer = io.BytesIO()
-    Image.new("L", (9000, 9000)).save(buffer, "PNG", compress_level=1)
+    Image.new("L", (5000, 5000)).save(buffer, "PNG", compress_level=1)
     ours, theirs = get_context("spawn").Pipe(duplex=False)
 
     with pytest.raises(BenchmarkError, match=r"--images: large.png takes too much memory to decode; scale it down or"):
-        run_in_process("spawn", encode_all, (Photograph("large.png", buffer.getvalue()),), theirs, 50_000_000)
+        run_in_process("spawn", encode_all, (Photograph("large.png", buffer.getvalue()),), theirs, 15_000_000)
     assert ours.recv() == 0
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks import redact
 from benchmarks.inputs import read_regular
 from benchmarks.power.base import SensorUnavailable
-from benchmarks.power.sensors.log_header import SEPARATORS, Layout, UnclearUnit, parse_header, split
+from benchmarks.power.sensors.log_header import LONGEST_LINE, SEPARATORS, Layout, UnclearUnit, parse_header, split
 
 NS = 1_000_000_000
 LARGEST_BYTES, MOST_LINES = 100_000_000, 3_000_000
@@ -81,6 +81,11 @@ def decode(option: str, raw: bytes) -> str:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise SensorUnavailable(f"{option}: cannot be read (not UTF-8 text); save it as UTF-8.") from error
+
+
+def split_lines(text: str) -> list[str]:
+    """Return the lines of a log. Of one that is too long to be read, so much is left that it still is."""
+    return [line[: LONGEST_LINE + 1] for line in text.split("\n")]
 
 
 def is_sample(line: str) -> bool:

@@ -109,7 +109,7 @@ class FollowedLog:
         raw = log_format.read_bytes(str(options), options.path)
         self._size, self._file = len(raw), _identify(options.path.stat())
         whole, _, self._rest = raw.rpartition(b"\n")
-        lines = log_format.decode(str(options), whole).split("\n")
+        lines = log_format.split_lines(log_format.decode(str(options), whole))
         self.notes = log_format.parse_notes(lines)
         self._separators = log_header.SEPARATORS
         self._newest_line = ""
@@ -147,7 +147,7 @@ class FollowedLog:
         whole, newline, self._rest = (self._rest + raw).rpartition(b"\n")
         if len(self._rest) > MOST_NEW_BYTES:
             raise SensorLost(f"{name} has a line without an end")
-        rows = self._parse_lines(whole.decode("utf-8", errors="replace").split("\n")) if newline else []
+        rows = self._parse_lines(log_format.split_lines(whole.decode("utf-8", errors="replace"))) if newline else []
         try:
             log_format.check_seconds(self._options, self.layout, self._newest_line, rows[-1:])
         except SensorUnavailable as why:
@@ -283,7 +283,7 @@ def _read_trace(argument: str | None) -> tuple[Path, dict[str, str], list[Row]]:
     if not argument:
         raise SensorUnavailable("--power-monitor=replay needs a file; type --power-monitor=replay:FILE.")
     path, option = Path(argument), f"--power-monitor=replay:{argument}"
-    lines = log_format.decode(option, log_format.read_bytes(option, path)).split("\n")
+    lines = log_format.split_lines(log_format.decode(option, log_format.read_bytes(option, path)))
     numbered = [(number, line) for number, line in enumerate(lines, 1) if log_format.is_sample(line)]
     columns = tuple(numbered[0][1].replace(" ", "").split(",")) if numbered else ()
     if columns not in (log_format.TRACE_COLUMNS[:2], log_format.TRACE_COLUMNS):

@@ -54,6 +54,7 @@ def test_samples_come_when_their_time_has_come(tmp_path: Path) -> None:
         ("time_s,watts\n0,1\n0,1\n", "each later than the one before"),
         ("time_s,watts\n0,1\n1,many\n", "line 3, '1,many', must be time_s,watts"),
         ("time_s,watts\n0,1\n1,inf\n", "line 3"),
+        (f"time_s,watts\n0,1\n1,{'2' * 10_000}\n", "line 3, '1,2{38}', must be time_s,watts"),
     ],
 )
 def test_bad_traces_are_refused(tmp_path: Path, text: str, complaint: str) -> None:

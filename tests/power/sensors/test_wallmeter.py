@@ -73,6 +73,8 @@ def test_formats(tmp_path: Path, header: str, line: str, watts: float | None) ->
         (HEAD + "1795521600,5\n\n# noon\n1795521600,5\n", "line 5, .* is not later than the line before"),
         (HEAD + "1795521600000,5\n", "line 2, .* has no time in seconds"),
         (HEAD + "1795521600\n", "line 2, '1795521600', has too few columns"),
+        (HEAD + f"1795521600,{' ' * 10_000}51\n", "line 2, .* has too few columns"),
+        ("\t" * 1_000_000 + "\n1,2\n", "must contain one time column and one power column"),
         (HEAD + "1795521600,51,3\n", "line 2, .* has more columns than the first line; decimal commas need semicolons"),
         (
             HEAD + "0.0,5\n1.0,5\n",
