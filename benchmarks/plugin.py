@@ -239,5 +239,4 @@ def _as_usage_error() -> Iterator[None]:
     except BenchmarkError as error:
         raise pytest.UsageError(str(error)) from None
     except OSError as error:
-        why = f"the system refused something ({error.strerror}); check ulimit -n and the disk of the temporary folder."
-        raise pytest.UsageError(f"Nothing was begun: {why}") from error
+        raise pytest.UsageError(f"Nothing was begun ({error.strerror}); check ulimit -n and the disks.") from None

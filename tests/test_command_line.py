@@ -209,7 +209,7 @@ def test_a_session_without_enough_files_is_refused(tmp_path: Path) -> None:
     done = product.run(["sh", "-c", f"ulimit -n 20; exec {command}"])
 
     assert done.returncode == 4, done.stdout + done.stderr
-    assert "ERROR: Nothing was begun: the system refused something (Too many open files); check ulimit" in done.stderr
+    assert "ERROR: Nothing was begun (Too many open files); check ulimit -n and the disks." in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
 
 

@@ -48,13 +48,9 @@ def choose_torch_device(option: str, root: Path = Path("/")) -> str:
         raise BenchmarkError(
             f"--torch-device={option}: there is no {option!r}; type auto, cuda, cuda:N, mps or cpu after the `=`."
         )
-    if _has_nvidia_gpu(root):
+    if sysfs.find_files(root, "dev/nvidia[0-9]*") or jetson.is_jetson(root) or nvml.has_gpu():
         return "cuda:0"
     return "mps" if sys.platform == "darwin" and platform.machine() == "arm64" else "cpu"
-
-
-def _has_nvidia_gpu(root: Path) -> bool:
-    return bool(sysfs.find_files(root, "dev/nvidia[0-9]*")) or jetson.is_jetson(root) or nvml.has_gpu()
 
 
 def identify(

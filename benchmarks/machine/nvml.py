@@ -141,10 +141,9 @@ def has_gpu() -> bool:
         nvml = load_library()
     except NoGpu:
         return False
-    try:
-        return bool(try_call(nvml, nvml.nvmlDeviceGetCount))
-    finally:
-        close(nvml)
+    count = try_call(nvml, nvml.nvmlDeviceGetCount)
+    close(nvml)
+    return bool(count)
 
 
 def read_name(nvml: Any, device: Any) -> str | None:

@@ -178,11 +178,7 @@ def _choose_ram_floor(options: Options, machine: device.DeviceInfo) -> int | Non
 
 
 def encode_photographs(photographs: tuple[workload.Photograph, ...], longest_s: float = DECODE_S) -> tuple[bytes, ...]:
-    """Return the encoded images of all photographs, in order.
-
-    Raises:
-        BenchmarkError: one of them is invalid, or takes more time or memory than it may.
-    """
+    """Return the encoded images of all photographs, in order; raise BenchmarkError if one is invalid or takes long."""
     begun, theirs = get_context("spawn").Pipe(duplex=False)
     name, since = "", math.inf
 
@@ -191,16 +187,13 @@ def encode_photographs(photographs: tuple[workload.Photograph, ...], longest_s: 
         while begun.poll():
             name, since = photographs[begun.recv()].name, time.monotonic()
         if time.monotonic() - since > longest_s:
-            raise BenchmarkError(
-                f"--images: {name} is not decoded after {longest_s:g} s; leave it out or save it as a plain JPEG."
-            )
+            why = f"is not decoded after {longest_s:g} s; leave it out or save it as a plain JPEG"
+            raise BenchmarkError(f"--images: {name} {why}.")
 
-    return run_in_process("spawn", encode_all, photographs, theirs, on_tick=check)
+    return run_in_process("spawn", encode_all, photographs, theirs, DECODE_BYTES, on_tick=check)
 
 
-def encode_all(
-    photographs: tuple[workload.Photograph, ...], begun: Connection, most_bytes: int = DECODE_BYTES
-) -> tuple[bytes, ...]:
+def encode_all(photographs: tuple[workload.Photograph, ...], begun: Connection, most_bytes: int) -> tuple[bytes, ...]:
     """Return the encoded images of all photographs, in order, and send the place of each before it is decoded."""
     warnings.simplefilter("ignore")  # Pillow warns of each odd tag
     with suppress(ImportError, OSError, ValueError):  # where the platform can limit a process's memory

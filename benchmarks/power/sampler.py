@@ -18,7 +18,6 @@ from benchmarks.power.base import SensorLost
 T = TypeVar("T")
 LEAST, MOST = 0.75, 1.25
 """The length of a stretch with one reading, in periods."""
-MOST_SAMPLES = 3_000_000  # kept of one sensor, 0.4 GB: 40 hours at 20 Hz
 
 
 class Chance(Protocol):
@@ -84,8 +83,8 @@ class Sampler(Generic[T]):
     def _sample(self) -> None:
         try:
             self.samples.extend(self._read())
-            if len(self.samples) > MOST_SAMPLES:
-                self.lost = f"it gave more than {MOST_SAMPLES} readings"
+            if len(self.samples) > 3_000_000:  # 0.4 GB, or 40 hours at 20 Hz
+                self.lost = "it gave more than 3000000 readings"
         except SensorLost as loss:
             self.lost = str(loss)
         except Exception as error:  # noqa: BLE001 - a sensor of any kind may fail; the runs must continue

@@ -75,17 +75,12 @@ def read_bytes(option: str, path: Path) -> bytes:
     return raw
 
 
-def decode(option: str, raw: bytes) -> str:
-    """Return UTF-8 text without a byte order mark, or raise SensorUnavailable."""
+def decode(option: str, raw: bytes) -> list[str]:
+    """Return the lines of UTF-8 text without a byte order mark, each cut well beyond LONGEST_LINE, or raise."""
     try:
-        return raw.decode("utf-8-sig")
+        return [line[: 2 * LONGEST_LINE] for line in raw.decode("utf-8-sig").split("\n")]
     except UnicodeDecodeError as error:
         raise SensorUnavailable(f"{option}: cannot be read (not UTF-8 text); save it as UTF-8.") from error
-
-
-def split_lines(text: str) -> list[str]:
-    """Return the lines of a log. Of one that is too long to be read, so much is left that it still is."""
-    return [line[: LONGEST_LINE + 1] for line in text.split("\n")]
 
 
 def is_sample(line: str) -> bool:

@@ -40,7 +40,7 @@ from benchmarks.power.sensors import log_format, log_header
 from benchmarks.power.sensors.log_format import NS, LogOptions, Row, UnreadableLine
 
 BAD_LINES = 10
-MOST_NEW_BYTES = 1_000_000  # of a log at a time, and of a line that has no end yet
+MOST_NEW_BYTES = 100_000  # of a log at a time, and ten times as many of a line that has no end yet
 STALE_PERIODS = 60
 CLOCK_STEP_NS = NS // 4  # a clock that moves by more between two readings was set; slewing is far slower
 
@@ -109,7 +109,7 @@ class FollowedLog:
         raw = log_format.read_bytes(str(options), options.path)
         self._size, self._file = len(raw), _identify(options.path.stat())
         whole, _, self._rest = raw.rpartition(b"\n")
-        lines = log_format.split_lines(log_format.decode(str(options), whole))
+        lines = log_format.decode(str(options), whole)
         self.notes = log_format.parse_notes(lines)
         self._separators = log_header.SEPARATORS
         self._newest_line = ""
@@ -128,10 +128,9 @@ class FollowedLog:
         log_format.check_seconds(options, self.layout, self._newest_line, self.rows)
 
     def read_new_rows(self) -> list[Row]:
-        """Return the samples of the lines that were completed since the last call. A bad line is a missing sample.
+        """Return the samples of the lines that were completed since the last call; a bad line is a missing sample.
 
-        Raises:
-            SensorLost: the file was deleted, cut short or replaced, or its time is seen not to count in seconds.
+        Raise SensorLost if the file was deleted, cut short or replaced, or its time is seen not to count in seconds.
         """
         name = self._options.path.name
         try:
@@ -145,9 +144,9 @@ class FollowedLog:
             raise SensorLost(f"{name} can no longer be read ({error.strerror})") from error
         self._size += len(raw)
         whole, newline, self._rest = (self._rest + raw).rpartition(b"\n")
-        if len(self._rest) > MOST_NEW_BYTES:
+        if len(self._rest) > 10 * MOST_NEW_BYTES:
             raise SensorLost(f"{name} has a line without an end")
-        rows = self._parse_lines(log_format.split_lines(whole.decode("utf-8", errors="replace"))) if newline else []
+        rows = self._parse_lines(whole.decode("utf-8", errors="replace").split("\n")) if newline else []
         try:
             log_format.check_seconds(self._options, self.layout, self._newest_line, rows[-1:])
         except SensorUnavailable as why:
@@ -283,7 +282,7 @@ def _read_trace(argument: str | None) -> tuple[Path, dict[str, str], list[Row]]:
     if not argument:
         raise SensorUnavailable("--power-monitor=replay needs a file; type --power-monitor=replay:FILE.")
     path, option = Path(argument), f"--power-monitor=replay:{argument}"
-    lines = log_format.split_lines(log_format.decode(option, log_format.read_bytes(option, path)))
+    lines = log_format.decode(option, log_format.read_bytes(option, path))
     numbered = [(number, line) for number, line in enumerate(lines, 1) if log_format.is_sample(line)]
     columns = tuple(numbered[0][1].replace(" ", "").split(",")) if numbered else ()
     if columns not in (log_format.TRACE_COLUMNS[:2], log_format.TRACE_COLUMNS):

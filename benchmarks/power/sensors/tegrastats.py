@@ -27,8 +27,7 @@ RAIL = re.compile(
 """A rail. L4T 35 and older may omit the unit, and a rail that feeds nothing may read below 0."""
 RAM = re.compile(r"(?<![A-Za-z0-9_])RAM ([0-9]{1,9})/[0-9]{1,9}MB")
 LONGEST_LINE = 8192
-BURST_LINES, LINES_PER_S = 1000, 100
-"""What it may print at once, and every second: ten times what it is asked for."""
+BURST_LINES, LINES_PER_S = 1000, 100  # ten times what it is asked for
 OPENING_LINES = 4
 
 ENDED = "tegrastats ended with exit code "
