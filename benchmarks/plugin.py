@@ -238,3 +238,5 @@ def _as_usage_error() -> Iterator[None]:
         yield
     except BenchmarkError as error:
         raise pytest.UsageError(str(error)) from None
+    except OSError as error:
+        raise pytest.UsageError(f"Nothing was begun ({error.strerror}); check ulimit -n and the disks.") from None

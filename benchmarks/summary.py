@@ -12,6 +12,7 @@ from benchmarks.record import MEASURED, Record
 from benchmarks.record.headline import compute_joules_per_token, compute_tokens_per_sec
 from benchmarks.record.not_measured import NotMeasured
 from benchmarks.record.sections import Runs
+from benchmarks.redact import make_printable
 from benchmarks.state import SessionState
 
 HEADER = ("pair", "tokens/s", "TTFT s", "J/token", "RAM GB", "failed")
@@ -27,11 +28,8 @@ def write_summary(reporter: pytest.TerminalReporter, state: SessionState, saved:
     reporter.section("edge-vlm-bench", sep="=")
     for text in align_columns([HEADER, *(make_row(record) for record in state.records)]):
         reporter.write_line(text)
-    for note in list_notes(state.records):
-        reporter.write_line(note)
-    reporter.write_line("")
-    for text in list_next_steps(state, saved):
-        reporter.write_line(text)
+    for text in [*list_notes(state.records), "", *list_next_steps(state, saved)]:
+        reporter.write_line(make_printable(text))
 
 
 def make_row(record: Record) -> tuple[str, ...]:
@@ -122,7 +120,7 @@ def list_next_steps(state: SessionState, saved: Path | None) -> list[str]:
         *unfinished,
         f"Saved: {_shorten(saved)}{default}",
         f"Figures, CSV and report:  python -m plotting{results}",
-        f"Compare with another:     python -m plotting compare {saved.stem} OTHER{results}",
+        f"Compare with another:     python -m plotting compare {shlex.quote(saved.stem)} OTHER{results}",
     ]
 
 

@@ -3,6 +3,7 @@
 Tests benchmarks.redact.
 """
 
+import os
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,11 @@ def test_a_session_keeps_no_secret(tmp_path: Path) -> None:
     for text in [done.stdout, done.stderr, *kept]:
         assert TOKEN not in text
         assert OWN not in text
+
+
+def test_a_pipe_in_the_place_of_the_token_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """HF_TOKEN_PATH may name a pipe: then no token is known, and nothing waits for one."""
+    os.mkfifo(tmp_path / "token")
+    monkeypatch.setenv("HF_TOKEN_PATH", str(tmp_path / "token"))
+
+    assert redact.hide_secrets(f"401 for {TOKEN}") == "401 for [secret]"

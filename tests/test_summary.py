@@ -5,9 +5,11 @@ Tests benchmarks.summary.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from benchmarks.summary import list_notes
+from benchmarks.state import SessionState
+from benchmarks.summary import list_next_steps, list_notes
 from tests.support.factory import record
 
 if TYPE_CHECKING:
@@ -36,3 +38,11 @@ def test_many_pairs_are_counted() -> None:
     assert list_notes(cast("list[Record]", records)) == [
         f"gemma3n-bf16, internvl2-2b-bf16, llava-bf16, moondream2-bf16 and 1 more: {FLAG}"
     ]
+
+
+def test_commands_to_paste_are_quoted() -> None:
+    """A save's name or folder that means something to a shell is quoted in the commands to type next."""
+    *_, figures, compare = list_next_steps(SessionState(), Path("/r $(id)/machine/0001_a;b.json"))
+
+    assert figures.endswith("  python -m plotting --results '/r $(id)'")
+    assert compare.endswith("  python -m plotting compare '0001_a;b' OTHER --results '/r $(id)'")

@@ -192,5 +192,5 @@ def describe_unfinished(path: Path) -> str:
     done = sum(contents.record(pair) is not None for pair in pairs)
     return redact.make_printable(
         f"Unfinished: {save} of {contents.head.get('created')}, {done} of {len(pairs)} pairs done; "
-        f"type --benchmark-save={save} --resume to continue it, or delete {path} to discard it."
+        f"type --benchmark-save={save} --resume to continue it, or delete {shlex.quote(str(path))} to discard it."
     )

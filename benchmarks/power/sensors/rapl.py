@@ -13,9 +13,8 @@ import time
 from pathlib import Path
 
 from benchmarks.machine import sysfs
-from benchmarks.power.base import PowerMonitor, PowerSample, PowerTarget, SensorLost, SensorUnavailable
+from benchmarks.power.base import PowerMonitor, PowerSample, PowerTarget, SensorLost, SensorUnavailable, check_number
 from benchmarks.power.sensors import ranges
-from benchmarks.power.sensors.kernel_files import check_number
 
 MOST_WATTS = 10_000.0
 """No zone draws more. A counter that implies more was reset, did not wrap around, or does not count energy."""

@@ -1,6 +1,6 @@
 """The counters of CPUs: files in the kernel's layout below a folder. Never run on real counters.
 
-Tests benchmarks.power.sensors.kernel_files and benchmarks.power.sensors.rapl.
+Tests benchmarks.power.sensors.rapl.
 """
 
 from __future__ import annotations
