@@ -1,14 +1,9 @@
 """What a measuring session does, decided from the command line before anything is measured."""
 
-import math
 import multiprocessing
 import re
-import time
-import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -19,12 +14,9 @@ from benchmarks.machine import device, footprint, memory, sysfs
 from benchmarks.models.base import ModelSpec
 from benchmarks.options import Options, read_options
 from benchmarks.planning.capability import NOT_ASKED, Capability, find_capability
+from benchmarks.planning.photographs import encode_photographs
 from benchmarks.processes.helper import run_in_process
-from benchmarks.processes.start_methods import get_context
 from benchmarks.worker.devices import check_torch_device
-
-DECODE_S, DECODE_BYTES = 120.0, 4_000_000_000
-"""For each photograph: the largest take 10 s on a PC, and 2 GB."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,37 +174,6 @@ def _choose_ram_floor(options: Options, machine: device.DeviceInfo) -> int | Non
     if total is not None and asked * 1e9 >= total:
         raise BenchmarkError(f"--ram-floor={asked:g}: this machine has {total / 1e9:.1f} GB; type a smaller number.")
     return round(asked * 1e9)
-
-
-def encode_photographs(photographs: tuple[workload.Photograph, ...], longest_s: float = DECODE_S) -> tuple[bytes, ...]:
-    """Return the encoded images of all photographs, in order; raise BenchmarkError if one is invalid or takes long."""
-    begun, theirs = get_context("spawn").Pipe(duplex=False)
-    name, since = "", math.inf
-
-    def check() -> None:
-        nonlocal name, since
-        while begun.poll():
-            name, since = photographs[begun.recv()].name, time.monotonic()
-        if time.monotonic() - since > longest_s:
-            why = f"is not decoded after {longest_s:g} s; leave it out or save it as a plain JPEG"
-            raise BenchmarkError(f"--images: {name} {why}.")
-
-    return run_in_process("spawn", encode_all, photographs, theirs, DECODE_BYTES, on_tick=check)
-
-
-def encode_all(photographs: tuple[workload.Photograph, ...], begun: Connection, most_bytes: int) -> tuple[bytes, ...]:
-    """Return the encoded images of all photographs, in order, and send the place of each before it is decoded."""
-    warnings.simplefilter("ignore")  # Pillow warns of each odd tag
-    with suppress(ImportError, OSError, ValueError):  # where the platform can limit a process's memory
-        import resource
-
-        used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (used + most_bytes, resource.getrlimit(resource.RLIMIT_AS)[1]))
-    encoded = []
-    for place, photograph in enumerate(photographs):
-        begun.send(place)
-        encoded.append(workload.encode(photograph))
-    return tuple(encoded)
 
 
 def _choose_start_method(options: Options) -> str | None:
