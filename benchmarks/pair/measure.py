@@ -214,8 +214,9 @@ class PairSession:
         if self._process.worker is None and not pair.is_over:
             self._restart()
         if self._new_lines:
-            lines, self._new_lines = self._new_lines, []
-            self._journal.append(*lines, *pair.meters.take_new_lines())
+            with signals.hold():  # else a signal may lose a line that the Record counts
+                lines, self._new_lines = self._new_lines, []
+                self._journal.append(*lines, *pair.meters.take_new_lines())
         elapsed = time.monotonic() - self._first_run_at
         failed = run_log.attempted - len(run_log.marks)
         line = progress.format_progress(
