@@ -44,6 +44,7 @@ SEAL = re.compile(rb',"seal":"([0-9a-f]{8})"\}\n\Z')
 WRONG = (AttributeError, IndexError, KeyError, OverflowError, RecursionError, TypeError, ValueError)
 """What reading a damaged line raises."""
 Line = dict[str, Any]
+Say = Callable[[str], None]
 
 
 class Damaged(BenchmarkError):
@@ -109,11 +110,9 @@ def read_journal(path: Path, *, whole: bool = True) -> Contents:
 
 def refuse_line(path: Path, number: int, error: Exception, pair: str = "") -> Damaged:
     """Return the error for a line of a journal that cannot be continued."""
-    why = str(error) if type(error) is ValueError else f"{type(error).__name__}: {error}"
-    return Damaged(
-        f"{path}: line {number} is damaged ({pair[:60]}{why[:200]}); delete it and all lines after it to continue from "
-        "there, or delete the journal to start over."
-    )
+    why = f"{pair[:60]}{'' if type(error) is ValueError else f'{type(error).__name__}: '}{error}"[:300]
+    advice = "delete it and all lines after it to continue from there, or delete the journal to start over."
+    return Damaged(redact.make_printable(f"{path}: line {number} is damaged ({why}); {advice}"))
 
 
 class Journal:
@@ -123,9 +122,7 @@ class Journal:
     `complain`. A line that could not be written completely is removed from the file again.
     """
 
-    def __init__(
-        self, path: Path, contents: Contents, complain: Callable[[str], None], file: IO[bytes] | None = None
-    ) -> None:
+    def __init__(self, path: Path, contents: Contents, complain: Say, file: IO[bytes] | None = None) -> None:
         self.path = path
         self.contents = contents
         self._complain = complain
@@ -198,7 +195,6 @@ class PairJournal:
     def __init__(self, journal: Journal | None, pair: str) -> None:
         self._journal = journal
         self._pair = pair
-        self._begun = False
 
     @property
     def lines(self) -> list[Line]:
@@ -212,14 +208,9 @@ class PairJournal:
         return None if self._journal is None else self._journal.contents.record(self._pair)
 
     def append(self, *lines: Line) -> None:
-        """Write lines; on return they are on the disk, or wait in memory.
-
-        Readings of a session that ends before its segment begins are left out: they would join another session's.
-        """
-        self._begun = self._begun or any(line["do"] == "segment" for line in lines)
+        """Write lines; on return they are on the disk, or wait in memory."""
         if self._journal is not None and lines:
-            kept = (line for line in lines if self._begun or line["do"] not in ("idle", "samples"))
-            self._journal.append(self._pair, kept)
+            self._journal.append(self._pair, lines)
 
 
 def _encode(line: Line) -> bytes:
@@ -235,7 +226,7 @@ def _seal(lines: Iterable[bytes], checksum: int) -> tuple[bytes, int]:
     return b"".join(sealed), checksum
 
 
-def create_journal(folder: Path, head: Line, complain: Callable[[str], None], tries: int = 3) -> Journal:
+def create_journal(folder: Path, head: Line, complain: Say, tries: int = 3) -> Journal:
     """Create a journal in `folder`; version and date are added to `head`.
 
     Raises:

@@ -3,6 +3,7 @@
 The seals show what was changed since; older journals have none. Lines that pass can be continued up to a Record.
 """
 
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -36,66 +37,66 @@ def check(path: Path, contents: Contents, plan: Plan) -> None:
             raise refuse_line(path, number, error, f"{line['pair']}: ") from error
 
 
+@dataclass
 class PairCheck:
     """What a pair's lines say up to one of them."""
 
-    def __init__(self, pair: str, plan: Plan) -> None:
-        self._pair = pair
-        self._plan = plan
-        self._segment: Segment | None = None
-        self._free_ns = 0  # when the next run may start
-        self._good: list[list[int]] = []  # COLUMNS of each good run, times in ns
-        self._attempted = self._restarts = 0
-        self._done = False
+    pair: str
+    plan: Plan
+    segment: Segment | None = None
+    free_ns: int = 0  # when the next run may start
+    good: list[list[int]] = field(default_factory=list)  # COLUMNS of each good run, times in ns
+    attempted: int = 0
+    restarts: int = 0
+    done: bool = False
 
     def add(self, line: Line) -> None:
         """Check the next line; raise one of WRONG."""
-        _require(not self._done, "the pair was done before it")
+        _require(not self.done, "the pair was done before it")
         if line["do"] == "done":
             self._finish(line["record"])
             return
         _check_numbers("a value", line)
         if line["do"] == "segment":
-            self._begin(parse_segment(line))
-            return
-        new = Measured()
-        add_line(new, line)
-        lengths = [{*map(len, line[name])} for name in ("power", "memory") if name in line]
-        _require(all(len(found) <= 1 for found in lengths), "its samples have different lengths")
-        _require(fits(new, Measured), "a value has the wrong type")
-        if self._segment is not None:
-            self._check(self._segment, new)
-            add_line(self._segment, line)
+            self._begin(parse_segment(line), self.segment)
         else:
-            _require(line["do"] not in ("run", "restart"), "no segment is before it")
+            self._continue(line)
 
-    def _begin(self, segment: Segment) -> None:
-        sensor, before = segment.sensor, self._segment
-        before = before if before and before.boot == segment.boot else None
+    def _begin(self, segment: Segment, before: Segment | None) -> None:
+        sensor, before = segment.sensor, before if before and before.boot == segment.boot else None
         _require(fits(segment, Segment) and segment.loaded["pid"] > 0, "a value has the wrong type")
         datetime.fromisoformat(segment.resumed)
         _require(before is None or before.resumed != segment.resumed, "it is there twice")
         times = (1,) if sensor is None else (sensor.period_s, sensor.lag_s or 0, sensor.averaging_s or 0)
         _require(times[0] > 0 and max(times) <= LONGEST_PERIOD_S, f"its sensor has the times {times}")
-        self._free_ns = before.ended_ns if before and segment.boot else 0
-        self._segment = segment
+        self.free_ns = before.ended_ns if before and segment.boot else 0
+        self.segment = segment
 
-    def _check(self, segment: Segment, new: Measured) -> None:
+    def _continue(self, line: Line) -> None:
+        new = Measured()
+        add_line(new, line)
+        lengths = [{*map(len, line[name])} for name in ("power", "memory") if name in line]
+        _require(all(len(found) <= 1 for found in lengths), "its samples have different lengths")
+        _require(fits(new, Measured), "a value has the wrong type")
         for times in ([s.time_ns for s in new.power], [s.time_ns for s in new.memory]):
             _require(times == sorted(times), "its samples are out of order")
-        for result in new.results:
-            if result.marks is not None:
-                self._check_run(max(segment.ended_ns, self._free_ns), result.request, result.marks)
-            self._attempted += result.marks is not None or result.stage == "run"
-            self._restarts += result.stage == "restart"
-        _require(self._attempted <= self._plan.runs, f"it is run {self._attempted} of {self._plan.runs}")
         for _, (start, end) in new.idle:
             _require(start < end <= start + LONGEST_NS, "its window is out of order")
+        if self.segment is None:
+            _require(line["do"] not in ("run", "restart"), "no segment is before it")
+            return
+        for result in new.results:
+            if result.marks is not None:
+                self._check_run(max(self.segment.ended_ns, self.free_ns), result.request, result.marks)
+            self.attempted += result.marks is not None or result.stage == "run"
+            self.restarts += result.stage == "restart"
+        _require(self.attempted <= self.plan.runs, f"it is run {self.attempted} of {self.plan.runs}")
+        add_line(self.segment, line)
 
     def _check_run(self, free_ns: int, request: int, marks: RunMarks) -> None:
-        work, start, first, end = self._plan.work, marks["start_ns"], marks["first_token_ns"], marks["end_ns"]
+        work, start, first, end = self.plan.work, marks["start_ns"], marks["first_token_ns"], marks["end_ns"]
         known = [mark for mark in (start, marks["preprocessed_ns"], marks["vision_ns"], first, end) if mark is not None]
-        due, tokens, gaps = self._attempted % work.requests, work.new_tokens * work.batch_size, marks["token_gaps_s"]
+        due, tokens, gaps = self.attempted % work.requests, work.new_tokens * work.batch_size, marks["token_gaps_s"]
         _require(known == sorted(known) and start < end <= start + LONGEST_NS, "its time marks are out of order")
         _require(start >= free_ns, "it starts before the last run or idle window ends")
         _require(request == due, f"its request is {request} and not {due}")
@@ -103,21 +104,20 @@ class PairCheck:
         seconds = (end - first) * 1e-9 + 1e-6
         _require(len(gaps) == work.new_tokens - 1 and sum(gaps) <= seconds, "its tokens do not fit its time marks")
         times = (end - start, marks["preprocessed_ns"] - start, first - start, end - first)
-        self._good.append([request, *times, marks["prompt_tokens"], marks["image_tokens"], tokens])
+        self.good.append([request, *times, marks["prompt_tokens"], marks["image_tokens"], tokens])
 
     def _finish(self, record: Any) -> None:
         whole = fits(add_missing_fields(record), Record) and not any(find_violations(record))
-        ended = whole and record["pair"]["id"] == self._pair and record["status"] in {*STATUSES} - {INTERRUPTED}
+        ended = whole and record["pair"]["id"] == self.pair and record["status"] in {*STATUSES} - {INTERRUPTED}
         _require(ended, "its Record does not match the schema")
-        runs, good = record["runs"] or {name: [] for name in COLUMNS}, len(self._good)
+        runs, good, tried = record["runs"] or {name: [] for name in COLUMNS}, len(self.good), self.attempted
         columns = [[round(v * 1e9) if name.endswith("_s") else v for v in runs[name]] for name in COLUMNS]
         told = [record["counts"][name] for name in ("planned", "attempted", "good", "failed", "warmup", "restarts")]
-        failed = self._attempted - good
-        counts = [self._plan.runs, self._attempted, good, failed, self._plan.warmup_runs, self._restarts]
-        same = told == counts and [list(run) for run in zip(*columns, strict=True)] == self._good
+        counts = [self.plan.runs, tried, good, tried - good, self.plan.warmup_runs, self.restarts]
+        same = told == counts and [list(run) for run in zip(*columns, strict=True)] == self.good
         same = same and all(len(column) == good for column in runs.values() if isinstance(column, list))
         _require(same, "its Record does not match the lines before it")
-        self._done = True
+        self.done = True
 
 
 def _require(holds: bool, otherwise: str) -> None:

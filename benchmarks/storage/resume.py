@@ -22,8 +22,7 @@ from benchmarks.storage.journal import Contents, Damaged, Journal, Line, create_
 from benchmarks.storage.line_checks import check
 from benchmarks.storage.saves import make_slug
 
-WEIGHTS_OF = "weights of "
-"""Start of the fingerprint's keys that identify a model's weights."""
+WEIGHTS_OF = "weights of "  # start of the fingerprint's keys that identify a model's weights
 NAME = r"-\d{8}T\d{6}-[0-9a-f]{8}"  # of a journal, after its save's
 LISTED = 10  # unfinished sessions, the latest ones
 SEARCHED = 2**24  # bytes at the end of a journal, for finished pairs
@@ -38,12 +37,8 @@ def open_journal(plan: Plan, save: str, pairs: Sequence[str], folder: Path, say:
     Raises:
         BenchmarkError: it cannot be written, or with --resume no unfinished journal matches.
     """
-    head = {
-        "save": save,
-        "pairs": list(pairs),
-        "boot": device.read_boot_id(),
-        "fingerprint": take_fingerprint(plan, pairs),
-    }
+    head: Line = {"save": save, "pairs": [*pairs], "boot": device.read_boot_id()}
+    head["fingerprint"] = take_fingerprint(plan, pairs)
     for path in list_journals(folder, suffix=".tmp"):
         if re.fullmatch(f".+{NAME}", path.stem):  # its session was killed as it began
             with contextlib.suppress(OSError):

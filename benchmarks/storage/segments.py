@@ -115,20 +115,19 @@ def read_segments(lines: Iterable[Line]) -> list[Segment]:
 
 def parse_segment(line: Line) -> Segment:
     """Return the segment that a line begins; raise as `read_segments` does."""
-    sensor = line["sensor"]
-    return Segment(
-        boot=line["boot"],
-        resumed=line["at"],
-        loaded=line["loaded"],
-        baseline=line["baseline"],
-        sensor=None if sensor is None else SensorFacts.from_json(sensor),
-        sensor_name=line["sensor_name"],
-        sensor_reason=line["sensor_reason"],
-        scope_mismatch=line["scope_mismatch"],
-        before=HealthSnapshot(**line["before"]),
-        finite_logits=line["finite_logits"],
-        numerics=line["numerics"],
+    names = (
+        "boot",
+        "loaded",
+        "baseline",
+        "sensor_name",
+        "sensor_reason",
+        "scope_mismatch",
+        "finite_logits",
+        "numerics",
     )
+    sensor = None if line["sensor"] is None else SensorFacts.from_json(line["sensor"])
+    before = HealthSnapshot(**line["before"])
+    return Segment(resumed=line["at"], sensor=sensor, before=before, **{name: line[name] for name in names})
 
 
 def add_line(segment: Measured, line: Line) -> None:

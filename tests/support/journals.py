@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from benchmarks.machine.roofline import Traffic
 from benchmarks.planning.plan import Plan
 from benchmarks.processes.protocol import RunMarks
-from benchmarks.storage.journal import create_journal
+from benchmarks.storage.journal import Damaged, create_journal, read_journal
+from benchmarks.storage.line_checks import check
 from tests.support.plans import make_plan
 
 OLD = Path(__file__).parents[1] / "data/journal_without_seals.jsonl"
@@ -99,6 +100,21 @@ def read_old_lines() -> list[dict[str, Any]]:
     return [json.loads(line) for line in OLD.read_text().splitlines()]
 
 
+def write_unsealed(path: Path, lines: list[dict[str, Any]]) -> Path:
+    """Write lines as an older version did."""
+    path.write_text("".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines))
+    return path
+
+
+def find_refusal(path: Path) -> str | None:
+    """Return the sentence that refuses a journal of OLD's session; None where it is taken."""
+    try:
+        check(path, read_journal(path), PLAN)
+    except Damaged as refusal:
+        return str(refusal)
+    return None
+
+
 def write_sealed(folder: Path) -> Path:
     """Write the lines of OLD as this version does."""
     head, *lines = read_old_lines()
@@ -107,3 +123,7 @@ def write_sealed(folder: Path) -> Path:
         written.append(line["pair"], [line])
     written.close()
     return written.path
+
+
+PLAN = plan_journal(new_tokens=4)
+"""The plan of OLD's session."""
