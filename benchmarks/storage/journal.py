@@ -41,8 +41,7 @@ VERSION = 1
 FOLDER = ".journal"
 LONGEST_HEAD = 2**20  # bytes
 SEAL = re.compile(rb',"seal":"([0-9a-f]{8})"\}\n\Z')
-WRONG = (AttributeError, IndexError, KeyError, OverflowError, RecursionError, TypeError, ValueError)
-"""What reading a damaged line raises."""
+WRONG = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)  # of a damaged line
 Line = dict[str, Any]
 Say = Callable[[str], None]
 
@@ -86,10 +85,9 @@ class Contents:
 
 
 def read_journal(path: Path, *, whole: bool = True) -> Contents:
-    """Read a journal, or its head. An incomplete last line is ignored: the power may have failed while it was written.
+    """Read a journal, or its head; raise Damaged if a line is not as this module wrote it.
 
-    Raises:
-        Damaged: it cannot be read, or any other line is not as this module wrote it.
+    An incomplete last line is ignored: the power may have failed while it was written.
     """
     contents, number = Contents(), 0
     try:

@@ -16,18 +16,14 @@ from benchmarks.storage.journal import WRONG, Contents, Line, refuse_line
 from benchmarks.storage.segments import Measured, Segment, add_line, parse_segment
 
 MOST = 10**18  # no line has a larger number; in ns it is 31 years
-LONGEST_NS = 10**15  # a run or an idle window of 11 days
-LONGEST_PERIOD_S = 86400.0  # of a sensor
-SIGNED = ("power", "temperature_c")
+LONGEST_NS = 10**15  # of a run or an idle window: 11 days
+LONGEST_S = 86400  # of a sensor's times
+SIGNED = ("power", "temperature_c")  # what can be negative
 COLUMNS = ("request", "latency_s", "preprocess_s", "ttft_s", "decode_s", "prompt_tokens", "image_tokens", "new_tokens")
 
 
-def check(path: Path, contents: Contents, plan: Plan) -> None:
-    """Check the lines of a journal that a session with `plan` continues.
-
-    Raises:
-        Damaged: for the first line that this suite would not have written there.
-    """
+def check(plan: Plan, path: Path, contents: Contents) -> None:
+    """Raise Damaged for the first line of a journal that a session with `plan` would not have written there."""
     pairs = {pair: PairCheck(pair, plan) for pair in contents.head["pairs"]}
     for number, line in enumerate(contents.entries, 2):
         try:
@@ -68,7 +64,7 @@ class PairCheck:
         datetime.fromisoformat(segment.resumed)
         _require(before is None or before.resumed != segment.resumed, "it is there twice")
         times = (1,) if sensor is None else (sensor.period_s, sensor.lag_s or 0, sensor.averaging_s or 0)
-        _require(times[0] > 0 and max(times) <= LONGEST_PERIOD_S, f"its sensor has the times {times}")
+        _require(times[0] > 0 and max(times) <= LONGEST_S, f"its sensor has the times {times}")
         self.free_ns = before.ended_ns if before and segment.boot else 0
         self.segment = segment
 

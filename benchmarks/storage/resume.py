@@ -46,13 +46,7 @@ def open_journal(plan: Plan, save: str, pairs: Sequence[str], folder: Path, say:
     for path in list_journals(folder, held=True):
         say(describe_running(path))
     if plan.resume:
-        journal = resume(folder, head, say, partial(_is_same_checkpoint, plan))
-        try:
-            check(journal.path, journal.contents, plan)
-        except Damaged:
-            journal.close()
-            raise
-        return journal
+        return resume(folder, head, say, partial(_is_same_checkpoint, plan), partial(check, plan))
     unfinished = list_journals(folder)
     for path in unfinished[-LISTED:]:
         say(describe_unfinished(path))
@@ -106,8 +100,9 @@ def resume(
     head: Line,
     complain: Callable[[str], None],
     is_same_checkpoint: Callable[[str, str], bool] = lambda *_: False,
+    check_lines: Callable[[Path, Contents], None] = lambda *_: None,
 ) -> Journal:
-    """Open the latest unfinished journal of the save that `head` names.
+    """Open the latest unfinished journal of the save that `head` names, if `check_lines` raises nothing.
 
     `is_same_checkpoint(model, identity)` says whether weights with another identity are those of today.
 
@@ -129,6 +124,7 @@ def resume(
             f"--resume: {path.name} was started with other settings: {'; '.join(differences)}; "
             "type the same options as then, or leave --resume out to start over."
         )
+    check_lines(path, contents)
     try:
         return Journal(path, contents, complain)
     except OSError as error:

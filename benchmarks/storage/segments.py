@@ -131,10 +131,7 @@ def parse_segment(line: Line) -> Segment:
 
 
 def add_line(segment: Measured, line: Line) -> None:
-    """Add what a line says, unless it goes back in time; raise as `read_segments` does.
-
-    Older versions wrote idle window and samples of a session that ended before its segment behind another's lines.
-    """
+    """Add what a line says, unless it goes back in time; raise as `read_segments` does."""
     do = line["do"]
     if do == "run":
         segment.results.append(RunResult(line["request"], line["marks"]))
@@ -149,15 +146,20 @@ def add_line(segment: Measured, line: Line) -> None:
             segment.idle.append((line["when"], (start, end)))
             segment.ended_ns = end
     elif do == "samples":
-        power, memory = [PowerSample(*s) for s in line["power"]], [MemorySample(*s) for s in line["memory"]]
-        pairs = ((segment.power, power), (segment.memory, memory))
-        if not any(old and new and new[0].time_ns < old[-1].time_ns for old, new in pairs):
-            segment.power += power
-            segment.memory += memory
-            segment.lost, segment.throttled = line["lost"], line["throttled"]
-            segment.remarks = line.get("remarks", [])  # older journals have none
+        _add_samples(segment, line)
     else:
         raise ValueError(f"no session does this: {str(line)[:100]}")
+
+
+def _add_samples(segment: Measured, line: Line) -> None:
+    """Add samples, unless they are of a session that ended before its segment: older versions wrote those too."""
+    power, memory = [PowerSample(*s) for s in line["power"]], [MemorySample(*s) for s in line["memory"]]
+    pairs = ((segment.power, power), (segment.memory, memory))
+    if not any(old and new and new[0].time_ns < old[-1].time_ns for old, new in pairs):
+        segment.power += power
+        segment.memory += memory
+        segment.lost, segment.throttled = line["lost"], line["throttled"]
+        segment.remarks = line.get("remarks", [])  # older journals have none
 
 
 def align_clocks(found: Sequence[Segment], before_ns: int) -> list[Segment]:

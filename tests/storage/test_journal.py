@@ -54,7 +54,7 @@ def test_what_is_written_is_read_back(tmp_path: Path, lines: list[dict[str, Any]
 def read_and_check(path: Path) -> str | None:
     """Return the sentence that refuses a journal; None where it is taken."""
     try:
-        check(path, journal.read_journal(path), PLAN)
+        check(PLAN, path, journal.read_journal(path))
     except journal.Damaged as refusal:
         return str(refusal)
     return None

@@ -137,7 +137,9 @@ def take_up(path: Path, config: pytest.Config) -> tuple[journal.Journal, PairSes
     """Return a journal and its unfinished pair, as a session that continues it has them before the model loads."""
     written = journal.Journal(path, journal.read_journal(path), fail_on_complaint)
     pair = journal.PairJournal(written, SMOLVLM2)
-    session = PairSession("smolvlm2", "bf16", PLAN, Progress(config), lambda _: None, pair)
+    progress = Progress(config)
+    progress._reporter = None  # it need not be seen
+    session = PairSession("smolvlm2", "bf16", PLAN, progress, lambda _: None, pair)
     session._recover()
     return written, session
 
@@ -170,7 +172,7 @@ def test_lines_of_a_session_without_a_segment_join_no_other(tmp_path: Path, pyte
     path = write_unsealed(tmp_path / "thor.jsonl", [*lines, idle, stray])
     assert find_refusal(path) is None
     joined, alone = continue_pair(path, pytestconfig), continue_pair(write_unsealed(path, lines), pytestconfig)
-    assert joined | {"times": None} == alone | {"times": None}
+    assert joined | {"interruptions": None} == alone | {"interruptions": None}
 
 
 def test_a_session_without_a_segment_writes_no_readings(
@@ -215,7 +217,7 @@ def test_a_line_of_the_wrong_kind_is_named(field: str, value: Any) -> None:
     damaged = {"pair": "llava-bf16", **make_segment(), field: value, "do": "segment"}
     lines = [damaged, {"pair": "llava-bf16", **make_run(1.0)}]
     try:
-        check(Path("x"), journal.Contents(HEAD, lines), EIGHT)
+        check(EIGHT, Path("x"), journal.Contents(HEAD, lines))
     except journal.Damaged as refusal:
         said = str(refusal)
     else:

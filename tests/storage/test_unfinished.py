@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.planning.plan import Plan
 from benchmarks.storage import journal, resume
 from benchmarks.storage.locks import take
-from tests.support.journals import HEAD, fail_on_complaint, plan_journal
+from tests.support.journals import HEAD, fail_on_complaint, make_run, plan_journal
 
 MEGABYTE = 2**20
 PLAN = plan_journal(new_tokens=8)
@@ -155,3 +156,18 @@ def test_the_latest_journal_is_refused_and_no_older_one_taken(tmp_path: Path) ->
     os.utime(latest, (2, 2))
     with pytest.raises(BenchmarkError, match=rf"{latest.name}: line 2 is damaged \(its seal does not match"):
         resume.resume(tmp_path, HEAD, fail_on_complaint)
+
+
+def test_a_journal_that_is_refused_is_left_as_it_is(tmp_path: Path) -> None:
+    """--resume checks the lines before it opens a journal: a refused one keeps every byte, and nothing holds it."""
+    written = resume.open_journal(PLAN, "thor", ["llava-bf16"], tmp_path, fail_on_complaint)
+    written.append("llava-bf16", [make_run(1.0)])
+    written.close()
+    before = written.path.read_bytes() + b'{"pair"'
+    written.path.write_bytes(before)
+    with pytest.raises(
+        BenchmarkError, match=r"line 2 is damaged \(llava-bf16: no segment is before it\); delete it and"
+    ):
+        begin(tmp_path, replace(PLAN, resume=True))
+    assert written.path.read_bytes() == before
+    assert resume.list_journals(tmp_path) == [written.path]

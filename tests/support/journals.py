@@ -109,7 +109,7 @@ def write_unsealed(path: Path, lines: list[dict[str, Any]]) -> Path:
 def find_refusal(path: Path) -> str | None:
     """Return the sentence that refuses a journal of OLD's session; None where it is taken."""
     try:
-        check(path, read_journal(path), PLAN)
+        check(PLAN, path, read_journal(path))
     except Damaged as refusal:
         return str(refusal)
     return None
