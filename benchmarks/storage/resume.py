@@ -145,7 +145,7 @@ def _find_journal(folder: Path, save: str) -> tuple[Path, Contents]:
                 return path, read_journal(path)
     if damage is not None:
         raise damage
-    others = ", ".join(sorted({str(_read_save_name(path)) for path in unfinished[-LISTED:]})) or "none"
+    others = ", ".join(sorted({_read_save_name(path) for path in unfinished[-LISTED:]})) or "none"
     raise BenchmarkError(
         f"--resume: there is no unfinished session named {save!r} (unfinished: {others}); "
         "type --benchmark-save=NAME with one of these names, or leave --resume out."
@@ -165,11 +165,11 @@ def _shorten(value: object) -> str:
     return "absent" if value is None else str(value)[:60]
 
 
-def _read_save_name(path: Path) -> object:
+def _read_save_name(path: Path) -> str:
     try:
-        return read_journal(path, whole=False).head["save"]
+        return redact.make_printable(read_journal(path, whole=False).head["save"])
     except Damaged:
-        return f"{path.name} (damaged)"
+        return redact.make_printable(f"{path.name} (damaged)")
 
 
 def describe_running(path: Path) -> str:
@@ -184,20 +184,15 @@ def describe_unfinished(path: Path) -> str:
     """Return a line about an unfinished journal: what it contains, how to continue it, how to delete it."""
     try:
         contents = read_journal(path, whole=False)
-        done = _count_done(path, contents.size)
+        skipped = max(0, path.stat().st_size - contents.size - SEARCHED)
+        with path.open("rb") as file:
+            file.seek(contents.size + skipped)
+            found = set(DONE.findall(file.read(SEARCHED).rpartition(b"\n")[0]))
     except (Damaged, OSError) as damage:
         return redact.make_printable(f"Unfinished: {damage}")
     save, pairs = shlex.quote(contents.head["save"]), contents.head["pairs"]
+    done = f"{'at least ' if skipped else ''}{len(found)} of {len(pairs)} pairs done"
     return redact.make_printable(
-        f"Unfinished: {save} of {contents.head.get('created')}, {done} of {len(pairs)} pairs done; "
+        f"Unfinished: {save} of {contents.head.get('created')}, {done}; "
         f"type --benchmark-save={save} --resume to continue it, or delete {path} to discard it."
     )
-
-
-def _count_done(path: Path, start: int) -> str:
-    """Return how many pairs are done after a journal's head, which ends at `start`; of a long one, in its end."""
-    with path.open("rb") as file:
-        skipped = max(0, path.stat().st_size - start - SEARCHED)
-        file.seek(start + skipped)
-        lines, _, _ = file.read(SEARCHED).rpartition(b"\n")
-    return f"{'at least ' if skipped else ''}{len(set(DONE.findall(lines)))}"
