@@ -54,7 +54,7 @@ def _draw_map(axes: Axes, group: WorkGroup, name: str, theme: Theme, inches: flo
     scale = _choose_scale(grid[~np.isnan(grid)])
     if scale:
         label = METRICS[name].axis + (", logarithmic" if isinstance(scale, LogNorm) else "")
-        _paint(axes, grid, scale, style.wrap(label, 6.5 * len(rows)), theme)
+        _paint(axes, grid, scale, style.wrap(label, max(12, 6.5 * len(rows))), theme)
     else:  # no value in this group: words alone
         axes.set_xlim(0, len(models))
         axes.set_ylim(len(rows), 0)
@@ -63,9 +63,10 @@ def _draw_map(axes: Axes, group: WorkGroup, name: str, theme: Theme, inches: flo
     axes.set(xlabel="", ylabel="", title="")
     style.add_heading(axes, group.words, theme)
     points = 10 if inches == WIDE else 8.5
-    letters = inches / style.estimate_length("m", points)
-    axes.set_xticks([at + 0.5 for at in range(len(models))], [style.wrap(model, letters) for model in models])
-    axes.set_yticks([at + 0.5 for at in range(len(rows))], [style.wrap(", ".join(row), 34) for row in rows])
+    count = inches / style.estimate_length("m", points)
+    axes.set_xticks([at + 0.5 for at in range(len(models))], [style.wrap(model, count) for model in models])
+    names = [style.wrap(name, max(34, 0.9 * len(name))) for name in map(", ".join, rows)]
+    axes.set_yticks([at + 0.5 for at in range(len(rows))], names)
     axes.tick_params(axis="y", labelsize=10)
     axes.tick_params(axis="x", labelsize=points)
     colours = mpl.colormaps[theme.shades](scale(grid)) if scale else None
@@ -79,7 +80,8 @@ def _paint(axes: Axes, grid: Any, scale: Normalize, label: str, theme: Theme) ->
     """Paint the cells and their colour bar; a logarithmic bar has plain numbers at 1, 2 and 5 of each decade."""
     ticks: dict[str, Any] = {}
     if isinstance(scale, LogNorm):
-        ticks = {"ticks": LogLocator(subs=(1, 2, 5)), "format": StrMethodFormatter("{x:g}")}
+        steps = (1, 2, 5) if np.nanmax(grid) < 1e4 * np.nanmin(grid) else (1,)
+        ticks = {"ticks": LogLocator(subs=steps), "format": StrMethodFormatter("{x:g}")}
     sns.heatmap(
         grid,
         ax=axes,
