@@ -20,8 +20,7 @@ MARKS = {
     ".json": b"\\nworkload ", ".parquet": b"workload_hash", ".md": b"# Vision-language models on edge devices: results",
 }  # fmt: skip
 """Kind of product -> text near the start or end of each one, in every version; pictures have none."""
-WEAK = (".md", ".png", ".svg", ".pdf")
-"""Kinds that count as products only beside a product of another kind: a user may have copied or drawn one."""
+WEAK = (".md", ".png", ".svg", ".pdf")  # kinds that are products only beside another one: users copy and draw too
 ENDS = 2**17
 ROOM = ".edge-vlm-bench-parts."
 
@@ -32,10 +31,10 @@ def prepare(out: Path, names: Collection[str]) -> None:
     marked = {name: kind for name, kind in there.items() if _has_mark(out / name)}
     known = any(kind not in WEAK for kind in marked.values())
     if foreign := [name for name, kind in there.items() if name not in marked or (kind in WEAK and not known)]:
-        more = f" and {len(foreign) - 3} more" if len(foreign) > 3 else ""
+        named = ", ".join([*foreign[:3], *(["..."] if len(foreign) > 3 else [])])
         raise UsageError(
-            f"--out {clean(str(out))}: would overwrite {', '.join(foreign[:3])}{more} there, which python -m plotting "
-            "did not make; name another folder, e.g. --out plots, or move what is there away."
+            f"--out {clean(str(out))}: would overwrite {named} there, which python -m plotting did not make; "
+            "name another folder, e.g. --out plots, or move what is there away."
         )
     for folder in {(out / name).parent for name in names}:
         folder.mkdir(parents=True, exist_ok=True)

@@ -43,7 +43,7 @@ def list_sentences(
     measured = [row for row in rows if row["status"] == MEASURED]
     warnings = ((words, row) for row in measured for words in status.list_warnings(row, *names))
     bases = dict.fromkeys(whiskers.choose_basis(table, name) for name in names)
-    left_out = [table.attrs[limits.LEFT_OUT]] if limits.LEFT_OUT in table.attrs else []
+    left_out = table.attrs.get(limits.LEFT_OUT, [])
     labels = "".join(row[key] for row in rows for key in ("device", "model", "precision"))
     return [
         *left_out,

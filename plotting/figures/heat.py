@@ -20,6 +20,7 @@ from plotting.table.work_groups import WorkGroup, split_by_work
 
 WIDE, NARROW = 1.25, 0.8  # inches of a column's width, for up to MANY columns and for more
 MANY = 10
+POINTS = {WIDE: 10.0, NARROW: 8.5}  # size of the models' names
 
 
 @style.explain_if_empty
@@ -29,7 +30,8 @@ def draw_heat_map(table: pd.DataFrame, theme: Theme, name: str) -> Figure:
     columns = max(group.table["model"].nunique() for group in groups)
     rows = [len(group.table[["device", "precision"]].drop_duplicates()) for group in groups]
     inches = WIDE if columns <= MANY else NARROW
-    heights = [0.9 + (0.55 if count <= MANY else 0.42) * max(count, 2) for count in rows]
+    lines = 1 + max(name.count("\n") for name in _wrap_models(list_ordered(table, "model"), inches))
+    heights = [max(0.9, 0.17 * lines) + (0.55 if count <= MANY else 0.42) * max(count, 2) for count in rows]
     figure, grid = style.make_canvas(max(8.5, 5.0 + inches * columns), heights, theme, extra=0.6)
     for axes, group in zip(grid[:, 0], groups, strict=True):
         _draw_map(axes, group, name, theme, inches)
@@ -62,18 +64,20 @@ def _draw_map(axes: Axes, group: WorkGroup, name: str, theme: Theme, inches: flo
     axes.grid(visible=False)
     axes.set(xlabel="", ylabel="", title="")
     style.add_heading(axes, group.words, theme)
-    points = 10 if inches == WIDE else 8.5
-    count = inches / style.estimate_length("m", points)
-    axes.set_xticks([at + 0.5 for at in range(len(models))], [style.wrap(model, count) for model in models])
-    names = [style.wrap(name, max(34, 0.9 * len(name))) for name in map(", ".join, rows)]
+    axes.set_xticks([at + 0.5 for at in range(len(models))], _wrap_models(models, inches))
+    names = [style.wrap(", ".join(row), 34) for row in rows]
     axes.set_yticks([at + 0.5 for at in range(len(rows))], names)
-    axes.tick_params(axis="y", labelsize=10)
-    axes.tick_params(axis="x", labelsize=points)
+    axes.tick_params(axis="y", labelsize=style.choose_size(names))
+    axes.tick_params(axis="x", labelsize=POINTS[inches])
     colours = mpl.colormaps[theme.shades](scale(grid)) if scale else None
     for row in group.table.to_dict("records"):
         x, y = models.index(row["model"]), rows.index((row["device"], row["precision"]))
         paint = "" if colours is None or status.explain_absence(row, name) else to_hex(colours[y, x])
         _write_cell(axes, row, name, ((x + 0.5, y + 0.5), paint, inches), theme)
+
+
+def _wrap_models(models: list[str], inches: float) -> list[str]:
+    return [style.wrap(model, inches / style.estimate_length("m", POINTS[inches])) for model in models]
 
 
 def _paint(axes: Axes, grid: Any, scale: Normalize, label: str, theme: Theme) -> None:

@@ -11,7 +11,7 @@ LEFT_OUT = "left_out"
 
 
 def choose(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows that the figures draw, the same in all of them; `attrs[LEFT_OUT]` says what they leave out.
+    """Return the rows that the figures draw, the same in all; `attrs[LEFT_OUT]` has a sentence on what is left out.
 
     Drawn are the devices, precisions and models of the best pairs: with the most metrics, then the most tokens/s.
     """
@@ -29,5 +29,5 @@ def choose(table: pd.DataFrame) -> pd.DataFrame:
     if not said:
         return table
     shown = table.loc[sorted(best.index)].reset_index(drop=True)
-    shown.attrs[LEFT_OUT] = f"Drawn: {', '.join(said)}, with the most metrics and tokens/s; figures-data/ has all."
+    shown.attrs[LEFT_OUT] = [f"Drawn: {', '.join(said)}, with the most metrics and tokens/s; figures-data/ has all."]
     return shown

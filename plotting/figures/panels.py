@@ -171,4 +171,5 @@ def _name_rows(line: Sequence[Axes], keys: Sequence[Key], pitch: float, *, with_
     names = [style.wrap(", ".join(key) if with_device else key[0], 80 if low else 44) for key in keys]
     drawn = [axes for axes in line if axes.axison]
     for axes in drawn:
-        axes.set_yticks(range(len(names)), names if axes is drawn[0] else [""] * len(names), fontsize=7 if low else 10)
+        axes.set_yticks(range(len(names)), names if axes is drawn[0] else [""] * len(names))
+        axes.tick_params(axis="y", labelsize=7 if low else style.choose_size(names))

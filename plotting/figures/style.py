@@ -87,6 +87,11 @@ def wrap(text: str, count: float) -> str:
     return escape_dollars("\n".join(line.rstrip() for line in lines))
 
 
+def choose_size(names: Sequence[str]) -> int:
+    """Return the points of the labels of rows that have room for two lines of 10 points."""
+    return 6 if max(name.count("\n") for name in names) > 1 else 10
+
+
 def estimate_length(text: str, points: float) -> float:
     """Return roughly how long the longest line of a text is, in inches."""
     letter = 0.6 * points / 72  # DejaVu Sans is slightly narrower

@@ -16,10 +16,10 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from plotting.figures import data, footnotes, letters, limits, style
+from plotting.figures import alt_text, data, footnotes, letters, limits, style
 from plotting.figures.save import MOST_PIXELS, render
 from tests.support import made
-from tests.support.drawing import COMBINED, MAPS, draw, flat, lay_out, legend, rectangles, ticks, words
+from tests.support.drawing import COMBINED, MAPS, PRECISION, draw, flat, lay_out, legend, rectangles, ticks, words
 from tests.support.factory import record
 
 if TYPE_CHECKING:
@@ -104,24 +104,34 @@ def test_a_figure_of_2000_models_is_finite(models: pd.DataFrame, name: str) -> N
 
 
 def test_the_numbers_of_a_large_figure_are_whole(models: pd.DataFrame) -> None:
-    """The CSV of a figure has the rows that the figure leaves out."""
+    """The CSV of a figure has the rows that the figure leaves out, and its alternative text says what is drawn."""
     rows = list(csv.DictReader(io.StringIO(data.write_numbers(models, ["tokens_per_sec"]))))
 
     assert {row["model"] for row in rows} == set(models["model"])
+    said = alt_text.describe_figure(models, "Title", ["tokens_per_sec"])
+    assert said.startswith(
+        "Title. Drawn: 60 of 2,000 models, with the most metrics and tokens/s; figures-data/ has all."
+    )
+    assert "2000 values from 1.00 to 2000" in said
 
 
-@pytest.mark.parametrize("name", [THROUGHPUT, MAP, COMBINED])
+@pytest.mark.parametrize("name", [THROUGHPUT, MAP, PRECISION, COMBINED])
 def test_wide_names_stay_inside(tmp_path: Path, name: str) -> None:
     """Names of 60 wide letters, or of letters that the font lacks, are wrapped inside the figure, without a warning."""
-    records = [record("phi", "bf16", latency_s=0.1 * at) for at in range(1, len(WIDE) + 1)]
-    for built, label in zip(records, WIDE, strict=True):
-        built["pair"] |= {"label": label}
+    pairs = list(itertools.product(WIDE, made.PRECISIONS))
+    records = [record("phi", precision, latency_s=0.1 * at) for at, (_, precision) in enumerate(pairs, start=1)]
+    for built, (label, _) in zip(records, pairs, strict=True):
+        built["pair"]["label"] = label
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         figure = lay_out(draw(name, made.one(tmp_path, *records, label=WORD)))
 
     outer, page = figure.get_tightbbox(), figure.bbox_inches.padded(0.02)
     assert all(page.contains(*corner) for corner in outer.corners())
+    for axes in figure.axes:
+        labels = [label for label in (*axes.get_xticklabels(), *axes.get_yticklabels()) if label.get_text()]
+        boxes = [label.get_window_extent().padded(-1) for label in labels]
+        assert not [one for one, other in itertools.combinations(boxes, 2) if one.overlaps(other)]
     assert letters.EXPLAINED in figure.get_supxlabel()
     text = "".join("".join(words(figure)).split())
     assert WORD[0] not in text
