@@ -71,7 +71,7 @@ def write_together(out: Path, contents: Mapping[str, bytes]) -> list[Path]:
 def _make_room(folder: Path) -> Iterator[Path]:
     """Yield a new, locked folder in `folder`, and delete those of killed processes, whose locks are gone."""
     for left in folder.glob(f"{ROOM}*"):
-        if held := _lock(left, wait=False):
+        if (held := _lock(left, wait=False)) is not None:
             shutil.rmtree(left, ignore_errors=True)
             os.close(held)
     room = held = None
@@ -82,7 +82,7 @@ def _make_room(folder: Path) -> Iterator[Path]:
         yield room
     finally:
         shutil.rmtree(room, ignore_errors=True)
-        if held:
+        if held is not None:
             os.close(held)
 
 
