@@ -1,9 +1,8 @@
 """What pytest sees of the suite: options, hooks and fixtures. It connects all other modules; imports no torch."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import pytest
@@ -226,13 +225,20 @@ def _as_sentence(options: str) -> Iterator[None]:
 
 
 @contextmanager
-def _raise_as(make: Callable[[str], BaseException]) -> Iterator[None]:
-    """Turn a BenchmarkError into what pytest shows as one sentence."""
+def _as_failure() -> Iterator[None]:
+    """Turn a BenchmarkError into a failed test: one sentence."""
     try:
         yield
     except BenchmarkError as error:
-        raise make(str(error)) from None
+        pytest.fail(str(error), pytrace=False)
 
 
-_as_failure = partial(_raise_as, partial(pytest.fail.Exception, pytrace=False))
-_as_usage_error = partial(_raise_as, pytest.UsageError)  # exit code 4
+@contextmanager
+def _as_usage_error() -> Iterator[None]:
+    """Turn a BenchmarkError into pytest's usage error: one sentence, exit code 4."""
+    try:
+        yield
+    except BenchmarkError as error:
+        raise pytest.UsageError(str(error)) from None
+    except OSError as error:
+        raise pytest.UsageError(f"Nothing was begun ({error.strerror}); check ulimit -n and the disks.") from None

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.errors import BenchmarkError
+from benchmarks.inputs import read_regular
 
 HIDDEN = "[secret]"
 SHORTEST = 8
@@ -74,7 +75,7 @@ def hide_secrets_everywhere(value: Any) -> Any:
 def _list_secrets(values: tuple[str, ...], file: Path) -> tuple[str, ...]:
     """Return this user's secrets: those in the environment, and the token that `hf auth login` stored."""
     try:
-        kept = file.read_text(encoding="utf-8")
+        kept = read_regular(file, 100_000).decode()
     except (OSError, UnicodeDecodeError):
         kept = ""
     return tuple(secret for value in (*values, kept) if len(secret := value.strip()) >= SHORTEST)

@@ -2,7 +2,7 @@
 
 import shlex
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from benchmarks.record import MEASURED, Record
 from benchmarks.record.headline import compute_joules_per_token, compute_tokens_per_sec
 from benchmarks.record.not_measured import NotMeasured
 from benchmarks.record.sections import Runs
+from benchmarks.redact import make_printable
 from benchmarks.state import SessionState
 
 HEADER = ("pair", "tokens/s", "TTFT s", "J/token", "RAM GB", "failed")
@@ -28,11 +29,9 @@ def write_summary(reporter: pytest.TerminalReporter, state: SessionState, saved:
     if state.records:
         for text in align_columns([HEADER, *(make_row(record) for record in state.records)]):
             reporter.write_line(text)
-        for note in list_notes(state.records):
-            reporter.write_line(note)
-        reporter.write_line("")
-    for text in list_next_steps(state, saved, describe_resuming(reporter, state)):
-        reporter.write_line(text)
+    resuming = describe_resuming(reporter, state)
+    for text in [*list_notes(state.records), "", *list_next_steps(state, saved, resuming)]:
+        reporter.write_line(make_printable(text))
 
 
 def make_row(record: Record) -> tuple[str, ...]:
@@ -125,7 +124,7 @@ def describe_resuming(reporter: pytest.TerminalReporter, state: SessionState) ->
     return [f"Some pairs are not finished: type the same command with {flags}{without} to continue."]
 
 
-def list_next_steps(state: SessionState, saved: Path | None, resuming: list[str]) -> list[str]:
+def list_next_steps(state: SessionState, saved: Path | None, resuming: Sequence[str] = ()) -> list[str]:
     """Return where the save is, and the commands to type next."""
     if saved is None:
         return [*(state.problems or ["No file was saved in this session."]), *resuming]

@@ -3,6 +3,7 @@
 Tests benchmarks.redact.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -127,3 +128,11 @@ def test_a_name_with_a_real_token_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(BenchmarkError, match="one contains a token of this user") as refusal:
         redact.set_names("thor", f"of {OWN}")
     assert OWN not in str(refusal.value)
+
+
+def test_a_pipe_in_the_place_of_the_token_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """HF_TOKEN_PATH may name a pipe: then no token is known, and nothing waits for one."""
+    os.mkfifo(tmp_path / "token")
+    monkeypatch.setenv("HF_TOKEN_PATH", str(tmp_path / "token"))
+
+    assert redact.hide_secrets(f"401 for {TOKEN}") == "401 for [secret]"

@@ -6,18 +6,18 @@ Tests benchmarks.summary.
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from benchmarks.machine import device
-from benchmarks.summary import list_notes
+from benchmarks.state import SessionState
+from benchmarks.summary import list_next_steps, list_notes
 from tests.support import product
 from tests.support.factory import record
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from benchmarks.record import Record
 
 FLAG = "Nobody states this sensor's gain."
@@ -59,3 +59,11 @@ def test_what_to_type_works(tmp_path: Path) -> None:
     resumed = product.measure_here(tmp_path, *options, *shlex.split(typed)).stdout
     assert "2 failed" in resumed
     assert "not finished" not in resumed
+
+
+def test_commands_to_paste_are_quoted() -> None:
+    """A save's name or folder that means something to a shell is quoted in the commands to type next."""
+    *_, figures, compare = list_next_steps(SessionState(), Path("/r $(id)/machine/0001_a;b.json"))
+
+    assert figures.endswith("  python -m plotting --results '/r $(id)'")
+    assert compare.endswith("  python -m plotting compare '0001_a;b' OTHER --results '/r $(id)'")

@@ -19,7 +19,6 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.storage import locks
 
 LONGEST_NAME = 100
-MEMORY = "/dev/shm"  # noqa: S108 - Linux's file system in memory: its files are gone after a reboot
 BEGIN, END = "-----BEGIN SAVE-----", "-----END SAVE-----"  # around a save that no folder took, on standard error
 
 
@@ -53,8 +52,7 @@ class AtomicFileStorage(FileStorage):
         try:
             with suppress(FileExistsError):  # also of a file or a link to nothing: the next line says which
                 folder.mkdir(parents=True)
-            with tempfile.NamedTemporaryFile(dir=folder, prefix=".", suffix=f"_{save}.json"):
-                pass
+            tempfile.NamedTemporaryFile(dir=folder, prefix=".", suffix=f"_{save}.json").close()
         except OSError as error:
             raise BenchmarkError(
                 f"{folder} cannot be written ({error.strerror}), so an interrupted session would be lost; make it "
@@ -81,7 +79,7 @@ def _save_elsewhere(output_json: dict[str, Any], name: str, problem: str) -> str
         BenchmarkError: no folder takes it; what to do.
     """
     text = safe_dumps(output_json, ensure_ascii=True)
-    for parent in (None, MEMORY):
+    for parent in (None, "/dev/shm"):  # noqa: S108 - Linux's file system in memory
         with suppress(Exception):
             folder = Path(tempfile.mkdtemp(prefix="edge-vlm-bench-", dir=parent))
             with suppress(Exception):
