@@ -35,7 +35,10 @@ def write_page(
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - Markdown, not HTML: `finalize` escapes
     )
-    environment.filters |= {"join": _join, "bullets": lambda found: _join([f"- {each}" for each in found], "\n")}
+    environment.filters |= {
+        "join": _join,
+        "bullets": lambda found: _join([Verbatim(f"- {escape(each)}") for each in found], "\n"),
+    }
     measured = table[table["status"] == MEASURED]
     page: str = environment.get_template("README.md.jinja").render(
         dates=describe_dates(table),
@@ -70,7 +73,8 @@ def describe_saves(table: pd.DataFrame, files: Sequence[Path]) -> dict[str, str]
         devices, weights = (", ".join(filter(None, dict.fromkeys(rows[key]))) for key in ("device_name", "weights"))
         count = f"{len(rows)} pair{'' if len(rows) == 1 else 's'}"
         kinds = f", {weights} weights" if weights else ""
-        found[quote(name)] = f"{devices}, {count}{kinds}" if len(rows) else "superseded by other saves"
+        typed = quote(name) if quote(name) not in found else show(name)  # one pattern may stand for two odd names
+        found[typed] = f"{devices}, {count}{kinds}" if len(rows) else "superseded by other saves"
     return found
 
 
