@@ -15,9 +15,6 @@ from benchmarks.record.consistency import PARTS, WORK, find_contradiction
 from benchmarks.record.sections import Runs
 from benchmarks.record.typecheck import fits
 
-DEVICE_TEXTS = ("kind", "cpu", "gpu", "power_mode", "driver")
-"""What `plotting` reads of a save's device, besides its label."""
-
 
 class InvalidRecord(Exception):
     """Why a Record is left out: a clause that follows "entry 3"."""
@@ -52,16 +49,10 @@ def _drop_part(record: dict[str, Any], part: str, why: str) -> dict[str, Any]:
     """Return a Record with null for a part, and the reason."""
     copied = deepcopy(record)
     for path, names in PARTS[part][1].items():
-        section = reduce(getitem, path, copied)
-        section |= dict.fromkeys(names)
-        section["reasons"] |= dict.fromkeys(names, why)
+        if section := reduce(getitem, path, copied):  # without a good run there are no runs
+            section |= dict.fromkeys(names)
+            section["reasons"] |= dict.fromkeys(names, why)
     return copied
-
-
-def find_device_error(device: dict[str, Any]) -> str:
-    """Return what is wrong with the description of a device, "" if nothing is."""
-    wrong = [name for name in DEVICE_TEXTS if not isinstance(device.get(name), str | None)]
-    return f"machine_info.device.{wrong[0]} is not text" if wrong else ""
 
 
 def _check_head(raw: object) -> dict[str, Any]:

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.record import Record
-from plotting.check import InvalidRecord, check_record, find_device_error
+from plotting.check import InvalidRecord, check_record
 
 LARGEST_BYTES = 1_000_000_000
 LONGEST_TEXT = 500
 LONGEST_NAME = 60
+DEVICE_TEXTS = ("kind", "cpu", "gpu", "power_mode", "driver")  # what is read of a device, besides its label
 SKIPPED_FOLDERS = frozenset({".journal", "plots"})
 
 
@@ -112,8 +113,8 @@ def _read_device(save: dict[str, Any]) -> dict[str, Any]:
     device = clean(machine.get("device")) if isinstance(machine, dict) else None
     if not isinstance(device, dict) or not isinstance(device.get("label"), str) or not device["label"]:
         raise _Unreadable("is a save of another benchmark suite (it contains no device name)")
-    if error := find_device_error(device):
-        raise _Unreadable(f"contains invalid device information ({error})")
+    if wrong := [name for name in DEVICE_TEXTS if not isinstance(device.get(name), str | None)]:
+        raise _Unreadable(f"contains invalid device information (machine_info.device.{wrong[0]} is not text)")
     return device | {"label": device["label"][:LONGEST_NAME]}
 
 

@@ -66,7 +66,7 @@ def _require_pyarrow() -> None:
 
 
 def _write_parquet(made: pd.DataFrame, path: Path) -> None:
-    path.write_bytes(made.to_parquet(engine="pyarrow", index=False))  # pyarrow opens no name that is not UTF-8
+    made.to_parquet(path, engine="pyarrow", index=False)
 
 
 def _write_csv(made: pd.DataFrame, path: Path) -> None:

@@ -83,9 +83,17 @@ def changed(built: dict[str, Any], *path: Any, to: Any) -> dict[str, Any]:
 
 
 WORK: dict[str, tuple[tuple[Any, ...], Any, str]] = {
-    "many good": (("counts", "good"), 5000, "5000 good and 0 failed runs are not 10 attempted of 10"),
+    "many good": (
+        ("counts", "good"),
+        5000,
+        "10 runs are listed, and counted are 5000 good, 0 failed, 10 of 10 attempted",
+    ),
     "negative": (("counts", "failed"), -3, "failed is -3"),
-    "beyond the plan": (("counts", "planned"), 5, "10 good and 0 failed runs are not 10 attempted of 5"),
+    "beyond the plan": (
+        ("counts", "planned"),
+        5,
+        "10 runs are listed, and counted are 10 good, 0 failed, 10 of 5 attempted",
+    ),
     "reasons": (("failures", "by_reason"), {"RuntimeError": 2}, "its failures do not add up"),
     "proof": (("numerics", "decode_check", "difference"), 5.0, "its decoding is beyond its bound"),
     "negative latency": (("runs", "latency_s", 3), -0.5, "latency_s is -0.5"),
@@ -134,7 +142,9 @@ PARTLY: dict[str, tuple[tuple[Any, ...], Any, str, str, str]] = {
     "negative energy": (
         ("runs", "energy_j", 3), -20.0, "energy", "the power of a run is not from 3.33 to 120 W", "tps_per_watt"
     ),
-    "coverage": (("runs", "energy_coverage", 3), 7.0, "energy", "energy_coverage is 7", "avg_power_watts"),
+    "coverage": (
+        ("runs", "energy_coverage", 3), 7.0, "energy", "a run is covered for longer than it took", "avg_power_watts"
+    ),
     "idle": (("power", "idle_w"), 1e4, "energy", "its idle power is not the mean", "net_joules_per_token"),
     "uncertainty": (
         ("power", "uncertainty", 0, "relative"), -1.0, "energy", "an uncertainty is negative", "energy_uncertainty"
@@ -160,11 +170,7 @@ PARTLY: dict[str, tuple[tuple[Any, ...], Any, str, str, str]] = {
     "load": (("load", "load_time_s"), -3.0, "load", "load_time_s is -3", "load_time_s"),
     "order": (("token_latency", "p50_s"), 0.025, LATENCY, "its quantiles are not in their bins", "token_latency_p50_s"),
     "steps": (("token_latency", "counts", 90), 10**6, LATENCY, "it does not count 150 steps", "token_latency_p99_s"),
-    "share": (("roofline", "bandwidth_spread"), 1.5, "memory bandwidth", "bandwidth_spread is 1.5", "mbu"),
-    "copy": (
-        ("roofline", "bandwidth_after_bytes_per_s"), 9e11, "memory bandwidth",
-        "a copy is not within its peak and spread", "mbu",
-    ),
+    "peak": (("roofline", "bandwidth_bytes_per_s"), -1.0, "memory bandwidth", "bandwidth_bytes_per_s is -1", "mbu"),
 }  # fmt: skip
 """Name -> the place, the value there, the part that it costs, what is said, and a metric of that part."""
 
@@ -182,6 +188,15 @@ def test_a_part_that_contradicts_itself_is_not_measured(tmp_path: Path, name: st
     assert math.isnan(table.iloc[0][metric])
     assert table.iloc[0][f"{metric}_reason"] == f"the save contradicts itself: {said}"
     assert table.iloc[0]["tokens_per_sec"] == 32
+
+
+def test_a_pair_without_a_run_loses_its_part_too(tmp_path: Path) -> None:
+    """A pair that failed, and whose power is not possible, is shown as failed, and what is wrong is said."""
+    made.on(tmp_path, [changed(unmeasured("phi", "bf16"), "power", "idle_w", to=1e9)])
+    saves = made.read(tmp_path)
+
+    assert list(build.build(saves)["status"]) == ["failed"]
+    assert saves.problems[0].endswith("whose energy contradicts itself: idle_w is 1e+09; energy left out")
 
 
 def test_the_reason_is_in_every_text(tmp_path: Path) -> None:

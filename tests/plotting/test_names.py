@@ -34,8 +34,8 @@ ODD = (
     b"0001_\xff", b"0002_\xfe\xff", b"0003_a\nb", b"0004_\xe2\x80\xaegnp", b"0005_\x1b[31mred", b"[6]", b"-x", b"--out",
     b"a b;$(touch pwned)'", b"9_" + b"n" * 248, b"0010_a|b<br>", b"0011_\xff\xfe", b"*", b"`id`", b"0012_@me http:",
 )  # fmt: skip
-"""Names of files without their ending: not UTF-8, of several lines, right to left, of 255 bytes, or begun like a shell's,
-a terminal's, a pattern's, an option's, HTML's or Markdown's own words."""
+"""Names of files without their ending: not UTF-8, of several lines, right to left, of 255 bytes, or begun like a
+shell's, a terminal's, a pattern's, an option's, HTML's or Markdown's own words."""
 WORD = "Dev http://e.org www.e.org @me a@b.org #12 ftp://x.y &lt;b&gt; [^1] <br> <!-- `c` | x"
 
 
