@@ -14,10 +14,20 @@ from benchmarks.record import ENERGY_COVERAGE, LATENCY_BINS, LATENCY_HIGH_S, LAT
 from benchmarks.record.sections import Counts, Load, Memory, Roofline, Runs
 
 # end of a name -> the largest value that is possible; the smallest is 0, or of SIGNED the opposite
-LARGEST = {"_per_s": 1e15, "_s": 1e7, "_w": 1e5, "_bytes": 1e15, "_tokens": 1e7, "images": 1e7, "_share": 1}
+LARGEST = {
+    "_per_s": 1e15,
+    "load_time_s": 1e5,
+    "_s": 1e7,
+    "_w": 1e5,
+    "_bytes": 1e15,
+    "_tokens": 1e7,
+    "images": 1e7,
+    "_share": 1,
+}
 SIGNED = ("_w", "energy_j", "ram_delta_bytes")
 SHORTEST_S = 1e-6  # of a decode step: Python alone takes longer
 ROUNDING, ROUNDED = 1e-6, 1.01
+LEAST_BYTES = 1e7  # of any process with a model
 GROWTH = 1.25  # unified memory / what was used plus what was free, which are not read at one moment
 APART = {"counter": 10.0, "integration": 3.0}  # a run's mean power / the readings, which a counter does not use
 IDLE = ("idle_w", "idle_before_w", "idle_after_w")
@@ -110,6 +120,7 @@ def _check_memory(record: Any) -> Rules:
         "a size is above its peak or that of the machine": all(
             low <= ROUNDED * high for low, high in ends if None not in (low, high)
         ),
+        "no process that runs a model has so little": average is None or average >= LEAST_BYTES,
         "it is not the baseline and what was added": memory["ram_delta_bytes"] in (None, (average or 0) - (used or 0)),
     }
 

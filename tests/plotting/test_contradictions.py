@@ -158,6 +158,9 @@ PARTLY: dict[str, tuple[tuple[Any, ...], Any, str, str, str]] = {
         "joules_per_token",
     ),
     "negative size": (("memory", "ram_avg_bytes"), -(10**12), "memory", "ram_avg_bytes is -1e+12", "avg_ram_gb"),
+    "nothing": (
+        ("memory", "ram_avg_bytes"), 0, "memory", "no process that runs a model has so little", "avg_ram_gb"
+    ),
     "average": (
         ("memory", "ram_avg_bytes"), 10**12, "memory", "a size is above its peak or that of the machine", "avg_ram_gb"
     ),
@@ -167,6 +170,7 @@ PARTLY: dict[str, tuple[tuple[Any, ...], Any, str, str, str]] = {
     "baseline": (
         ("memory", "ram_baseline_bytes"), 10**9, "memory", "it is not the baseline and what was added", "ram_delta_gb"
     ),
+    "long load": (("load", "load_time_s"), 3e6, "load", "load_time_s is 3e+06", "load_time_s"),
     "load": (("load", "load_time_s"), -3.0, "load", "load_time_s is -3", "load_time_s"),
     "order": (("token_latency", "p50_s"), 0.025, LATENCY, "its quantiles are not in their bins", "token_latency_p50_s"),
     "steps": (("token_latency", "counts", 90), 10**6, LATENCY, "it does not count 150 steps", "token_latency_p99_s"),
