@@ -100,6 +100,8 @@ class Handler(BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path)
         self.asked = Asked(self.command, path, self.headers.get("Range"), self.headers.get("Authorization"))
         self.hub.asked.append(self.asked)
+        if self.hub.answer(self):
+            return
         kind, _, rest = path.lstrip("/").partition("/")
         if kind == "cdn":
             self._send_file(*_split(rest))

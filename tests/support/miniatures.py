@@ -1,10 +1,11 @@
-"""Miniatures in a cache of a test's own, which it may damage."""
+"""Miniatures in a cache of a test's own, which it may change: they are sealed again, else they would be rebuilt."""
 
 import shutil
 from pathlib import Path
 
 from PIL import Image
 
+from benchmarks.models import miniature
 from tests.support.jobs import make_job
 
 REFUSAL = "{{ raise_exception('this prompt is refused') }}"
@@ -24,7 +25,14 @@ def copy_with_template(model: str, cache: Path, begin: str) -> Path:
     assert folder / "chat_template.jinja" in templates, f"{folder} keeps its chat template elsewhere"
     for file in templates:
         file.write_text(begin + file.read_text())
+    miniature.seal(folder)
     return folder
+
+
+def replace_weights(folder: Path, content: bytes) -> None:
+    """Give a miniature other weights."""
+    (folder / "model.safetensors").write_bytes(content)
+    miniature.seal(folder)
 
 
 def write_photograph(path: Path) -> Path:
