@@ -20,6 +20,7 @@ from tests.support.hub_server import HubServer, use_hub
 
 PATIENCE_S = 1
 SMALL = weights(0.06)
+COMMIT = "c0ffee" * 6 + "1234"
 OUTSIDE = "../../../../outside"
 
 
@@ -55,7 +56,14 @@ def info(**facts: Any) -> Callable[[Handler], None]:
 def about_file(**headers: str) -> Callable[[Handler], None]:
     """Answer with headers about a file."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return lambda handler: send(handler, {"X-Repo-Commit": "c0ffee" * 6 + "1234", "ETag": '"abc"'} | named)
+    return lambda handler: send(handler, {"X-Repo-Commit": COMMIT, "ETag": '"abc"'} | named)
+
+
+def list_outside(handler: Handler) -> None:
+    """Answer with a file name that leaves the repository, as version 1 and 2 of huggingface_hub ask for names."""
+    page = b'[{"type": "file", "path": "../../x.json", "size": 1, "oid": "0"}]'
+    facts = info(sha=COMMIT, siblings=[{"rfilename": "../../x.json"}])
+    send(handler, {}, page) if "/tree/" in handler.path else facts(handler)
 
 
 def drip_headers(handler: Handler) -> None:
@@ -93,17 +101,13 @@ LISTS = {
     "etag-folder": ("/resolve/", about_file(ETag='".."'), "the invalid ETag '..'"),
     "size-negative": ("/resolve/", about_file(X_Linked_Size="-5"), "the invalid size '-5'"),
     "size-huge": ("/resolve/", about_file(X_Linked_Size="9" * 400), "the invalid size '9999"),
-    "compressed": ("/tree/", lambda it: send(it, {"Content-Encoding": "gzip"}), "the invalid encoding 'gzip'"),
-    "names": (
-        "/tree/",
-        lambda it: send(it, {}, b'[{"type": "file", "path": "../../x.json", "size": 1, "oid": "0"}]'),
-        "Invalid filename '../../x.json'",
-    ),
+    "compressed": ("/api/", lambda it: send(it, {"Content-Encoding": "gzip"}), "the invalid encoding 'gzip'"),
+    "names": ("/api/", list_outside, "(ValueError: Invalid "),
     "redirects": ("/", lambda it: send(it, {"Location": it.path}, status=302), "broke off (Exceeded "),
-    "drip": ("/tree/", drip_body, SLOW),
+    "drip": ("/api/", drip_body, SLOW),
     "headers": ("/api/", drip_headers, SLOW),
-    "pages": ("/tree/", send_page, SLOW),
-    "wait": ("/tree/", lambda it: send(it, {"Retry-After": "999999999"}, status=429), SLOW),
+    "pages": ("/commits/", send_page, SLOW),
+    "wait": ("/resolve/", lambda it: send(it, {"Retry-After": "999999999"}, status=429), SLOW),
     "endless": ("/api/", send_forever, "sends more than it lists; check HF_ENDPOINT, "),
 }
 """Repository -> (part of a path, the answer there, part of the message)."""
@@ -137,7 +141,7 @@ def plans(server: HubServer, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     home = tmp_path_factory.mktemp("lists")
     with pytest.MonkeyPatch.context() as patch:
         use_hub(patch, home, server.url)
-        asked = [Checkpoint("llava", f"evil/{name}") for name in LISTS]
+        asked = [Checkpoint("llava", f"evil/{name}", "abcdef1" if name == "pages" else None) for name in LISTS]
         plans = run_in_process("spawn", client.plan_downloads, asked, PATIENCE_S)
     assert not list(home.rglob("*"))
     return dict(zip(LISTS, plans, strict=True))
