@@ -26,10 +26,9 @@ class Gate:
         hub.set_client_factory(lambda: type(plain)(event_hooks=hooks, follow_redirects=True, timeout=None))
 
     def wait_for(self, work: Callable[[], T], patience_s: float, count: Callable[[], int] = int) -> T:
-        """Return what `work` returns, or raise BadAnswer: it is given up if hardly a byte of a file arrives.
+        """Return what `work` returns; raise BadAnswer if too few or too many bytes of files arrive, here or by `count`.
 
-        The bytes are those of this process, and of `count`. Work that is given up goes on: call this in a helper
-        process, which ends.
+        What is given up goes on: call this in a helper process, which ends.
         """
         result = ThreadPoolExecutor(1).submit(work)
         since, before = time.monotonic(), count()
@@ -61,8 +60,9 @@ class Gate:
         _require("commit", COMMIT, headers.get("X-Repo-Commit"))
         _require("size", "[0-9]{1,19}", headers.get("X-Linked-Size"))
         _require("encoding", "identity", headers.get("Content-Encoding"))
-        if request.method == "HEAD" and (etag := headers.get("X-Linked-ETag") or headers.get("ETag")) is not None:
-            _require("ETag", r"(?a:\w[\w.+-]{0,199})", etag.lstrip("W/").strip('"'))  # it names a file in the cache
+        if request.method == "HEAD" and (answer.status_code < 300 or "//" in headers.get("Location", "")):
+            etag = headers.get("X-Linked-ETag") or headers.get("ETag", "none")  # it names a file in the cache
+            _require("ETag", r"(?a:\w[\w.+=~:-]{0,199})", etag.lstrip("W/").strip('"'))
         self._answers.append(answer)
         if request.method == "GET" and request.extensions["list"] and answer.status_code == 200:
             answer.read()

@@ -90,24 +90,20 @@ def is_same_checkpoint(spec: ModelSpec, identity: str, cache: Path, size: Size) 
     Builds today's where it is missing, which imports torch: call it in a helper process.
     """
     old = locate(spec, cache, size, identity)
-    return old.is_dir() and _compute_checksums(old) == _compute_checksums(build(spec, cache, size))
+    return old.is_dir() and compute_checksums(old) == compute_checksums(build(spec, cache, size))
 
 
 def is_intact(folder: Path) -> bool:
     """Return whether every file of a checkpoint is as it was built."""
     try:
         built = json.loads((folder / CHECKSUMS).read_bytes())
-        return bool(built) and built.items() <= _compute_checksums(folder).items()
+        return bool(built) and built.items() <= compute_checksums(folder).items()
     except Exception:  # noqa: BLE001 - a damaged file may hold anything
         return False
 
 
-def seal(folder: Path) -> None:
-    """Write the checksums of a checkpoint's files beside them."""
-    (folder / CHECKSUMS).write_text(json.dumps(_compute_checksums(folder)))
-
-
-def _compute_checksums(folder: Path) -> dict[str, str]:
+def compute_checksums(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file of a checkpoint; `build` keeps them in CHECKSUMS."""
     files = [file for file in folder.iterdir() if file.is_file() and file.name != CHECKSUMS]
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
@@ -126,7 +122,7 @@ def build(spec: ModelSpec, cache: Path, size: Size = "mini") -> Path:
         workshop = Path(tempfile.mkdtemp(dir=cache, prefix=f".{spec.id}-", suffix=HALF_BUILT))
         try:
             _write(spec, workshop, size)
-            seal(workshop)
+            (workshop / CHECKSUMS).write_text(json.dumps(compute_checksums(workshop)))
             workshop.rename(target)
         except OSError:
             if not is_intact(workshop) or target.is_symlink() or not target.is_dir():

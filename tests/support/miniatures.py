@@ -1,5 +1,6 @@
 """Miniatures in a cache of a test's own, which it may change: they are sealed again, else they would be rebuilt."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -25,14 +26,19 @@ def copy_with_template(model: str, cache: Path, begin: str) -> Path:
     assert folder / "chat_template.jinja" in templates, f"{folder} keeps its chat template elsewhere"
     for file in templates:
         file.write_text(begin + file.read_text())
-    miniature.seal(folder)
+    seal(folder)
     return folder
+
+
+def seal(folder: Path) -> None:
+    """Make a miniature's files those that count as whole."""
+    (folder / miniature.CHECKSUMS).write_text(json.dumps(miniature.compute_checksums(folder)))
 
 
 def replace_weights(folder: Path, content: bytes) -> None:
     """Give a miniature other weights."""
     (folder / "model.safetensors").write_bytes(content)
-    miniature.seal(folder)
+    seal(folder)
 
 
 def write_photograph(path: Path) -> Path:
