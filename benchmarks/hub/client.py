@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.hub import files
+from benchmarks.hub.answers import COMMIT, PATIENCE_S, Answers
 from benchmarks.hub.checkpoint import CacheState, Checkpoint, DownloadPlan, Snapshot
 from benchmarks.hub.errors import BadAnswer, HubError, build_error, describe_state, explain, shorten
-from benchmarks.hub.gate import COMMIT, PATIENCE_S, Gate
 from benchmarks.hub.progress import count_bytes
 
 LOST_PARTIALS = "blobs/*.*.incomplete"
@@ -45,10 +45,10 @@ def inspect_cache(checkpoint: Checkpoint) -> CacheState:
 
 def plan_downloads(checkpoints: Sequence[Checkpoint], patience_s: float = PATIENCE_S) -> list[DownloadPlan | HubError]:
     """Return the plan of each checkpoint, or the error."""
-    gate, plans = Gate(hub := _import_hub()), list[DownloadPlan | HubError]()
+    answers, plans = Answers(hub := _import_hub()), list[DownloadPlan | HubError]()
     for checkpoint in checkpoints:
         try:
-            plans.append(gate.wait_for(partial(plan_download, checkpoint), patience_s))
+            plans.append(answers.wait_for(partial(plan_download, checkpoint), patience_s))
         except HubError as error:
             plans.append(error)
         except BadAnswer as error:
@@ -111,7 +111,7 @@ def _import_hub() -> Any:
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     os.environ.setdefault("HF_HUB_VERBOSITY", "critical")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # which waits 3 s for a Hub that does not answer
-    os.environ.setdefault("HF_HUB_DISABLE_XET", "1")  # which passes no gate
+    os.environ.setdefault("HF_HUB_DISABLE_XET", "1")  # its bytes could not be checked
     import huggingface_hub.constants
     import huggingface_hub.utils
 
@@ -157,12 +157,12 @@ def _resolve_commit(hub: Any, checkpoint: Checkpoint) -> str:
 
 def _download_verified(hub: Any, checkpoint: Checkpoint, plan: DownloadPlan, patience_s: float) -> None:
     """Download what is missing, and compare its checksums; delete what is damaged, and download it once more."""
-    gate, blobs = Gate(hub, max(plan.files.values())), plan.state.folder / "blobs"
+    answers, blobs = Answers(hub, max(plan.files.values())), plan.state.folder / "blobs"
     count = partial(count_bytes, blobs)
     for _ in range(2):
-        snapshot = gate.wait_for(partial(_download, hub, checkpoint, plan), patience_s, count)
+        snapshot = answers.wait_for(partial(_download, hub, checkpoint, plan), patience_s, count)
         verify = partial(hub.HfApi().verify_repo_checksums, checkpoint.repo, revision=snapshot.name)
-        found = gate.wait_for(verify, patience_s + plan.total_bytes / 10e6)  # the bytes/s of a slow disk
+        found = answers.wait_for(verify, patience_s + plan.total_bytes / 10e6)  # the bytes/s of a slow disk
         damaged = [one["path"] for one in found.mismatches if one["path"] in plan.files]
         for name in damaged:
             files.delete_file(snapshot / name, blobs)

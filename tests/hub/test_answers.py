@@ -1,6 +1,6 @@
 """A hostile Hub, over real HTTP: no answer of it becomes a path outside the cache, and none is without end.
 
-Tests benchmarks.hub.gate.
+Tests benchmarks.hub.answers.
 """
 
 import json

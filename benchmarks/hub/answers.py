@@ -14,8 +14,8 @@ LIST_BYTES = 32_000_000  # of all lists of files and commits that a process asks
 PATIENCE_S, LEAST_BYTES_PER_S = 120, 1000
 
 
-class Gate:
-    """Checks what huggingface_hub receives over HTTP; no file may be larger than `file_bytes`."""
+class Answers:
+    """What huggingface_hub receives over HTTP, checked and counted; no file may be larger than `file_bytes`."""
 
     def __init__(self, hub: Any, file_bytes: int = 0) -> None:
         self._file_bytes = file_bytes
