@@ -113,9 +113,8 @@ def describe_resuming(reporter: pytest.TerminalReporter, state: SessionState) ->
     if state.journal is None or not state.journal.path.exists():
         return []
     get = reporter.config.getoption
-    name = shlex.quote(str(state.journal.contents.head["save"]))
     renamed = get("benchmark_autosave") and not get("benchmark_save")  # the next session would have another name
-    flags = f"--benchmark-save={name} --resume" if renamed else "--resume"
+    flags = f"--benchmark-save={shlex.quote(state.journal.contents.head['save'])} --resume" if renamed else "--resume"
     if state.complete:
         again = f"Type the same command with {flags} to save what the journal contains; that is not measured again."
         return [again] if state.problems else []  # a storage that is not ours never takes an unmeasured pair
