@@ -8,6 +8,7 @@ object itself. Checked against pytest-benchmark 5.3.1.
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -44,6 +45,20 @@ def pytest_benchmark_generate_commit_info(config: pytest.Config) -> dict[str, An
     """Return pytest-benchmark's description of the commit, for which it asks git."""
     unknown = {"id": "unknown", "error": "git does not answer", "project": config.rootpath.name}
     return call_bounded(partial(stock.pytest_benchmark_generate_commit_info, config), unknown)
+
+
+def keep_origin(config: pytest.Config) -> None:
+    """Let pytest-benchmark find facts on machine and commit at the end as they are now, before the first pair.
+
+    At the end the processes that read them can fail, or be ended by a Ctrl-C; and another commit may be checked out.
+    """
+    machine = config.hook.pytest_benchmark_generate_machine_info(config=config)
+    commit = config.hook.pytest_benchmark_generate_commit_info(config=config)
+    origin = SimpleNamespace(
+        pytest_benchmark_generate_machine_info=lambda: dict(machine),
+        pytest_benchmark_generate_commit_info=lambda: dict(commit),
+    )
+    config.pluginmanager.register(origin)
 
 
 class BenchmarkSession:
@@ -95,9 +110,9 @@ class BenchmarkSession:
         """Write no save and no --benchmark-json: without a measured pair both would be empty."""
         self._session.save = self._session.autosave = self._session.json = None
 
-    def install_storage(self, problems: list[str]) -> None:
+    def install_storage(self, name: str, problems: list[str]) -> None:
         """Replace pytest-benchmark's file storage by one that writes whole files; leave any other storage alone."""
-        replace_storage(self._session, problems)
+        replace_storage(self._session, name, problems)
 
     @property
     def storage_folder(self) -> Path | None:
@@ -110,14 +125,15 @@ class BenchmarkSession:
         """The file that this session was saved to; None before that, and with another storage than ours."""
         return getattr(self._session.storage, "saved", None)
 
-    def holds_all(self, *, all_measured: bool) -> bool:
-        """Return whether everything that was measured is saved.
+    @property
+    def is_saved(self) -> bool:
+        """Whether the session is saved, where it belongs or elsewhere."""
+        return not self._session.failed_to_save
 
-        A storage that is not ours raises if it fails, and takes measured pairs only.
-        """
-        if isinstance(self._session.storage, AtomicFileStorage):
-            return self.saved is not None or bool(self._session.json)
-        return all_measured
+    def holds_all(self, *, all_measured: bool) -> bool:
+        """Return whether all of it is saved where it belongs; a storage that is not ours takes measured pairs only."""
+        is_ours = isinstance(self._session.storage, AtomicFileStorage)
+        return self.saved is not None if is_ours else all_measured and self.is_saved
 
 
 def hold_back(benchmark: "BenchmarkFixture") -> None:

@@ -1,7 +1,6 @@
 """The command line of `pytest benchmarks`. Each option is declared once, as a field of `Options`."""
 
 import argparse
-import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
@@ -11,40 +10,19 @@ from typing import Any
 import pytest
 
 from benchmarks import power
+from benchmarks.inputs import number_that
 
 WEIGHTS = ("hub", "random", "mini")
 ISOLATIONS = ("process", "none")
 START_METHODS = ("spawn", "forkserver")
+MOST = 10**9
 
 
 def at_least(least: int) -> Callable[[str], int]:
-    """Return an argparse type for whole numbers from `least` up."""
-
-    def parse(text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            number = least - 1
-        if number < least:
-            raise argparse.ArgumentTypeError(f"asked for {text!r}, needs a whole number of at least {least}")
-        return number
-
-    return parse
-
-
-def number_that(allows: Callable[[float], bool], description: str) -> Callable[[str], float]:
-    """Return an argparse type for the finite numbers that `allows` accepts."""
-
-    def parse(text: str) -> float:
-        try:
-            number = float(text)
-        except ValueError:
-            number = math.nan
-        if not math.isfinite(number) or not allows(number):
-            raise argparse.ArgumentTypeError(f"asked for {text!r}, needs {description}")
-        return number
-
-    return parse
+    """Return an argparse type for whole numbers from `least` to MOST."""
+    wanted = f"a whole number from {least} to {MOST}"
+    parse = number_that(lambda number: least <= number <= MOST and number % 1 == 0, wanted)
+    return lambda text: int(parse(text))
 
 
 def parse_revision(text: str) -> tuple[str, str]:

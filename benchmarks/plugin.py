@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import harness, models, neighbours, signals, workload
+from benchmarks import harness, models, neighbours, redact, signals, workload
 from benchmarks.errors import BenchmarkError
 from benchmarks.harness import BenchmarkSession
 from benchmarks.hub.prefetch import prefetch
@@ -42,7 +42,9 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 def pytest_configure(config: pytest.Config) -> None:
     """Prepare before pytest-benchmark configures itself, which it does last."""
     config.pluginmanager.register(harness)
-    saves.anchor_storage(config)
+    config.pluginmanager.register(signals)
+    with _as_usage_error():
+        saves.anchor_storage(config)
     config.stash[STATE] = SessionState(compare=harness.delay_compare(config))
 
 
@@ -79,7 +81,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None:
         reporter.showfspath = False  # the last line of each pair names it
-    config.stash[STATE].restore_signals = signals.install()
+    signals.install()
     _prepare_saving(session, plan, ["-".join(pair) for pair in pairs])
     return None
 
@@ -120,16 +122,18 @@ def _prepare_saving(session: pytest.Session, plan: Plan, pairs: Sequence[str]) -
         return
     if bench.is_skipped or config.getoption("setuponly", False) or config.getoption("setupplan", False):
         return  # nothing is measured
-    bench.install_storage(state.problems)
     name = bench.save_name
     if name is None:
         name = bench.save_name = saves.make_slug(plan.machine["label"])
         state.saved_by_default = True
     state.pairs = list(pairs)
-    folder = (bench.storage_folder or config.rootpath / "results") / FOLDER
+    harness.keep_origin(config)
     with _as_usage_error():
         saves.check_name(name)
+        redact.set_names(name, plan.machine["label"])
+        bench.install_storage(name, state.problems)
         _load_compared(session)
+        folder = (bench.storage_folder or config.rootpath / "results") / FOLDER
         state.journal = open_journal(plan, name, state.pairs, folder, Progress(config).say)
 
 
@@ -187,27 +191,25 @@ def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, A
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Close the journal; delete it if pytest-benchmark has just saved everything in it."""
-    state = session.config.stash[STATE]
+    """Close the journal, and delete it if pytest-benchmark has just saved everything in it. No save is no success."""
+    state, bench = session.config.stash[STATE], BenchmarkSession(session.config)
     if state.journal is None:
         return
-    saved = BenchmarkSession(session.config).holds_all(all_measured=not state.unmeasured)
-    if state.complete and saved and not state.problems:
+    if state.complete and bench.holds_all(all_measured=not state.unmeasured):
         state.journal.remove()
     else:
         state.journal.close()
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """Restore the signal handlers."""
-    if STATE in config.stash:
-        config.stash[STATE].restore_signals()
+    if session.exitstatus == pytest.ExitCode.OK and not bench.is_saved:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    if signals.waiting:
+        session.exitstatus = pytest.ExitCode.INTERRUPTED
+        state.problems.append(f"{signals.waiting[0]} came after the last run: the exit code is 2.")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Show the session's table, where the save is, and what to type next."""
     state = config.stash[STATE]
-    if state.records:
+    if state.records or state.journal is not None:
         write_summary(terminalreporter, state, BenchmarkSession(config).saved)
 
 
@@ -239,3 +241,5 @@ def _as_usage_error() -> Iterator[None]:
         yield
     except BenchmarkError as error:
         raise pytest.UsageError(str(error)) from None
+    except OSError as error:
+        raise pytest.UsageError(f"Nothing was begun ({error.strerror}); check ulimit -n and the disks.") from None

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from benchmarks.formatting import format_duration, format_number
+from benchmarks.redact import make_printable
 
 LINE_EVERY_S = 30.0
 """Seconds between lines if lines cannot be rewritten, as in a CI log."""
@@ -27,6 +28,7 @@ class Progress:
         """Write `text` now, as a line that stays."""
         if self._reporter is None:
             return
+        text = make_printable(text)
         with self._uncaptured():
             if self._live:
                 self._reporter.rewrite(text, erase=True)

@@ -9,6 +9,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from benchmarks.errors import BenchmarkError
+from benchmarks.inputs import read_regular
+
 HIDDEN = "[secret]"
 SHORTEST = 8
 """Hiding a shorter secret would hide ordinary words."""
@@ -21,12 +24,31 @@ PATTERNS = re.compile(
     re.IGNORECASE,
 )
 
+_names: tuple[str, ...] = ()  # which no pattern hides
+
+
+def set_names(*names: str) -> None:
+    """Keep names that look like a token, which --resume needs; raise BenchmarkError if one contains a real token."""
+    global _names  # noqa: PLW0603 - a process measures one session at a time
+    _names = names
+    if any(name != _hide_own(name) for name in names):
+        raise BenchmarkError(
+            "--benchmark-save, --device-label: one contains a token of this user (of HF_TOKEN or `hf auth login`); "
+            "type another name."
+        )
+
 
 def hide_secrets(value: str) -> str:
     """Return `value` with tokens of the Hub, bearer tokens and passwords in URLs hidden."""
+    value = _hide_own(value)
+    return PATTERNS.sub(lambda found: found[0] if any(found[0] in name for name in _names) else HIDDEN, value)
+
+
+def _hide_own(value: str) -> str:
+    """Return `value` with this user's own tokens hidden."""
     for secret in _list_secrets(tuple(os.environ.get(name, "") for name in NAMES), _find_token_file()):
         value = value.replace(secret, HIDDEN)
-    return PATTERNS.sub(HIDDEN, value)
+    return value
 
 
 def make_printable(value: str) -> str:
@@ -53,7 +75,7 @@ def hide_secrets_everywhere(value: Any) -> Any:
 def _list_secrets(values: tuple[str, ...], file: Path) -> tuple[str, ...]:
     """Return this user's secrets: those in the environment, and the token that `hf auth login` stored."""
     try:
-        kept = file.read_text(encoding="utf-8")
+        kept = read_regular(file, 100_000).decode()
     except (OSError, UnicodeDecodeError):
         kept = ""
     return tuple(secret for value in (*values, kept) if len(secret := value.strip()) >= SHORTEST)

@@ -1,7 +1,6 @@
 """The state of one pytest session: its Plan, its journal, and the Records so far."""
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +20,6 @@ class SessionState:
         saved_by_default: whether the save has the device's name because the user gave none.
         pairs: ids of the chosen pairs.
         journal: None until it is opened.
-        restore_signals: restores the signal handlers that were there before.
         problems: sentences about saving that the user must read.
         compare: the value of --benchmark-compare.
         process: id of the process that the session started in.
@@ -33,7 +31,6 @@ class SessionState:
     saved_by_default: bool = False
     pairs: list[str] = field(default_factory=list)
     journal: Journal | None = None
-    restore_signals: Callable[[], None] = lambda: None
     problems: list[str] = field(default_factory=list)
     compare: Any = None
     process: int = field(default_factory=os.getpid)

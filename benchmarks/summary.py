@@ -2,7 +2,7 @@
 
 import shlex
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from benchmarks.record import MEASURED, Record
 from benchmarks.record.headline import compute_joules_per_token, compute_tokens_per_sec
 from benchmarks.record.not_measured import NotMeasured
 from benchmarks.record.sections import Runs
+from benchmarks.redact import make_printable
 from benchmarks.state import SessionState
 
 HEADER = ("pair", "tokens/s", "TTFT s", "J/token", "RAM GB", "failed")
@@ -25,13 +26,12 @@ RESULTS = "results"
 def write_summary(reporter: pytest.TerminalReporter, state: SessionState, saved: Path | None) -> None:
     """Write the session's table, its notes, and the next commands."""
     reporter.section("edge-vlm-bench", sep="=")
-    for text in align_columns([HEADER, *(make_row(record) for record in state.records)]):
-        reporter.write_line(text)
-    for note in list_notes(state.records):
-        reporter.write_line(note)
-    reporter.write_line("")
-    for text in list_next_steps(state, saved):
-        reporter.write_line(text)
+    if state.records:
+        for text in align_columns([HEADER, *(make_row(record) for record in state.records)]):
+            reporter.write_line(text)
+    resuming = describe_resuming(reporter, state)
+    for text in [*list_notes(state.records), "", *list_next_steps(state, saved, resuming)]:
+        reporter.write_line(make_printable(text))
 
 
 def make_row(record: Record) -> tuple[str, ...]:
@@ -108,21 +108,34 @@ def _list_warnings(record: Record) -> Iterator[str]:
         yield "no J/token, because the power samples cover too few of its runs."
 
 
-def list_next_steps(state: SessionState, saved: Path | None) -> list[str]:
+def describe_resuming(reporter: pytest.TerminalReporter, state: SessionState) -> list[str]:
+    """Return what to type if the session's journal is still there: the line that continues it, or saves what it has."""
+    if state.journal is None or not state.journal.path.exists():
+        return []
+    get = reporter.config.getoption
+    renamed = get("benchmark_autosave") and not get("benchmark_save")  # the next session would have another name
+    flags = f"--benchmark-save={shlex.quote(state.journal.contents.head['save'])} --resume" if renamed else "--resume"
+    if state.complete:
+        again = f"Type the same command with {flags} to save what the journal contains; that is not measured again."
+        return [again] if state.problems else []  # a storage that is not ours never takes an unmeasured pair
+    stops = 0 < (get("maxfail") or 0) <= len(reporter.stats.get("failed", []))  # it would stop there again
+    without = ", and without -x or --maxfail," if stops else ""
+    return [f"Some pairs are not finished: type the same command with {flags}{without} to continue."]
+
+
+def list_next_steps(state: SessionState, saved: Path | None, resuming: Sequence[str] = ()) -> list[str]:
     """Return where the save is, and the commands to type next."""
     if saved is None:
-        return state.problems or ["No file was saved in this session."]
-    resume = "Some pairs are not finished: type the same command with --resume to continue."
-    unfinished = [] if state.complete else [resume]
+        return [*(state.problems or ["No file was saved in this session."]), *resuming]
     default = " (named after the device; choose a name with --benchmark-save=NAME)" if state.saved_by_default else ""
     folder = _shorten(saved.parent.parent)  # the save is in its machine's folder
     results = "" if folder == RESULTS else f" --results {shlex.quote(folder)}"
     return [
         *state.problems,
-        *unfinished,
+        *resuming,
         f"Saved: {_shorten(saved)}{default}",
         f"Figures, CSV and report:  python -m plotting{results}",
-        f"Compare with another:     python -m plotting compare {saved.stem} OTHER{results}",
+        f"Compare with another:     python -m plotting compare {shlex.quote(saved.stem)} OTHER{results}",
     ]
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.errors import BenchmarkError
+from benchmarks.inputs import read_regular
 from benchmarks.record.sections import WorkloadInfo
 
 WIDTH, HEIGHT = 640, 480
@@ -32,13 +33,15 @@ MIN_SIDE = 32
 """Smallest side of a source photograph, pixels."""
 MAX_PIXELS = 100_000_000
 """Largest source photograph, pixels, which take 0.3 GB decoded."""
-MAX_FILE_BYTES, MAX_FOLDER_BYTES = 200_000_000, 2_000_000_000
-"""Largest photograph file, and largest sum of all: they are held in memory."""
+MAX_FILE_BYTES, MAX_FOLDER_BYTES, MAX_PHOTOGRAPHS = 200_000_000, 2_000_000_000, 5_000
+"""Largest photograph file, largest sum of all, and most of them: they are held in memory, and encoded too."""
+MAX_ENTRIES = 100_000
+"""Most files of any kind in the folder of the photographs."""
 MAX_PROMPT_CHARACTERS = 4_000
 MAX_PROMPTS_BYTES = 10_000_000
-IMAGE_PLACEHOLDERS = ("<image>", "<|image|>", "<IMG_CONTEXT>", "<image_soft_token>")
 SPECIAL = re.compile(
-    r"<\|[^<>|\s]{1,40}\|>|</?[\w|-]*(?:image|img|video|audio|vision|speech|unused)[\w|-]*>|<row_\d+_col_\d+>"
+    r"<\|[^<>|\s]{1,40}\|>|</?[\w|-]{0,40}(?:image|img|video|audio|vision|speech|unused)[\w|-]{0,40}>"
+    r"|<row_\d+_col_\d+>"
     r"|</?(?:s|bos|eos|pad|unk|mask|box|quad|ref|(?:start|end)_of_\w+|fake_token_\w+)>",
     re.IGNORECASE,
 )
@@ -132,23 +135,21 @@ def read_photographs(path: Path | None) -> tuple[Photograph, ...]:
     if path is None:
         return _built_in()
     try:
-        is_file, is_folder = path.is_file(), path.is_dir()
-        inside = sorted(path.iterdir()) if is_folder else []
+        is_folder = path.is_dir()
+        inside = sorted(path.iterdir()) if is_folder else [path]
+        files = [file for file in inside[:MAX_ENTRIES] if _is_photograph(file)] if is_folder else inside
+        size = sum(file.stat().st_size for file in files)
     except OSError as error:
-        raise BenchmarkError(f"--images={str(path)[:100]}: cannot be read ({error.strerror}); name another.") from error
-    if is_file:
-        return (Photograph(_read_name(path), _read(path)),)
-    if not is_folder:
-        raise BenchmarkError(f"--images={path}: no such file or folder; name a folder of photographs or one file.")
-    files = [file for file in inside if _is_photograph(file)]
+        raise BenchmarkError(
+            f"--images={str(path)[:100]}: cannot be read ({error.strerror}); name a folder of photographs or one file."
+        ) from error
     if not files:
         kinds = " ".join(SUFFIXES)
         raise BenchmarkError(f"--images={path}: the folder contains no image ({kinds}); put photographs there.")
-    size = sum(file.stat().st_size for file in files)
-    if size > MAX_FOLDER_BYTES:
+    if len(inside) > MAX_ENTRIES or len(files) > MAX_PHOTOGRAPHS or (is_folder and size > MAX_FOLDER_BYTES):
         raise BenchmarkError(
             f"--images={path}: {len(files)} photographs of {size / 1e9:.1f} GB in total, more than the limit of "
-            f"{MAX_FOLDER_BYTES / 1e9:.0f} GB; choose fewer."
+            f"{MAX_FOLDER_BYTES / 1e9:.0f} GB, {MAX_PHOTOGRAPHS} photographs or {MAX_ENTRIES} files; choose fewer."
         )
     return tuple(Photograph(_read_name(file), _read(file)) for file in files)
 
@@ -182,7 +183,7 @@ def _read(path: Path) -> bytes:
                 f"--images: {path} has {size / 1e6:.0f} MB, more than the limit of {MAX_FILE_BYTES / 1e6:.0f} MB; "
                 "scale it down or leave it out."
             )
-        return path.read_bytes()
+        return read_regular(path, size)  # not what is appended now
     except OSError as error:
         raise BenchmarkError(
             f"--images: {path} cannot be read ({error.strerror}); repair it or leave it out."
@@ -209,9 +210,10 @@ def read_prompts(path: Path | None) -> tuple[str, ...]:
     if path is None:
         return PROMPTS
     try:
-        if path.stat().st_size > MAX_PROMPTS_BYTES:
+        data = read_regular(path, MAX_PROMPTS_BYTES)
+        if len(data) > MAX_PROMPTS_BYTES:
             raise BenchmarkError(f"--prompts={path}: more than {MAX_PROMPTS_BYTES / 1e6:.0f} MB; shorten it.")
-        lines = path.read_text(encoding="utf-8-sig").replace("\r\n", "\n").split("\n")
+        lines = data.decode("utf-8-sig").replace("\r\n", "\n").split("\n")
     except OSError as error:
         raise BenchmarkError(
             f"--prompts={path}: cannot be read ({error.strerror}); name a text file with one prompt per line."
@@ -234,10 +236,7 @@ def _find_problem(prompt: str) -> str:
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in prompt):
         return "contains control characters; remove them"
     found = SPECIAL.search(prompt)
-    if found is None:
-        return ""
-    kind = "an image placeholder" if found[0] in IMAGE_PLACEHOLDERS else "a placeholder or control token"
-    return f"contains {found[0]}, which is {kind} in some models; remove it"
+    return f"contains {found[0]}, which is a placeholder or control token in some models; remove it" if found else ""
 
 
 def encode(photograph: Photograph) -> bytes:
@@ -255,32 +254,30 @@ def encode(photograph: Photograph) -> bytes:
     try:
         with Image.open(io.BytesIO(photograph.data), formats=FORMATS) as image:
             _check_size(name, *image.size)
-            _check_mode(name, image.mode)
-            upright = _eight_bits(ImageOps.exif_transpose(image)).convert("RGB")
+            upright = _eight_bits(name, ImageOps.exif_transpose(image)).convert("RGB")
+            fitted = ImageOps.fit(upright, (WIDTH, HEIGHT), method=Image.Resampling.LANCZOS)
     except BenchmarkError:
         raise
     except UnidentifiedImageError as error:
         raise BenchmarkError(
             f"{name} is not an image that Pillow reads; leave it out or convert it to JPEG."
         ) from error
+    except MemoryError as error:
+        raise BenchmarkError(f"{name} takes too much memory to decode; scale it down or leave it out.") from error
     except Exception as error:  # decoders raise any error on damaged data
-        raise BenchmarkError(f"{name} is damaged ({error}); replace it or leave it out.") from error
-    fitted = ImageOps.fit(upright, (WIDTH, HEIGHT), method=Image.Resampling.LANCZOS)
+        raise BenchmarkError(f"{name} is damaged ({str(error)[:200]}); replace it or leave it out.") from error
     buffer = io.BytesIO()
     fitted.save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
     return buffer.getvalue()
 
 
-def _check_mode(name: str, mode: str) -> None:
-    if mode in ("I", "F"):
-        raise BenchmarkError(f"{name} has 32-bit pixels, whose range is not defined; convert it to 8 bits per channel.")
-
-
-def _eight_bits(image: Any) -> Any:
+def _eight_bits(name: str, image: Any) -> Any:
     """Return an image, with 16-bit grey scaled to 8 bits; Pillow's own conversion would clip it to white."""
     import numpy as np
     from PIL import Image
 
+    if image.mode in ("I", "F"):
+        raise BenchmarkError(f"{name} has 32-bit pixels, whose range is not defined; convert it to 8 bits per channel.")
     if not image.mode.startswith("I;16"):
         return image
     return Image.fromarray((np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8))

@@ -51,7 +51,8 @@ def _plot_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     _add_sources(parser, nargs="*")
-    parser.add_argument("--out", type=Path, default=RESULTS / "plots", metavar="DIR", help="default: %(default)s")
+    where = "default: %(default)s; only products are overwritten there"
+    parser.add_argument("--out", type=output.parse_folder, default=RESULTS / "plots", metavar="DIR", help=where)
     parser.add_argument("--strict", action="store_true", help="exit with 1 if a file or Record was left out")
     parser.add_argument(
         "--export",
@@ -112,7 +113,8 @@ def _plot(options: argparse.Namespace) -> int:
             written = write_all.write_all(options.out, table, saves, form)
     except OSError as error:
         raise UsageError(
-            f"--out {options.out}: cannot write there ({error.strerror}); name another folder, e.g. --out plots."
+            f"--out {load.clean(str(options.out))}: cannot write there ({error.strerror}); "
+            "name another folder, e.g. --out plots."
         ) from None
     _warn(saves.problems[known:])
     _print("\n".join([*map(str, written), write_all.describe_input(table, saves), ""]))

@@ -3,27 +3,27 @@
 import re
 import typing
 from collections.abc import Iterator
-from functools import lru_cache
+from copy import deepcopy
+from functools import lru_cache, reduce
 from inspect import formatannotation
+from operator import getitem
 from types import UnionType
 from typing import Any
 
 from benchmarks.record import MEASURED, SCHEMA, STATUSES, Record, add_missing_fields
+from benchmarks.record.consistency import PARTS, WORK, find_contradiction
 from benchmarks.record.sections import Runs
 from benchmarks.record.typecheck import fits
-
-DEVICE_TEXTS = ("kind", "cpu", "gpu", "power_mode", "driver")
-"""What `plotting` reads of a save's device, besides its label."""
 
 
 class InvalidRecord(Exception):
     """Why a Record is left out: a clause that follows "entry 3"."""
 
 
-def check_record(raw: object) -> Record:
-    """Return `raw` as a Record of the newest schema.
+def check_record(raw: object) -> tuple[Record, list[str]]:
+    """Return `raw` as a Record of the newest schema, and a clause for each part that contradicts itself.
 
-    A column of the runs that lacks a value, for example a NaN, becomes null if the schema allows it.
+    Such a part becomes null. So does a column of the runs that lacks a value, such as a NaN, if the schema allows it.
 
     Raises:
         InvalidRecord: `raw` is not a Record, or a value in it cannot be used.
@@ -35,13 +35,24 @@ def check_record(raw: object) -> Record:
         record = record | {"runs": _drop_broken_columns(record["runs"])}
     if error := next(_list_errors(record), None):
         raise InvalidRecord(f"contains a Record of {pair} with an invalid value: {error}")
-    return typing.cast("Record", record)
+    lost = []
+    for part in PARTS:
+        if why := find_contradiction(record, part):
+            if part == WORK:
+                raise InvalidRecord(f"contains a Record of {pair} that contradicts itself: {why}")
+            record = _drop_part(record, part, f"the save contradicts itself: {why}")
+            lost.append(f"contains a Record of {pair} whose {part} contradicts itself: {why}; {part} left out")
+    return typing.cast("Record", record), lost
 
 
-def find_device_error(device: dict[str, Any]) -> str:
-    """Return what is wrong with the description of a device, "" if nothing is."""
-    wrong = [name for name in DEVICE_TEXTS if not isinstance(device.get(name), str | None)]
-    return f"machine_info.device.{wrong[0]} is not text" if wrong else ""
+def _drop_part(record: dict[str, Any], part: str, why: str) -> dict[str, Any]:
+    """Return a Record with null for a part, and the reason."""
+    copied = deepcopy(record)
+    for path, names in PARTS[part][1].items():
+        if section := reduce(getitem, path, copied):  # without a good run there are no runs
+            section |= dict.fromkeys(names)
+            section["reasons"] |= dict.fromkeys(names, why)
+    return copied
 
 
 def _check_head(raw: object) -> dict[str, Any]:
@@ -81,8 +92,6 @@ def _list_errors(record: dict[str, Any]) -> Iterator[str]:
             yield "the columns of its runs have different lengths"
         if not runs["run"]:
             yield "its runs are empty"
-        if min(runs["sequences"], default=1) < 1:
-            yield "a run has no sequence"
 
 
 def _list_misfits(value: Any, hint: Any, path: str) -> Iterator[str]:

@@ -8,15 +8,17 @@ import json
 import stat
 import unicodedata
 from dataclasses import dataclass, field
+from os.path import isdir
 from pathlib import Path
 from typing import Any
 
 from benchmarks.record import Record
-from plotting.check import InvalidRecord, check_record, find_device_error
+from plotting.check import InvalidRecord, check_record
 
 LARGEST_BYTES = 1_000_000_000
 LONGEST_TEXT = 500
 LONGEST_NAME = 60
+DEVICE_TEXTS = ("kind", "cpu", "gpu", "power_mode", "driver")  # what is read of a device, besides its label
 SKIPPED_FOLDERS = frozenset({".journal", "plots"})
 
 
@@ -41,7 +43,7 @@ class Saves:
 
 def find(folder: Path) -> list[Path]:
     """Return the saves below a results folder, sorted by name, without journals and products."""
-    found = folder.rglob("*.json")
+    found = folder.rglob("*.json") if isdir(folder) else ()  # noqa: PTH112 - a name that is too long is no error
     return sorted(path for path in found if not SKIPPED_FOLDERS & set(path.relative_to(folder).parts))
 
 
@@ -53,7 +55,7 @@ def load(paths: list[Path]) -> Saves:
             entries = _read_entries(path, saves.problems)
         except (_Unreadable, RecursionError) as error:
             why = error if isinstance(error, _Unreadable) else "is nested too deeply"
-            saves.problems.append(f"{clean(str(path))}: {why}; left out")
+            saves.problems.append(f"{show(path)}: {why}; left out")
             continue
         if entries:
             saves.entries += entries
@@ -77,11 +79,13 @@ def _read_entries(path: Path, problems: list[str]) -> list[Entry]:
     records = [bench.get("extra_info") if isinstance(bench, dict) else None for bench in benchmarks]
     entries = []
     for number, raw in enumerate([*records, *unmeasured], start=1):
+        place = f"{show(path)}: entry {number}"
         try:
-            record = check_record(clean(raw))
+            record, lost = check_record(clean(raw))
         except InvalidRecord as error:
-            problems.append(f"{clean(str(path))}: entry {number} {error}; left out")
+            problems.append(f"{place} {error}; left out")
         else:
+            problems += [f"{place} {each}" for each in lost]
             entries.append(Entry(path, datetime if isinstance(datetime, str) else "", device, record))
     return entries
 
@@ -109,9 +113,14 @@ def _read_device(save: dict[str, Any]) -> dict[str, Any]:
     device = clean(machine.get("device")) if isinstance(machine, dict) else None
     if not isinstance(device, dict) or not isinstance(device.get("label"), str) or not device["label"]:
         raise _Unreadable("is a save of another benchmark suite (it contains no device name)")
-    if error := find_device_error(device):
-        raise _Unreadable(f"contains invalid device information ({error})")
+    if wrong := [name for name in DEVICE_TEXTS if not isinstance(device.get(name), str | None)]:
+        raise _Unreadable(f"contains invalid device information (machine_info.device.{wrong[0]} is not text)")
     return device | {"label": device["label"][:LONGEST_NAME]}
+
+
+def show(name: str | Path) -> str:
+    """Return a name on one line, with an escape for what is not UTF-8 or cannot be printed."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(name))
 
 
 def clean(value: Any) -> Any:

@@ -1,12 +1,15 @@
 """Form of the figures: formats, resolution, theme. Imports no matplotlib, so that bad usage is reported at once."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 FORMATS = ("png", "svg", "pdf")
 THEMES = ("light", "dark")
 LOWEST_DPI, HIGHEST_DPI = 50, 600
+TABOO = frozenset({".git", ".journal"})  # folders that belong to other programs
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,14 @@ def parse_list(text: str, choices: Sequence[str] = FORMATS) -> tuple[str, ...]:
     if unknown := [name for name in found if name not in choices]:
         raise argparse.ArgumentTypeError(f"unknown format {unknown[0]!r}, choose from {', '.join(choices)}")
     return found
+
+
+def parse_folder(text: str) -> Path:
+    """Return the folder of --out, for argparse; refuse what is hardly meant, such as an empty text or an unread ~."""
+    parts = Path(os.path.realpath(text.replace("\0", ""))).parts
+    if not text.strip() or "\0" in text or text.startswith("~") or len(parts) < 2 or TABOO & set(parts):
+        raise argparse.ArgumentTypeError(f"{text!r} is no place for products, type the path of a folder, such as plots")
+    return Path(text)
 
 
 def _parse_dpi(text: str) -> int:

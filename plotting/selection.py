@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from fnmatch import fnmatch
+from os.path import isdir, isfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +24,10 @@ MOST_OTHERS = 30
 
 
 class UsageError(Exception):
-    """What was asked, what was found, and what to type next, in one sentence."""
+    """What was asked, what was found, and what to type next, in one sentence, on one line."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(load.show(sentence))
 
 
 class Reader:
@@ -64,14 +70,14 @@ def choose_sides(patterns: Sequence[str], folders: Sequence[Path], read: Reader)
     for pattern, paths in _group(patterns, folders).items():
         tables = read(paths)
         if len(tables) > 1 and len(patterns) > 1 and is_one_side(list(tables.values())):
-            found[pattern] = pd.concat(tables.values(), ignore_index=True)
+            found[load.show(pattern)] = pd.concat(tables.values(), ignore_index=True)
             continue
         for path, table in tables.items():
-            name = load.clean(path.stem)
-            found[name if name not in found else load.clean(str(path))] = table
+            name = load.show(path.stem)
+            found[name if name not in found else load.show(path)] = table
     if len(found) < 2:
         raise UsageError(
-            f"compare: {next(iter(found))!r} is the only side, and a comparison needs two; {_suggest(folders)}"
+            f"compare: '{next(iter(found))}' is the only side, and a comparison needs two; {_suggest(folders)}"
         )
     return found
 
@@ -86,19 +92,26 @@ def _group(patterns: Sequence[str], folders: Sequence[Path]) -> dict[str, list[P
         if added:
             groups[pattern] = list(added.values())
     if len(taken) < 2:
-        only = load.clean(next(iter(taken.values())).stem)
-        raise UsageError(f"compare: found only {only!r}, and a comparison needs two saves; {_suggest(folders)}")
+        only = next(iter(taken.values())).stem
+        raise UsageError(f"compare: found only '{only}', and a comparison needs two saves; {_suggest(folders)}")
     return groups
 
 
 def _suggest(folders: Sequence[Path]) -> str:
-    there = [path for folder in folders if folder.is_dir() for path in load.find(folder)]
+    there = [path for folder in folders for path in load.find(folder)]
     return f"type python -m plotting compare A B with names from: {_list_names(there)}."
 
 
 def _list_names(paths: Sequence[Path]) -> str:
-    """Return the names of the first saves, for a sentence."""
-    return ", ".join(dict.fromkeys(load.clean(path.stem) for path in paths[:SOME]))
+    """Return the names of the first saves as they can be typed, for a sentence."""
+    return ", ".join(dict.fromkeys(quote(path.stem) for path in paths[:SOME]))
+
+
+def quote(name: str) -> str:
+    """Return a save's name as it can be typed in a shell: a pattern if a letter cannot be printed or is an option's."""
+    typed = "".join(c if c.isprintable() else "?" for c in name)
+    is_name = typed == name and not name.startswith("-")
+    return shlex.quote(typed if is_name else re.sub(r"^-|\[", "?", typed))
 
 
 def read_others(folders: Sequence[Path], read: Reader) -> pd.DataFrame:
@@ -107,14 +120,14 @@ def read_others(folders: Sequence[Path], read: Reader) -> pd.DataFrame:
 
     from plotting.table import build  # as in Reader
 
-    paths = [path for folder in folders if folder.is_dir() for path in load.find(folder) if path not in read.tables]
+    paths = [path for folder in folders for path in load.find(folder) if path not in read.tables]
     tables = [build.build(load.load([path])) for path in paths[-MOST_OTHERS:]]
     return pd.concat([table for table in tables if len(table)] or [pd.DataFrame()], ignore_index=True)
 
 
 def make_empty_error(paths: Sequence[Path]) -> UsageError:
     """Return the error for saves without a benchmark of this suite."""
-    what = f"{str(paths[0])!r} contains no" if len(paths) == 1 else f"none of {len(paths)} files contains a"
+    what = f"'{paths[0]}' contains no" if len(paths) == 1 else f"none of {len(paths)} files contains a"
     return UsageError(f"{what} benchmark of this suite; {MAKE_ONE}")
 
 
@@ -124,8 +137,8 @@ def choose(patterns: Sequence[str], folders: Sequence[Path]) -> list[Path]:
     Raises:
         UsageError: a folder is missing or empty, or a pattern matches no save.
     """
-    direct = [Path(pattern) for pattern in patterns if Path(pattern).is_file()]
-    named = [pattern for pattern in patterns if not Path(pattern).is_file()]
+    direct = [Path(pattern) for pattern in patterns if isfile(pattern)]  # noqa: PTH113 - as in load.find
+    named = [pattern for pattern in patterns if Path(pattern) not in direct]
     if patterns and not named:
         return direct
     available = [path for folder in folders for path in _list_saves(folder)]
@@ -138,17 +151,19 @@ def choose(patterns: Sequence[str], folders: Sequence[Path]) -> list[Path]:
 def _list_saves(folder: Path) -> list[Path]:
     if found := load.find(folder):
         return found
-    what = "there is no save in it" if folder.is_dir() else "there is no such folder"
+    what = "there is no save in it" if isdir(folder) else "there is no such folder"  # noqa: PTH112 - as in load.find
     raise UsageError(f"--results {folder}: {what}; {MAKE_ONE}")
 
 
 def _match(pattern: str, available: Sequence[Path]) -> list[Path]:
-    """Return the saves whose name matches `pattern`, with or without its number."""
+    """Return the saves whose name is `pattern` or matches it, with or without its number."""
     found = [
         path
         for path in available
-        if any(fnmatch(name, pattern) for name in (path.name, path.stem, path.stem.partition("_")[2]))
+        if any(
+            name == pattern or fnmatch(name, pattern) for name in (path.name, path.stem, path.stem.partition("_")[2])
+        )
     ]
     if not found:
-        raise UsageError(f"{pattern!r} matches no save; type a path, or one of: {_list_names(available)}.")
+        raise UsageError(f"'{pattern}' matches no save; type a path, or one of: {_list_names(available)}.")
     return found

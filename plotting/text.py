@@ -8,7 +8,11 @@ import pandas as pd
 
 from plotting.table.columns import WHOLE
 
-SPECIAL = re.compile(r"([\\`*_\[\]<>|#~$])")
+SPECIAL = re.compile(r"([\\`*_\[\]<>|#~$&])")
+LIST = re.compile(r"^(\d*)([-+.)])(?=[-+\s])")
+LINKED = re.compile(r"(?<=@)(?=\S)|(?<=#)(?=\d)|(?<=:)(?=//)|(?<=www)(?=\.)", re.IGNORECASE)
+GAP = "&#8203;"
+"""A space of no width. GitHub makes links of bare addresses, @names and #numbers, escaped or not."""
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run a cell with such a start as a formula
 
 
@@ -20,7 +24,9 @@ class Verbatim(str):
 
 def escape(value: Any) -> Any:
     """Return text without active Markdown; names and error messages come from outside."""
-    return value if isinstance(value, Verbatim) else SPECIAL.sub(r"\\\1", str(value))
+    if isinstance(value, Verbatim):
+        return value
+    return LINKED.sub(GAP, LIST.sub(r"\1\\\2", SPECIAL.sub(r"\\\1", str(value))))
 
 
 def align_columns(rows: Sequence[Sequence[str]], left: int = 2) -> list[str]:

@@ -5,6 +5,7 @@ Tests benchmarks.options, benchmarks.plugin, benchmarks.planning.plan, benchmark
 
 import io
 import re
+import shlex
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from PIL import Image
 
 from tests.support import product
 
-WHOLE = "needs a whole number of at least"
+WHOLE = "needs a whole number from"
 NAME = "needs at most 100 printable characters, e.g. --benchmark-save=thor."
 BREAKS_A_LINE = rf"--benchmark-save='a\nb': {NAME}"
 LABEL = "--device-label: needs 1 to 60 printable characters, e.g. --device-label='Jetson Thor'."
@@ -32,13 +33,14 @@ def refuse(tmp_path: Path, *options: str) -> str:
 
 
 PARSED = [
-    ("--runs=0", f"asked for '0', {WHOLE} 1"),
-    ("--runs=many", f"asked for 'many', {WHOLE} 1"),
-    ("--warmup-runs=-1", f"asked for '-1', {WHOLE} 0"),
-    ("--batch-size=0", f"asked for '0', {WHOLE} 1"),
-    ("--batch-size=-4", f"asked for '-4', {WHOLE} 1"),
-    ("--batch-size=two", f"asked for 'two', {WHOLE} 1"),
-    ("--new-tokens=-1", f"asked for '-1', {WHOLE} 2"),
+    ("--runs=0", f"asked for '0', {WHOLE} 1 to 1000000000"),
+    ("--runs=many", f"asked for 'many', {WHOLE} 1 to 1000000000"),
+    ("--warmup-runs=-1", f"asked for '-1', {WHOLE} 0 to 1000000000"),
+    (f"--runs={'9' * 500}", f"asked for '{'9' * 40}', {WHOLE} 1 to 1000000000"),
+    ("--batch-size=0", f"asked for '0', {WHOLE} 1 to 1000000000"),
+    ("--batch-size=-4", f"asked for '-4', {WHOLE} 1 to 1000000000"),
+    ("--batch-size=two", f"asked for 'two', {WHOLE} 1 to 1000000000"),
+    ("--new-tokens=-1", f"asked for '-1', {WHOLE} 2 to 1000000000"),
     ("--revision=phi", "asked for 'phi', needs MODEL=REVISION, e.g. phi=main"),
     ("--revision=phi=a b", "asked for 'phi=a b', needs MODEL=REVISION, e.g. phi=main"),
     ("--revision=phi=../../etc", "asked for 'phi=../../etc', needs MODEL=REVISION, e.g. phi=main"),
@@ -70,7 +72,8 @@ REFUSED = {
     "--plan": NO_MINIATURES,
     "--prefetch": NO_MINIATURES,
     "--weights=random --prefetch": "--prefetch: random weights need no download; leave --weights=random out.",
-    "--images=/nonexistent": "--images=/nonexistent: no such file or folder; name a folder of photographs or one file.",
+    "--images=/nonexistent": "--images=/nonexistent: cannot be read (No such file or directory); "
+    "name a folder of photographs or one file.",
     "--prompts=/nonexistent": "--prompts=/nonexistent: cannot be read (No such file or directory); "
     "name a text file with one prompt per line.",
     "--torch-device=gpu": "--torch-device=gpu: there is no 'gpu'; type auto, cuda, cuda:N, mps or cpu after the `=`.",
@@ -97,7 +100,15 @@ def test_bad_options(tmp_path: Path, options: str) -> None:
 
 @pytest.mark.parametrize(
     ("option", "sentence"),
-    [("--device-label= ", LABEL), ("--benchmark-save=a\nb", BREAKS_A_LINE)],
+    [
+        ("--device-label= ", LABEL),
+        ("--device-label=a\x1b]0;b", LABEL),
+        ("--benchmark-save=a\nb", BREAKS_A_LINE),
+        (
+            "--torch-device=a\x1b[1m\nb",
+            "--torch-device=a [1m b: there is no 'a\\x1b[1m\\nb'; type auto, cuda, cuda:N, mps or cpu after the `=`.",
+        ),
+    ],
 )
 def test_names_that_cannot_be_shown(tmp_path: Path, option: str, sentence: str) -> None:
     """A name that is blank or breaks a line is refused."""
@@ -180,7 +191,7 @@ def test_what_measures_nothing_leaves_nothing(tmp_path: Path, option: str) -> No
 @pytest.mark.parametrize(
     ("option", "sentence"),
     [
-        ("--runs=0", f"error: argument --runs: asked for '0', {WHOLE} 1"),
+        ("--runs=0", f"error: argument --runs: asked for '0', {WHOLE} 1 to 1000000000"),
         ("--torch-device=gpu", f"ERROR: {REFUSED['--torch-device=gpu']}"),
     ],
 )
@@ -192,6 +203,16 @@ def test_a_refusal_in_a_process_of_its_own(tmp_path: Path, option: str, sentence
     assert sentence in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert not list(tmp_path.rglob("*.json*"))
+
+
+def test_a_session_without_enough_files_is_refused(tmp_path: Path) -> None:
+    """Where the shell allows few open files, nothing is begun, and a sentence says what to look at."""
+    command = shlex.join(product.command(tmp_path, "--weights=random", "--models=smolvlm2-256m", "--plan"))
+    done = product.run(["sh", "-c", f"ulimit -n 20; exec {command}"])
+
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert "ERROR: Nothing was begun (Too many open files); check ulimit -n and the disks." in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
 
 
 def test_a_smoke_test_saves_nothing(tmp_path: Path) -> None:

@@ -1,7 +1,4 @@
-"""The committed example and the page of the models are what their commands make, and README shows the example.
-
-Tests benchmarks.models.__main__.
-"""
+"""The committed example and the page of the models are what their commands make, and README shows the example."""
 
 import csv
 import json
@@ -15,13 +12,13 @@ import pytest
 from benchmarks import summary
 from benchmarks.formatting import format_number
 from benchmarks.models import MODELS
-from benchmarks.models.__main__ import build_page
 from benchmarks.planning import preview
 from benchmarks.record.headline import compute_tokens_per_sec
 from plotting.__main__ import main
 from plotting.metrics.registry import METRICS
 from tests.support import product
 from tests.support.markdown import find_section, list_blocks, list_rows
+from tests.support.models_page import build_page
 
 README = (product.ROOT / "README.md").read_text()
 EXAMPLE = product.ROOT / "docs/example"
@@ -49,7 +46,7 @@ def test_the_page_of_models_is_what_its_command_makes() -> None:
     """The committed page of the models is what the command that it names makes from the registry."""
     page = (product.ROOT / "docs/models.md").read_text()
 
-    assert "`python -m benchmarks.models > docs/models.md`" in page
+    assert "`python -m tests.support.models_page > docs/models.md`" in page
     assert build_page("forkserver") == page
 
 

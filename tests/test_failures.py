@@ -20,7 +20,7 @@ from benchmarks import power
 from benchmarks.power.base import PowerMonitor, PowerSample, PowerTarget
 from benchmarks.record import find_violations
 from tests.support import product
-from tests.support.miniatures import REFUSAL, copy_miniature, copy_with_template, write_photograph
+from tests.support.miniatures import REFUSAL, copy_miniature, copy_with_template, replace_weights, write_photograph
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,8 +57,8 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
     copy_miniature(GOOD, cache)
     copy_with_template(SOMETIMES, cache, SOME)
     copy_with_template(NEVER, cache, REFUSAL)
-    weights = copy_miniature(BROKEN, cache) / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:1000])
+    broken = copy_miniature(BROKEN, cache)
+    replace_weights(broken, (broken / "model.safetensors").read_bytes()[:1000])
     photograph = write_photograph(folder / "grey.png")
     prompts = folder / "prompts.txt"
     prompts.write_text("What is it?\nPlease refuse this.\n")

@@ -20,7 +20,7 @@ from benchmarks.record import ENERGY_COVERAGE, find_violations
 from benchmarks.storage import journal
 from tests.support import product
 from tests.support.meanwhile import runs, when
-from tests.support.miniatures import copy_miniature, copy_with_template, write_photograph
+from tests.support.miniatures import copy_miniature, copy_with_template, replace_weights, write_photograph
 from tests.support.processes import gone, workers
 from tests.support.stops import OPTIONS, RUNS, stop
 from tests.support.traces import WATTS, write_trace
@@ -55,16 +55,16 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Killed:
     folder = tmp_path_factory.mktemp("killed")
     storage, cache = folder / "results", folder / "cache"
     copy_miniature("llava", cache)
-    weights = copy_miniature("smolvlm2", cache) / "model.safetensors"
+    second = copy_miniature("smolvlm2", cache)
     options = [*OPTIONS, f"--power-monitor=replay:{write_trace(folder / 'trace.csv')}"]
     session = ["env", f"EDGE_VLM_BENCH_CACHE={cache}", *product.command(storage, *options)]
     _, descendants, _ = stop(session, signal.SIGKILL)
     assert gone(descendants)
     left, done = len(product.read_saves(storage)), product.count_lines(storage, "run") - RUNS
-    whole = weights.read_bytes()
-    weights.write_bytes(whole[:1000])
+    whole = (second / "model.safetensors").read_bytes()
+    replace_weights(second, whole[:1000])
     stuck = product.measure_here(storage, *options, "--resume", EDGE_VLM_BENCH_CACHE=str(cache))
-    weights.write_bytes(whole)
+    replace_weights(second, whole)
     last = product.measure_here(storage, *options, "--resume", EDGE_VLM_BENCH_CACHE=str(cache))
     return Killed(storage, descendants, left, done, stuck, last)
 

@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import subprocess
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pytest
 
 from benchmarks.record import find_violations
 from tests.support import product
+from tests.support.limits import limit_file_size
 from tests.support.meanwhile import runs, said, when
 from tests.support.meter_log import HEAD, make_rows
 
@@ -25,10 +27,10 @@ RUNS, FEW = 50, 25
 ONE_PAIR = ("--models=llava", "--precisions=bf16", "--benchmark-save=thor")
 
 
-def measure(storage: Path, *options: str) -> str:
+def measure(storage: Path, *options: str, status: int = 0) -> str:
     """Measure a pair, and return what the session said."""
     done = product.measure_here(storage, *ONE_PAIR, f"--runs={RUNS}", *options)
-    assert done.returncode == 0, done.stdout
+    assert done.returncode == status, done.stdout
     return done.stdout
 
 
@@ -102,7 +104,7 @@ def test_a_full_file_system_costs_nothing(tmp_path: Path, *, freed: bool) -> Non
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=160k", "tmpfs", storage], check=False).returncode:
         pytest.skip("mounting a file system is not permitted here")
     try:
-        (storage / "ballast").write_bytes(b"0" * 144_000)
+        (storage / "ballast").write_bytes(b"0" * 152_000)
         with when(said("No space left on device"), (storage / "ballast").unlink if freed else str):
             told = measure(storage, f"--runs={FEW}")
         assert told.count("The journal cannot be written (No space left on device)") == 1
@@ -130,5 +132,38 @@ def test_benchmark_json_costs_no_save(tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stdout
     assert measured(tmp_path)["counts"]["good"] == 2
-    assert "--benchmark-json could not be written (No space left on device); the save contains the same." in done.stdout
+    assert "--benchmark-json could not be written (No space left on device)." in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_session_that_no_disk_takes_is_no_success(tmp_path: Path) -> None:
+    """Where every disk is full, the exit code is 1, standard error has the save, and --resume uses the journal."""
+    with ExitStack() as undo:
+        full = limit_file_size(6000)
+        with when(runs(tmp_path, FEW // 2), lambda: undo.enter_context(full)):
+            told = measure(tmp_path, f"--runs={FEW}", f"--benchmark-json={tmp_path / 'x.txt'}", status=1)
+
+    assert "put the line after -----BEGIN SAVE----- on standard error into a file, 0001_thor.json." in told
+    assert "--benchmark-json could not be written (File too large)." in told
+    assert "Type the same command with --resume to save what the journal contains; that is not measured again." in told
+    assert product.read_saves(tmp_path) == []
+    assert product.count_lines(tmp_path, "run") >= FEW // 2
+    measure(tmp_path, f"--runs={FEW}", "--resume")
+    assert measured(tmp_path)["counts"]["good"] == FEW
+
+
+RAISING = """
+def pytest_benchmark_update_json(config, benchmarks, output_json):
+    raise KeyError("other plugin")
+"""
+
+
+def test_a_plugin_that_raises_costs_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where another plugin's hook keeps pytest-benchmark from saving, it is said, and the journal has every run."""
+    (tmp_path / "raising.py").write_text(RAISING)
+    monkeypatch.syspath_prepend(tmp_path)
+    told = measure(tmp_path, "--runs=2", "-p", "raising", status=1)
+
+    assert "The session could not be saved (KeyError: 'other plugin')." in told
+    assert "Traceback" not in told
+    assert product.count_lines(tmp_path, "done") == 1

@@ -11,11 +11,11 @@ import math
 import re
 import shlex
 import signal
-import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pytest_benchmark import cli
 
 from benchmarks.machine import device
 from benchmarks.record import find_violations
@@ -68,7 +68,7 @@ def save(results: Path, name: str) -> dict[str, Any]:
 @cache
 def stock(results: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run pytest-benchmark's own command on the saves; it must find nothing to complain of."""
-    done = product.run([str(product.tool("pytest-benchmark")), "--storage", str(results), *arguments])
+    done = product.call(cli.main, "--storage", str(results), *arguments)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     return done
 
@@ -154,8 +154,11 @@ def test_a_command_of_the_page_works(results: Path, command: str) -> None:
     if "parquet" in command:
         pytest.importorskip("pyarrow", reason="needs pyarrow: pip install pyarrow")
     program, *arguments = shlex.split(command)
-    start = [sys.executable] if program == "python" else [str(product.tool(program))]
-    done = product.run([*start, *arguments], cwd=results.parent)
+    if program == "python":
+        assert arguments[:2] == ["-m", "plotting"]
+        done = product.plotting(*arguments[2:], cwd=results.parent)
+    else:
+        done = product.call(cli.main, *arguments, cwd=results.parent)
 
     assert done.returncode == 0, done.stderr
     assert done.stdout

@@ -3,20 +3,31 @@
 Tests benchmarks.redact.
 """
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from benchmarks import redact
+from benchmarks.errors import BenchmarkError
 from benchmarks.processes.protocol import describe_error
-from benchmarks.storage import journal
+from benchmarks.storage import journal, resume
 from tests.support import product
 from tests.support.journals import HEAD, fail_on_complaint
 from tests.support.miniatures import copy_with_template
 
 TOKEN = "hf_" + "Ab1" * 11
 OWN = "a-token-of-some-mirror"
+
+
+@pytest.fixture(autouse=True)
+def _no_names() -> Iterator[None]:
+    """Let each test begin and end without names that a session has set."""
+    redact.set_names()
+    yield
+    redact.set_names()
 
 
 @pytest.mark.parametrize(
@@ -94,3 +105,34 @@ def test_a_session_keeps_no_secret(tmp_path: Path) -> None:
     for text in [done.stdout, done.stderr, *kept]:
         assert TOKEN not in text
         assert OWN not in text
+
+
+@pytest.mark.parametrize(
+    "name", ["hf_abcdefghijklmnopqrstuvwxyz123456", "sk-abcdefghijklmnopqrstuvwxyz", "basic settings-2026"]
+)
+def test_a_name_that_looks_like_a_token_can_be_resumed(tmp_path: Path, name: str) -> None:
+    """The journal has a save's name and a device's label as they were typed, so --resume finds it; no other token."""
+    redact.set_names(name, f"board {name}")
+    head = HEAD | {"save": name, "fingerprint": {"device": f"board {name}", "--power-monitor": TOKEN}}
+    journal.create_journal(tmp_path, head, fail_on_complaint).close()
+    found = resume.resume(tmp_path, redact.hide_secrets_everywhere(head), fail_on_complaint)
+    found.close()
+
+    assert found.contents.head["save"] == name
+    assert found.contents.head["fingerprint"] == {"device": f"board {name}", "--power-monitor": "[secret]"}
+
+
+def test_a_name_with_a_real_token_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that contains this user's own token would write it into a file's name: it is refused, and not shown."""
+    monkeypatch.setenv("HF_TOKEN", OWN)
+    with pytest.raises(BenchmarkError, match="one contains a token of this user") as refusal:
+        redact.set_names("thor", f"of {OWN}")
+    assert OWN not in str(refusal.value)
+
+
+def test_a_pipe_in_the_place_of_the_token_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """HF_TOKEN_PATH may name a pipe: then no token is known, and nothing waits for one."""
+    os.mkfifo(tmp_path / "token")
+    monkeypatch.setenv("HF_TOKEN_PATH", str(tmp_path / "token"))
+
+    assert redact.hide_secrets(f"401 for {TOKEN}") == "401 for [secret]"

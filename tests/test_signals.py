@@ -74,3 +74,41 @@ def test_a_signal_after_the_last_run_costs_no_pair(tmp_path: Path) -> None:
     assert save["benchmarks"][0]["stats"]["rounds"] == 12
     assert save["unmeasured"] == []
     assert list(find_violations(record)) == []
+
+
+STOPPING = """
+import os
+import signal
+
+def pytest_benchmark_update_json():
+    for _ in range(2):
+        os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+def test_a_signal_between_the_last_run_and_the_save_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stops a session after its last run ends it only once the save is written and the journal deleted."""
+    (tmp_path / "stopping.py").write_text(STOPPING)
+    monkeypatch.syspath_prepend(tmp_path)
+    done = product.measure_here(tmp_path / "results", *OPTIONS, "--models=llava", "--runs=2", "-p", "stopping")
+    assert done.returncode == 2, done.stdout + done.stderr
+
+    (save,) = product.read_saves(tmp_path / "results")
+    assert save["benchmarks"][0]["extra_info"]["counts"]["good"] == 2
+    assert "SIGTERM came after the last run: the exit code is 2." in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    assert not list((tmp_path / "results/.journal").iterdir())
+
+
+def test_a_session_that_is_stopped_while_it_loads_can_continue(tmp_path: Path) -> None:
+    """A session that is stopped before its first run says that no file was saved, and how to go on: that works."""
+    journals = tmp_path / ".journal"
+    with when(lambda: any(journals.glob("*.jsonl")), lambda: os.kill(os.getpid(), signal.SIGINT)):
+        done = product.measure_here(tmp_path, *OPTIONS, "--models=llava", "--runs=2")
+    assert done.returncode == 2, done.stdout
+
+    assert product.read_saves(tmp_path) == []
+    assert "No file was saved in this session.\nSome pairs are not finished: type the same command with --resume" in (
+        done.stdout
+    )
+    assert product.measure_here(tmp_path, *OPTIONS, "--models=llava", "--runs=2", "--resume").returncode == 0

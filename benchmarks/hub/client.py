@@ -4,6 +4,7 @@ huggingface_hub reads HF_HOME, HF_ENDPOINT, HF_TOKEN and the like when it is imp
 """
 
 import contextlib
+import glob
 import os
 import re
 import time
@@ -11,12 +12,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.hub import files
+from benchmarks.hub.answers import COMMIT, PATIENCE_S, Answers
 from benchmarks.hub.checkpoint import CacheState, Checkpoint, DownloadPlan, Snapshot
-from benchmarks.hub.errors import HubError, build_error, describe_state, explain, shorten
+from benchmarks.hub.errors import BadAnswer, HubError, build_error, describe_state, explain, shorten
+from benchmarks.hub.progress import count_bytes
 
 LOST_PARTIALS = "blobs/*.*.incomplete"
 """The partial files of huggingface_hub 2, which never continues them; version 1 continues its <etag>.incomplete."""
@@ -28,24 +30,29 @@ def inspect_cache(checkpoint: Checkpoint) -> CacheState:
     cache = Path(hub.constants.HF_HUB_CACHE)
     state = CacheState(cache, cache / f"models--{checkpoint.repo.replace('/', '--')}")
     short = checkpoint.short_commit
-    cached = [path.name for path in state.folder.glob(f"snapshots/{short}*")] if short else []
+    cached = [path.name for path in state.folder.glob(f"snapshots/{short}*") if re.fullmatch(COMMIT, path.name)]
     revision = cached[0] if len(cached) == 1 else checkpoint.revision
     with _explain_errors(hub, checkpoint, state):
         try:  # with no allowed pattern, an incomplete snapshot is returned too
             found = hub.snapshot_download(checkpoint.repo, revision=revision, local_files_only=True, allow_patterns=[])
         except FileNotFoundError:  # LocalEntryNotFoundError is one
             return state
-        return _inspect_snapshot(hub, checkpoint, replace(state, snapshot=Path(found)), Path(found))
+        snapshot = cache.resolve() / state.folder.name / "snapshots" / Path(found).name
+        if snapshot != Path(found) or not re.fullmatch(COMMIT, snapshot.name):  # a ref in the cache may name any path
+            return state
+        return _inspect_snapshot(hub, checkpoint, replace(state, snapshot=snapshot), snapshot)
 
 
-def plan_downloads(checkpoints: Sequence[Checkpoint]) -> list[DownloadPlan | HubError]:
+def plan_downloads(checkpoints: Sequence[Checkpoint], patience_s: float = PATIENCE_S) -> list[DownloadPlan | HubError]:
     """Return the plan of each checkpoint, or the error."""
-    plans: list[DownloadPlan | HubError] = []
+    answers, plans = Answers(hub := _import_hub()), list[DownloadPlan | HubError]()
     for checkpoint in checkpoints:
         try:
-            plans.append(plan_download(checkpoint))
+            plans.append(answers.wait_for(partial(plan_download, checkpoint), patience_s))
         except HubError as error:
             plans.append(error)
+        except BadAnswer as error:
+            plans.append(build_error(error.reason, checkpoint, str(error), endpoint=hub.constants.ENDPOINT))
     return plans
 
 
@@ -70,16 +77,19 @@ def plan_download(checkpoint: Checkpoint) -> DownloadPlan:
         for name in damaged:  # the dry run gives their size on the disk
             sizes[name] = hub.get_hf_file_metadata(hub.hf_hub_url(checkpoint.repo, name, revision=commit)).size or 0
         cached = sum(size for name, size in sizes.items() if not found[name].will_download and name not in damaged)
-        cached += sum(path.stat().st_size for path in _list_partials(state))
+        partials = [path for path in state.folder.glob("blobs/*.incomplete") if not path.match(LOST_PARTIALS)]
+        cached += sum(path.stat().st_size for path in partials)
     return DownloadPlan(commit, sizes, cached, state)
 
 
-def fetch(checkpoint: Checkpoint, plan: DownloadPlan) -> Snapshot:
+def fetch(checkpoint: Checkpoint, plan: DownloadPlan, patience_s: float = PATIENCE_S) -> Snapshot:
     """Return the complete snapshot, after downloading what is missing; complete files survive an error."""
     hub = _import_hub()
     with _explain_errors(hub, checkpoint, plan.state):
+        if link := files.find_link(plan.state.cache, plan.state.folder):
+            raise build_error("linked", checkpoint, str(link))
         delete_lost_partials(hub, plan.state)
-        _download_verified(hub, checkpoint, plan)
+        _download_verified(hub, checkpoint, plan, patience_s)
     state = inspect_cache(checkpoint)
     if state.complete is None:
         raise build_error("incomplete", checkpoint, held=describe_state(state))
@@ -101,6 +111,7 @@ def _import_hub() -> Any:
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     os.environ.setdefault("HF_HUB_VERBOSITY", "critical")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # which waits 3 s for a Hub that does not answer
+    os.environ.setdefault("HF_HUB_DISABLE_XET", "1")  # its bytes could not be checked
     import huggingface_hub.constants
     import huggingface_hub.utils
 
@@ -141,56 +152,34 @@ def _resolve_commit(hub: Any, checkpoint: Checkpoint) -> str:
     if short and not commit.startswith(short):
         commits = [one.commit_id for one in api.list_repo_commits(checkpoint.repo) if one.commit_id.startswith(short)]
         commit = ask(revision=commits[0] if len(commits) == 1 else short).sha  # a tag may have this name
-    if not re.fullmatch("[0-9a-f]{40}", commit):
-        raise build_error("invalid", checkpoint, repr(commit), endpoint=hub.constants.ENDPOINT)
     return str(commit)
 
 
-def _download_verified(hub: Any, checkpoint: Checkpoint, plan: DownloadPlan) -> None:
+def _download_verified(hub: Any, checkpoint: Checkpoint, plan: DownloadPlan, patience_s: float) -> None:
     """Download what is missing, and compare its checksums; delete what is damaged, and download it once more."""
-    state = plan.state
-    sound = set(state.files) - set(state.damaged) if state.snapshot and state.snapshot.name == plan.commit else set()
-    unchecked = [name for name in plan.files if name not in sound or not name.endswith(".safetensors")]
+    answers, blobs = Answers(hub, max(plan.files.values())), plan.state.folder / "blobs"
+    count = partial(count_bytes, blobs)
     for _ in range(2):
-        snapshot = _download(hub, checkpoint, plan)
-        unchecked = _find_mismatches(hub, checkpoint, snapshot, unchecked)
-        for name in unchecked:
-            files.delete_file(snapshot / name, state.folder / "blobs")
-        if not unchecked:
+        snapshot = answers.wait_for(partial(_download, hub, checkpoint, plan), patience_s, count)
+        verify = partial(hub.HfApi().verify_repo_checksums, checkpoint.repo, revision=snapshot.name)
+        found = answers.wait_for(verify, patience_s + plan.total_bytes / 10e6)  # the bytes/s of a slow disk
+        damaged = [one["path"] for one in found.mismatches if one["path"] in plan.files]
+        for name in damaged:
+            files.delete_file(snapshot / name, blobs)
+        if not damaged:
             return
-    raise build_error("damaged", checkpoint, f"{shorten(unchecked)} arrived with another checksum")
+    raise build_error("damaged", checkpoint, f"{shorten(damaged)} arrived with another checksum")
 
 
-def _download(hub: Any, checkpoint: Checkpoint, plan: DownloadPlan, retries: int = 5) -> Path:
+def _download(hub: Any, checkpoint: Checkpoint, plan: DownloadPlan, retries: int = 2) -> Path:
     """Return the snapshot, after downloading what is missing; retry where huggingface_hub does not."""
     abbreviated = checkpoint.short_commit and plan.commit.startswith(checkpoint.short_commit)
     revision = plan.commit if abbreviated else checkpoint.revision  # of a ref, the cache keeps the commit
+    names = [glob.escape(name) for name in plan.files]
     try:
-        return Path(hub.snapshot_download(checkpoint.repo, revision=revision, allow_patterns=list(plan.files)))
-    except Exception as error:
-        if not retries or not _is_worth_retrying(error, plan.state):
+        return Path(hub.snapshot_download(checkpoint.repo, revision=revision, allow_patterns=names))
+    except Exception as error:  # the classes belong to httpx or httpx2
+        if not retries or type(error).__name__ not in ("ReadError", "WriteError", "RemoteProtocolError"):
             raise
     time.sleep(1)
     return _download(hub, checkpoint, plan, retries - 1)
-
-
-def _find_mismatches(hub: Any, checkpoint: Checkpoint, snapshot: Path, names: Sequence[str]) -> list[str]:
-    """Return those of `names` whose checksum is not the Hub's."""
-    with TemporaryDirectory() as folder:  # verify_repo_checksums reads all files of a folder
-        for name in names:
-            link = Path(folder, name)
-            link.parent.mkdir(parents=True, exist_ok=True)
-            link.symlink_to((snapshot / name).absolute())
-        checked = hub.HfApi().verify_repo_checksums(checkpoint.repo, revision=snapshot.name, local_dir=folder)
-    return [mismatch["path"] for mismatch in checked.mismatches]
-
-
-def _is_worth_retrying(error: Exception, state: CacheState) -> bool:
-    """Return whether the connection was reset, or closed with a partial file that the next try continues."""
-    name = type(error).__name__  # the class belongs to httpx or httpx2
-    return name in ("ReadError", "WriteError") or (name == "RemoteProtocolError" and bool(_list_partials(state)))
-
-
-def _list_partials(state: CacheState) -> list[Path]:
-    """Return the partial files that the next download continues."""
-    return [path for path in state.folder.glob("blobs/*.incomplete") if not path.match(LOST_PARTIALS)]

@@ -28,7 +28,11 @@ MESSAGES = {
     f"wait some minutes and {AGAIN} (`hf auth login` raises the limit).",
     "hub down": f": {{endpoint}} answers with HTTP {{status}}; {AGAIN} later: {RESUMES}; {OTHERWISE}.",
     "http": f": {{endpoint}} answers with HTTP {{status}}; check HF_ENDPOINT and the proxy settings, {OTHERWISE}.",
-    "invalid": f": {{endpoint}} answers with the invalid commit {{text}}; check HF_ENDPOINT, {OTHERWISE}.",
+    "invalid": f": {{endpoint}} answers with {{text}}; check HF_ENDPOINT, {OTHERWISE}.",
+    "too large": f": {{endpoint}} sends more than it lists; check HF_ENDPOINT, {OTHERWISE}.",
+    "too slow": f": {{endpoint}} sends less than 1 kB/s for {{text}}; {RESUMES}: {AGAIN}, {OTHERWISE}.",
+    "linked": ": {text} is a link, and nothing behind a link in the cache is changed; "
+    "delete the link, or set HF_HOME to another folder.",
     "offline": " {held}, and HF_HUB_OFFLINE blocks access to the Hub; "
     f"{COPY} without HF_HUB_OFFLINE and with a network connection, {OTHERWISE}.",
     "unreachable": " {held}, and the Hub ({endpoint}) cannot be reached ({text}); "
@@ -51,6 +55,14 @@ NAMED = {
 STATUS = {401: "unauthorized", 403: "unauthorized", 408: "hub down", 429: "rate limited"}
 
 
+class BadAnswer(Exception):
+    """What a Hub sends cannot be used; `reason` is a key of MESSAGES."""
+
+    def __init__(self, reason: str, text: str = "") -> None:
+        super().__init__(text)
+        self.reason = reason
+
+
 class HubError(BenchmarkError):
     """Why a checkpoint cannot be loaded; `reason` is a key of MESSAGES."""
 
@@ -64,7 +76,7 @@ class HubError(BenchmarkError):
 
 def build_error(reason: str, checkpoint: Checkpoint, text: str = "", **facts: object) -> HubError:
     """Return the HubError for a reason; `facts` are what its message needs besides the checkpoint's own."""
-    facts |= {"model": checkpoint.model, "repo": checkpoint.repo, "text": text}
+    facts |= {"model": checkpoint.model, "repo": checkpoint.repo, "text": redact.hide_secrets(text)[:300]}
     facts["revision"] = checkpoint.revision or "main"
     return HubError(reason, f"{checkpoint.model} ({checkpoint.repo}){MESSAGES[reason].format_map(facts)}")
 
@@ -103,6 +115,8 @@ def _classify(error: BaseException) -> str | None:
     """Return the reason that one error stands for; the classes of httpx are another package's in each version."""
     name, package = type(error).__name__, type(error).__module__.partition(".")[0]
     status = getattr(getattr(error, "response", None), "status_code", None)
+    if isinstance(error, BadAnswer):
+        return error.reason
     if name in NAMED:
         return NAMED[name]
     if status is not None:

@@ -62,10 +62,21 @@ def read_json(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
+def find_link(cache: Path, folder: Path) -> Path | None:
+    """Return a link that a download to `folder` would write through, or None."""
+    locks = cache / ".locks" / folder.name
+    places = [folder, locks.parent, locks, *locks.glob("*"), *folder.rglob("*")]
+    writable = [place for place in places if place.is_dir() or place.suffix in (".lock", ".incomplete")]
+    return next((place for place in writable if place.is_symlink()), None)
+
+
 def delete_file(pointer: Path, blobs: Path) -> None:
-    """Delete a file of a snapshot, and the blob that it links to if that lies in `blobs`."""
+    """Delete a file of a snapshot, and the blob that it links to if that lies in `blobs`; no link leads to either."""
+    root = blobs.parent.resolve()
+    if not pointer.parent.resolve().is_relative_to(root / "snapshots"):
+        return
     if pointer.is_symlink():
         blob = pointer.parent / pointer.readlink()
-        if blob.parent.resolve() == blobs.resolve():
+        if blob.parent.resolve() == root / "blobs":
             blob.unlink(missing_ok=True)
     pointer.unlink(missing_ok=True)

@@ -18,9 +18,9 @@ def read_cpu_cache_bytes(root: Path = Path("/")) -> int | None:
     """
     found: dict[tuple[int, str], int] = {}
     for index in sysfs.find_files(root, "sys/devices/system/cpu/cpu[0-9]*/cache/index[0-9]*"):
-        size = re.fullmatch(r"(\d+)([KMG]?)", sysfs.read_text(index / "size"))
+        size = re.fullmatch(r"(\d{1,9})([KMG]?)", sysfs.read_text(index / "size"))
         if size and sysfs.read_text(index / "type") != "Instruction":
-            level = int(sysfs.read_text(index / "level") or 0)
+            level = int(sysfs.read_number(index / "level") or 0)
             sharers = sysfs.read_text(index / "shared_cpu_list") or index.parts[-3]
             found[level, sharers] = int(size[1]) * UNITS[size[2]]
     last = max((level for level, _ in found), default=0)

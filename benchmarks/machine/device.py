@@ -11,6 +11,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.machine import jetson, nvml, sysfs
 from benchmarks.machine.cpu import read_cpu_name
 from benchmarks.record.not_measured import explain_nulls
+from benchmarks.redact import make_printable
 
 UNIFIED = frozenset({"gb10", "jetson-thor", "jetson-agx-orin", "jetson"})
 """Kinds of devices whose CPU and GPU share one memory."""
@@ -47,13 +48,9 @@ def choose_torch_device(option: str, root: Path = Path("/")) -> str:
         raise BenchmarkError(
             f"--torch-device={option}: there is no {option!r}; type auto, cuda, cuda:N, mps or cpu after the `=`."
         )
-    if _has_nvidia_gpu(root):
+    if sysfs.find_files(root, "dev/nvidia[0-9]*") or jetson.is_jetson(root) or nvml.has_gpu():
         return "cuda:0"
     return "mps" if sys.platform == "darwin" and platform.machine() == "arm64" else "cpu"
-
-
-def _has_nvidia_gpu(root: Path) -> bool:
-    return bool(sysfs.find_files(root, "dev/nvidia[0-9]*")) or jetson.is_jetson(root) or nvml.has_gpu()
 
 
 def identify(
@@ -83,7 +80,8 @@ def identify(
         "own_root": root == Path("/"),
         "reasons": explain_nulls(facts, reasons) | board_reasons,
     }
-    return cast("DeviceInfo", whole)
+    clean = {name: make_printable(value)[:200] if isinstance(value, str) else value for name, value in whole.items()}
+    return cast("DeviceInfo", clean)
 
 
 def read_boot_id(root: Path = Path("/")) -> str:
@@ -94,7 +92,7 @@ def read_boot_id(root: Path = Path("/")) -> str:
 def read_ram_bytes(root: Path = Path("/")) -> int | None:
     """Return MemTotal of /proc/meminfo, bytes."""
     shown = sysfs.read_text(sysfs.locate(root, "proc/meminfo"))
-    found = re.search(r"^MemTotal:\s+(\d+) kB", shown, re.MULTILINE)
+    found = re.search(r"^MemTotal:\s+(\d{1,15}) kB", shown, re.MULTILINE)
     return int(found[1]) * 1024 if found else None
 
 

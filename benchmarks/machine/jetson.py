@@ -98,7 +98,8 @@ def identify(root: Path, ram_bytes: int | None) -> tuple[JetsonInfo, dict[str, s
 
 def read_l4t(root: Path) -> str | None:
     """Return the L4T release, such as "38.4.0"; None if unknown."""
-    found = re.search(r"R(\d+).*?REVISION:\s*([\d.]+)", sysfs.read_text(sysfs.locate(root, "etc/nv_tegra_release")))
+    shown = sysfs.read_text(sysfs.locate(root, "etc/nv_tegra_release"))[:200]
+    found = re.search(r"R(\d+).*?REVISION:\s*([\d.]+)", shown)
     return f"{found[1]}.{found[2]}" if found else None
 
 
@@ -136,7 +137,7 @@ def read_power_mode(root: Path) -> PowerMode | None:
         return None
     number = int(found[1])
     modes = re.findall(
-        r"^\s*<\s*POWER_MODEL\s+ID=(\d{1,6})\s+NAME=(\S+)\s*>",
+        r"^[ \t]*<[ \t]*POWER_MODEL[ \t]+ID=(\d{1,6})[ \t]+NAME=(\S{1,60})[ \t]*>",
         sysfs.read_text(sysfs.locate(root, "etc/nvpmodel.conf")),
         re.MULTILINE | re.ASCII,
     )

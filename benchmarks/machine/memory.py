@@ -21,7 +21,7 @@ from benchmarks.record.sections import Memory
 
 RAM = ("ram_avg_bytes", "ram_peak_bytes", "ram_baseline_bytes", "ram_delta_bytes")
 SENSOR_RAM = ("sensor_ram_avg_bytes", "sensor_ram_peak_bytes", "sensor_ram_source")
-FIELD = re.compile(r"^(\w+):\s+(\d+) kB", re.MULTILINE)
+FIELD = re.compile(r"^(\w+):[ \t]+(\d{1,15}) kB", re.MULTILINE)
 NOT_LINUX = "/proc cannot be read on this system"
 NO_GPU = "no discrete GPU was used"
 
@@ -196,7 +196,4 @@ def _mean(values: list[int | None]) -> int | None:
 
 def _read_fields(path: Path) -> dict[str, int]:
     """Return {name: bytes} of a /proc file in kB; {} if it cannot be read."""
-    try:
-        return {name: int(kilobytes) * 1024 for name, kilobytes in FIELD.findall(path.read_text())}
-    except OSError:
-        return {}
+    return {name: int(kilobytes) * 1024 for name, kilobytes in FIELD.findall(sysfs.read_text(path))}

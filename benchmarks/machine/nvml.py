@@ -141,10 +141,9 @@ def has_gpu() -> bool:
         nvml = load_library()
     except NoGpu:
         return False
-    try:
-        return bool(try_call(nvml, nvml.nvmlDeviceGetCount))
-    finally:
-        close(nvml)
+    count = try_call(nvml, nvml.nvmlDeviceGetCount)
+    close(nvml)
+    return bool(count)
 
 
 def read_name(nvml: Any, device: Any) -> str | None:
@@ -159,24 +158,14 @@ def read_driver(nvml: Any) -> str | None:
     return found
 
 
-def read_memory_bytes(uuid: str | None) -> int | None:
-    """Return the size of a GPU's own memory, bytes; None if unknown, as on a GB10."""
-    found = _read_memory(uuid)
-    return None if found is None else int(found.total)
-
-
-def read_free_bytes(uuid: str | None) -> int | None:
-    """Return the free part of a GPU's own memory, bytes; None if unknown."""
-    found = _read_memory(uuid)
-    return None if found is None else int(found.free)
-
-
-def _read_memory(uuid: str | None) -> Any | None:
+def read_memory_bytes(uuid: str | None, part: str = "total") -> int | None:
+    """Return the size of a GPU's own memory, or its "free" part, bytes; None if unknown, as on a GB10."""
     try:
         with use_device(uuid) as (nvml, device):
-            return try_call(nvml, nvml.nvmlDeviceGetMemoryInfo, device)
+            found = try_call(nvml, nvml.nvmlDeviceGetMemoryInfo, device)
     except NoGpu:
         return None
+    return None if found is None else int(getattr(found, part))
 
 
 def _has_uuid(nvml: Any, device: Any, uuid: str) -> bool:

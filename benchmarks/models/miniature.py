@@ -7,13 +7,16 @@ built once and cached under its identity.
 """
 
 import ast
+import contextlib
 import hashlib
 import importlib.metadata
 import importlib.util
+import json
 import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,7 @@ from benchmarks.models.base import ModelSpec, Size
 
 SEED = 20260117
 LIBRARIES = ("transformers", "torch", "tokenizers", "timm")
+CHECKSUMS, HALF_BUILT = "checksums.json", ".half-built"
 PROSE = frozenset({"limits", "remarks", "mini_remarks", "random_remarks", "RANDOM_WEIGHTS"})
 """Arguments and constants that hold sentences for people."""
 
@@ -86,33 +90,71 @@ def is_same_checkpoint(spec: ModelSpec, identity: str, cache: Path, size: Size) 
     Builds today's where it is missing, which imports torch: call it in a helper process.
     """
     old = locate(spec, cache, size, identity)
-    return old.is_dir() and _read_files(old) == _read_files(build(spec, cache, size))
+    return old.is_dir() and compute_checksums(old) == compute_checksums(build(spec, cache, size))
 
 
-def _read_files(folder: Path) -> dict[Path, bytes]:
-    return {file.relative_to(folder): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+def is_intact(folder: Path) -> bool:
+    """Return whether every file of a checkpoint is as it was built."""
+    try:
+        built = json.loads((folder / CHECKSUMS).read_bytes())
+        return bool(built) and built.items() <= compute_checksums(folder).items()
+    except Exception:  # noqa: BLE001 - a damaged file may hold anything
+        return False
+
+
+def compute_checksums(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file of a checkpoint; `build` keeps them in CHECKSUMS."""
+    files = [file for file in folder.iterdir() if file.is_file() and file.name != CHECKSUMS]
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
 def build(spec: ModelSpec, cache: Path, size: Size = "mini") -> Path:
-    """Build the checkpoint of `spec` where it is missing, and return its directory.
+    """Build the checkpoint of `spec` where it is missing or damaged, and return its directory.
 
-    It appears whole or not at all: it is built in a temporary folder, which is then renamed. When two
-    processes build it at once, the second uses the first one's. Imports torch: call it in a helper process.
+    It appears whole or not at all: it is built in a temporary folder, which is then renamed. If it is there, damaged
+    or built by another process meanwhile, its files are replaced. Imports torch: call it in a helper process.
     """
     target = locate(spec, cache, size)
-    if target.is_dir():
+    if is_intact(target):
         return target
     cache.mkdir(parents=True, exist_ok=True)
-    workshop = Path(tempfile.mkdtemp(dir=cache, prefix=f".{spec.id}-"))
-    try:
-        _write(spec, workshop, size)
-        workshop.rename(target)
-    except OSError:
-        if not target.is_dir():
-            raise
-    finally:
-        shutil.rmtree(workshop, ignore_errors=True)
+    with _lock(cache, shared=True):
+        workshop = Path(tempfile.mkdtemp(dir=cache, prefix=f".{spec.id}-", suffix=HALF_BUILT))
+        try:
+            _write(spec, workshop, size)
+            (workshop / CHECKSUMS).write_text(json.dumps(compute_checksums(workshop)))
+            workshop.rename(target)
+        except OSError:
+            if not is_intact(workshop) or target.is_symlink() or not target.is_dir():
+                raise
+            for file in workshop.iterdir():
+                file.replace(target / file.name)
+        finally:
+            shutil.rmtree(workshop, ignore_errors=True)
     return target
+
+
+def sweep(cache: Path) -> None:
+    """Delete what killed builds left in `cache`, unless a build is running."""
+    with _lock(cache, shared=False) as locked:
+        for left in cache.glob(f".*{HALF_BUILT}") if locked else ():
+            shutil.rmtree(left, ignore_errors=True)  # does nothing to a link
+
+
+@contextlib.contextmanager
+def _lock(folder: Path, *, shared: bool) -> Iterator[bool]:
+    """Lock a folder, and yield whether that was possible: a lock that is not shared waits for nothing."""
+    with contextlib.ExitStack() as stack:
+        try:
+            import fcntl
+
+            descriptor = os.open(folder, os.O_RDONLY)
+            stack.callback(os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (ImportError, OSError):
+            yield False
+        else:
+            yield True
 
 
 def _write(spec: ModelSpec, folder: Path, size: Size) -> None:

@@ -22,7 +22,7 @@ class Source:
 
 
 def find_checkpoint(plan: Plan, spec: ModelSpec, show_progress: Callable[[str], None]) -> Source:
-    """Return the checkpoint of `spec`, built or downloaded if it is missing; that time is not part of a load.
+    """Return the checkpoint of `spec`, built or downloaded if it is missing or damaged; no load contains that time.
 
     Raises:
         BenchmarkError, OSError: it cannot be built or downloaded.
@@ -33,7 +33,8 @@ def find_checkpoint(plan: Plan, spec: ModelSpec, show_progress: Callable[[str], 
     size: Size = "mini" if plan.weights == "mini" else "full"
     cache = miniature.find_cache_root()
     folder = miniature.locate(spec, cache, size)
-    if not folder.is_dir():
+    miniature.sweep(cache)
+    if not miniature.is_intact(folder):
         run_in_process(plan.start_method or "spawn", miniature.build, spec, cache, size)
     return Source(folder)
 

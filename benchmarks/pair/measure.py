@@ -187,8 +187,9 @@ class PairSession:
         while self._process.worker is None and not pair.is_over:
             self._restart()
         if self._new_lines:
-            lines, self._new_lines = self._new_lines, []
-            self._journal.append(*lines, *pair.meters.take_new_lines())
+            with signals.hold():  # else a signal may lose a line that the Record counts
+                lines, self._new_lines = self._new_lines, []
+                self._journal.append(*lines, *pair.meters.take_new_lines())
         elapsed = time.monotonic() - self._first_run_at
         failed = run_log.attempted - len(run_log.marks)
         line = progress.format_progress(
@@ -241,7 +242,10 @@ class PairSession:
         """Build the Record, write it to the journal unless the pair was interrupted, and hand it over."""
         record = build_record(self.pair, status, finished=_now())
         ended: list[Line] = [] if status == INTERRUPTED else [{"do": "done", "record": record}]
-        self._journal.append(*self._new_lines, *self.pair.meters.take_new_lines(), *ended)
+        readings = (
+            self.pair.meters.take_new_lines() if self._first_run_at else []
+        )  # without a segment they join another's
+        self._journal.append(*self._new_lines, *readings, *ended)
         self._hand_over(benchmark, record, self.pair.run_log.latencies_s)
         for name, why in self.pair.lost.items():
             if name != "power" or status != MEASURED:  # the table's notes say why there is no energy

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from benchmarks.machine import bandwidth, nvml
 from benchmarks.machine.device import DeviceInfo
-from benchmarks.machine.roofline import Probe, is_fp16_too_slow
+from benchmarks.machine.roofline import Copy, Probe, is_fp16_too_slow
 from benchmarks.processes.helper import run_in_process
 from benchmarks.worker.probe import measure_copy, probe
 
@@ -50,16 +50,19 @@ def find_capability(
     names: tuple[str, str | None],
     *,
     measure: bool,
+    rates: bool = False,
     start_method: str = "spawn",
 ) -> Capability:
     """Return the capability of the device that runs the model: measured on a CPU or on request, else the vendor's.
 
-    `names` are the board's name and the GPU's UUID; `start_method` is that of the process that measures. The machine's
-    label can be the user's own.
+    `names` are the board's name and the GPU's UUID; the machine's label can be the user's own. `rates` asks for rates
+    of arithmetic too, which take seconds. `start_method` is that of the process that measures.
     """
     on_cpu = torch_device == "cpu"
     if measure or (on_cpu and weights != "mini"):
-        return evaluate_probe(run_in_process(start_method, probe, torch_device), weights)
+        if rates:
+            return evaluate_probe(run_in_process(start_method, probe, torch_device), weights)
+        return evaluate_copy(run_in_process(start_method, measure_copy, torch_device))
     if weights == "mini":
         return Capability(None, MINIATURES)
     board, gpu_uuid = names
@@ -71,15 +74,19 @@ def find_capability(
 
 def evaluate_probe(found: Probe, weights: str) -> Capability:
     """Return the capability that a probe found. Miniatures are measured in fp16 however slow it is."""
-    copy, flops = found["copy"], found["gemm_flops"]
-    source, slow = f"measured: {copy['method']} of {copy['size_bytes'] / 1e6:.0f} MB, before and after the runs", None
-    if copy["bytes_per_s"] is None:
-        source = f"it cannot be measured: {copy['reasons']['bytes_per_s']}"
+    flops, slow = found["gemm_flops"], None
     if weights != "mini" and is_fp16_too_slow(flops):
         rates = ", ".join(f"{name} at {rate / 1e9:.3g}" for name, rate in flops.items() if rate is not None)
         slow = f"this processor has no fp16 arithmetic (Gflop/s: {rates}); type --allow-slow-fp16 to measure it anyway"
-    copies = () if copy["bytes_per_s"] is None else (copy["bytes_per_s"],)
-    return Capability(copy["bytes_per_s"], source, slow, found, copies)
+    return replace(evaluate_copy(found["copy"]), slow_fp16=slow, probe=found)
+
+
+def evaluate_copy(copy: Copy) -> Capability:
+    """Return the capability of a device of which only a copy was measured."""
+    source = f"measured: {copy['method']} of {copy['size_bytes'] / 1e6:.0f} MB, before and after the runs"
+    if copy["bytes_per_s"] is None:
+        return Capability(None, f"it cannot be measured: {copy['reasons']['bytes_per_s']}")
+    return Capability(copy["bytes_per_s"], source, copies=(copy["bytes_per_s"],))
 
 
 def measure_again(known: Capability, torch_device: str, start_method: str = "spawn") -> Capability:

@@ -14,6 +14,7 @@ from benchmarks.machine import device, footprint, memory, sysfs
 from benchmarks.models.base import ModelSpec
 from benchmarks.options import Options, read_options
 from benchmarks.planning.capability import NOT_ASKED, Capability, find_capability
+from benchmarks.planning.photographs import encode_photographs
 from benchmarks.processes.helper import run_in_process
 from benchmarks.worker.devices import check_torch_device
 
@@ -84,7 +85,7 @@ def make_plan(config: pytest.Config) -> Plan:
     if options.device_label:
         machine["label"] = _clean_label(options.device_label)
     ram_floor = _choose_ram_floor(options, machine)
-    encoded = run_in_process("spawn", encode_all, photographs)
+    encoded = encode_photographs(photographs)
     capability = NOT_ASKED
     if not only_downloads:
         capability = find_capability(
@@ -93,6 +94,7 @@ def make_plan(config: pytest.Config) -> Plan:
             torch_device,
             (board, uuid),
             measure=options.measure_bandwidth,
+            rates=options.plan or _may_skip_fp16(options),
             start_method=start_method or "spawn",
         )
     return Plan(
@@ -105,6 +107,12 @@ def make_plan(config: pytest.Config) -> Plan:
         capability=capability,
         root=root,
     )
+
+
+def _may_skip_fp16(options: Options) -> bool:
+    """Return whether the rate of fp16 decides which pairs are measured."""
+    chosen = (precision for _, precision in models.list_pairs(options.models, options.precisions))
+    return options.weights != "mini" and not options.allow_slow_fp16 and "fp16" in chosen
 
 
 def _check_downloads(options: Options) -> None:
@@ -166,11 +174,6 @@ def _choose_ram_floor(options: Options, machine: device.DeviceInfo) -> int | Non
     if total is not None and asked * 1e9 >= total:
         raise BenchmarkError(f"--ram-floor={asked:g}: this machine has {total / 1e9:.1f} GB; type a smaller number.")
     return round(asked * 1e9)
-
-
-def encode_all(photographs: tuple[workload.Photograph, ...]) -> tuple[bytes, ...]:
-    """Return the encoded images of all photographs, in order."""
-    return tuple(workload.encode(photograph) for photograph in photographs)
 
 
 def _choose_start_method(options: Options) -> str | None:

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 from benchmarks.formatting import align_columns, format_duration, format_size
 from benchmarks.hub import client
-from benchmarks.hub.checkpoint import DownloadPlan
 from benchmarks.hub.errors import HubError
 from benchmarks.hub.progress import DISK_MARGIN, compare_with_disk, get_free_bytes
 from benchmarks.machine import memory, nvml
@@ -111,7 +110,7 @@ def judge_pair(plan: Plan, precision: str, download: Download, needed: int, room
 def find_room(plan: Plan) -> Room:
     """Return the memory that a model must fit into: the GPU's own if it has its own, else the machine's."""
     if plan.machine["memory_kind"] == "discrete":
-        return Room("VRAM", nvml.read_free_bytes(plan.gpu_uuid), 0)
+        return Room("VRAM", nvml.read_memory_bytes(plan.gpu_uuid, "free"), 0)
     return Room("RAM", memory.read_available_bytes(), plan.ram_floor_bytes or 0)
 
 
@@ -121,10 +120,7 @@ def find_downloads(plan: Plan, models: Sequence[str]) -> tuple[dict[str, Downloa
         return dict.fromkeys(models, 0), [], None
     wanted = [plan.describe_checkpoint(MODELS[model]) for model in models]
     found = run_in_process("spawn", client.plan_downloads, wanted)
-    sizes = {model: _size_download(listing) for model, listing in zip(models, found, strict=True)}
+    missing = [listing if isinstance(listing, HubError) else listing.missing_bytes for listing in found]
     known = [listing for listing in found if not isinstance(listing, HubError)]
-    return sizes, compare_with_disk(known), get_free_bytes(known[0].state.cache) if known else None
-
-
-def _size_download(listing: DownloadPlan | HubError) -> Download:
-    return listing if isinstance(listing, HubError) else listing.missing_bytes
+    free = get_free_bytes(known[0].state.cache) if known else None
+    return dict(zip(models, missing, strict=True)), compare_with_disk(known), free

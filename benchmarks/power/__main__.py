@@ -1,18 +1,20 @@
 """`python -m benchmarks.power`: test this machine's power sensors. The first command on a new board."""
 
 import argparse
+import io
 import json
-import math
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from benchmarks.errors import BenchmarkError
+from benchmarks.inputs import number_that
 from benchmarks.machine import device, sysfs
 from benchmarks.machine.versions import read_versions
 from benchmarks.power import selftest
 from benchmarks.power.base import PowerTarget
 from benchmarks.processes.helper import run_in_process
+from benchmarks.redact import make_printable
 from benchmarks.worker.devices import check_torch_device
 
 JETSON_SENSORS = ("hwmon", "tegrastats", "jtop")
@@ -23,15 +25,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     description = "Test the power sensors of this machine."
     parser = argparse.ArgumentParser(prog="python -m benchmarks.power", description=description, allow_abbrev=False)
     parser.add_argument("--json", action="store_true", help="print JSON, for a bug report")
-    parser.add_argument("--seconds", type=_parse_seconds, default=5.0, help="how long to read each sensor (default: 5)")
+    seconds = number_that(lambda number: 0 < number < 3600, "seconds above 0 and below 3600")
+    parser.add_argument("--seconds", type=seconds, default=5.0, help="how long to read each sensor (default: 5)")
     parser.add_argument("--torch-device", default="auto", help="auto, cuda, cuda:N, mps or cpu (default: auto)")
     options = parser.parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # the terminal may lack letters of a device's name
     try:
         report = build_report(options.torch_device, options.seconds)
+        lines = [json.dumps(report, indent=2)] if options.json else map(make_printable, format_report(report))
+        print("\n".join(lines), flush=True)  # noqa: T201
+    except KeyboardInterrupt:
+        return 130
     except BenchmarkError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 2
-    print(json.dumps(report, indent=2) if options.json else "\n".join(format_report(report)))  # noqa: T201
+    except OSError as error:
+        sys.stdout = None  # what is in its buffer has no place to go
+        if not isinstance(error, BrokenPipeError):
+            print(f"The test broke off ({error.strerror}): check the output's disk and ulimit -n.", file=sys.stderr)  # noqa: T201
+        return 2
     return 0 if report["auto"]["sensor"] != "none" else 1
 
 
@@ -152,16 +165,6 @@ def _format_range(seen: dict[str, Any]) -> str:
 def _format_value(seen: dict[str, Any], key: str, unit: str) -> str:
     """Return a value in three digits, or why it is unknown."""
     return f"unknown ({seen['reasons'][key]})" if seen[key] is None else f"{seen[key]:.3g} {unit}"
-
-
-def _parse_seconds(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not 0 < number < 3600:
-        raise argparse.ArgumentTypeError(f"{text!r} is not valid; type seconds above 0 and below 3600")
-    return number
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.errors import BenchmarkError
+from benchmarks.inputs import read_regular
+from benchmarks.machine import sysfs
 
 LARGEST = 1e15
 """No device draws so many watts, and no counter reaches so many joules; NaN is no less."""
@@ -123,3 +125,14 @@ class PowerMonitor(SensorFacts, ABC):
         if sample.watts is None or self.largest_w is None or abs(sample.watts) <= self.largest_w:
             return sample
         return replace(sample, watts=None, refused_w=sample.watts)
+
+
+def check_number(sensor: str, file: Path, remedy: str) -> None:
+    """Raise SensorUnavailable if a file of the kernel holds no number; `remedy` helps against a denied permission."""
+    try:
+        read_regular(file, sysfs.MOST_BYTES)
+    except OSError as error:
+        helps = f"; {remedy}" if isinstance(error, PermissionError) else ""
+        raise SensorUnavailable(f"{sensor}: {file} cannot be read ({error.strerror}){helps}.") from error
+    if sysfs.read_number(file) is None:
+        raise SensorUnavailable(f"{sensor}: {file} contains no number.")

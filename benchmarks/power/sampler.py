@@ -83,6 +83,8 @@ class Sampler(Generic[T]):
     def _sample(self) -> None:
         try:
             self.samples.extend(self._read())
+            if len(self.samples) > 3_000_000:  # 0.4 GB, or 40 hours at 20 Hz
+                self.lost = "it gave more than 3000000 readings"
         except SensorLost as loss:
             self.lost = str(loss)
         except Exception as error:  # noqa: BLE001 - a sensor of any kind may fail; the runs must continue

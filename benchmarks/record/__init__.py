@@ -9,6 +9,8 @@ Rules for the whole Record, checked by `find_violations`:
 * A name ends in its unit: `_s` seconds, `_w` watts, `_j` joules, `_bytes` bytes.
 * Raw values per run are stored. `plotting` derives every ratio, so a new metric needs no new measurement.
 
+What must hold between its values is in `consistency`; readers make no figure of a part that breaks a rule.
+
 Schema history (readers refuse a newer one, and read every older one):
 
 1. The first.

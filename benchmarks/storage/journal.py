@@ -12,13 +12,19 @@ session's settings; every other line belongs to a pair:
 
 Lines are appended and fsynced between runs, so a power cut loses only the current run. A journal is plain JSON:
 nothing in it is executed or unpickled.
+
+Each line ends with its *seal*, the CRC-32 of all lines up to it, without seals: a line that was edited, removed,
+doubled or moved is seen. Journals of older versions have none; a session that continues one seals what it adds.
 """
 
 import contextlib
 import errno
+import itertools
 import json
 import os
+import re
 import secrets
+import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -27,12 +33,17 @@ from typing import IO, Any
 
 from benchmarks import redact
 from benchmarks.errors import BenchmarkError
+from benchmarks.record.typecheck import fits
 from benchmarks.storage import locks
 from benchmarks.storage.saves import make_slug
 
 VERSION = 1
 FOLDER = ".journal"
+LONGEST_HEAD = 2**20  # bytes
+SEAL = re.compile(rb',"seal":"([0-9a-f]{8})"\}\n\Z')
+WRONG = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)  # of a damaged line
 Line = dict[str, Any]
+Say = Callable[[str], None]
 
 
 class Damaged(BenchmarkError):
@@ -41,63 +52,65 @@ class Damaged(BenchmarkError):
 
 @dataclass
 class Contents:
-    """A journal's head, its lines by pair, and the size of its complete lines, bytes."""
+    """A journal's head and other lines, their size in bytes, and the checksum of them all; `sealed` if they have it."""
 
-    head: Line
-    lines: dict[str, list[Line]] = field(default_factory=dict)
+    head: Line = field(default_factory=dict)
+    entries: list[Line] = field(default_factory=list)
     size: int = 0
+    checksum: int = 0
+    sealed: bool = False
 
     def record(self, pair: str) -> Any | None:
         """Return the Record of a finished pair; None if the pair is not finished."""
-        return next((line["record"] for line in self.lines.get(pair, ()) if line["do"] == "done"), None)
+        return next((line["record"] for line in self.entries if (line["pair"], line["do"]) == (pair, "done")), None)
+
+    def add(self, raw: bytes) -> None:
+        """Add the next line of the file; raise one of WRONG if this module did not write it there."""
+        found = SEAL.search(raw)
+        if self.sealed and not found:
+            raise ValueError("it has no seal")
+        self.checksum = zlib.crc32(raw[: found.start()] if found else raw[:-1], self.checksum)
+        if found and int(found[1], 16) != self.checksum:
+            raise ValueError("its seal does not match: it was changed or moved, or a line before it is missing")
+        line: Line = json.loads(raw)
+        if found:
+            self.sealed = bool(line.pop("seal"))
+        known = (line["pair"], line["do"]) if self.head else (line["save"], *line["pairs"], *line["fingerprint"])
+        if not fits([*known], list[str]) or not (self.head or line["journal"] == VERSION):
+            raise ValueError("it is not in the format of a journal")
+        if self.head:
+            self.entries.append(line)
+        self.head = self.head or line
+        self.size += len(raw)
 
 
-def read_journal(path: Path) -> Contents:
-    """Read a journal. An incomplete last line is ignored: the power may have failed while it was written.
+def read_journal(path: Path, *, whole: bool = True) -> Contents:
+    """Read a journal, or its head; raise Damaged if a line is not as this module wrote it.
 
-    Raises:
-        Damaged: any other line is not in the format that this module writes.
+    An incomplete last line is ignored: the power may have failed while it was written.
     """
+    contents, number = Contents(), 0
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            lines = itertools.chain([file.readline(LONGEST_HEAD)], file if whole else ())
+            for number, raw in enumerate(lines):  # noqa: B007
+                if raw.endswith(b"\n"):
+                    contents.add(raw)
     except OSError as error:
-        raise Damaged(f"{path}: cannot be read ({error.strerror}); delete it to start over.") from error
-    whole, _, _ = data.rpartition(b"\n")
-    lines = [_line(path, number, raw) for number, raw in enumerate(whole.split(b"\n"), 1)] if whole else []
-    if not lines or not _is_head(lines[0]):
-        raise Damaged(f"{path}: is not a journal of this version; delete it to start over.")
-    contents = Contents(lines[0], size=len(whole) + 1)
-    for number, line in enumerate(lines[1:], 2):
-        whole_line = isinstance(line.get("pair"), str) and isinstance(line.get("do"), str)
-        if not whole_line or (line["do"] == "done" and not isinstance(line.get("record"), dict)):
-            raise _damaged(path, number)
-        contents.lines.setdefault(line["pair"], []).append(line)
+        raise Damaged(f"{path}: cannot be read ({error.strerror}); make it readable, or delete it.") from error
+    except WRONG as error:
+        if number:
+            raise refuse_line(path, number + 1, error) from error
+    if not contents.head or contents.head.get("sealed", contents.sealed) is not contents.sealed:
+        raise Damaged(f"{path}: its head was changed, or it is not a journal of this version; delete it to start over.")
     return contents
 
 
-def _is_head(line: Line) -> bool:
-    pairs = line.get("pairs")
-    return (
-        line.get("journal") == VERSION
-        and isinstance(line.get("fingerprint"), dict)
-        and isinstance(line.get("save"), str)
-        and isinstance(pairs, list)
-        and all(isinstance(pair, str) for pair in pairs)
-    )
-
-
-def _line(path: Path, number: int, raw: bytes) -> Line:
-    try:
-        line = json.loads(raw)
-    except (ValueError, RecursionError) as error:
-        raise _damaged(path, number) from error
-    if not isinstance(line, dict):
-        raise _damaged(path, number)
-    return line
-
-
-def _damaged(path: Path, number: int) -> Damaged:
-    return Damaged(f"{path}: line {number} is damaged; correct it, or delete the journal to start over.")
+def refuse_line(path: Path, number: int, error: Exception, pair: str = "") -> Damaged:
+    """Return the error for a line of a journal that cannot be continued."""
+    why = f"{pair[:60]}{'' if type(error) is ValueError else f'{type(error).__name__}: '}{error}"[:300]
+    advice = "delete it and all lines after it to continue from there, or delete the journal to start over."
+    return Damaged(redact.make_printable(f"{path}: line {number} is damaged ({why}); {advice}"))
 
 
 class Journal:
@@ -107,26 +120,23 @@ class Journal:
     `complain`. A line that could not be written completely is removed from the file again.
     """
 
-    def __init__(
-        self, path: Path, contents: Contents, complain: Callable[[str], None], file: IO[bytes] | None = None
-    ) -> None:
+    def __init__(self, path: Path, contents: Contents, complain: Say, file: IO[bytes] | None = None) -> None:
         self.path = path
         self.contents = contents
         self._complain = complain
         self._complained = False
-        self._waiting = b""
-        self._size = contents.size
+        # Size and checksum of what is on the disk, and the lines that wait: one value, because of signals.
+        self._state: tuple[int, int, list[bytes]] = (contents.size, contents.checksum, [])
         self._file = file or path.open("ab", buffering=0)
         if file is None and not locks.take(self._file.fileno()):
             self._file.close()
             raise BenchmarkError(
                 f"{path}: another session is writing this file; wait until it ends, or save under another name."
             )
-        self._truncate()
 
     def append(self, pair: str, lines: Iterable[Line]) -> None:
         """Write lines of a pair; on return they are on the disk, or wait in memory."""
-        self._write(b"".join(_encode({"pair": pair, **line}) for line in lines))
+        self._write([_encode({"pair": pair, **line}) for line in lines])
 
     def remove(self) -> None:
         """Delete the journal, because everything in it is saved."""
@@ -137,23 +147,24 @@ class Journal:
     def close(self) -> None:
         """Try to write the waiting lines, and close the file. Can be called twice."""
         if not self._file.closed:
-            self._write(b"")
+            self._write([])
             self._file.close()
 
-    def _write(self, data: bytes) -> None:
-        self._waiting += data
-        if not self._waiting or self._file.closed:
+    def _write(self, lines: list[bytes]) -> None:
+        size, checksum, waiting = self._state
+        self._state = size, checksum, waiting + lines
+        data, checksum = _seal(waiting + lines, checksum)
+        if not data or self._file.closed:
             return
         try:
             self._truncate()  # a signal may have interrupted the last write
-            self._write_whole(self._waiting)
+            self._write_whole(data)
         except OSError as error:
             with contextlib.suppress(OSError):
                 self._truncate()
             self._report(error)
             return
-        self._size += len(self._waiting)
-        self._waiting = b""
+        self._state = size + len(data), checksum, []
 
     def _write_whole(self, data: bytes) -> None:
         written = 0
@@ -165,8 +176,8 @@ class Journal:
 
     def _truncate(self) -> None:
         """Remove everything after the last complete line."""
-        if os.fstat(self._file.fileno()).st_size > self._size:
-            self._file.truncate(self._size)
+        if os.fstat(self._file.fileno()).st_size > self._state[0]:
+            self._file.truncate(self._state[0])
 
     def _report(self, error: OSError) -> None:
         if not self._complained:
@@ -186,7 +197,8 @@ class PairJournal:
     @property
     def lines(self) -> list[Line]:
         """The lines that earlier sessions wrote about the pair."""
-        return [] if self._journal is None else self._journal.contents.lines.get(self._pair, [])
+        entries = [] if self._journal is None else self._journal.contents.entries
+        return [line for line in entries if line["pair"] == self._pair]
 
     @property
     def record(self) -> Any | None:
@@ -200,38 +212,47 @@ class PairJournal:
 
 
 def _encode(line: Line) -> bytes:
-    return json.dumps(redact.hide_secrets_everywhere(line), separators=(",", ":"), allow_nan=False).encode() + b"\n"
+    return json.dumps(redact.hide_secrets_everywhere(line), separators=(",", ":"), allow_nan=False).encode()
 
 
-def create_journal(folder: Path, head: Line, complain: Callable[[str], None]) -> Journal:
+def _seal(lines: Iterable[bytes], checksum: int) -> tuple[bytes, int]:
+    """Return JSON objects as the next lines of a journal, and its checksum with them."""
+    sealed = []
+    for line in lines:
+        checksum = zlib.crc32(line[:-1], checksum)  # without its last brace
+        sealed.append(line[:-1] + b',"seal":"%08x"}\n' % checksum)
+    return b"".join(sealed), checksum
+
+
+def create_journal(folder: Path, head: Line, complain: Say, tries: int = 3) -> Journal:
     """Create a journal in `folder`; version and date are added to `head`.
 
     Raises:
         BenchmarkError: the folder cannot be written.
     """
     created = datetime.now(timezone.utc)
-    head = {"journal": VERSION, **head, "created": created.isoformat(timespec="seconds")}
+    whole = {"journal": VERSION, "sealed": True, **head, "created": created.isoformat(timespec="seconds")}
     path = folder / f"{make_slug(head['save'])}-{created:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}.jsonl"
-    hidden = path.with_suffix(
-        ".tmp"
-    )  # until it is locked and has its head: another session must not see it as unfinished
+    hidden = path.with_suffix(".tmp")  # until it has a lock and its head: it must not be seen as unfinished
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = _create_file(hidden, _encode(head))
+        file = _create_file(hidden, _seal([_encode(whole)], 0)[0])
         hidden.rename(path)
     except OSError as error:
         with contextlib.suppress(OSError):
             hidden.unlink(missing_ok=True)
+        if isinstance(error, FileNotFoundError) and tries > 1:  # it was swept before it was locked
+            return create_journal(folder, head, complain, tries - 1)
         raise refuse_folder(folder, error) from error
     return Journal(path, read_journal(path), complain, file)
 
 
 def _create_file(path: Path, data: bytes) -> IO[bytes]:
     """Return a new file, open for appending and locked, with `data` on the disk."""
-    file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644), "ab", buffering=0)
+    file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o666), "ab", buffering=0)
     with contextlib.ExitStack() as undo:
         undo.callback(file.close)
-        locks.take(file.fileno())
+        locks.take(file.fileno(), wait=True)  # a session that starts may be looking at it
         if file.write(data) != len(data):  # only a part was written
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         os.fsync(file.fileno())

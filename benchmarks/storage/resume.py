@@ -4,7 +4,7 @@ import contextlib
 import re
 import shlex
 import stat
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -17,12 +17,16 @@ from benchmarks.models import MODELS, miniature
 from benchmarks.options import flag_of, list_must_match
 from benchmarks.planning.plan import Plan
 from benchmarks.processes.helper import run_in_process
-from benchmarks.storage import locks, segments
+from benchmarks.storage import locks
 from benchmarks.storage.journal import Contents, Damaged, Journal, Line, create_journal, read_journal, refuse_folder
+from benchmarks.storage.line_checks import check
 from benchmarks.storage.saves import make_slug
 
-WEIGHTS_OF = "weights of "
-"""Start of the fingerprint's keys that identify a model's weights."""
+WEIGHTS_OF = "weights of "  # start of the fingerprint's keys that identify a model's weights
+NAME = r"-\d{8}T\d{6}-[0-9a-f]{8}"  # of a journal, after its save's
+LISTED = 10  # unfinished sessions, the latest ones
+SEARCHED = 2**24  # bytes at the end of a journal, for finished pairs
+DONE = re.compile(rb'^\{"pair":("[^"\n]*"),"do":"done"', re.MULTILINE)
 
 
 def open_journal(plan: Plan, save: str, pairs: Sequence[str], folder: Path, say: Callable[[str], None]) -> Journal:
@@ -33,24 +37,21 @@ def open_journal(plan: Plan, save: str, pairs: Sequence[str], folder: Path, say:
     Raises:
         BenchmarkError: it cannot be written, or with --resume no unfinished journal matches.
     """
-    head = {
-        "save": save,
-        "pairs": list(pairs),
-        "boot": device.read_boot_id(),
-        "fingerprint": take_fingerprint(plan, pairs),
-    }
+    head: Line = {"save": save, "pairs": [*pairs], "boot": device.read_boot_id()}
+    head["fingerprint"] = redact.hide_secrets_everywhere(take_fingerprint(plan, pairs))  # as a journal has it
+    for path in list_journals(folder, suffix=".tmp"):
+        if re.fullmatch(f".+{NAME}", path.stem):  # its session was killed as it began
+            with contextlib.suppress(OSError):
+                path.unlink()
     for path in list_journals(folder, held=True):
         say(describe_running(path))
     if plan.resume:
-        journal = resume(folder, head, say, partial(_is_same_checkpoint, plan))
-        try:
-            segments.check(journal.contents)
-        except Damaged:
-            journal.close()
-            raise
-        return journal
-    for path in list_journals(folder):
+        return resume(folder, head, say, partial(_is_same_checkpoint, plan), partial(check, plan))
+    unfinished = list_journals(folder)
+    for path in unfinished[-LISTED:]:
         say(describe_unfinished(path))
+    if len(unfinished) > LISTED:
+        say(f"Unfinished: {len(unfinished) - LISTED} older ones too; delete what is not needed from {folder}.")
     return create_journal(folder, head, say)
 
 
@@ -73,10 +74,10 @@ def _identify_weights(plan: Plan, name: str) -> str:
     return (plan.find_revision(spec) or "main") if plan.weights == "hub" else miniature.compute_identity(spec)
 
 
-def list_journals(folder: Path, *, held: bool = False) -> list[Path]:
+def list_journals(folder: Path, *, held: bool = False, suffix: str = ".jsonl") -> list[Path]:
     """Return the journals in `folder` that no running session holds (`held`: those that one does), oldest first."""
     found: list[tuple[float, Path]] = []
-    for path in folder.glob("*.jsonl"):
+    for path in folder.glob(f"*{suffix}"):
         with contextlib.suppress(OSError):  # its session has just ended and removed it
             status = path.lstat()
             if stat.S_ISREG(status.st_mode) and _is_free(path) != held:
@@ -99,26 +100,16 @@ def resume(
     head: Line,
     complain: Callable[[str], None],
     is_same_checkpoint: Callable[[str, str], bool] = lambda *_: False,
+    check_lines: Callable[[Path, Contents], None] = lambda *_: None,
 ) -> Journal:
-    """Open the latest unfinished journal of the save that `head` names.
+    """Open the latest unfinished journal of the save that `head` names, if `check_lines` raises nothing.
 
     `is_same_checkpoint(model, identity)` says whether weights with another identity are those of today.
 
     Raises:
         BenchmarkError: no journal has this name, it is damaged, or its session differs from this one.
     """
-    pattern = re.compile(rf"{re.escape(make_slug(head['save']))}-\d{{8}}T\d{{6}}-[0-9a-f]{{8}}\.jsonl")
-    candidates = [path for path in list_journals(folder) if pattern.fullmatch(path.name)]
-    found, damage = _read_journals(head["save"], candidates)
-    if not found and damage is not None:
-        raise damage
-    if not found:
-        others = ", ".join(sorted({str(_read_save_name(path)) for path in list_journals(folder)})) or "none"
-        raise BenchmarkError(
-            f"--resume: there is no unfinished session named {head['save']!r} (unfinished: {others}); "
-            "type --benchmark-save=NAME with one of these names, or leave --resume out."
-        )
-    path, contents = found[-1]
+    path, contents = _find_journal(folder, head["save"])
     then, now = contents.head["fingerprint"], head["fingerprint"]
     names = [name for name in sorted(then.keys() | now.keys()) if then.get(name) != now.get(name)]
     differences = [
@@ -133,25 +124,32 @@ def resume(
             f"--resume: {path.name} was started with other settings: {'; '.join(differences)}; "
             "type the same options as then, or leave --resume out to start over."
         )
+    check_lines(path, contents)
     try:
         return Journal(path, contents, complain)
     except OSError as error:
         raise refuse_folder(folder, error) from error
 
 
-def _read_journals(save: str, paths: Iterable[Path]) -> tuple[list[tuple[Path, Contents]], Damaged | None]:
-    """Return the readable journals of a save, and the error of the latest unreadable one."""
-    found: list[tuple[Path, Contents]] = []
-    damage = None
-    for path in paths:
-        try:
-            contents = read_journal(path)
-        except Damaged as error:
-            damage = error
-            continue
-        if contents.head["save"] == save:
-            found.append((path, contents))
-    return found, damage
+def _find_journal(folder: Path, save: str) -> tuple[Path, Contents]:
+    """Return the latest unfinished journal of a save; raise as `resume` does. Of others at most the head is read."""
+    unfinished, damage = list_journals(folder), None
+    for path in reversed(unfinished):
+        if re.fullmatch(f"{re.escape(make_slug(save))}{NAME}", path.stem):
+            try:
+                found = read_journal(path, whole=False).head["save"]
+            except Damaged as error:
+                damage = damage or error
+                continue
+            if found == save:
+                return path, read_journal(path)
+    if damage is not None:
+        raise damage
+    others = ", ".join(sorted({_read_save_name(path) for path in unfinished[-LISTED:]})) or "none"
+    raise BenchmarkError(
+        f"--resume: there is no unfinished session named {save!r} (unfinished: {others}); "
+        "type --benchmark-save=NAME with one of these names, or leave --resume out."
+    )
 
 
 def _is_same_checkpoint(plan: Plan, model: str, identity: str) -> bool:
@@ -167,11 +165,11 @@ def _shorten(value: object) -> str:
     return "absent" if value is None else str(value)[:60]
 
 
-def _read_save_name(path: Path) -> object:
+def _read_save_name(path: Path) -> str:
     try:
-        return read_journal(path).head.get("save")
+        return redact.make_printable(read_journal(path, whole=False).head["save"])
     except Damaged:
-        return f"{path.name} (damaged)"
+        return redact.make_printable(f"{path.name} (damaged)")
 
 
 def describe_running(path: Path) -> str:
@@ -185,12 +183,16 @@ def describe_running(path: Path) -> str:
 def describe_unfinished(path: Path) -> str:
     """Return a line about an unfinished journal: what it contains, how to continue it, how to delete it."""
     try:
-        contents = read_journal(path)
-    except Damaged as damage:
-        return f"Unfinished: {damage}"
+        contents = read_journal(path, whole=False)
+        skipped = max(0, path.stat().st_size - contents.size - SEARCHED)
+        with path.open("rb") as file:
+            file.seek(contents.size + skipped)
+            found = set(DONE.findall(file.read(SEARCHED).rpartition(b"\n")[0]))
+    except (Damaged, OSError) as damage:
+        return redact.make_printable(f"Unfinished: {damage}")
     save, pairs = shlex.quote(contents.head["save"]), contents.head["pairs"]
-    done = sum(contents.record(pair) is not None for pair in pairs)
+    done = f"{'at least ' if skipped else ''}{len(found)} of {len(pairs)} pairs done"
     return redact.make_printable(
-        f"Unfinished: {save} of {contents.head.get('created')}, {done} of {len(pairs)} pairs done; "
-        f"type --benchmark-save={save} --resume to continue it, or delete {path} to discard it."
+        f"Unfinished: {save} of {contents.head.get('created')}, {done}; "
+        f"type --benchmark-save={save} --resume to continue it, or delete {shlex.quote(str(path))} to discard it."
     )

@@ -17,12 +17,11 @@ from benchmarks.machine.memory import MemorySample
 from benchmarks.power.analysis.energy import GAP_PERIODS
 from benchmarks.power.base import PowerSample, SensorFacts
 from benchmarks.processes.protocol import Loaded, Numerics, RunMarks  # `fits` reads the annotations
-from benchmarks.record import STATUSES, Record, add_missing_fields, find_violations
 from benchmarks.record.sections import Interruption
-from benchmarks.record.typecheck import fits
-from benchmarks.storage.journal import Contents, Damaged, Line
+from benchmarks.storage.journal import Line
 
 GAP_NS = 60_000_000_000
+STAGES = ("load", "verify", "warmup", "run", "at restart")  # of a failure
 Window = tuple[int, int]
 
 
@@ -37,8 +36,22 @@ class RunResult:
     message: str = ""
 
 
-@dataclass
-class Segment:
+@dataclass(kw_only=True)
+class Measured:
+    """What one session measured of a pair in its runs, or what one line says of that."""
+
+    results: list[RunResult] = field(default_factory=list)
+    idle: list[tuple[str, Window]] = field(default_factory=list)
+    power: list[PowerSample] = field(default_factory=list)
+    memory: list[MemorySample] = field(default_factory=list)
+    lost: str | None = None
+    remarks: list[str] = field(default_factory=list)
+    throttled: list[str] | None = None
+    ended_ns: int = 0  # end of the last run or idle window
+
+
+@dataclass(kw_only=True)
+class Segment(Measured):
     """What one session measured of a pair, on that session's clock."""
 
     boot: str
@@ -52,24 +65,15 @@ class Segment:
     before: HealthSnapshot
     finite_logits: bool | None
     numerics: Numerics | None
-    results: list[RunResult] = field(default_factory=list)
-    idle: list[tuple[str, Window]] = field(default_factory=list)
-    power: list[PowerSample] = field(default_factory=list)
-    memory: list[MemorySample] = field(default_factory=list)
-    lost: str | None = None
-    remarks: list[str] = field(default_factory=list)
-    throttled: list[str] | None = None
 
     def shift(self, by: int) -> Segment:
         """Return this segment with every time `by` ns later."""
-        return Segment(
-            **vars(self)
-            | {
-                "results": [_shift_result(result, by) for result in self.results],
-                "idle": [(when, (start + by, end + by)) for when, (start, end) in self.idle],
-                "power": [replace(s, time_ns=s.time_ns + by) for s in self.power],
-                "memory": [replace(s, time_ns=s.time_ns + by) for s in self.memory],
-            }
+        return replace(
+            self,
+            results=[_shift_result(result, by) for result in self.results],
+            idle=[(when, (start + by, end + by)) for when, (start, end) in self.idle],
+            power=[replace(s, time_ns=s.time_ns + by) for s in self.power],
+            memory=[replace(s, time_ns=s.time_ns + by) for s in self.memory],
         )
 
     @property
@@ -103,42 +107,57 @@ def read_segments(lines: Iterable[Line]) -> list[Segment]:
     found: list[Segment] = []
     for line in lines:
         if line["do"] == "segment":
-            found.append(_parse_segment(line))
+            found.append(parse_segment(line))
         elif found:
-            _add_line(found[-1], line)
+            add_line(found[-1], line)
     return found
 
 
-def _parse_segment(line: Line) -> Segment:
-    sensor = line["sensor"]
-    return Segment(
-        boot=line["boot"],
-        resumed=line["at"],
-        loaded=line["loaded"],
-        baseline=line["baseline"],
-        sensor=None if sensor is None else SensorFacts.from_json(sensor),
-        sensor_name=line["sensor_name"],
-        sensor_reason=line["sensor_reason"],
-        scope_mismatch=line["scope_mismatch"],
-        before=HealthSnapshot(**line["before"]),
-        finite_logits=line["finite_logits"],
-        numerics=line["numerics"],
+def parse_segment(line: Line) -> Segment:
+    """Return the segment that a line begins; raise as `read_segments` does."""
+    names = (
+        "boot",
+        "loaded",
+        "baseline",
+        "sensor_name",
+        "sensor_reason",
+        "scope_mismatch",
+        "finite_logits",
+        "numerics",
     )
+    sensor = None if line["sensor"] is None else SensorFacts.from_json(line["sensor"])
+    before = HealthSnapshot(**line["before"])
+    return Segment(resumed=line["at"], sensor=sensor, before=before, **{name: line[name] for name in names})
 
 
-def _add_line(segment: Segment, line: Line) -> None:
+def add_line(segment: Measured, line: Line) -> None:
+    """Add what a line says, unless it goes back in time; raise as `read_segments` does."""
     do = line["do"]
     if do == "run":
         segment.results.append(RunResult(line["request"], line["marks"]))
-    elif do == "failed":
+        segment.ended_ns = line["marks"]["end_ns"]
+    elif do == "failed" and line["stage"] in STAGES:
         segment.results.append(RunResult(0, None, line["stage"], line["reason"], line["message"]))
     elif do == "restart":
         segment.results.append(RunResult(stage="restart"))
-    elif do == "idle":
-        segment.idle.append((line["when"], (line["window"][0], line["window"][1])))
+    elif do == "idle" and line["when"] in ("before", "after"):
+        start, end = line["window"]
+        if start >= segment.ended_ns:
+            segment.idle.append((line["when"], (start, end)))
+            segment.ended_ns = end
     elif do == "samples":
-        segment.power += [PowerSample(*sample) for sample in line["power"]]
-        segment.memory += [MemorySample(*sample) for sample in line["memory"]]
+        _add_samples(segment, line)
+    else:
+        raise ValueError(f"no session does this: {str(line)[:100]}")
+
+
+def _add_samples(segment: Measured, line: Line) -> None:
+    """Add samples, unless they are of a session that ended before its segment: older versions wrote those too."""
+    power, memory = [PowerSample(*s) for s in line["power"]], [MemorySample(*s) for s in line["memory"]]
+    pairs = ((segment.power, power), (segment.memory, memory))
+    if not any(old and new and new[0].time_ns < old[-1].time_ns for old, new in pairs):
+        segment.power += power
+        segment.memory += memory
         segment.lost, segment.throttled = line["lost"], line["throttled"]
         segment.remarks = line.get("remarks", [])  # older journals have none
 
@@ -173,45 +192,3 @@ def list_interruptions(found: Sequence[Segment], resumed: tuple[str, str] | None
             boot, moment = starts[place + 1]
             listed.append({"after_runs": done, "resumed": moment, "same_boot": boot == segment.boot})
     return listed
-
-
-def check(contents: Contents) -> None:
-    """Raise Damaged if the lines of a pair are not in the format that this suite writes.
-
-    Lines that pass can be continued up to a Record: an error now is better than one after hours.
-    """
-    for pair, lines in contents.lines.items():
-        try:
-            found = read_segments(lines)
-            _check_types(pair, found, contents.record(pair))
-            align_clocks(found, 0)
-            list_interruptions(found, None)
-        except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
-            raise Damaged(
-                f"the journal's lines of {pair} are damaged ({type(error).__name__}: {error}); "
-                "delete the journal to start over."
-            ) from error
-
-
-def _check_types(pair: str, found: Sequence[Segment], record: Any | None) -> None:
-    """Raise ValueError if a segment or a Record contains an invalid value."""
-    for segment in found:
-        if not fits(segment, Segment):
-            raise ValueError("a value has the wrong type")
-        for result in segment.results:
-            if result.marks is not None and not _is_in_order(result.marks):
-                raise ValueError("the time marks of a run are out of order")
-    if record is not None and not (
-        fits(add_missing_fields(record), Record)
-        and record["pair"]["id"] == pair
-        and record["status"] in STATUSES
-        and not any(find_violations(record))
-    ):
-        raise ValueError("its Record does not match the schema")
-
-
-def _is_in_order(marks: RunMarks) -> bool:
-    """Return whether a run's time marks are in order, and its end is after its start."""
-    moments = [marks["start_ns"], marks["preprocessed_ns"], marks["vision_ns"], marks["first_token_ns"]]
-    known = [moment for moment in moments if moment is not None]
-    return known == sorted(known) and known[-1] <= marks["end_ns"] and marks["start_ns"] < marks["end_ns"]

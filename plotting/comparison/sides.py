@@ -133,11 +133,8 @@ def _describe_workloads(before: pd.Series, row: pd.Series) -> str:
 
 def _read_workload(row: pd.Series, key: str) -> Any:
     """Return a part of a row's workload; of photographs only the checksums, which the hash covers."""
-    workload = row["record"].get("workload")
-    found = workload.get(key) if isinstance(workload, dict) else None
-    if key == "images" and isinstance(found, list):
-        return [image.get("sha256") if isinstance(image, dict) else image for image in found]
-    return found
+    found = row["record"]["workload"][key]
+    return [image["sha256"] for image in found] if key == "images" else found
 
 
 def describe_differences(rows: pd.DataFrame, before: pd.DataFrame) -> str:

@@ -5,7 +5,6 @@
 
 import json
 from collections.abc import Callable, Sequence
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -24,27 +23,24 @@ def write_all(out: Path, table: pd.DataFrame, saves: Saves, formats: Sequence[st
     Adds to `saves.problems` a sentence for each pair whose runs cannot be used.
 
     Raises:
-        UsageError: a format cannot be written; then none is.
+        UsageError: a format cannot be written, or would replace a user's file; then none is.
         OSError: `out` cannot be written.
     """
     tables = {}
     if set(formats) & set(TABLES):
         tables = {"pairs": rows.make_pairs(table), "runs": rows.make_runs(table, saves.problems)}
-    outputs: dict[str, Callable[[Path], None]] = {}
+    contents: dict[str, bytes] = {}
     for name in formats:
         if name == "parquet":
             _require_pyarrow()
         if name in TABLES:
-            outputs |= {f"{which}.{name}": partial(TABLES[name], made) for which, made in tables.items()}
+            contents |= {f"{which}.{name}": TABLES[name](made) for which, made in tables.items()}
         else:
-            outputs[f"{name}.json"] = partial(_write_text, _make_array(table, name))
-    out.mkdir(parents=True, exist_ok=True)
-    for name, write in outputs.items():
-        files.write_whole(out / name, write)
-    return [out / name for name in outputs]
+            contents[f"{name}.json"] = _make_array(table, name)
+    return files.write_together(out, contents)
 
 
-def _make_array(table: pd.DataFrame, tool: str) -> str:
+def _make_array(table: pd.DataFrame, tool: str) -> bytes:
     """Return the JSON array of one of github-action-benchmark's custom tools."""
     entries = action.list_entries(table, tool)
     if not entries:  # the action's own error for an empty array is misleading
@@ -52,7 +48,7 @@ def _make_array(table: pd.DataFrame, tool: str) -> str:
             f"--export={tool}: no pair has a value for it, and github-action-benchmark refuses an empty file; "
             "type python -m plotting --export=csv to see why each is missing."
         )
-    return json.dumps(entries, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return (json.dumps(entries, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def _require_pyarrow() -> None:
@@ -65,28 +61,20 @@ def _require_pyarrow() -> None:
         ) from error
 
 
-def _write_parquet(made: pd.DataFrame, path: Path) -> None:
-    made.to_parquet(path, engine="pyarrow", index=False)
-
-
-def _write_csv(made: pd.DataFrame, path: Path) -> None:
+def _write_csv(made: pd.DataFrame) -> bytes:
     quoted = made.copy()
     for name in quoted.columns[quoted.dtypes == rows.TEXT]:
         quoted[name] = quoted[name].map(quote_formula, na_action="ignore")
-    _write_text(quoted.to_csv(index=False, lineterminator="\n"), path)
+    return str(quoted.to_csv(index=False, lineterminator="\n")).encode()
 
 
-def _write_jsonl(made: pd.DataFrame, path: Path) -> None:
+def _write_jsonl(made: pd.DataFrame) -> bytes:
     plain = made.astype(object).where(made.notna(), None).to_dict("records")
-    _write_text("".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in plain), path)
+    return "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in plain).encode()
 
 
-def _write_text(content: str, path: Path) -> None:
-    path.write_bytes(content.encode())
-
-
-TABLES: dict[str, Callable[[pd.DataFrame, Path], None]] = {
-    "parquet": _write_parquet,
+TABLES: dict[str, Callable[[pd.DataFrame], bytes]] = {
+    "parquet": lambda made: made.to_parquet(engine="pyarrow", index=False),
     "csv": _write_csv,
     "jsonl": _write_jsonl,
 }

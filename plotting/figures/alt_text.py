@@ -7,6 +7,7 @@ import pandas as pd
 
 from benchmarks.record import MEASURED
 from plotting.analysis.ranking import name_leaders, split_for_ranking
+from plotting.figures import limits
 from plotting.figures.style import list_reasons
 from plotting.metrics.registry import METRICS, format_value
 from plotting.table import status
@@ -15,7 +16,9 @@ from plotting.table.work_groups import WorkGroup, split_by_work
 
 def describe_figure(table: pd.DataFrame, title: str, names: Sequence[str]) -> str:
     """Return in a few sentences what a figure shows: number and range of the values, the best, and what is missing."""
-    return " ".join([f"{title}.", *(text for group in split_by_work(table) for text in _describe_group(group, names))])
+    drawn = limits.choose(table).attrs.get(limits.LEFT_OUT, [])
+    texts = [text for group in split_by_work(table) for text in _describe_group(group, names)]
+    return " ".join([f"{title}.", *drawn, *texts])
 
 
 def _describe_group(group: WorkGroup, names: Sequence[str]) -> list[str]:

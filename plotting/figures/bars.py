@@ -22,6 +22,7 @@ GROUP = 0.86  # width of a model's group of bars; groups are 1 apart
 WIDEST, NARROWEST = 18.0, 8.0
 MARGIN = 3.6  # inches of a figure's width that legend and labels take
 THINNEST, BROADEST = 0.125, 0.62  # inches of a bar's width
+NARROWEST_GROUP = 1.0  # inches of a model's group, for its name
 MakeBar = Callable[[Row, float], Bar]
 
 
@@ -89,7 +90,7 @@ def _split(table: pd.DataFrame) -> list[Strip]:
     for section in split_by_work(table):
         count = len(list_ordered(section.table, "model"))
         series = len(list_ordered(section.table, "device", "precision"))
-        room = max(1, int((WIDEST - MARGIN) * GROUP / (THINNEST * series)))
+        room = max(1, int((WIDEST - MARGIN) / max(THINNEST * series / GROUP, NARROWEST_GROUP)))
         strips += split(section, math.ceil(count / math.ceil(count / room)))
     return strips
 

@@ -52,7 +52,7 @@ def _measure(strip: Strip) -> tuple[float, float]:
 
 def _draw_panel(axes: Axes, strip: Strip, model: str, look: Look) -> None:
     words = strip.section.words
-    style.add_heading(axes, f"{words}\n{model}" if words and model == strip.models[0] else model, look.theme, 11)
+    style.add_heading(axes, f"{words}\n{model}" if words and model == strip.models[0] else model, look.theme, 11, 34)
     table = strip.section.table
     devices, precisions = list_ordered(table, "device"), list_ordered(table, "precision")
     bars = []

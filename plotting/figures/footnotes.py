@@ -9,6 +9,7 @@ import pandas as pd
 from benchmarks.record import MEASURED
 from plotting.analysis import conditions
 from plotting.analysis.ranking import name_leaders, split_for_ranking
+from plotting.figures import letters, limits
 from plotting.metrics.bootstrap import LEAST_RUNS
 from plotting.metrics.registry import METRICS, SAMPLED
 from plotting.table import status, whiskers
@@ -42,9 +43,12 @@ def list_sentences(
     measured = [row for row in rows if row["status"] == MEASURED]
     warnings = ((words, row) for row in measured for words in status.list_warnings(row, *names))
     bases = dict.fromkeys(whiskers.choose_basis(table, name) for name in names)
+    left_out = table.attrs.get(limits.LEFT_OUT, [])
+    labels = "".join(row[key] for row in rows for key in ("device", "model", "precision"))
     return [
+        *left_out,
         *conditions.describe_conditions(table, figure=True, names=[*names, "mbu"] if mbu else names),
-        *(_name_best(table, names[0]) if len(names) == 1 else []),
+        *(_name_best(table, names[0]) if len(names) == 1 and not left_out else []),
         *_list_missing(rows),
         *_list_pairs(
             "Measured pairs with failed runs", measured, ((status.describe_failures(row), row) for row in measured)
@@ -54,6 +58,7 @@ def list_sentences(
         *(_explain_missing_whiskers(table, names) if explain_whiskers else []),
         *(conditions.describe_uncertainty(table, figure=True) if whiskers.BUDGET in bases else []),
         *([EXPLAINED] if len(groups) > 1 else []),
+        *([letters.EXPLAINED] if letters.replace_missing(labels) != labels else []),
         MORE,
     ]
 

@@ -20,6 +20,7 @@ from plotting.table.work_groups import WorkGroup, split_by_work
 
 WIDE, NARROW = 1.25, 0.8  # inches of a column's width, for up to MANY columns and for more
 MANY = 10
+POINTS = {WIDE: 10.0, NARROW: 8.5}  # size of the models' names
 
 
 @style.explain_if_empty
@@ -29,7 +30,8 @@ def draw_heat_map(table: pd.DataFrame, theme: Theme, name: str) -> Figure:
     columns = max(group.table["model"].nunique() for group in groups)
     rows = [len(group.table[["device", "precision"]].drop_duplicates()) for group in groups]
     inches = WIDE if columns <= MANY else NARROW
-    heights = [0.9 + (0.55 if count <= MANY else 0.42) * max(count, 2) for count in rows]
+    lines = 1 + max(name.count("\n") for name in _wrap_models(list_ordered(table, "model"), inches))
+    heights = [max(0.9, 0.17 * lines) + (0.55 if count <= MANY else 0.42) * max(count, 2) for count in rows]
     figure, grid = style.make_canvas(max(8.5, 5.0 + inches * columns), heights, theme, extra=0.6)
     for axes, group in zip(grid[:, 0], groups, strict=True):
         _draw_map(axes, group, name, theme, inches)
@@ -54,7 +56,7 @@ def _draw_map(axes: Axes, group: WorkGroup, name: str, theme: Theme, inches: flo
     scale = _choose_scale(grid[~np.isnan(grid)])
     if scale:
         label = METRICS[name].axis + (", logarithmic" if isinstance(scale, LogNorm) else "")
-        _paint(axes, grid, scale, style.wrap(label, 6.5 * len(rows)), theme)
+        _paint(axes, grid, scale, style.wrap(label, max(12, 6.5 * len(rows))), theme)
     else:  # no value in this group: words alone
         axes.set_xlim(0, len(models))
         axes.set_ylim(len(rows), 0)
@@ -62,12 +64,11 @@ def _draw_map(axes: Axes, group: WorkGroup, name: str, theme: Theme, inches: flo
     axes.grid(visible=False)
     axes.set(xlabel="", ylabel="", title="")
     style.add_heading(axes, group.words, theme)
-    points = 10 if inches == WIDE else 8.5
-    letters = inches / style.estimate_length("m", points)
-    axes.set_xticks([at + 0.5 for at in range(len(models))], [style.wrap(model, letters) for model in models])
-    axes.set_yticks([at + 0.5 for at in range(len(rows))], [style.wrap(", ".join(row), 34) for row in rows])
-    axes.tick_params(axis="y", labelsize=10)
-    axes.tick_params(axis="x", labelsize=points)
+    axes.set_xticks([at + 0.5 for at in range(len(models))], _wrap_models(models, inches))
+    names = [style.wrap(", ".join(row), 34) for row in rows]
+    axes.set_yticks([at + 0.5 for at in range(len(rows))], names)
+    axes.tick_params(axis="y", labelsize=style.choose_size(names))
+    axes.tick_params(axis="x", labelsize=POINTS[inches])
     colours = mpl.colormaps[theme.shades](scale(grid)) if scale else None
     for row in group.table.to_dict("records"):
         x, y = models.index(row["model"]), rows.index((row["device"], row["precision"]))
@@ -75,11 +76,16 @@ def _draw_map(axes: Axes, group: WorkGroup, name: str, theme: Theme, inches: flo
         _write_cell(axes, row, name, ((x + 0.5, y + 0.5), paint, inches), theme)
 
 
+def _wrap_models(models: list[str], inches: float) -> list[str]:
+    return [style.wrap(model, inches / style.estimate_length("m", POINTS[inches])) for model in models]
+
+
 def _paint(axes: Axes, grid: Any, scale: Normalize, label: str, theme: Theme) -> None:
     """Paint the cells and their colour bar; a logarithmic bar has plain numbers at 1, 2 and 5 of each decade."""
     ticks: dict[str, Any] = {}
     if isinstance(scale, LogNorm):
-        ticks = {"ticks": LogLocator(subs=(1, 2, 5)), "format": StrMethodFormatter("{x:g}")}
+        steps = (1, 2, 5) if np.nanmax(grid) < 1e4 * np.nanmin(grid) else (1,)
+        ticks = {"ticks": LogLocator(subs=steps), "format": StrMethodFormatter("{x:g}")}
     sns.heatmap(
         grid,
         ax=axes,

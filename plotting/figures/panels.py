@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from plotting.figures import footnotes, style
+from plotting.figures import footnotes, limits, style
 from plotting.figures.layout import Look, Row
 from plotting.figures.strips import list_ordered, spread
 from plotting.figures.theme import LIGHT, Theme
@@ -27,6 +27,7 @@ Key = tuple[str, str]  # model and device of a row
 
 def draw_precision_panels(table: pd.DataFrame, theme: Theme = LIGHT) -> Figure:
     """Return four panels: a row for each model and device, a mark for each precision."""
+    table = limits.choose(table)
     groups = [(group, list_ordered(group.table, "model", "device")) for group in split_by_work(table)]
     columns = 2 if max(len(keys) for _, keys in groups) <= MANY else 4
     width, pitch = WIDE if columns == 2 else TALL
@@ -57,7 +58,7 @@ def _height(group: WorkGroup, rows: float, some: Sequence[Look]) -> float:
 def _draw_panel(axes: Axes, group: WorkGroup, keys: Sequence[Key], look: Look) -> None:
     metric, table, small = METRICS[look.name], group.table, len(keys) > MANY
     if not table[look.name].notna().any():
-        style.write_reasons(axes, metric.label, style.list_reasons(table, look.name), look.theme, letters=48)
+        style.write_reasons(axes, metric.label, style.list_reasons(table, look.name), look.theme, count=48)
         return
     heading = f"{metric.label}, {metric.direction}" + (f"\n{style.escape_dollars(group.words)}" if group.words else "")
     axes.set_title(heading, loc="left", fontsize=12, color=look.theme.ink)
@@ -170,4 +171,5 @@ def _name_rows(line: Sequence[Axes], keys: Sequence[Key], pitch: float, *, with_
     names = [style.wrap(", ".join(key) if with_device else key[0], 80 if low else 44) for key in keys]
     drawn = [axes for axes in line if axes.axison]
     for axes in drawn:
-        axes.set_yticks(range(len(names)), names if axes is drawn[0] else [""] * len(names), fontsize=7 if low else 10)
+        axes.set_yticks(range(len(names)), names if axes is drawn[0] else [""] * len(names))
+        axes.tick_params(axis="y", labelsize=7 if low else style.choose_size(names))

@@ -2,7 +2,6 @@
 
 import math
 import re
-import textwrap
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
@@ -17,7 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from plotting.analysis import conditions
-from plotting.figures import footnotes
+from plotting.figures import footnotes, letters, limits
 from plotting.figures.strips import list_ordered
 from plotting.figures.theme import LIGHT, Theme, assign_colours
 from plotting.metrics.registry import METRICS
@@ -39,7 +38,8 @@ def explain_if_empty(draw: Callable[[pd.DataFrame, Theme, str], Figure]) -> Call
 
     @wraps(draw)
     def draw_or_explain(table: pd.DataFrame, theme: Theme = LIGHT, *, name: str) -> Figure:
-        return draw(table, theme, name) if table[name].notna().any() else _explain(table, name, theme)
+        shown = limits.choose(table)
+        return draw(shown, theme, name) if shown[name].notna().any() else _explain(shown, name, theme)
 
     return draw_or_explain
 
@@ -73,17 +73,23 @@ def make_canvas(
 
 def escape_dollars(text: str) -> str:
     """Return text that matplotlib shows unchanged: a dollar sign would start mathematics."""
-    return text.replace("$", r"\$")
+    return letters.replace_missing(text).replace("$", r"\$")
 
 
-def wrap(text: str, letters: float) -> str:
-    """Return text in lines of at most this many letters, broken after blanks and hyphens, never inside a word."""
+def wrap(text: str, count: float) -> str:
+    """Return text in lines of at most `count` average letters, broken after blanks and hyphens, or in a longer word."""
+    most = max(4, int(count / letters.compute_width(text)))
     lines = [""]
-    for piece in re.split(r"(?<=[ -])", text):
-        if lines[-1] and len((lines[-1] + piece).rstrip()) > letters:
+    for piece in re.findall(rf"[^ -]{{1,{most}}}[ -]?|[ -]", text):
+        if lines[-1] and len((lines[-1] + piece).rstrip()) > most:
             lines.append("")
         lines[-1] += piece
     return escape_dollars("\n".join(line.rstrip() for line in lines))
+
+
+def choose_size(names: Sequence[str]) -> int:
+    """Return the points of the labels of rows that have room for two lines of 10 points."""
+    return 6 if max(name.count("\n") for name in names) > 1 else 10
 
 
 def estimate_length(text: str, points: float) -> float:
@@ -118,13 +124,14 @@ def _add_height(figure: Figure, inches: float) -> None:
     figure.set_figheight(math.ceil(20 * (figure.get_figheight() + inches)) / 20)
 
 
-def _fill(sentences: Sequence[str], letters: int) -> str:
-    return "\n".join(line for sentence in sentences for line in textwrap.wrap(escape_dollars(sentence), letters))
+def _fill(sentences: Sequence[str], count: int) -> str:
+    return "\n".join(wrap(sentence, count) for sentence in sentences)
 
 
-def add_heading(axes: Axes, text: str, theme: Theme, points: int = 12) -> None:
-    """Put a heading above axes."""
-    axes.set_title(escape_dollars(text), loc="left", fontsize=points, fontweight="bold", color=theme.ink)
+def add_heading(axes: Axes, text: str, theme: Theme, points: int = 12, count: int = 120) -> None:
+    """Put a heading above axes, in lines of at most `count` letters."""
+    heading = "\n".join(wrap(line, count) for line in text.split("\n"))
+    axes.set_title(heading, loc="left", fontsize=points, fontweight="bold", color=theme.ink)
 
 
 def add_legend(
@@ -136,7 +143,7 @@ def add_legend(
         for device, colour in assign_colours(table).items()
     ]
     entries += [
-        (escape_dollars(name), theme.tint(theme.ink, share), theme.ink, MARKERS[place % len(MARKERS)])
+        (wrap(name, LEGEND_LETTERS), theme.tint(theme.ink, share), theme.ink, MARKERS[place % len(MARKERS)])
         for place, (name, share) in enumerate(list_tints(table).items())
     ]
     handles = [
@@ -158,10 +165,10 @@ def needs_log_scale(values: Sequence[float]) -> bool:
     return len(values) > 0 and 0 < min(values) < max(values) / 30
 
 
-def write_reasons(axes: Axes, what: str, reasons: Sequence[str], theme: Theme, letters: int = 80) -> None:
+def write_reasons(axes: Axes, what: str, reasons: Sequence[str], theme: Theme, count: int = 80) -> None:
     """Write on otherwise empty axes that nothing was measured, and why."""
     axes.set_axis_off()
-    text = f"{what}: not measured\n{_fill(reasons, letters)}".rstrip()
+    text = f"{what}: not measured\n{_fill(reasons, count)}".rstrip()
     written = axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", linespacing=1.5)
     written.set(fontsize=11, color=theme.grey, in_layout=False)
 

@@ -13,9 +13,11 @@ from plotting.analysis.observations import list_observations
 from plotting.analysis.ranking import HEADLINES
 from plotting.figures import FIGURES, data
 from plotting.figures.alt_text import describe_figure
+from plotting.load import show
 from plotting.metrics.registry import METRICS
 from plotting.output import Output
 from plotting.report.summary import BREAKDOWN, describe_dates, list_cells, list_rankings, list_unmeasured
+from plotting.selection import quote
 from plotting.text import Verbatim, escape
 
 
@@ -33,7 +35,10 @@ def write_page(
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - Markdown, not HTML: `finalize` escapes
     )
-    environment.filters |= {"join": _join, "bullets": lambda found: _join([f"- {each}" for each in found], "\n")}
+    environment.filters |= {
+        "join": _join,
+        "bullets": lambda found: _join([Verbatim(f"- {escape(each)}") for each in found], "\n"),
+    }
     measured = table[table["status"] == MEASURED]
     page: str = environment.get_template("README.md.jinja").render(
         dates=describe_dates(table),
@@ -42,7 +47,7 @@ def write_page(
         devices=_list_devices(table),
         models=_list_models(measured),
         precisions=list(dict.fromkeys(table.sort_values("precision_order")["precision"])),
-        rankings=[_escape_ranking(*ranking) for ranking in list_rankings(table, HEADLINES)],
+        rankings=[*list_rankings(table, HEADLINES)],
         observations=list_observations(table),
         columns=("device", "model", "precision", *BREAKDOWN.values()),
         rows=[_list_row(row) for _, row in table.iterrows()],
@@ -61,14 +66,15 @@ def write_page(
 
 
 def describe_saves(table: pd.DataFrame, files: Sequence[Path]) -> dict[str, str]:
-    """Return what the table holds from each file: {name: "Jetson Thor, 12 pairs, hub weights"}."""
+    """Return what the table holds from each file: {name as it is typed: "Jetson Thor, 12 pairs, hub weights"}."""
     found = {}
     for name in sorted({path.name for path in files}):
-        rows = table[table["save"] == name]
+        rows = table[table["save"] == show(name)]
         devices, weights = (", ".join(filter(None, dict.fromkeys(rows[key]))) for key in ("device_name", "weights"))
         count = f"{len(rows)} pair{'' if len(rows) == 1 else 's'}"
         kinds = f", {weights} weights" if weights else ""
-        found[name] = f"{devices}, {count}{kinds}" if len(rows) else "superseded by other saves"
+        typed = quote(name) if quote(name) not in found else show(name)  # one pattern may stand for two odd names
+        found[typed] = f"{devices}, {count}{kinds}" if len(rows) else "superseded by other saves"
     return found
 
 
@@ -97,12 +103,6 @@ def _list_models(measured: pd.DataFrame) -> list[dict[str, Any]]:
         row["image_tokens"] = "not recorded" if pd.isna(tokens) else f"{tokens:.0f}"
         found.append(row)
     return found
-
-
-def _escape_ranking(title: str, places: Sequence[str], why: str, remarks: Sequence[str]) -> dict[str, Any]:
-    # an unescaped "1." would start a Markdown list, which numbers a tie as 1 and 2
-    numbered = [Verbatim(escape(line).replace(". ", "\\. ", 1)) for line in places]
-    return {"title": title, "places": numbered, "why": why, "remarks": remarks}
 
 
 def _describe_figure(table: pd.DataFrame, name: str, output: Output) -> dict[str, Any]:

@@ -26,28 +26,25 @@ MOST_SAVES = 12  # the terminal lists this many saves; the page lists all
 def write_all(out: Path, table: pd.DataFrame, saves: Saves, output: Output | None = None) -> list[Path]:
     """Write CSV files, summary, page, and figures with their numbers into `out`, and return their paths."""
     output, table = output or Output(), drop_foreign_holes(table)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / data.FOLDER).mkdir(exist_ok=True)
     texts = {
         "vision_model_metrics.csv": csv_files.write_measured(table),
         "unmeasured_pairs.csv": csv_files.write_unmeasured(table),
         "benchmark_summary_report.txt": write_summary(table, saves.problems),
         "README.md": write_page(table, saves.files, saves.problems, output),
     }
-    contents = {out / name: content.encode() for name, content in texts.items()}
-    contents |= dict(_draw_figures(out, table, output))
-    files.write_together(contents)
-    return list(contents)
+    files.prepare(out, texts)  # reported before the figures are drawn
+    contents = {name: content.encode() for name, content in texts.items()}
+    return files.write_together(out, contents | dict(_draw_figures(table, output)))
 
 
-def _draw_figures(out: Path, table: pd.DataFrame, output: Output) -> Iterator[tuple[Path, bytes]]:
-    """Yield each figure in every format, and its numbers: (path, content)."""
+def _draw_figures(table: pd.DataFrame, output: Output) -> Iterator[tuple[str, bytes]]:
+    """Yield each figure in every format, and its numbers: (file, content)."""
     for name, spec in FIGURES.items():
         figure, alt = spec.draw(table, THEMES[output.theme]), describe_figure(table, spec.title, spec.metrics)
         for form, file in output.files(name).items():
-            yield out / file, render(figure, form, spec.title, alt, output.dpi)
+            yield file, render(figure, form, spec.title, alt, output.dpi)
         numbers = data.write_numbers(table, spec.metrics)
-        yield out / data.FOLDER / name.replace(".png", ".csv"), numbers.encode()
+        yield f"{data.FOLDER}/{name.replace('.png', '.csv')}", numbers.encode()
 
 
 def describe_input(table: pd.DataFrame, saves: Saves) -> str:

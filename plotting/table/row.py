@@ -8,7 +8,7 @@ import numpy as np
 from benchmarks.record import MEASURED, Record
 from benchmarks.record.not_measured import NotMeasured
 from benchmarks.record.sections import DecodeCheck, Power
-from plotting.load import LONGEST_NAME, Entry, clean
+from plotting.load import LONGEST_NAME, Entry, show
 from plotting.metrics.bandwidth import ImpossibleValue
 from plotting.metrics.bootstrap import UNKNOWN
 from plotting.metrics.intervals import compute_spreads
@@ -106,7 +106,7 @@ def _read_facts(entry: Entry) -> dict[str, Any]:
         "image_tokens": float(runs["image_tokens"][0]) if runs else math.nan,
         "prompt_tokens": float(runs["prompt_tokens"][0]) if runs else math.nan,
         "bandwidth_gb_per_s": _to_float(record["roofline"]["bandwidth_bytes_per_s"]) / 1e9,
-        "save": clean(entry.save.name),
+        "save": show(entry.save.name),
         "datetime": entry.datetime,
         "record": record,  # `export` needs each run
         **_copy_fields(record),

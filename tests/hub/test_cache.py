@@ -4,6 +4,7 @@ Tests benchmarks.hub.files.
 """
 
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -18,7 +19,6 @@ from benchmarks.models import MODELS, miniature
 from benchmarks.pair import handle
 from benchmarks.processes.helper import run_in_process
 from benchmarks.processes.protocol import Job
-from benchmarks.storage.locks import take
 from tests.support.hub_layout import COMMIT, files_of, lay_out, weights
 from tests.support.hub_server import HubServer
 from tests.support.jobs import IMAGE_TOKENS, make_job
@@ -86,6 +86,13 @@ def states(tmp_path_factory: pytest.TempPathFactory) -> dict[str, CacheState]:
         lay_out(home, "org/index", SHARDED | {"model.safetensors.index.json": INDEX[:20]}, refs=("main",))
         asked["index"] = Checkpoint("llava", "org/index")
         remember(home, "org/remembered")
+        for name, ref in {"away": "../../../../elsewhere", "absolute": f"{home}/elsewhere", "copy": "copy"}.items():
+            lay_out(home, f"org/{name}", WHOLE, refs=("main",))
+            root = home / f"hub/models--org--{name}"
+            shutil.copytree(root / "snapshots" / COMMIT, root / "snapshots/copy", symlinks=True)
+            shutil.copytree(root / "snapshots" / COMMIT, home / "elsewhere", dirs_exist_ok=True)
+            (root / "refs/main").write_text(ref)
+            asked[f"by a ref that leads {name}"] = Checkpoint("llava", f"org/{name}")
         return dict(zip(asked, run_in_process("spawn", inspect_all, list(asked.values())), strict=True))
 
 
@@ -122,6 +129,12 @@ def test_a_revision_is_the_commit_that_it_resolved_to(states: dict[str, CacheSta
     assert snapshot.path.parts[-3:] == ("models--org--whole", "snapshots", COMMIT)
 
 
+@pytest.mark.parametrize("name", ["away", "absolute", "copy"])
+def test_a_ref_in_the_cache_is_no_path(states: dict[str, CacheState], name: str) -> None:
+    """A ref of a copied cache that names another folder than a commit's finds no snapshot, complete or not."""
+    assert states[f"by a ref that leads {name}"].snapshot is None
+
+
 @pytest.mark.parametrize("asked", ["by another commit", "by an unknown ref", "never seen"])
 def test_another_revision_is_not_found(states: dict[str, CacheState], asked: str) -> None:
     """A revision that the cache does not hold has no snapshot."""
@@ -142,40 +155,6 @@ def test_needed_files() -> None:
     assert hub_files.select_files([*single, *others], code) == sorted([*single, "a.py"])
     assert hub_files.select_files([*single, *others, *odd], lora) == [*sorted(single), *adapter]
     assert hub_files.select_files([*SHARDED, "model.safetensors", "consolidated.safetensors"], plain) == sorted(SHARDED)
-
-
-@pytest.mark.parametrize(("target", "stays"), [("blobs/a", False), ("outside", True), ("blobs/../outside", True)])
-def test_only_blobs_are_deleted_with_a_file(tmp_path: Path, target: str, stays: bool) -> None:
-    """A file of a snapshot is deleted with its blob, but a link to another place never deletes its target."""
-    for folder in ("blobs", "snapshots"):
-        (tmp_path / folder).mkdir()
-    (tmp_path / target).write_text("x")
-    pointer = tmp_path / "snapshots/config.json"
-    pointer.symlink_to(f"../{target}")
-    hub_files.delete_file(pointer, tmp_path / "blobs")
-
-    assert not pointer.is_symlink()
-    assert (tmp_path / target).exists() == stays
-
-
-def delete_lost_partials(home: Path) -> None:
-    """Delete the lost partial files of a cache; for a helper process."""
-    client.delete_lost_partials(client._import_hub(), CacheState(home / "hub", home / "hub/models--org--whole"))
-
-
-def test_only_lost_partial_files_are_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A partial file is deleted unless a download is running or the next one continues it."""
-    home = set_offline_home(tmp_path, monkeypatch)
-    blobs, locks = home / "hub/models--org--whole/blobs", home / "hub/.locks/models--org--whole"
-    blobs.mkdir(parents=True)
-    locks.mkdir(parents=True)
-    for name in ("lost.0a1b2c3d.incomplete", "busy.0a1b2c3d.incomplete", "kept.incomplete"):
-        (blobs / name).touch()
-    with (locks / "busy.lock").open("w") as busy:
-        assert take(busy.fileno())
-        run_in_process("spawn", delete_lost_partials, home)
-
-    assert {path.name for path in blobs.iterdir()} == {"busy.0a1b2c3d.incomplete", "kept.incomplete"}
 
 
 @pytest.fixture(scope="module")

@@ -5,15 +5,18 @@ Tests benchmarks.machine.sysfs.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from benchmarks.machine import health, jetson, sysfs
-from benchmarks.power.base import PowerTarget
+from benchmarks.errors import BenchmarkError
+from benchmarks.machine import device, health, jetson, sysfs
+from benchmarks.machine.cpu import read_cpu_cache_bytes
+from benchmarks.power.base import PowerTarget, SensorUnavailable
 from benchmarks.power.sensors.hwmon import HwmonMonitor
 from benchmarks.power.sensors.rapl import RaplMonitor
-from tests.support import trees
+from tests.support import boards, trees
 from tests.support.machines import L4T, MODES
 
 
@@ -85,3 +88,48 @@ def test_links_that_contain_the_root_already_are_followed(tmp_path: Path) -> Non
     link(tmp_path, "etc/name", str(tmp_path / "real/name"))
 
     assert sysfs.read_text(sysfs.locate(tmp_path, "etc/name")) == "word"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "loop", "digits", "escapes", "one line"])
+def test_odd_files_of_a_board_stop_nothing(tmp_path: Path, kind: str) -> None:
+    """Pipes, devices, loops and endless texts in the place of all files of a board are read as no facts."""
+    boards.orin(tmp_path)
+    trees.write(tmp_path / "proc/cpuinfo", "")
+    trees.write(tmp_path / "proc/meminfo", "")
+    trees.write(tmp_path / "sys/devices/system/cpu/cpu0/cache/index0/size", "32K")
+    for file in [path for path in tmp_path.rglob("*") if path.is_file()]:
+        file.unlink()
+        if kind == "pipe":
+            os.mkfifo(file)
+        elif kind in ("device", "loop"):
+            file.symlink_to("../" * 20 + "dev/zero" if kind == "device" else file.name)
+        else:
+            file.write_bytes({"digits": b"9", "escapes": b"\x1b]0;\xff\n", "one line": b"R1 MemTotal:"}[kind] * 100_000)
+
+    with pytest.raises(SensorUnavailable, match=r"no INA3221 has the rails of a Jetson board .found no rails at all"):
+        HwmonMonitor(PowerTarget("cuda:0", root=tmp_path))
+    found = device.identify("cuda:0", tmp_path)
+    assert (found["ram_bytes"], found["power_mode"], found["l4t"]) == (None, None, None)
+    assert all(value.isprintable() for value in found.values() if isinstance(value, str))
+    assert health.take_snapshot("cpu", None, tmp_path).clock_hz is None
+    assert read_cpu_cache_bytes(tmp_path) is None
+
+
+def test_a_pipe_in_the_place_of_a_reading_is_refused(tmp_path: Path) -> None:
+    """A pipe instead of a chip's reading is named when the sensor is opened, and a missing reading later."""
+    current = trees.hwmon(tmp_path, "orin")["VDD_GPU_SOC"]
+    monitor = HwmonMonitor(PowerTarget("cuda:0", root=tmp_path))
+    current.unlink()
+    os.mkfifo(current)
+
+    assert [sample.watts for sample in monitor.read()] == [None]
+    with pytest.raises(SensorUnavailable, match=r"curr1_input cannot be read \(not a regular file\)"):
+        HwmonMonitor(PowerTarget("cuda:0", root=tmp_path))
+
+
+def test_a_root_with_a_name_that_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A root whose name no folder can have is refused like any other that is no folder."""
+    monkeypatch.setenv(sysfs.ROOT, "/" + "x" * 5000)
+
+    with pytest.raises(BenchmarkError, match="there is no such folder; type one with proc and sys, or unset it"):
+        sysfs.find_root()

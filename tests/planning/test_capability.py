@@ -70,16 +70,17 @@ def test_a_known_gpu_has_its_source(weights: str) -> None:
     assert found.source
 
 
-def test_a_cpu_is_measured() -> None:
-    """On a CPU the bandwidth is measured by a copy."""
+@pytest.mark.parametrize("rates", [True, False])
+def test_a_cpu_is_measured(rates: bool) -> None:
+    """On a CPU the bandwidth is measured by a copy; rates of arithmetic only where they are needed."""
     found = capability.find_capability(
-        "random", device.identify("cpu"), "cpu", ("CPU", None), measure=False, start_method="forkserver"
+        "random", device.identify("cpu"), "cpu", ("CPU", None), measure=False, rates=rates, start_method="forkserver"
     )
 
     assert (found.bytes_per_s is None) == found.source.startswith("it cannot be measured: ")
     assert (found.bytes_per_s or 1) > 0
     assert found.bytes_per_s is None or found.source.startswith("measured: copy within the device's memory")
-    assert found.probe is not None
+    assert (found.probe is not None) == rates
 
 
 def test_miniatures_are_in_the_cache() -> None:

@@ -111,5 +111,6 @@ def saves(tmp_path: Path) -> Path:
     partly = record("phi", "fp16", runs=3)
     partly["runs"]["energy_j"][1] = None
     partly["runs"]["energy_coverage"][1] = 0.5
+    partly["power"] = record("phi", "fp16", runs=2)["power"]
     made.on(folder, [partly, record("llava", "fp16", power_w=None), unmeasured("llava", "bf16")])
     return folder

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from plotting.figures import FIGURES
 from plotting.load import load
 from plotting.report import csv_files, page, summary
 from plotting.table import build
@@ -93,7 +92,10 @@ def test_any_value_in_any_place(good: Any, tmp_path: Path, data: st.DataObject) 
 @given(data=st.data())
 @settings(max_examples=1000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_good_record_is_lost(good: Any, tmp_path: Path, data: st.DataObject) -> None:
-    """With any value in one Record, the others are read exactly as written, and nothing is raised."""
+    """With any value in one Record, the others are read exactly as written, and nothing is raised.
+
+    A Record whose parts contradict each other loses that part, or is left out; either is said.
+    """
     record_of = {0: ("benchmarks", 0, "extra_info"), 1: ("benchmarks", 1, "extra_info"), 2: ("unmeasured", 0)}
     hit = data.draw(st.sampled_from([*record_of]))
     inner = data.draw(st.sampled_from([(), *leaves(at(good, record_of[hit]))]))
@@ -104,7 +106,7 @@ def test_no_good_record_is_lost(good: Any, tmp_path: Path, data: st.DataObject) 
     read = [entry.record for entry in saves.entries]
     for number, path in record_of.items():
         assert number == hit or at(good, path) in read
-    assert len(read) + len(saves.problems) == 3
+    assert len(read) + sum(" whose " not in problem for problem in saves.problems) == 3
 
 
 @given(junk=st.binary(max_size=300), cut=st.integers(0, 20_000))
@@ -168,36 +170,14 @@ def test_deep_nesting_is_read_or_named(good: Any, tmp_path: Path, depth: int) ->
         assert problem.endswith("left out")
 
 
-def test_rates_of_nothing_are_drawn(tmp_path: Path) -> None:
-    """A pair whose runs made no token has a rate of 0, and every figure and sentence is made."""
-    empty = record(power_w=None)
-    empty["runs"]["new_tokens"] = [0] * 10
-    built = made.one(tmp_path, empty, record("phi", power_w=None))
-
-    assert summary.write_summary(built, [])
-    for spec in FIGURES.values():
-        assert spec.draw(built).get_suptitle()
-
-
-def test_infinite_values_have_a_reason(tmp_path: Path) -> None:
-    """A value that is not finite is an empty cell with a reason."""
-    endless = record()
-    endless["power"]["idle_w"] = 1e308
-    endless["runs"]["latency_s"] = [1e10] * 10
-    row = made.row(made.one(tmp_path, endless))
-
-    assert row[["net_joules_per_token"]].isna().all()
-    assert row.filter(like="net_joules_per_token_reason").tolist() == ["the value is not a finite number"]
-
-
 def test_divisions_by_zero_have_a_reason(tmp_path: Path) -> None:
-    """A pair with energy but without a token or a photograph has no energy of one, and a reason instead."""
+    """A pair with energy but without a photograph has no energy of one, and a reason instead."""
     empty = record()
-    empty["runs"]["new_tokens"] = empty["runs"]["images"] = [0] * 10
+    empty["runs"]["images"] = [0] * 10
     row = made.row(made.one(tmp_path, empty))
 
-    for name in ("joules_per_token", "joules_per_image", "joules_per_token_uncertainty"):
-        assert (row[[name]].isna().all(), row[f"{name}_reason"]) == (True, "the value is not a finite number")
+    assert row[["joules_per_image"]].isna().all()
+    assert row["joules_per_image_reason"] == "the value is not a finite number"
 
 
 def test_an_unknown_size_is_said_in_words(tmp_path: Path) -> None:

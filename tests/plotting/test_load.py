@@ -101,7 +101,7 @@ FAULTY: dict[str, tuple[dict[str, Any], str]] = {
     "huge": (changed("checkpoint", parameters=2**63), "checkpoint.parameters is not int | None"),
     "half a token": (changed("runs", image_tokens=[100.5] * 10), "runs.image_tokens is not list[int]"),
     "short column": (changed("runs", images=[1, 1]), "the columns of its runs have different lengths"),
-    "no sequence": (changed("runs", sequences=[0] * 10), "a run has no sequence"),
+    "no sequence": (changed("runs", sequences=[0] * 10), "its runs do not do the work of its workload"),
     "empty runs": (without_runs(), "its runs are empty"),
 }
 """Name -> a faulty Record, and the text that names its fault."""

@@ -1,6 +1,6 @@
 """The command line in this process: exit codes, one sentence for each error, and the products.
 
-Tests plotting.__main__, plotting.files and plotting.selection.
+Tests plotting.__main__ and plotting.selection.
 """
 
 from __future__ import annotations

@@ -127,3 +127,16 @@ def test_a_sensor_that_hangs_is_lost() -> None:
 def test_what_is_no_number_is_no_reading() -> None:
     """A reading of NaN or infinity is a missing one."""
     assert PowerSample(1, math.nan, math.inf) == PowerSample(1, None, None)
+
+
+def test_a_sensor_that_floods_is_lost() -> None:
+    """A sensor whose readings would fill the memory is lost, and those until then are kept."""
+    sampler = Sampler(lambda: [None] * 1_000_000, 0.001)
+    sampler.start()
+    deadline = time.monotonic() + 10
+    while sampler.lost is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    sampler.stop()
+
+    assert sampler.lost == "it gave more than 3000000 readings"
+    assert len(sampler.samples) == 4_000_000

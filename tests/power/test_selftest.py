@@ -216,7 +216,10 @@ def test_its_words(nvml_library: Path) -> None:
 
 @pytest.mark.parametrize(
     ("option", "complaint"),
-    [("--seconds=0", "type seconds above 0 and below 3600"), ("--torch-device=gpu", "there is no 'gpu'")],
+    [
+        ("--seconds=0", "asked for '0', needs seconds above 0 and below 3600"),
+        ("--torch-device=gpu", "there is no 'gpu'"),
+    ],
 )
 def test_bad_usage(option: str, complaint: str) -> None:
     """Bad usage is exit code 2 and one sentence."""
@@ -225,3 +228,21 @@ def test_bad_usage(option: str, complaint: str) -> None:
     assert done.returncode == 2
     assert complaint in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("shell", "device", "said"),
+    [
+        ("exec {} >/dev/full", "cpu", "The test broke off (No space left on device)"),
+        ("ulimit -n 10; exec {}", "cuda", "The test broke off (Too many open files)"),
+        ("exec {} <&- >&-", "cpu", ""),
+    ],
+    ids=["full disk", "few files", "closed"],
+)
+def test_a_shell_that_lacks_something_gets_a_sentence(tmp_path: Path, shell: str, device: str, said: str) -> None:
+    """Without room for the output, enough files or any output, the self-test ends without a traceback."""
+    command = f"{sys.executable} -m benchmarks.power --seconds=0.1 --torch-device={device}"
+    done = product.run(["sh", "-c", shell.format(command)], EDGE_VLM_BENCH_ROOT=str(tmp_path))
+
+    assert done.stderr == (f"{said}: check the output's disk and ulimit -n.\n" if said else "")
+    assert done.returncode == (2 if said else 1)

@@ -17,12 +17,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.errors import BenchmarkError
-from benchmarks.storage import journal, resume, segments
+from benchmarks.storage import journal, resume
+from benchmarks.storage.line_checks import check
 from benchmarks.storage.locks import take
-from tests.support.journals import HEAD, JSON, fail_on_complaint
+from tests.support.journals import HEAD, JSON, OLD, fail_on_complaint, plan_journal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+PLAN = plan_journal(new_tokens=8)
 
 
 def create(folder: Path, *lines: dict[str, Any]) -> Path:
@@ -44,22 +48,22 @@ def test_what_is_written_is_read_back(tmp_path: Path, lines: list[dict[str, Any]
 
     found = journal.read_journal(path)
     path.unlink()
-    assert found.lines.get("llava-bf16", []) == written
+    assert found.entries == written
 
 
 def read_and_check(path: Path) -> str | None:
     """Return the sentence that refuses a journal; None where it is taken."""
     try:
-        segments.check(journal.read_journal(path))
+        check(PLAN, path, journal.read_journal(path))
     except journal.Damaged as refusal:
         return str(refusal)
     return None
 
 
 @pytest.fixture
-def begun(tmp_path: Path) -> bytes:
-    """What a journal without lines of a pair holds."""
-    return create(tmp_path).read_bytes()
+def begun() -> bytes:
+    """What a journal of an older version without lines of a pair holds."""
+    return OLD.read_bytes().partition(b"\n")[0] + b"\n"
 
 
 @given(data=st.binary(max_size=200) | st.lists(JSON, max_size=4).map(lambda v: "\n".join(map(json.dumps, v)).encode()))
@@ -70,7 +74,7 @@ def test_any_bytes_are_read_or_refused(begun: bytes, tmp_path: Path, data: bytes
     path.write_bytes(begun + data + b"\n")
     refusal = read_and_check(path)
     if refusal is None:
-        assert sum(map(len, journal.read_journal(path).lines.values())) == data.count(b"\n") + 1
+        assert len(journal.read_journal(path).entries) == data.count(b"\n") + 1
     else:
         assert "damaged" in refusal
         assert "delete the journal to start over" in refusal
@@ -86,7 +90,7 @@ def test_going_on_cuts_off_the_torn_line(tmp_path: Path) -> None:
     again.append("llava-bf16", [{"do": "run", "n": 2}])
     again.close()
     assert again.path == path
-    assert [line["n"] for line in journal.read_journal(path).lines["llava-bf16"]] == [1, 2]
+    assert [line["n"] for line in journal.read_journal(path).entries] == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -137,7 +141,7 @@ def test_a_full_disk_is_said_once_and_tried_again(tmp_path: Path) -> None:
 
     assert len(told) == 1
     assert "The journal cannot be written (No space left on device)" in told[0]
-    assert [line["n"] for line in journal.read_journal(written.path).lines["llava-bf16"]] == [1, 2, 3]
+    assert [line["n"] for line in journal.read_journal(written.path).entries] == [1, 2, 3]
 
 
 def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
@@ -145,19 +149,6 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BenchmarkError, match=r"cannot be written .*, so an interrupted session would be lost"):
         journal.create_journal(tmp_path / "file" / ".journal", HEAD, fail_on_complaint)
-
-
-def test_odd_files_among_journals_stop_nothing(tmp_path: Path) -> None:
-    """Links to nothing, pipes, folders and heads of the wrong kind are passed over or named, and never waited for."""
-    whole = create(tmp_path)
-    (tmp_path / "thor-link.jsonl").symlink_to(tmp_path / "nothing")
-    os.mkfifo(tmp_path / "thor-pipe.jsonl")
-    (tmp_path / "thor-folder.jsonl").mkdir()
-    odd = tmp_path / "thor-odd.jsonl"
-    odd.write_text(whole.read_text().replace('"pairs":["llava-bf16"]', '"pairs":null'))
-
-    assert set(resume.list_journals(tmp_path)) == {whole, odd}
-    assert resume.describe_unfinished(odd).endswith("is not a journal of this version; delete it to start over.")
 
 
 def test_a_damaged_neighbour_hides_no_journal(tmp_path: Path) -> None:
@@ -190,7 +181,7 @@ def test_a_file_system_without_locks_will_do(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(fcntl, "flock", refuse)
     path = create(tmp_path, {"do": "run", "n": 1})
     resume.resume(tmp_path, HEAD, fail_on_complaint).close()
-    assert len(journal.read_journal(path).lines["llava-bf16"]) == 1
+    assert len(journal.read_journal(path).entries) == 1
 
 
 @pytest.fixture

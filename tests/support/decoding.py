@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import io
 from dataclasses import replace
@@ -20,25 +21,29 @@ from tests.support.jobs import IMAGE_TOKENS, make_job
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from benchmarks.processes.protocol import DecodeCheck
+    from benchmarks.processes.protocol import DecodeCheck, Job
+    from benchmarks.worker.loading import LoadedModel
 
 FAMILIES = tuple(IMAGE_TOKENS)
 DEFECTS = ("dropped", "shifted", "stale", "restarted")
 NEW_TOKENS = 10
 
 
-def make_checker(family: str, dtype: torch.dtype) -> Callable[..., DecodeCheck]:
+def load_family(family: str) -> LoadedModel:
+    """Load a family's miniature with two photographs of one tile each: half precision is slow on a CPU."""
+    loaded = loading.load(_make_job(family))
+    if family == "smolvlm2":
+        loaded.processor.image_processor.do_image_splitting = False
+    return loaded
+
+
+def make_checker(family: str, dtype: torch.dtype, loaded: LoadedModel | None = None) -> Callable[..., DecodeCheck]:
     """Return a function that checks the decoding of a family's miniature with the weights of a seed, and a defect."""
-    job = replace(make_job(family), images=tuple(_make_photograph(shade) for shade in ("grey", "white")))
-    loaded = loading.load(job)
-    plan = MODELS[family].blueprint(MODELS[family], "mini")
-    loaded.dtype = dtype
+    loaded = replace(loaded or load_family(family), dtype=dtype)
+    job = _make_job(family)
 
     def check(seed: int, defect: str = "", request: Sequence[tuple[int, int]] = ((0, 0),)) -> DecodeCheck:
-        torch.manual_seed(seed)
-        model: Any = plan.model_class(plan.config)
-        model.generation_config = GenerationConfig(**plan.generation)
-        loaded.model = model.to(torch.bfloat16).to(dtype).eval()
+        loaded.model = copy.deepcopy(_make_model(family, seed)).to(dtype).eval()
         generator = Generator(loaded, job.images, job.prompts, NEW_TOKENS)
         if defect == "placeholder":
             config = loaded.model.config
@@ -50,8 +55,23 @@ def make_checker(family: str, dtype: torch.dtype) -> Callable[..., DecodeCheck]:
     return check
 
 
+@functools.lru_cache(maxsize=1)
+def _make_model(family: str, seed: int) -> Any:
+    """Return a family's miniature with the weights of a seed, in bf16."""
+    torch.manual_seed(seed)
+    plan = MODELS[family].blueprint(MODELS[family], "mini")
+    model: Any = plan.model_class(plan.config)
+    model.generation_config = GenerationConfig(**plan.generation)
+    return model.to(torch.bfloat16)
+
+
+@functools.cache
+def _make_job(family: str) -> Job:
+    return replace(make_job(family), images=tuple(_make_photograph(shade) for shade in ("grey", "white")))
+
+
 def _make_photograph(shade: str) -> bytes:
-    """Return an encoded photograph that is one tile for InternVL: half precision is slow on a CPU."""
+    """Return an encoded photograph that is one tile for InternVL."""
     file = io.BytesIO()
     Image.linear_gradient("L").point(lambda level: level // 2 if shade == "grey" else level).save(file, "JPEG")
     return file.getvalue()

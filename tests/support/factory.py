@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.record import LATENCY_BINS, LATENCY_HIGH_S, LATENCY_LOW_S, MEASURED, SCHEMA
+from benchmarks.record import MEASURED, SCHEMA
 from tests.support import sections_made
 from tests.support.sections_made import NO_SENSOR, Made
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = ["NO_SENSOR", "record", "save", "unmeasured"]
+__all__ = ["NO_SENSOR", "record", "save", "stretch", "unmeasured"]
 NEW_TOKENS = 16
 
 
@@ -29,6 +30,7 @@ def record(model: str = "smolvlm2", precision: str = "bf16", **made: Any) -> dic
         "weights": "mini",
         "load_time_s": 3.0,
         "new_tokens": NEW_TOKENS,
+        "batch_size": 1,
         **made,  # type: ignore[typeddict-item]
     }
     return {
@@ -37,7 +39,7 @@ def record(model: str = "smolvlm2", precision: str = "bf16", **made: Any) -> dic
         "message": None,
         "pair": sections_made.pair(model, precision),
         "checkpoint": sections_made.checkpoint(model, chosen["weights"]),
-        "workload": sections_made.workload(chosen["new_tokens"]),
+        "workload": sections_made.workload(chosen["new_tokens"], chosen["batch_size"]),
         "engine": sections_made.engine(),
         "load": sections_made.load(chosen["load_time_s"]),
         "counts": sections_made.counts(chosen.get("planned", chosen["runs"]), chosen["runs"]),
@@ -50,18 +52,24 @@ def record(model: str = "smolvlm2", precision: str = "bf16", **made: Any) -> dic
         "sample": None,
         "roofline": sections_made.roofline(),
         "trace": None,
-        "token_latency": {
-            "p50_s": 0.01,
-            "p95_s": 0.02,
-            "p99_s": 0.03,
-            "low_s": LATENCY_LOW_S,
-            "high_s": LATENCY_HIGH_S,
-            "counts": [0] * LATENCY_BINS,
-        },
+        "token_latency": sections_made.token_latency(chosen),
         "times": {"started": "2026-11-23T10:00:00+00:00", "finished": "2026-11-23T10:05:00+00:00"},
         "interruptions": [],
         "reasons": {"message": "measured", "trace": NO_SENSOR, "sample": "made by hand"},
     }
+
+
+def stretch(built: dict[str, Any], factors: Iterable[float]) -> dict[str, Any]:
+    """Return a Record whose runs take so many times as long, one after another, at the same power."""
+    runs, factors = built["runs"], [*factors]
+    for name in ("latency_s", "preprocess_s", "vision_s", "prefill_s", "ttft_s", "decode_s", "energy_j"):
+        if runs[name] is not None:
+            runs[name] = [value * factor for value, factor in zip(runs[name], factors, strict=True)]
+    runs["start_s"] = [sum(runs["latency_s"][:at]) for at in range(len(factors))]
+    for phase in ("preprocess", "vision", "prefill", "decode"):
+        built["power"]["phases"][phase]["energy_j"] = None
+        built["power"]["phases"][phase]["reasons"]["energy_j"] = "made by hand"
+    return built
 
 
 def unmeasured(model: str, precision: str, status: str = "failed", message: str = "") -> dict[str, Any]:

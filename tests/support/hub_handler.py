@@ -100,6 +100,8 @@ class Handler(BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path)
         self.asked = Asked(self.command, path, self.headers.get("Range"), self.headers.get("Authorization"))
         self.hub.asked.append(self.asked)
+        if self.hub.answer(self):
+            return
         kind, _, rest = path.lstrip("/").partition("/")
         if kind == "cdn":
             self._send_file(*_split(rest))
@@ -213,6 +215,7 @@ class Handler(BaseHTTPRequestHandler):
     def _refuse(self, status: int, code: str, message: str) -> None:
         body = json.dumps({"error": message}).encode()
         self.send_response(status)
+        self.send_header("ETag", 'W/"1f-a/b+c="')  # of the body: it names no file
         if code:
             self.send_header("X-Error-Code", code)
         if message:

@@ -5,6 +5,7 @@ Each path can have a fault.
 """
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +30,7 @@ class HubServer:
         later: commits that followed on main, the newest first.
         faults: a repository, or a file's path with its repository before it -> Fault.
         asked: every request so far.
+        answer: answers a request in its own way, and returns whether it did.
     """
 
     commit: str = "c0ffee" * 6 + "1234"
@@ -37,6 +39,7 @@ class HubServer:
     files: dict[str, File] = field(default_factory=dict)
     faults: dict[str, Fault] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
+    answer: Callable[[Handler], bool] = lambda _: False
 
     def add(self, name: str, content: bytes) -> None:
         """Put a file into the repository; weights are large files."""

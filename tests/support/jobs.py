@@ -30,7 +30,7 @@ def make_job(model: str, precision: str = "bf16") -> Job:
     """Return a job for one pair, with two photographs, which can be a batch."""
     spec = MODELS[model]
     source = miniature.locate(spec, miniature.find_cache_root())
-    if not source.is_dir():
+    if not miniature.is_intact(source):
         run_in_process("forkserver", miniature.build, spec, miniature.find_cache_root())
     images = tuple(workload.encode(photograph) for photograph in workload.read_photographs(None)[:2])
     return Job(model, precision, "mini", source, "cpu", images, workload.PROMPTS[:2], NEW_TOKENS, batch_size=2)

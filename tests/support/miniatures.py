@@ -1,10 +1,12 @@
-"""Miniatures in a cache of a test's own, which it may damage."""
+"""Miniatures in a cache of a test's own, which it may change: they are sealed again, else they would be rebuilt."""
 
+import json
 import shutil
 from pathlib import Path
 
 from PIL import Image
 
+from benchmarks.models import miniature
 from tests.support.jobs import make_job
 
 REFUSAL = "{{ raise_exception('this prompt is refused') }}"
@@ -24,7 +26,19 @@ def copy_with_template(model: str, cache: Path, begin: str) -> Path:
     assert folder / "chat_template.jinja" in templates, f"{folder} keeps its chat template elsewhere"
     for file in templates:
         file.write_text(begin + file.read_text())
+    seal(folder)
     return folder
+
+
+def seal(folder: Path) -> None:
+    """Make a miniature's files those that count as whole."""
+    (folder / miniature.CHECKSUMS).write_text(json.dumps(miniature.compute_checksums(folder)))
+
+
+def replace_weights(folder: Path, content: bytes) -> None:
+    """Give a miniature other weights."""
+    (folder / "model.safetensors").write_bytes(content)
+    seal(folder)
 
 
 def write_photograph(path: Path) -> Path:

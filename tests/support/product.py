@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,8 +82,10 @@ def count_lines(storage: Path, what: str) -> int:
 
 
 def plotting(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    """Run `python -m plotting`."""
-    return run([sys.executable, "-m", "plotting", *arguments], cwd=cwd)
+    """Run the main function of `python -m plotting`."""
+    from plotting import __main__ as program  # matplotlib
+
+    return call(program.main, *arguments, cwd=cwd)
 
 
 def run(arguments: Sequence[str], cwd: Path = ROOT, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -92,6 +94,19 @@ def run(arguments: Sequence[str], cwd: Path = ROOT, **settings: str) -> subproce
     return subprocess.run(
         arguments, cwd=cwd, env=settings, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
     )
+
+
+def call(main: Callable[[], object], *arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run the main function of a program as its command line does, but in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(sys, "argv", ["program", *arguments])
+        patch.chdir(cwd)
+        try:
+            status = main()
+        except SystemExit as left:
+            status = left.code
+    return subprocess.CompletedProcess(arguments, int(status or 0), out.getvalue(), err.getvalue())  # type: ignore[call-overload]
 
 
 class Terminal:

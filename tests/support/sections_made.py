@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from typing import Any, TypedDict
 
 from benchmarks.machine.memory import SENSOR_RAM
 from benchmarks.models import MODELS
+from benchmarks.record import LATENCY_BINS, LATENCY_HIGH_S, LATENCY_LOW_S
 
 NO_SENSOR = "no sensor here"
 SHARES = {"preprocess": 0.02, "vision": 0.08, "prefill": 0.10, "decode": 0.80}
@@ -27,6 +30,7 @@ class Made(TypedDict, total=False):
     weights: str
     load_time_s: float | None
     new_tokens: int
+    batch_size: int
     planned: int
 
 
@@ -59,7 +63,7 @@ def checkpoint(model: str, weights: str) -> dict[str, Any]:
     }
 
 
-def workload(new_tokens: int) -> dict[str, Any]:
+def workload(new_tokens: int, batch_size: int) -> dict[str, Any]:
     """Return the workload section."""
     return {
         "hash": f"hash-of-{new_tokens}",
@@ -67,7 +71,7 @@ def workload(new_tokens: int) -> dict[str, Any]:
         "images": [{"name": "cat.png", "sha256": "0" * 64, "licence": "CC0"}],
         "prompts": ["What is it?"],
         "new_tokens": new_tokens,
-        "batch_size": 1,
+        "batch_size": batch_size,
         "requests": 1,
     }
 
@@ -112,7 +116,7 @@ def counts(planned: int, runs: int) -> dict[str, int]:
 
 def runs(made: Made) -> dict[str, Any]:
     """Return equal runs; `SHARES` of each are its phases."""
-    count, latency = made["runs"], made["latency_s"]
+    count, latency, batch = made["runs"], made["latency_s"], made["batch_size"]
     power = made["power_w"]
     energy = {
         "energy_j": None if power is None else [power * latency] * count,
@@ -131,10 +135,25 @@ def runs(made: Made) -> dict[str, Any]:
         "decode_s": [SHARES["decode"] * latency] * count,
         "prompt_tokens": [20] * count,
         "image_tokens": [100] * count,
-        "new_tokens": [made["new_tokens"]] * count,
-        "sequences": [1] * count,
-        "images": [1] * count,
+        "new_tokens": [made["new_tokens"] * batch] * count,
+        "sequences": [batch] * count,
+        "images": [batch] * count,
     }
+
+
+def token_latency(made: Made) -> dict[str, Any] | None:
+    """Return times between tokens of 0.01, 0.02 and 0.03 s for 16 tokens in 0.5 s, else in that proportion."""
+    steps, unit = made["runs"] * (made["new_tokens"] - 1), made["latency_s"] / 50
+    if steps < 1:
+        return None
+    unit *= 15 / (made["new_tokens"] - 1)
+    ranks = [math.ceil(share * steps) for share in (0.5, 0.95, 0.99)]
+    times = [unit * (1 + sum(rank > first for first in ranks[:2])) for rank in range(1, steps + 1)]
+    growth = LATENCY_BINS / math.log10(LATENCY_HIGH_S / LATENCY_LOW_S)
+    places = Counter(int(math.log10(seconds / LATENCY_LOW_S) * growth) for seconds in times)
+    quantiles = dict(zip(("p50_s", "p95_s", "p99_s"), (times[rank - 1] for rank in ranks), strict=True))
+    counts = [places[at] for at in range(LATENCY_BINS)]
+    return quantiles | {"low_s": LATENCY_LOW_S, "high_s": LATENCY_HIGH_S, "counts": counts}
 
 
 def power(made: Made) -> dict[str, Any]:
@@ -209,8 +228,8 @@ def memory(made: Made) -> dict[str, Any]:
         "kind": kind,
         "method": "sampled",
         "ram_predicted_bytes": 2_000_000_000,
-        "ram_available_bytes": 20_000_000_000,
-        "ram_available_min_bytes": None if baseline is None else 20_000_000_000 - (ram - baseline),
+        "ram_available_bytes": 40_000_000_000,
+        "ram_available_min_bytes": None if baseline is None else 40_000_000_000 - (ram - baseline),
         "ram_floor_bytes": None if baseline is None else 1_000_000_000,
         "ram_avg_bytes": ram,
         "ram_peak_bytes": ram + 1_000_000_000,

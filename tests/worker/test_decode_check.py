@@ -14,7 +14,7 @@ import torch
 from benchmarks.worker import decode_check, moondream
 from benchmarks.worker.decode_check import BOUNDS, check_decoding, extend_inputs
 from benchmarks.worker.generation import GREEDY
-from tests.support.decoding import DEFECTS, FAMILIES, make_checker
+from tests.support.decoding import DEFECTS, FAMILIES, load_family, make_checker
 from tests.worker.test_moondream import filled
 from tests.worker.test_moondream import request as make_inputs
 
@@ -30,7 +30,8 @@ HALF_PRECISIONS = (torch.float16, torch.bfloat16)
 @pytest.fixture(scope="module", params=FAMILIES)
 def checkers(request: pytest.FixtureRequest) -> dict[torch.dtype, Callable[..., DecodeCheck]]:
     """Return, for each precision, what checks one family's decoding."""
-    return {dtype: make_checker(request.param, dtype) for dtype in BOUNDS}
+    loaded = load_family(request.param)
+    return {dtype: make_checker(request.param, dtype, loaded) for dtype in BOUNDS}
 
 
 def test_sound_decoding_stays_far_below_the_bound(checkers: dict[torch.dtype, Callable[..., DecodeCheck]]) -> None:

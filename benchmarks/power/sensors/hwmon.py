@@ -6,13 +6,13 @@ during which the reader sleeps. The INA3221 measures its channels in turn, 1.1 m
 sampled, not integrated.
 """
 
+import shlex
 import time
 from collections.abc import Sequence
 
-from benchmarks.power.base import PowerSample, PowerTarget, SensorLost, SensorUnavailable
+from benchmarks.power.base import PowerSample, PowerTarget, SensorLost, SensorUnavailable, check_number
 from benchmarks.power.sensors import chips, ina3221, rails
 from benchmarks.power.sensors.jetson import JetsonMonitor
-from benchmarks.power.sensors.kernel_files import check_number
 
 
 class HwmonMonitor(JetsonMonitor):
@@ -33,7 +33,7 @@ class HwmonMonitor(JetsonMonitor):
     def __init__(self, target: PowerTarget, argument: str | None = None) -> None:
         self.check(argument)
         shown = chips.find_channels(target.root)
-        listing = ", ".join(shown) or "no rails at all"
+        listing = ", ".join(shown)[:200] or "no rails at all"
         board = rails.find_board(shown)
         if board is None:
             raise SensorUnavailable(f"hwmon: no INA3221 has the rails of a Jetson board (found {listing}).")
@@ -50,7 +50,7 @@ class HwmonMonitor(JetsonMonitor):
         self._channels = [shown[label] for label in self.rails]
         for channel, label in zip(self._channels, self.rails, strict=True):
             for name in channel.files:
-                remedy = f"type sudo chmod a+r {channel.folder}/*_input"
+                remedy = f"type sudo chmod a+r {shlex.quote(str(channel.folder))}/*_input"
                 check_number(f"hwmon: {label}", channel.folder / name, remedy)
         if any(channel.is_ina3221 for channel in self._channels):
             self.range_source += f"; each INA3221 up to 163.8 mV and 26 V ({ina3221.DATA_SHEET})"

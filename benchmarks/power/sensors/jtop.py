@@ -68,7 +68,7 @@ class JtopMonitor(JetsonMonitor):
         boards = [rails.find_complete_board(reading.rails) for reading in found]
         board = next((board for board in boards if board is not None), None)
         if board is None:
-            names = ", ".join(sorted({name for reading in found for name in reading.rails})) or "no rail at all"
+            names = ", ".join(sorted({name for reading in found for name in reading.rails}))[:200] or "no rail at all"
             raise SensorUnavailable(
                 f"jtop: the service reports {names}, but not the GPU rails of a known board; "
                 "type --power-monitor=tegrastats, or --power-monitor=none to measure without energy."

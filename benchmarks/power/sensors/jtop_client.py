@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 from benchmarks.power.base import SensorUnavailable
 
 T = TypeVar("T")
-MISMATCH = re.compile(r"service: \[([^\]]{1,40})\]")
+MISMATCH = re.compile(r"service: \[([\w.+-]{1,40})\]")
 VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})(\.|$)")
 
 
@@ -34,7 +34,7 @@ class Connection:
     """A client of the service, with the service's own interval and the board's L4T release, if it shows that."""
 
     def __init__(self, package: Any, interval_s: float, patience_s: float) -> None:
-        self._readings: deque[JtopReading] = deque()
+        self._readings: deque[JtopReading] = deque(maxlen=1000)  # a hundred times what is asked for
         self._uptime: Any = None
         self._abandoned = False
         self._client = package.jtop(interval=interval_s)
@@ -147,7 +147,7 @@ def import_package() -> Any:
 
 def _explain_refusal(error: Exception) -> SensorUnavailable:
     """Return why the service cannot be used, and what to type next."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = " ".join(str(error).split())[:300] or type(error).__name__
     mismatch = MISMATCH.search(text)
     if "ismatch" in text and mismatch is not None:
         version = VERSION.match(mismatch[1])

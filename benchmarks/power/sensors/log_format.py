@@ -3,6 +3,7 @@
 import itertools
 import math
 import re
+import shlex
 import statistics
 import time
 from collections.abc import Iterable, Sequence
@@ -10,11 +11,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from benchmarks import redact
+from benchmarks.inputs import read_regular
 from benchmarks.power.base import SensorUnavailable
-from benchmarks.power.sensors.log_header import SEPARATORS, Layout, UnclearUnit, parse_header, split
+from benchmarks.power.sensors.log_header import LONGEST_LINE, SEPARATORS, Layout, UnclearUnit, parse_header, split
 
 NS = 1_000_000_000
-LARGEST_BYTES = 100_000_000
+LARGEST_BYTES, MOST_LINES = 100_000_000, 3_000_000
 TRACE_COLUMNS = ("time_s", "watts", "energy_j")
 ISO = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d+))? ?(Z|[+-]\d\d(?::?\d\d)?)?", re.ASCII)
 NO_READING = ("", "-", "--", "---", "----", "n/a", "na", "nan", "none", "null", "inf", "ovl")
@@ -28,7 +31,7 @@ ASKED_UNITS = ("W", "mW", "uW", "kW")
 EXAMPLE = "2026-11-24T12:00:00+00:00"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """One sample: time in ns by the log's clock, watts and joules; None if the log has no reading."""
 
@@ -53,7 +56,7 @@ class LogOptions:
     largest_w: float | None = None
 
     def __str__(self) -> str:
-        return f"--power-monitor=csv:{self.path}"
+        return f"--power-monitor={shlex.quote(f'csv:{self.path}')}"
 
 
 class UnreadableLine(ValueError):
@@ -61,22 +64,21 @@ class UnreadableLine(ValueError):
 
 
 def read_bytes(option: str, path: Path) -> bytes:
-    """Return a file's bytes; raise SensorUnavailable if it cannot be read or is larger than LARGEST_BYTES."""
+    """Return a file's bytes; raise SensorUnavailable if it cannot be read, or is larger than a log may be."""
     try:
-        if path.stat().st_size > LARGEST_BYTES:
-            raise SensorUnavailable(f"{option}: the file is larger than 100 MB; shorten it.")
-        if not path.is_file():
-            raise SensorUnavailable(f"{option}: not a regular file; name a file of samples.")
-        return path.read_bytes()
+        raw = read_regular(path, LARGEST_BYTES)
     except (OSError, ValueError) as error:  # a name with a NUL in it is a ValueError
         why = getattr(error, "strerror", None) or str(error)
         raise SensorUnavailable(f"{option}: cannot be read ({why}); name a file of samples.") from error
+    if len(raw) > LARGEST_BYTES or raw.count(b"\n") > MOST_LINES:
+        raise SensorUnavailable(f"{option}: the file is larger than 100 MB or {MOST_LINES} lines; shorten it.")
+    return raw
 
 
-def decode(option: str, raw: bytes) -> str:
-    """Return UTF-8 text without a byte order mark, or raise SensorUnavailable."""
+def decode(option: str, raw: bytes) -> list[str]:
+    """Return the lines of UTF-8 text without a byte order mark, each cut well beyond LONGEST_LINE, or raise."""
     try:
-        return raw.decode("utf-8-sig")
+        return [line[: 2 * LONGEST_LINE] for line in raw.decode("utf-8-sig").split("\n")]
     except UnicodeDecodeError as error:
         raise SensorUnavailable(f"{option}: cannot be read (not UTF-8 text); save it as UTF-8.") from error
 
@@ -89,7 +91,7 @@ def is_sample(line: str) -> bool:
 def parse_notes(lines: Iterable[str]) -> dict[str, str]:
     """Return {key: value} of comments such as `# scope: module`."""
     comments = [line.lstrip()[1:].partition(":") for line in lines if line.lstrip().startswith("#")]
-    return {key.strip(): value.strip() for key, colon, value in comments if colon}
+    return {key.strip(): redact.make_printable(value.strip()[:200]) for key, colon, value in comments if colon}
 
 
 def compute_period_s(rows: Sequence[Row]) -> float:

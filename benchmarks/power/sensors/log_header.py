@@ -8,7 +8,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-SEPARATORS = "\t;,"
+SEPARATORS, LONGEST_LINE = "\t;,", 10_000
 TIMES = "time ?stamp|time|date|t|unix|epoch|seconds|elapsed"
 TIME_NAME = re.compile(rf"(date ?)?({TIMES})( (time|s|sec|seconds|utc|iso))*")
 SECONDS = {"unix", "epoch", "s", "sec", "seconds"}
@@ -22,7 +22,7 @@ UNITS = {
 POWER_NAME = re.compile(rf"((active|real|total|wall) )?(power|p)( ({'|'.join(UNITS)}))?|{'|'.join(UNITS)}")
 SIGNS = re.compile(r"[\w\s/:.#()\[\]]|(?<=\w)-(?=\w)")  # others, such as % and x, change what a name means
 EXCEL = re.compile(r"\"?sep=(.)\"?", re.IGNORECASE)
-LIKE_HEADER = re.compile(rf"(^|[\t;,|])[\s\"#]*(date ?)?({TIMES})(?![a-z])", re.IGNORECASE)
+LIKE_HEADER = re.compile(rf"(^|[\t;,|])(?:[^\S\t]|[\"#]){{0,20}}(date ?)?({TIMES})(?![a-z])", re.IGNORECASE)
 
 
 class UnclearUnit(ValueError):
@@ -85,14 +85,15 @@ def parse_header(line: str, separators: str = SEPARATORS, unit: str | None = Non
             # Who separates thousands by points separates columns by semicolons. Only of milliwatts no point is taken
             # for granted: 39.871 mW is less than any machine draws.
             marks = "." if separator == "," and factor >= 1 else ""
-            return Layout(separator, len(cells), times[0], powers[0], cells[powers[0]], factor, in_seconds, marks)
+            return Layout(separator, len(cells), times[0], powers[0], cells[powers[0]][:60], factor, in_seconds, marks)
     return None
 
 
 def split(line: str, separator: str = ",") -> list[str]:
-    """Return a line's cells; [] if the csv module cannot read it."""
+    """Return a line's cells; [] if it is too long, or the csv module cannot read it."""
     try:
-        return [cell.strip() for cell in next(csv.reader([line], delimiter=separator), [])]
+        rows = csv.reader([line] if len(line) <= LONGEST_LINE else [], delimiter=separator)
+        return [cell.strip() for cell in next(rows, [])]
     except csv.Error:
         return []
 

@@ -33,11 +33,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from benchmarks import redact
+from benchmarks.inputs import open_regular
 from benchmarks.power.base import PowerMonitor, PowerSample, PowerTarget, SensorLost, SensorUnavailable
 from benchmarks.power.sensors import log_format, log_header
 from benchmarks.power.sensors.log_format import NS, LogOptions, Row, UnreadableLine
 
 BAD_LINES = 10
+MOST_NEW_BYTES = 100_000  # of a log at a time, and ten times as many of a line that has no end yet
 STALE_PERIODS = 60
 CLOCK_STEP_NS = NS // 4  # a clock that moves by more between two readings was set; slewing is far slower
 
@@ -54,7 +57,8 @@ class LogPlayer(PowerMonitor):
         """Take the samples of the log at `path`, which its notes describe; its user states a range of `asked_w`."""
         self._rows = deque(rows)
         self._last_ns: int | None = None
-        self.source = f"{kind} {path.name}" + (f" of {notes['source']}" if "source" in notes else "")
+        what = f" of {notes['source']}" if "source" in notes else ""
+        self.source = redact.make_printable(f"{kind} {path.name}{what}")
         self.period_s = log_format.compute_period_s(rows)
         self.largest_w = log_format.parse_plain(notes.get("max_w", "")) if asked_w is None else asked_w
         self.range_source = self.range_remedy if self.largest_w is None else "stated by its user"
@@ -105,7 +109,7 @@ class FollowedLog:
         raw = log_format.read_bytes(str(options), options.path)
         self._size, self._file = len(raw), _identify(options.path.stat())
         whole, _, self._rest = raw.rpartition(b"\n")
-        lines = log_format.decode(str(options), whole).split("\n")
+        lines = log_format.decode(str(options), whole)
         self.notes = log_format.parse_notes(lines)
         self._separators = log_header.SEPARATORS
         self._newest_line = ""
@@ -124,23 +128,24 @@ class FollowedLog:
         log_format.check_seconds(options, self.layout, self._newest_line, self.rows)
 
     def read_new_rows(self) -> list[Row]:
-        """Return the samples of the lines that were completed since the last call. A bad line is a missing sample.
+        """Return the samples of the lines that were completed since the last call; a bad line is a missing sample.
 
-        Raises:
-            SensorLost: the file was deleted, cut short or replaced, or its time is seen not to count in seconds.
+        Raise SensorLost if the file was deleted, cut short or replaced, or its time is seen not to count in seconds.
         """
         name = self._options.path.name
         try:
-            with self._options.path.open("rb") as file:
+            with open_regular(self._options.path) as file:
                 status = os.fstat(file.fileno())
                 if _identify(status) != self._file or status.st_size < self._size:
                     raise SensorLost(f"{name} was replaced or cut short; a meter must only append to its log")
                 file.seek(self._size)
-                raw = file.read()
+                raw = file.read(MOST_NEW_BYTES) or b""
         except OSError as error:
             raise SensorLost(f"{name} can no longer be read ({error.strerror})") from error
         self._size += len(raw)
         whole, newline, self._rest = (self._rest + raw).rpartition(b"\n")
+        if len(self._rest) > 10 * MOST_NEW_BYTES:
+            raise SensorLost(f"{name} has a line without an end")
         rows = self._parse_lines(whole.decode("utf-8", errors="replace").split("\n")) if newline else []
         try:
             log_format.check_seconds(self._options, self.layout, self._newest_line, rows[-1:])
@@ -277,7 +282,7 @@ def _read_trace(argument: str | None) -> tuple[Path, dict[str, str], list[Row]]:
     if not argument:
         raise SensorUnavailable("--power-monitor=replay needs a file; type --power-monitor=replay:FILE.")
     path, option = Path(argument), f"--power-monitor=replay:{argument}"
-    lines = log_format.decode(option, log_format.read_bytes(option, path)).splitlines()
+    lines = log_format.decode(option, log_format.read_bytes(option, path))
     numbered = [(number, line) for number, line in enumerate(lines, 1) if log_format.is_sample(line)]
     columns = tuple(numbered[0][1].replace(" ", "").split(",")) if numbered else ()
     if columns not in (log_format.TRACE_COLUMNS[:2], log_format.TRACE_COLUMNS):

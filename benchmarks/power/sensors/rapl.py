@@ -13,9 +13,8 @@ import time
 from pathlib import Path
 
 from benchmarks.machine import sysfs
-from benchmarks.power.base import PowerMonitor, PowerSample, PowerTarget, SensorLost, SensorUnavailable
+from benchmarks.power.base import PowerMonitor, PowerSample, PowerTarget, SensorLost, SensorUnavailable, check_number
 from benchmarks.power.sensors import ranges
-from benchmarks.power.sensors.kernel_files import check_number
 
 MOST_WATTS = 10_000.0
 """No zone draws more. A counter that implies more was reset, did not wrap around, or does not count energy."""
@@ -29,36 +28,61 @@ REMEDY = (
 
 
 class Zone:
-    """One counter, continued where it wraps around. `largest_w` is the most that its zone draws."""
+    """One counter, continued where it wraps around.
+
+    Attributes:
+        largest_w: the most that its zone draws.
+        refused_w: what the last reading implies, watts, if the zone cannot draw that; else None.
+    """
 
     largest_w = MOST_WATTS
+    refused_w: float | None = None
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.name = sysfs.read_text(folder / "name")
         self._range = sysfs.read_number(folder / "max_energy_range_uj")
-        self._last: float | None = None
-        self._last_ns = 0
+        self._last: tuple[float, int] | None = None
+        self._refused: tuple[float, int] | None = None
         self._total = 0.0
 
     def read_joules(self) -> float | None:
-        """Return the energy since the first reading; None if the file holds no number, or it jumped or was reset.
+        """Return the energy since the first reading; None if the file holds no number, or the energy is unknown.
+
+        A reading that implies too much power is refused, and the next one continues from the last good one: no energy
+        is lost. Where that one is refused too but continues the refused one, the counter was reset in between.
+        """
+        self.refused_w = None
+        now, now_ns = sysfs.read_number(self.folder / "energy_uj"), time.monotonic_ns()
+        if now is None:
+            return None
+        watts, step = self._compute_step(self._last, now, now_ns)
+        was_refused, self._refused = self._refused, None
+        is_reset = False
+        if not self._is_possible(watts):
+            after, step = self._compute_step(was_refused, now, now_ns)
+            is_reset = was_refused is not None and self._is_possible(after)
+            if not is_reset:
+                self._refused, self.refused_w = (now, now_ns), watts
+                return None
+        self._last, self._total = (now, now_ns), self._total + step
+        return None if is_reset else self._total
+
+    def _is_possible(self, watts: float) -> bool:
+        return 0 <= watts <= self.largest_w
+
+    def _compute_step(self, before: tuple[float, int] | None, now: float, now_ns: int) -> tuple[float, float]:
+        """Return (watts, joules) since a reading.
 
         With e microjoules now, e' before and range R, the step is e - e', or e - e' + R where e < e'. A counter of
         262 kJ wraps around every 44 minutes at 100 W, so at most one wrap lies between two readings.
         """
-        now, now_ns = sysfs.read_number(self.folder / "energy_uj"), time.monotonic_ns()
-        if now is None:
-            return None
-        last, self._last = self._last, now
-        seconds, self._last_ns = (now_ns - self._last_ns) / 1e9, now_ns
-        step = 0.0 if last is None else now - last
+        if before is None:
+            return 0.0, 0.0
+        step = now - before[0]
         if step < 0:
             step += self._range or 0.0
-        if not 0 <= step <= self.largest_w * 1e6 * (seconds + STEP_S):
-            return None
-        self._total += step / 1e6
-        return self._total
+        return step / 1e6 / ((now_ns - before[1]) / 1e9 + STEP_S), step / 1e6
 
 
 class RaplMonitor(PowerMonitor):
@@ -99,8 +123,11 @@ class RaplMonitor(PowerMonitor):
         watts = None
         if energy is not None and previous.energy_j is not None and now > previous.time_ns:
             watts = (energy - previous.energy_j) / (now - previous.time_ns) * 1e9
-        self._previous = PowerSample(now, watts, energy)
-        return [self._previous]
+        refused = max((zone.refused_w for zone in self._zones if zone.refused_w is not None), key=abs, default=None)
+        sample = PowerSample(now, watts, energy, refused_w=refused)
+        if refused is None:
+            self._previous = sample
+        return [sample]
 
 
 def _find_limit_w(zone: Path) -> float | None:

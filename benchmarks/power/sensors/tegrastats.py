@@ -8,6 +8,7 @@ https://docs.nvidia.com/jetson/archives/r38.4/DeveloperGuide/AT/JetsonLinuxDevel
 import os
 import queue
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -25,7 +26,8 @@ RAIL = re.compile(
 )
 """A rail. L4T 35 and older may omit the unit, and a rail that feeds nothing may read below 0."""
 RAM = re.compile(r"(?<![A-Za-z0-9_])RAM ([0-9]{1,9})/[0-9]{1,9}MB")
-LONGEST_LINE = 65536
+LONGEST_LINE = 8192
+BURST_LINES, LINES_PER_S = 1000, 100  # ten times what it is asked for
 OPENING_LINES = 4
 
 ENDED = "tegrastats ended with exit code "
@@ -106,7 +108,7 @@ class TegrastatsMonitor(JetsonMonitor):
 
     def _explain_refusal(self) -> SensorUnavailable:
         """Return why nothing can be measured, and what to type next."""
-        path, last = self._child.path, _quote_end(self._last_line)
+        path, last = shlex.quote(self._child.path), _quote_end(self._last_line)
         if self._child.ended is not None:
             return SensorUnavailable(
                 f"tegrastats: {self._child.ended} before it could be read ({last}); type `{path} --interval 100` to "
@@ -132,6 +134,7 @@ class _Child:
     def __init__(self, path: str, interval_ms: int) -> None:
         self.path = path
         self.ended: str | None = None
+        self._end = "tegrastats closed its output"
         self._lines: queue.SimpleQueue[tuple[int, str] | None] = queue.SimpleQueue()
         self._process = subprocess.Popen(  # noqa: S603 - a path from PATH and a number
             ["/bin/sh", "-c", SHEPHERD, "sh", path, "--interval", str(interval_ms)],
@@ -151,7 +154,7 @@ class _Child:
             except queue.Empty:
                 return None
             if arrived is None:
-                self.ended = "tegrastats closed its output"
+                self.ended = self._end
             elif arrived[1].startswith(ENDED):
                 self.ended = arrived[1]
             elif arrived[1]:
@@ -170,8 +173,13 @@ class _Child:
                 pipe.close()
 
     def _stamp_lines(self) -> None:
-        stdout = self._process.stdout
+        stdout, ahead, then = self._process.stdout, 0.0, time.monotonic()
         while stdout is not None and (raw := stdout.readline(LONGEST_LINE)):
+            now = time.monotonic()
+            ahead, then = max(0.0, ahead - LINES_PER_S * (now - then)) + 1, now
+            if ahead > BURST_LINES:
+                self._end = f"tegrastats printed more than {LINES_PER_S} lines a second"
+                break
             self._lines.put((time.monotonic_ns(), raw.decode("utf-8", "replace").strip()))
         self._lines.put(None)
 
@@ -182,7 +190,9 @@ def _find_executable() -> str:
         return path
     for folder in os.get_exec_path():
         if (file := Path(folder) / "tegrastats").is_file():
-            raise SensorUnavailable(f"tegrastats: {file} is not executable; type `sudo chmod a+x {file}`.")
+            raise SensorUnavailable(
+                f"tegrastats: {file} is not executable; type `sudo chmod a+x {shlex.quote(str(file))}`."
+            )
     raise SensorUnavailable(
         "tegrastats: it is not on PATH. L4T installs it on a Jetson as /usr/bin/tegrastats; "
         "in a container, mount that file, or type --power-monitor=jtop."

@@ -87,7 +87,7 @@ def test_values_stand_above_bars(lone: pd.DataFrame, name: str) -> None:
 def test_failed_runs_stand_beside_the_value(tmp_path: Path) -> None:
     """The number of failed runs of a measured pair is at its bar and in the footnote."""
     partly = record()
-    partly["counts"] |= {"attempted": 13, "failed": 3}
+    partly["counts"] |= {"planned": 13, "attempted": 13, "failed": 3}
     figure = draw(THROUGHPUT, made.one(tmp_path, partly, record("phi")))
 
     assert [word for word in words(figure) if word.endswith("\n3 of 13 failed")]

@@ -264,7 +264,7 @@ def test_names_are_no_markdown(tmp_path: Path) -> None:
     failed = unmeasured("phi", "bf16", message="# <script>alert(1)</script>")
     text = page.write_page(made.one(tmp_path, odd, failed, label="A|B"), [Path("~x~.json")], ["a_b_.json: no"])
 
-    assert r"\[x\](http://e.org) \| \*\*b\*\* \<img src=x\> \`c\` \_d\_" in text
+    assert r"\[x\](http:&#8203;//e.org) \| \*\*b\*\* \<img src=x\> \`c\` \_d\_" in text
     assert r"\# \<script\>alert(1)\</script\>" in text
     assert r"a\_b\_.json: no" in text
     assert r"\~x\~.json" in text

@@ -111,9 +111,7 @@ def test_other_weights_are_another_series(tmp_path: Path) -> None:
 
 def with_batch(size: int) -> dict[str, Any]:
     """Return a Record with this batch size."""
-    built = record()
-    built["workload"] |= {"batch_size": size, "hash": f"batch of {size}"}
-    return built
+    return with_value("workload", "hash", f"batch of {size}", batch_size=size)
 
 
 def with_value(section: str, field: str, value: str, **options: Any) -> dict[str, Any]:

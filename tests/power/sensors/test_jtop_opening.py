@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import sys
+import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,7 @@ def test_the_services_pace(jtop_service: Any) -> None:
         ),
         ("Mismatch version jtop service: [unknown] and client: [7.2.2].", "'jetson-stats==unknown'"),
         ("Mismatch of Python versions between library and service", "cannot be used (Mismatch of Python versions"),
+        ("Mismatch version jtop service: [1'; rm -rf ~ #] and client: [7.2.2].", "cannot be used (Mismatch version"),
         ("Authentication with jetson-stats server failed", "type `sudo systemctl restart jtop`"),
         ("hang", "the service accepts connections, but does not answer within 1 s; type `sudo systemctl restart jtop`"),
     ],
@@ -81,6 +83,17 @@ def test_a_service_that_falls_silent_at_once(jtop_service: Any) -> None:
 
     with pytest.raises(SensorUnavailable, match="the service sent 1 readings in 1 s; type `sudo systemctl restart"):
         open_monitor()
+
+
+def test_a_service_that_floods(jtop_service: Any) -> None:
+    """Of readings that come without a pause, the latest thousand are kept until they are taken."""
+    jtop_service.interval = 1e-6
+    monitor = open_monitor()
+    time.sleep(0.3)
+    readings = monitor.read()
+    monitor.close()
+
+    assert len(readings) <= 1000
 
 
 def test_without_jetson_stats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

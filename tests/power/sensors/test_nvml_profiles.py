@@ -86,7 +86,7 @@ reader.read(); reader.close()
 look = health.take_snapshot("cuda:0", None)
 verdicts = selftest.examine_sensors(PowerTarget("cuda:0"), 0.3)
 print(json.dumps({
-    "machine": device.identify("cuda:0"), "bytes": [nvml.read_memory_bytes(None), nvml.read_free_bytes(None)],
+    "machine": device.identify("cuda:0"), "bytes": [nvml.read_memory_bytes(None, part) for part in ("total", "free")],
     "health": [look.temperature_c, look.clock_hz, watch.seen], "why": [look.reason, watch.reason, reader.vram_reason],
     "nvml": next(found for found in verdicts if found["name"] == "nvml"),
 }))

@@ -1,10 +1,11 @@
 """The counters of CPUs: files in the kernel's layout below a folder. Never run on real counters.
 
-Tests benchmarks.power.sensors.kernel_files and benchmarks.power.sensors.rapl.
+Tests benchmarks.power.sensors.rapl.
 """
 
 from __future__ import annotations
 
+import random
 import shutil
 import time
 from typing import TYPE_CHECKING
@@ -119,20 +120,22 @@ def test_a_counter_wraps_around(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("top_uj", [TOP, None], ids=["reset", "unknown range"])
 def test_a_counter_that_was_reset_is_no_energy(tmp_path: Path, top_uj: int | None) -> None:
-    """A counter that falls without a wrap was reset, and that reading is void."""
+    """A counter that falls without a wrap was reset: the energy in between is unknown, and it continues from there."""
     counter = trees.rapl(tmp_path, DESKTOP, top_uj)["intel-rapl:0"]
     counter.write_text("90000000")
     monitor = opened(tmp_path)
-    counter.write_text("1000000")
-    (lost,) = monitor.read()
-    counter.write_text("2000000")
+    found = []
+    for microjoules in (91_000_000, 1_000_000, 2_000_000, 3_000_000, 4_000_000):
+        counter.write_text(str(microjoules))
+        (sample,) = monitor.read()
+        found.append((sample.energy_j, sample.watts is None))
 
-    assert (lost.energy_j, lost.watts) == (None, None)
-    assert joules(monitor) == pytest.approx(1.0)
+    assert [energy for energy, _ in found] == [pytest.approx(1.0), None, None, pytest.approx(3.0), pytest.approx(4.0)]
+    assert [without for _, without in found] == [False, True, True, True, False]
 
 
-def test_a_counter_that_jumps_is_no_energy(tmp_path: Path) -> None:
-    """A reading that implies over 10 kW is void, and so is the step back from it."""
+def test_a_counter_that_jumps_loses_no_energy(tmp_path: Path) -> None:
+    """A reading that implies over 10 kW is void; the next one continues from the one before it."""
     counter = trees.rapl(tmp_path, DESKTOP)["intel-rapl:0"]
     monitor = opened(tmp_path)
     found = []
@@ -140,7 +143,23 @@ def test_a_counter_that_jumps_is_no_energy(tmp_path: Path) -> None:
         counter.write_text(str(microjoules))
         found.append(joules(monitor))
 
-    assert found == [pytest.approx(1.0), None, None, pytest.approx(2.0)]
+    assert found == [pytest.approx(1.0), None, pytest.approx(2.0), pytest.approx(3.0)]
+
+
+@pytest.mark.parametrize("share", [0.01, 0.05])
+def test_joules_beside_jumps(tmp_path: Path, share: float) -> None:
+    """Where 1% or 5% of the readings are of another number, the joules of the runs are right within 1%, and flagged."""
+    counter = trees.rapl(tmp_path, DESKTOP)["intel-rapl:0"]
+    monitor, chance, samples = opened(tmp_path), random.Random(1), []  # noqa: S311
+    for tick in range(400):
+        true = tick * 1_000_000
+        counter.write_text(str(chance.randrange(TOP) if chance.random() < share else true))
+        (sample,) = monitor.read()
+        samples.append(PowerSample(tick * S // 20, None, sample.energy_j, refused_w=sample.refused_w))
+    found = charge("rapl", monitor, samples, [(k * S, (k + 1) * S) for k in range(1, 19)])
+
+    assert sum(joules or 0.0 for joules in found.energy_j or []) == pytest.approx(18 * 20.0, rel=0.01)
+    assert [flag for flag in found.power["flags"] if "outside the range of the hardware" in flag]
 
 
 @pytest.mark.parametrize("content", [None, "", "many", "nan"])

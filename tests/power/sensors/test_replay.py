@@ -5,6 +5,7 @@ Tests benchmarks.power.sensors.logs.
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -53,6 +54,7 @@ def test_samples_come_when_their_time_has_come(tmp_path: Path) -> None:
         ("time_s,watts\n0,1\n0,1\n", "each later than the one before"),
         ("time_s,watts\n0,1\n1,many\n", "line 3, '1,many', must be time_s,watts"),
         ("time_s,watts\n0,1\n1,inf\n", "line 3"),
+        (f"time_s,watts\n0,1\n1,{'2' * 10_000}\n", "line 3, '1,2{38}', must be time_s,watts"),
     ],
 )
 def test_bad_traces_are_refused(tmp_path: Path, text: str, complaint: str) -> None:
@@ -78,3 +80,33 @@ def test_any_bytes_are_read_or_refused(tmp_path: Path, content: bytes) -> None:
         path.write_bytes(text)
         with suppress(SensorUnavailable):
             assert len(ReplayMonitor(TARGET, str(path)).read()) <= 1
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("pipe", "cannot be read (not a regular file); name a file of samples."),
+        ("lines", "the file is larger than 100 MB or 3000000 lines; shorten it."),
+        ("bytes", "the file is larger than 100 MB or 3000000 lines; shorten it."),
+    ],
+)
+def test_traces_without_an_end_are_refused(tmp_path: Path, name: str, said: str) -> None:
+    """A pipe, 10 GB, or more lines than are kept in memory is refused at once."""
+    if name == "pipe":
+        os.mkfifo(tmp_path / name)
+    else:
+        (tmp_path / name).write_bytes(HEAD.encode() + b"\n" * 3_000_001 * (name == "lines"))
+    if name == "bytes":
+        os.truncate(tmp_path / name, 10_000_000_000)
+
+    with pytest.raises(SensorUnavailable) as refusal:
+        ReplayMonitor.check(str(tmp_path / name))
+    assert str(refusal.value) == f"--power-monitor=replay:{tmp_path}/{name}: {said}"
+
+
+def test_what_a_trace_says_of_itself_is_cut_and_printable(tmp_path: Path) -> None:
+    """Of a comment in a trace, 200 characters without terminal codes come into the Record."""
+    monitor = ReplayMonitor(TARGET, trace(tmp_path, f"# source: \x1b[31m{'x' * 500}\n{HEAD}0,1\n1,1\n"))
+
+    assert monitor.source.isprintable()
+    assert monitor.source.count("x") < 200

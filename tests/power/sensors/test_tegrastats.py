@@ -187,6 +187,28 @@ def test_what_is_no_sensor_is_refused(tegrastats_path: Path, body: str, complain
     assert "type " in str(refusal.value)
 
 
+FLOODS = {
+    "lines": f"exec yes '{THOR}'",
+    "no board": "exec yes hello",
+    "no line at all": "exec cat /dev/zero",
+    "empty lines": "exec yes ''",
+}
+
+
+@pytest.mark.parametrize("body", FLOODS.values(), ids=FLOODS)
+def test_a_flood_is_no_sensor(tegrastats_path: Path, body: str) -> None:
+    """A program that prints without a pause, with or without line ends, is refused or lost, and stopped."""
+    write_script(tegrastats_path, body)
+
+    with pytest.raises((SensorUnavailable, SensorLost), match="tegrastats printed more than 100 lines a second"):  # noqa: PT012
+        monitor = QuickTegrastats(TARGET)
+        try:
+            wait_until(lambda: monitor.read() is None, 10)
+        finally:
+            monitor.close()
+    assert wait_until(lambda: not list_processes(str(tegrastats_path)), 1.0)
+
+
 def test_it_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """If tegrastats is missing or not executable, the sensor is refused with the remedy."""
     monkeypatch.setenv("PATH", str(tmp_path))

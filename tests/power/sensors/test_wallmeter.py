@@ -73,6 +73,8 @@ def test_formats(tmp_path: Path, header: str, line: str, watts: float | None) ->
         (HEAD + "1795521600,5\n\n# noon\n1795521600,5\n", "line 5, .* is not later than the line before"),
         (HEAD + "1795521600000,5\n", "line 2, .* has no time in seconds"),
         (HEAD + "1795521600\n", "line 2, '1795521600', has too few columns"),
+        (HEAD + f"1795521600,{' ' * 10_000}51\n", "line 2, .* has too few columns"),
+        ("\t" * 1_000_000 + "\n1,2\n", "must contain one time column and one power column"),
         (HEAD + "1795521600,51,3\n", "line 2, .* has more columns than the first line; decimal commas need semicolons"),
         (
             HEAD + "0.0,5\n1.0,5\n",
@@ -113,7 +115,8 @@ def test_logs_of_windows(tmp_path: Path, encoding: str) -> None:
         ("wall.csv,offset=inf", "not a number of seconds"),
         ("wall.csv,start=noon", "type ,start=2026-11-24T12:00:00"),
         ("/nonexistent/wall.csv", "cannot be read .No such file or directory.; name a file of samples"),
-        ("/dev/null", "not a regular file"),
+        ("/dev/null", "cannot be read .not a regular file.; name a file of samples"),
+        ("/a b;c", "--power-monitor='csv:/a b;c': cannot be read"),
     ],
 )
 def test_what_is_asked_is_checked(argument: str | None, complaint: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -154,3 +156,36 @@ def test_a_log_that_ends_is_a_lost_sensor(tmp_path: Path, what: str) -> None:
         SensorLost, match=complaint.get(what, "was replaced or cut short; a meter must only append to its log")
     ):
         monitor.read()
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [("pipe", "can no longer be read (not a regular file)"), ("endless line", "has a line without an end")],
+)
+def test_a_log_without_an_end_is_a_lost_sensor(tmp_path: Path, what: str, said: str) -> None:
+    """A log that becomes a pipe, or a line that never ends, is a lost sensor; nothing waits for it or keeps it all."""
+    path = write_log(tmp_path, HEAD + make_rows(50, -3, -2))
+    monitor = WallMeterMonitor(TARGET, str(path))
+    if what == "pipe":
+        path.unlink()
+        os.mkfifo(path)
+    else:
+        with path.open("ab") as file:
+            file.truncate(2_000_000_000)
+
+    with pytest.raises(SensorLost, match=re.escape(f"wall.csv {said}")):  # noqa: PT012
+        for _ in range(12):
+            monitor.read()
+
+
+def test_a_log_that_grows_fast_is_read_bit_by_bit(tmp_path: Path) -> None:
+    """What a meter appends at once beyond 100 kB is read by later readings, and none of it is left out."""
+    path = write_log(tmp_path, HEAD + make_rows(50, -3, -2))
+    monitor = WallMeterMonitor(TARGET, str(path))
+    monitor.read()
+    with path.open("a") as file:
+        file.write(
+            "# restarted\n" * 7_000 + make_rows(60, -1.5, -1.5) + "# restarted\n" * 7_000 + make_rows(70, -1, -1)
+        )
+
+    assert [[sample.watts for sample in monitor.read()] for _ in range(3)] == [[60.0], [70.0], []]

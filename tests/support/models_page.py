@@ -1,4 +1,4 @@
-"""`python -m benchmarks.models > docs/models.md`: the page on each model and its stand-ins."""
+"""`python -m tests.support.models_page > docs/models.md`: the page on each model and its stand-ins."""
 
 import re
 import textwrap
@@ -14,7 +14,7 @@ from benchmarks.worker.architecture import survey
 WIDTH = 118
 HEADER = ("id", "checkpoint", "revision", "licence", "parameters", "image tokens", "a decode step reads")
 INTRODUCTION = """
-`python -m benchmarks.models > docs/models.md` writes this page from `benchmarks/models/`; changes here are lost.
+`python -m tests.support.models_page > docs/models.md` writes this page from `benchmarks/models/`; edit nothing here.
 
 Parameters are those of the architecture, without adapters; shared (tied) ones are counted once. Image tokens are those
 of a built-in photograph (640x480) in the model's own processor. A decode step reads the decoder's weights, in two
