@@ -27,15 +27,6 @@ settings.register_profile("explore", max_examples=3000, deadline=None)
 settings.load_profile("suite")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Spread the modules whose sessions wait, which are here, among those that compute: both cores are then busy."""
-    modules = dict.fromkeys(item.path for item in items)
-    waiting = [path for path in modules if path.parent == Path(__file__).parent]
-    computing = [path for path in modules if path not in waiting]
-    place = {path: at / len(group) for group in (waiting, computing) for at, path in enumerate(group)}
-    items.sort(key=lambda item: place[item.path])
-
-
 def pytest_collection_finish() -> None:
     """Let the garbage collector skip what the imports made: a session in this process collects garbage often."""
     gc.freeze()

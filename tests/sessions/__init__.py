@@ -1,0 +1,1 @@
+"""Whole sessions of the product, as a user starts them."""
