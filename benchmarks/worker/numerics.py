@@ -59,8 +59,7 @@ def classify(tensor: torch.Tensor) -> str | None:
     """
     if not tensor.is_floating_point() or tensor.numel() == 0:
         return None
-    ends = tensor.aminmax()
-    least, greatest = float(ends.min), float(ends.max)
+    least, greatest = map(float, tensor.aminmax())
     if math.isnan(least) or math.isnan(greatest):
         return "nan"
     return "inf" if math.isinf(least) or math.isinf(greatest) else None
@@ -72,8 +71,6 @@ def list_tensors(output: object) -> Iterator[torch.Tensor]:
 
     if isinstance(output, torch.Tensor):
         yield output
-    elif isinstance(output, (tuple, list)):
-        for item in output:
+    elif isinstance(output, (tuple, list, dict)):
+        for item in output.values() if isinstance(output, dict) else output:
             yield from list_tensors(item)
-    elif isinstance(output, dict):
-        yield from list_tensors(list(output.values()))

@@ -55,9 +55,7 @@ def format_value(value: float) -> str:
 
     Less than ROUNDING is a rounding error of a sum that is 0, in the unit of any metric.
     """
-    if math.isnan(value):
-        return "-"
-    return _format_digits(value, 3)
+    return "-" if math.isnan(value) else _format_digits(value, 3)
 
 
 def _format_digits(value: float, digits: int) -> str:
