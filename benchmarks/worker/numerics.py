@@ -28,9 +28,8 @@ class NonFiniteWatch:
         self._first: tuple[str | None, str | None] = (None, None)
 
     def __enter__(self) -> Self:
-        for name, module in self._model.named_modules():
-            if not any(True for _ in module.children()):
-                self._hooks.append(module.register_forward_hook(self._make_hook(name)))
+        innermost = ((name, module) for name, module in self._model.named_modules() if not [*module.children()])
+        self._hooks = [module.register_forward_hook(self._make_hook(name)) for name, module in innermost]
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -55,7 +55,7 @@ def probe(torch_device: str) -> Probe:
 
     device = torch.device(torch_device)
     cache, threads = read_cache_bytes(device), torch.get_num_threads() if device.type == "cpu" else None
-    first = measure_copy(device)
+    first = measure_copy(torch_device)
     size, least = choose_copy_size(SIZE_BYTES // 2, cache, read_room_bytes(device))
     rates = make_passes(device, None if size < least else _fill_bytes(device, size))
     reasons = {
@@ -67,7 +67,7 @@ def probe(torch_device: str) -> Probe:
         "torch_device": torch_device,
         "threads": threads,
         "cache_bytes": cache,
-        "copy": _choose_faster(first, measure_copy(device)),
+        "copy": _choose_faster(first, measure_copy(torch_device)),
         "gemm_flops": rates.choose_gemm(),
         "gemv_bytes_per_s": join_best(*rates.gemv),
         "reasons": {field: why for field, why in reasons.items() if why},
@@ -135,19 +135,19 @@ def measure_rates(
     return found, "; ".join(missing)
 
 
-def measure_copy(device: torch.device | str, size_bytes: int = SIZE_BYTES) -> Copy:
+def measure_copy(torch_device: str) -> Copy:
     """Return the rate of a copy within the device's memory: (read + written bytes) / time.
 
     The best repeat stands for the peak, because other work on the machine only slows a copy down.
     A copy reaches 80 to 90% of the vendor's figure. A CPU that reads a line before it overwrites it
     moves half as much again, which is not counted. A kernel that only reads can be a few percent faster.
-    `size_bytes` of the source grows with the last-level cache and shrinks where memory is short; there is
-    no rate if the cache could hold it.
+    The source grows with the last-level cache and shrinks where memory is short; there is no rate if the cache could
+    hold it.
     """
     import torch
 
-    device = torch.device(device)
-    size, least = choose_copy_size(size_bytes, read_cache_bytes(device), read_room_bytes(device))
+    device = torch.device(torch_device)
+    size, least = choose_copy_size(SIZE_BYTES, read_cache_bytes(device), read_room_bytes(device))
     seconds: list[float] = []
     reason = f"only {size / 1e6:.0f} MB could be copied, but {least / 1e6:.0f} MB are needed to exceed the cache"
     if size >= least:
