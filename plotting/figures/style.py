@@ -129,8 +129,7 @@ def _fill(sentences: Sequence[str], count: int) -> str:
 
 def add_heading(axes: Axes, text: str, theme: Theme, points: int = 12, count: int = 120) -> None:
     """Put a heading above axes, in lines of at most `count` letters."""
-    heading = "\n".join(wrap(line, count) for line in text.split("\n"))
-    axes.set_title(heading, loc="left", fontsize=points, fontweight="bold", color=theme.ink)
+    axes.set_title(_fill(text.split("\n"), count), loc="left", fontsize=points, fontweight="bold", color=theme.ink)
 
 
 def add_legend(
