@@ -30,10 +30,8 @@ def blueprint(spec: ModelSpec, size: Size) -> Blueprint:
     vocabulary, ids = VOCABULARY, SPECIALS
     if size == "mini":
         text |= base.MINI_TEXT | {"num_key_value_heads": 4}
-        vision |= base.MINI_VISION | {
-            "num_hidden_layers": 3,
-            "projection_dim": 32,
-        }  # the output of the last but one is used
+        # the output of the last layer but one is used
+        vision |= base.MINI_VISION | {"num_hidden_layers": 3, "projection_dim": 32}
         vocabulary, ids = base.MINI_VOCABULARY, base.pack_tokens(SPECIALS, base.MINI_VOCABULARY)
     ends = {"bos_token_id": ids["<s>"], "eos_token_id": ids["</s>"], "pad_token_id": ids["<pad>"]}
     config = LlavaConfig(

@@ -1,12 +1,11 @@
 """The size of a model and of a request at full size, from the architecture on the meta device, without weights."""
 
-import io
 from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.machine.estimate import ModelSize, RequestSize
 from benchmarks.models import MODELS, PRECISIONS
-from benchmarks.models.base import Blueprint, ModelSpec
+from benchmarks.models.base import ModelSpec
 from benchmarks.worker.libraries import silence_libraries
 from benchmarks.worker.traffic import PREFILL_ONLY, count_traffic, list_read_whole, split_path
 
@@ -40,10 +39,10 @@ def compute_request_size(spec: ModelSpec, image: bytes, prompt: str) -> RequestS
     `image` is a photograph as `workload.encode` returns it. Text tokens are those of our own
     tokenizer, which splits differently from the published one.
     """
-    from benchmarks.worker.generation import count_image_tokens
+    from benchmarks.worker.generation import count_image_tokens, preprocess
 
     plan = spec.blueprint(spec, "full")
-    inputs = prepare_request(plan, image, prompt)
+    inputs = preprocess(plan.processor(), [(image, prompt)])
     pixels = next(found for name, found in inputs.items() if name.endswith("pixel_values"))
     return {
         "prompt_tokens": inputs["input_ids"].shape[1],
@@ -58,21 +57,6 @@ def survey(pairs: Sequence[tuple[str, str]], image: bytes, prompt: str) -> dict[
     models = {model for model, _ in pairs}
     seen = {model: compute_request_size(MODELS[model], image, prompt) for model in models}
     return {f"{name}-{bits}": (compute_model_size(MODELS[name], bits), seen[name]) for name, bits in pairs}
-
-
-def prepare_request(plan: Blueprint, image: bytes, prompt: str) -> Any:
-    """Return the tensors that the processor of `plan` makes of one photograph and prompt."""
-    from PIL import Image
-
-    photograph = Image.open(io.BytesIO(image), formats=("JPEG",)).convert("RGB")
-    parts = [{"type": "image", "image": photograph}, {"type": "text", "text": prompt}]
-    return plan.processor().apply_chat_template(
-        [{"role": "user", "content": parts}],
-        add_generation_prompt=True,
-        tokenize=True,
-        return_dict=True,
-        return_tensors="pt",
-    )
 
 
 def _count_positions(config: Any, height: int, width: int) -> int:

@@ -31,10 +31,8 @@ class Worker:
         if request["do"] == "load":
             return dict(self._load())
         elements = [(image, prompt) for image, prompt in request["request"]]
-        if request["do"] == "verify":
-            return dict(self._generator.verify(elements))
-        if request["do"] == "prove":
-            return dict(self._generator.prove(elements))
+        if request["do"] in ("verify", "prove"):
+            return dict(getattr(self._generator, request["do"])(elements))
         return dict(self._generator.run(elements, check_logits=request["check"], keep_text=request["text"]))
 
     def _load(self) -> Loaded:

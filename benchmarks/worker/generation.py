@@ -180,22 +180,26 @@ class Generator:
         return clock, options, check
 
     def _preprocess(self, request: Sequence[tuple[int, int]]) -> Any:
-        """Return the tensors of a request, on the device: images decoded, chat template and processor applied."""
-        conversations = [
-            [{"role": "user", "content": [{"type": "image", "image": _decode(self._images[image])},
-                                          {"type": "text", "text": self._prompts[prompt]}]}]
-            for image, prompt in request
-        ]  # fmt: skip
-        batched = len(conversations) > 1
-        inputs = self._loaded.processor.apply_chat_template(
-            conversations if batched else conversations[0],
-            add_generation_prompt=True,
-            tokenize=True,
-            return_dict=True,
-            return_tensors="pt",
-            processor_kwargs={"padding": True} if batched else {},
-        )
-        return inputs.to(self._loaded.device, dtype=self._loaded.dtype)
+        """Return the tensors of a request, on the device."""
+        elements = [(self._images[image], self._prompts[prompt]) for image, prompt in request]
+        return preprocess(self._loaded.processor, elements).to(self._loaded.device, dtype=self._loaded.dtype)
+
+
+def preprocess(processor: Any, elements: Sequence[tuple[bytes, str]]) -> Any:
+    """Return the tensors of photographs with prompts: images decoded, chat template and processor applied."""
+    conversations = [
+        [{"role": "user", "content": [{"type": "image", "image": _decode(image)}, {"type": "text", "text": prompt}]}]
+        for image, prompt in elements
+    ]
+    batched = len(conversations) > 1
+    return processor.apply_chat_template(
+        conversations if batched else conversations[0],
+        add_generation_prompt=True,
+        tokenize=True,
+        return_dict=True,
+        return_tensors="pt",
+        processor_kwargs={"padding": True} if batched else {},
+    )
 
 
 class ContextExceeded(RuntimeError):

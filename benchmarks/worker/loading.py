@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from benchmarks.machine import memory
 from benchmarks.models import MODELS, PRECISIONS
 from benchmarks.processes.protocol import Job, LoadFacts
 from benchmarks.record.not_measured import NotMeasured
@@ -53,13 +54,13 @@ def load(job: Job) -> LoadedModel:
     files = list_weight_files(job.source)
     pagecache.drop_cached(files)
     cached = pagecache.measure_cached_share(files)
-    peak = weights.MemoryPeak(device)
+    weights.reset_peaks(device)
     (model, how, attached, why), seconds = _time(lambda: _load_model(job, device, dtype))
     facts: LoadFacts = {
         "load_time_s": None if job.weights == "random" else seconds,
         "load_method": how,
-        "load_peak_ram_bytes": peak.ram(),
-        "load_peak_vram_bytes": peak.vram(),
+        "load_peak_ram_bytes": memory.read_peak_bytes("self"),
+        "load_peak_vram_bytes": torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None,
         "adapter": attached,
         "adapter_reason": why,
         "import_s": import_s,

@@ -28,9 +28,8 @@ class NonFiniteWatch:
         self._first: tuple[str | None, str | None] = (None, None)
 
     def __enter__(self) -> Self:
-        for name, module in self._model.named_modules():
-            if not any(True for _ in module.children()):
-                self._hooks.append(module.register_forward_hook(self._make_hook(name)))
+        innermost = ((name, module) for name, module in self._model.named_modules() if not [*module.children()])
+        self._hooks = [module.register_forward_hook(self._make_hook(name)) for name, module in innermost]
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -59,8 +58,7 @@ def classify(tensor: torch.Tensor) -> str | None:
     """
     if not tensor.is_floating_point() or tensor.numel() == 0:
         return None
-    ends = tensor.aminmax()
-    least, greatest = float(ends.min), float(ends.max)
+    least, greatest = map(float, tensor.aminmax())
     if math.isnan(least) or math.isnan(greatest):
         return "nan"
     return "inf" if math.isinf(least) or math.isinf(greatest) else None
@@ -72,8 +70,6 @@ def list_tensors(output: object) -> Iterator[torch.Tensor]:
 
     if isinstance(output, torch.Tensor):
         yield output
-    elif isinstance(output, (tuple, list)):
-        for item in output:
+    elif isinstance(output, (tuple, list, dict)):
+        for item in output.values() if isinstance(output, dict) else output:
             yield from list_tensors(item)
-    elif isinstance(output, dict):
-        yield from list_tensors(list(output.values()))

@@ -3,11 +3,10 @@
 import ctypes
 import mmap
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-_PROT_READ, _MAP_SHARED = 1, 1
-_MAP_FAILED = ctypes.c_void_p(-1).value
+import numpy as np
 
 
 def drop_cached(files: Iterable[Path]) -> None:
@@ -25,15 +24,12 @@ def drop_cached(files: Iterable[Path]) -> None:
 
 def measure_cached_share(files: Iterable[Path]) -> float | None:
     """Return the share of `files` in the page cache, 0 to 1; None without mincore(2), or without bytes."""
-    libc = ctypes.CDLL(None, use_errno=True)
+    libc = ctypes.CDLL(None)
     if not hasattr(libc, "mincore"):
         return None
-    libc.mmap.restype = ctypes.c_void_p
-    libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_longlong]
-    libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
     libc.mincore.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p]
     try:
-        counts = [_count_pages(libc, file) for file in files if file.stat().st_size]
+        counts = [_count_pages(libc.mincore, file) for file in files if file.stat().st_size]
     except _Refused:
         return None
     pages = sum(total for _, total in counts)
@@ -44,21 +40,15 @@ class _Refused(Exception):
     """The kernel does not map a file, or does not answer for it."""
 
 
-def _count_pages(libc: ctypes.CDLL, file: Path) -> tuple[int, int]:
+def _count_pages(mincore: Callable[..., int], file: Path) -> tuple[int, int]:
     """Return (pages in the page cache, pages) of one file that is not empty."""
-    size = file.stat().st_size
-    descriptor = os.open(file, os.O_RDONLY)
-    try:
-        address = libc.mmap(None, size, _PROT_READ, _MAP_SHARED, descriptor, 0)
-    finally:
-        os.close(descriptor)
-    if address == _MAP_FAILED:
-        raise _Refused
-    pages = -(-size // mmap.PAGESIZE)
-    vector = ctypes.create_string_buffer(pages)
-    try:
-        if libc.mincore(address, size, vector) != 0:
+    with file.open("rb") as opened:
+        try:
+            mapped = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
+        except OSError as error:
+            raise _Refused from error
+    with mapped:
+        vector = ctypes.create_string_buffer(-(-len(mapped) // mmap.PAGESIZE))
+        if mincore(np.frombuffer(mapped, np.uint8).ctypes.data, len(mapped), vector) != 0:
             raise _Refused
-    finally:
-        libc.munmap(address, size)
-    return sum(byte & 1 for byte in vector.raw), pages
+    return sum(byte & 1 for byte in vector.raw), len(vector)

@@ -9,7 +9,7 @@ A device that is slow itself is asked for little: a CPU without fp16 instruction
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import cycle
@@ -55,8 +55,9 @@ def probe(torch_device: str) -> Probe:
 
     device = torch.device(torch_device)
     cache, threads = read_cache_bytes(device), torch.get_num_threads() if device.type == "cpu" else None
-    first = measure_copy(device)
-    rates = make_passes(device, _make_matrix(device))
+    first = measure_copy(torch_device)
+    size, least = choose_copy_size(SIZE_BYTES // 2, cache, read_room_bytes(device))
+    rates = make_passes(device, None if size < least else _fill_bytes(device, size))
     reasons = {
         "cache_bytes": "" if cache else "neither the kernel nor torch reports it",
         "threads": "" if threads else "the model does not run on the CPU",
@@ -66,7 +67,7 @@ def probe(torch_device: str) -> Probe:
         "torch_device": torch_device,
         "threads": threads,
         "cache_bytes": cache,
-        "copy": _choose_faster(first, measure_copy(device)),
+        "copy": _choose_faster(first, measure_copy(torch_device)),
         "gemm_flops": rates.choose_gemm(),
         "gemv_bytes_per_s": join_best(*rates.gemv),
         "reasons": {field: why for field, why in reasons.items() if why},
@@ -134,25 +135,22 @@ def measure_rates(
     return found, "; ".join(missing)
 
 
-def measure_copy(device: torch.device | str, size_bytes: int = SIZE_BYTES) -> Copy:
+def measure_copy(torch_device: str) -> Copy:
     """Return the rate of a copy within the device's memory: (read + written bytes) / time.
 
     The best repeat stands for the peak, because other work on the machine only slows a copy down.
     A copy reaches 80 to 90% of the vendor's figure. A CPU that reads a line before it overwrites it
     moves half as much again, which is not counted. A kernel that only reads can be a few percent faster.
-    `size_bytes` of the source grows with the last-level cache and shrinks where memory is short; there is
-    no rate if the cache could hold it.
+    The source grows with the last-level cache and shrinks where memory is short; there is no rate if the cache could
+    hold it.
     """
     import torch
 
-    device = torch.device(device)
-    size, least = choose_copy_size(size_bytes, read_cache_bytes(device), read_room_bytes(device))
+    device = torch.device(torch_device)
+    size, least = choose_copy_size(SIZE_BYTES, read_cache_bytes(device), read_room_bytes(device))
     seconds: list[float] = []
-    reasons: dict[str, str] = {}
-    if size < least:
-        reason = f"only {size / 1e6:.0f} MB could be copied, but {least / 1e6:.0f} MB are needed to exceed the cache"
-        reasons = dict.fromkeys(("bytes_per_s", "median_bytes_per_s"), reason)
-    else:
+    reason = f"only {size / 1e6:.0f} MB could be copied, but {least / 1e6:.0f} MB are needed to exceed the cache"
+    if size >= least:
         source, target = _fill_bytes(device, size), _fill_bytes(device, size)
         seconds = time_calls(device, lambda: target.copy_(source), 2 * size / SLOWEST_BYTES_PER_S)
     return {
@@ -161,7 +159,7 @@ def measure_copy(device: torch.device | str, size_bytes: int = SIZE_BYTES) -> Co
         "method": "copy within the device's memory, read + written bytes, best of the repeats",
         "repeats": len(seconds),
         "size_bytes": size,
-        "reasons": reasons,
+        "reasons": {} if seconds else dict.fromkeys(("bytes_per_s", "median_bytes_per_s"), reason),
     }
 
 
@@ -214,15 +212,10 @@ def measure_gemv(device: torch.device, dtype: torch.dtype, matrix: torch.Tensor 
     vector = torch.full((1, ROWS), 0.01, device=device, dtype=dtype)
     for size in PIECES_BYTES:
         pieces = cycle(rows.split(size // ROWS // dtype.itemsize)[: matrix.nbytes // size or None])
-        seconds = time_calls(device, partial(_multiply_next, vector, pieces), size / SLOWEST_BYTES_PER_S)
+        products = map(partial(torch.nn.functional.linear, vector), pieces)  # each is computed when it is asked for
+        seconds = time_calls(device, partial(next, products), size / SLOWEST_BYTES_PER_S)
         best = max(best, min(size, matrix.nbytes) / min(seconds))
     return best
-
-
-def _multiply_next(vector: torch.Tensor, pieces: Iterator[torch.Tensor]) -> None:
-    import torch
-
-    torch.nn.functional.linear(vector, next(pieces))
 
 
 def time_calls(device: torch.device, work: Callable[[], object], plausible_s: float) -> list[float]:
@@ -255,12 +248,6 @@ def read_room_bytes(device: torch.device) -> int | None:
         free = int(torch.cuda.mem_get_info(device)[0])
         return free if available is None else min(free, available)
     return available
-
-
-def _make_matrix(device: torch.device) -> torch.Tensor | None:
-    """Return the bytes of a matrix that the cache could not hold; None if memory is too short for it."""
-    size, least = choose_copy_size(SIZE_BYTES // 2, read_cache_bytes(device), read_room_bytes(device))
-    return None if size < least else _fill_bytes(device, size)
 
 
 def _time_call(device: torch.device, work: Callable[[], object]) -> float:

@@ -7,7 +7,6 @@ import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.machine import memory
 from benchmarks.processes.protocol import Job
 
 if TYPE_CHECKING:
@@ -129,24 +128,11 @@ def touch(model: Any) -> None:
             weight.detach().flatten()[:: max(1, PAGE_BYTES // weight.element_size())].float().sum()
 
 
-class MemoryPeak:
-    """The peak memory of this process from now on, in RAM and on the device."""
+def reset_peaks(device: torch.device) -> None:
+    """Let the peak memory of this process count from now on, in RAM (VmHWM) and in torch's allocator on CUDA."""
+    import torch
 
-    def __init__(self, device: torch.device) -> None:
-        import torch
-
-        self._device = device
-        with contextlib.suppress(OSError):  # then the peak counts from the start of the process
-            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-        if device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(device)
-
-    def ram(self) -> int | None:
-        """Return the peak of resident memory with mapped files, bytes (VmHWM)."""
-        return memory.read_peak_bytes("self")
-
-    def vram(self) -> int | None:
-        """Return the peak of torch's allocator on CUDA, bytes; None elsewhere."""
-        import torch
-
-        return torch.cuda.max_memory_allocated(self._device) if self._device.type == "cuda" else None
+    with contextlib.suppress(OSError):  # then the peak counts from the start of the process
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)

@@ -48,7 +48,7 @@ def make_runs(table: pd.DataFrame, problems: list[str]) -> pd.DataFrame:
     for _, row in table[table["status"] == MEASURED].iterrows():
         try:
             found = _read_runs(row["record"]["runs"])
-        except (TypeError, ValueError) as error:
+        except TypeError as error:
             pair = f"{row['model']} {row['precision']} on {row['device']}"
             problems.append(f"{row['save']}: the runs of {pair} cannot be exported ({error}); left out")
             continue
@@ -70,14 +70,9 @@ def _read_runs(recorded: dict[str, Any]) -> dict[str, list[float]]:
 
     Raises:
         TypeError: a column holds something other than numbers.
-        ValueError: the columns differ in length.
     """
-    lengths = {len(values) for name in RUN_COLUMNS if isinstance(values := recorded.get(name), list)}
-    if len(lengths) != 1:
-        raise ValueError("the columns of its runs have different lengths")
-    missing = [None] * lengths.pop()
-    columns = {name: missing if recorded.get(name) is None else recorded[name] for name in RUN_COLUMNS}
-    return {name: [_read_number(value, name) for value in values] for name, values in columns.items()}
+    missing = [None] * len(recorded["run"])
+    return {name: [_read_number(value, name) for value in recorded[name] or missing] for name in RUN_COLUMNS}
 
 
 def _read_number(value: Any, name: str) -> float:

@@ -59,10 +59,7 @@ def _stack(look: Look, row: Row, place: float) -> Bar:
 
 
 def _draw(table: pd.DataFrame, look: Look, make_bar: MakeBar, label: str, extra: Sequence[Artist] = ()) -> Figure:
-    """Return the figure of all strips, each on its own scale: slow models would vanish on a shared one.
-
-    `label` names the value axes.
-    """
+    """Return the figure of all strips, each on its own scale: slow models would vanish on a shared one."""
     strips = _split(table)
     broad = max(len(strip.models) * len(list_ordered(strip.section.table, "device", "precision")) for strip in strips)
     width = min(WIDEST, max(NARROWEST, MARGIN + broad * BROADEST / GROUP))

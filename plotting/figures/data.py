@@ -21,11 +21,7 @@ EXTRA = {
 
 
 def write_numbers(table: pd.DataFrame, names: Sequence[str]) -> str:
-    """Return the CSV of a figure of some metrics: a row for each pair.
-
-    `state` is "measured" or the words in place of the value. Each metric has its value, the ends of its
-    whisker, and the kind of whisker.
-    """
+    """Return the CSV of a figure of some metrics: a row for each pair; `state` is "measured" or why it has no value."""
     bases = {name: whiskers.choose_basis(table, name) for name in names}
     rows = [
         _describe_row(group, row, bases) for group in split_by_work(table) for row in group.table.to_dict("records")

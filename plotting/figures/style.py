@@ -12,6 +12,7 @@ import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
@@ -64,10 +65,8 @@ def make_canvas(
     """
     mpl.rcdefaults()  # a user's settings must not change a byte
     sns.set_theme(style="whitegrid", context="notebook", rc=theme.rc)
-    figure = Figure(figsize=(width, extra + sum(heights)), dpi=150, layout="constrained")
-    layout = figure.get_layout_engine()
-    if layout is not None:
-        layout.set(w_pad=0.12, h_pad=0.1)  # type: ignore[call-arg]
+    layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1)
+    figure = Figure(figsize=(width, extra + sum(heights)), dpi=150, layout=layout)
     return figure, figure.subplots(len(heights), columns, squeeze=False, gridspec_kw={"height_ratios": heights})
 
 
@@ -130,8 +129,7 @@ def _fill(sentences: Sequence[str], count: int) -> str:
 
 def add_heading(axes: Axes, text: str, theme: Theme, points: int = 12, count: int = 120) -> None:
     """Put a heading above axes, in lines of at most `count` letters."""
-    heading = "\n".join(wrap(line, count) for line in text.split("\n"))
-    axes.set_title(heading, loc="left", fontsize=points, fontweight="bold", color=theme.ink)
+    axes.set_title(_fill(text.split("\n"), count), loc="left", fontsize=points, fontweight="bold", color=theme.ink)
 
 
 def add_legend(

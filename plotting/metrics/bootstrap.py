@@ -57,9 +57,8 @@ def _draw_weights(blocks: int) -> Array:
 class Resampling:
     """One pair's runs in blocks of time, in which each request keeps its number of runs.
 
-    Attributes:
-        edges: the first run of each block, then the number of runs.
-        t: Student's t for the blocks that can be compared: two can if one request came in both.
+    `edges` are the first run of each block, then the number of runs. `t` is Student's t for the blocks that can be
+    compared: two can if one request came in both.
     """
 
     def __init__(self, requests: Sequence[int], times: Array | None = None) -> None:

@@ -79,12 +79,7 @@ def _combine(terms: Iterable[float]) -> float:
 
 def make_phase_energy(name: str) -> Callable[[Record], float]:
     """Return the energy of a phase, J a run: pooled over the covered runs / their number."""
-
-    def compute(record: Record) -> float:
-        joules = _read_phase(record, name)
-        return joules / float(require(record["power"]["phases"], "run_count"))
-
-    return compute
+    return lambda record: _read_phase(record, name) / float(require(record["power"]["phases"], "run_count"))
 
 
 def compute_decode_energy_per_token(record: Record) -> float:

@@ -16,15 +16,11 @@ from plotting.metrics.runs import GoodRuns, sum_columns
 
 @dataclass(frozen=True)
 class Totals:
-    """A metric that is `formula` of the totals of these columns, which hold one value a run.
-
-    Attributes:
-        timed: the places of the columns that grow with the time of a run: durations and energy.
-    """
+    """A metric that is `formula` of the totals of these columns, which hold one value a run."""
 
     columns: tuple[Array, ...]
     formula: Callable[..., Any]
-    timed: tuple[int, ...]
+    timed: tuple[int, ...]  # places of the columns that grow with the time of a run: durations and energy
 
     def compute(self) -> float:
         """Return the metric's value."""
@@ -53,8 +49,7 @@ class RunQuantile:
 class RunsFormula:
     """A metric that is computed from the runs of a Record, and so has an interval.
 
-    Attributes:
-        parts: the inputs of its value and of its interval; raises NotMeasured if there is no value.
+    `parts` returns the inputs of its value and of its interval, or raises NotMeasured if there is no value.
     """
 
     parts: Callable[[GoodRuns], Totals | RunQuantile]

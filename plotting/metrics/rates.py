@@ -38,11 +38,7 @@ def make_gigabytes(name: str, section: str = "memory") -> Callable[[Record], flo
 
 def make_field(section: str, name: str, unit: float = 1.0) -> Callable[[Record], float]:
     """Return a number of a section of the Record, divided by `unit`."""
-
-    def compute(record: Record) -> float:
-        return float(require(require(record, section), name)) / unit
-
-    return compute
+    return lambda record: float(require(require(record, section), name)) / unit
 
 
 def compute_peak_ram(record: Record) -> float:

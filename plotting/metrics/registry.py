@@ -26,23 +26,14 @@ ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Metric:
-    """A reported figure.
+    """A reported figure."""
 
-    Attributes:
-        name: column of the CSV.
-        label: axis label, without the unit.
-        unit: its unit.
-        higher_is_better: None if neither direction is better.
-        formula: in words.
-        compute: returns the value of a Record, or raises NotMeasured.
-    """
-
-    name: str
-    label: str
+    name: str  # column of the CSV
+    label: str  # on axes, without the unit
     unit: str
-    higher_is_better: bool | None
-    formula: str
-    compute: Callable[[Record], float]
+    higher_is_better: bool | None  # None if neither direction is better
+    formula: str  # in words
+    compute: Callable[[Record], float]  # returns the value of a Record, or raises NotMeasured
 
     @property
     def axis(self) -> str:
@@ -64,9 +55,7 @@ def format_value(value: float) -> str:
 
     Less than ROUNDING is a rounding error of a sum that is 0, in the unit of any metric.
     """
-    if math.isnan(value):
-        return "-"
-    return _format_digits(value, 3)
+    return "-" if math.isnan(value) else _format_digits(value, 3)
 
 
 def _format_digits(value: float, digits: int) -> str:
@@ -98,22 +87,12 @@ def _choose_telling(found: Iterable[str], equal: bool) -> str:
 
 _ALL = (
     Metric("tokens_per_sec", "Throughput", "tokens/s", True, "new tokens / time of the runs", make_rate("new_tokens")),
-    Metric(
-        "decode_tokens_per_sec",
-        "Decode throughput",
-        "tokens/s",
-        True,
-        "(new tokens - first tokens) / (time from first token to end)",
-        make_rate("new_tokens", seconds="decode_s", less=("sequences",)),
-    ),
-    Metric(
-        "total_tokens_per_sec",
-        "Total throughput",
-        "tokens/s",
-        True,
-        "(prompt + image + new tokens) / time of the runs",
-        make_rate("prompt_tokens", "image_tokens", "new_tokens"),
-    ),
+    Metric("decode_tokens_per_sec", "Decode throughput", "tokens/s", True,
+           "(new tokens - first tokens) / (time from first token to end)",
+           make_rate("new_tokens", seconds="decode_s", less=("sequences",))),
+    Metric("total_tokens_per_sec", "Total throughput", "tokens/s", True,
+           "(prompt + image + new tokens) / time of the runs",
+           make_rate("prompt_tokens", "image_tokens", "new_tokens")),
     Metric("ttft_p50_s", "Time to first token, median", "s", False, "start to first token", make_quantile("ttft_s")),
     Metric("ttft_p95_s", "Time to first token, p95", "s", False, "start to first token", make_quantile("ttft_s", 0.95)),
     Metric("latency_p50_s", "Latency, median", "s", False, "start to end", make_quantile("latency_s")),
@@ -122,130 +101,53 @@ _ALL = (
     Metric("vision_s", "Vision encoding", "s", False, "preprocessed to encoded, median", make_quantile("vision_s")),
     Metric("prefill_s", "Prefill", "s", False, "encoded to first token, median", make_quantile("prefill_s")),
     Metric("decode_s", "Decode", "s", False, "first token to end, median", make_quantile("decode_s")),
-    *(
-        Metric(
-            f"token_latency_{quantile}_s",
-            f"Time between tokens, {words}",
-            "s",
-            False,
-            "from one decode step to the next",
-            make_field("token_latency", f"{quantile}_s"),
-        )
-        for quantile, words in (("p50", "median"), ("p95", "p95"), ("p99", "p99"))
-    ),
-    Metric(
-        "mbu",
-        "Model-bandwidth utilisation",
-        "of peak",
-        True,
-        "bytes read per decode step (weights + KV cache at mean context) x decode steps/s / peak memory bandwidth",
-        mbu,
-    ),
-    Metric(
-        "joules_per_token",
-        "Energy per token",
-        "J/token",
-        False,
-        "energy of the runs / new tokens",
-        make_energy_per("tokens"),
-    ),
-    Metric(
-        "joules_per_token_uncertainty",
-        "Energy per token, ± (k=1)",
-        "J/token",
-        None,
-        "standard uncertainty: energy_uncertainty x joules_per_token; statistical only without a specified gain error",
-        compute_token_uncertainty,
-    ),
-    Metric(
-        "energy_uncertainty",
-        "Energy uncertainty (k=1)",
-        "",
-        None,
-        "root of the sum of squares, relative: statistics, edges, coverage, quantisation, offset and gain error",
-        compute_uncertainty,
-    ),
-    Metric(
-        "avg_power_watts",
-        "Average power",
-        "W",
-        None,
-        "energy of the runs / time of the runs",
-        make_energy_per("seconds"),
-    ),
+    *(Metric(f"token_latency_{quantile}_s", f"Time between tokens, {words}", "s", False,
+             "from one decode step to the next", make_field("token_latency", f"{quantile}_s"))
+      for quantile, words in (("p50", "median"), ("p95", "p95"), ("p99", "p99"))),
+    Metric("mbu", "Model-bandwidth utilisation", "of peak", True,
+           "bytes read per decode step (weights + KV cache at mean context) x decode steps/s / peak memory bandwidth",
+           mbu),
+    Metric("joules_per_token", "Energy per token", "J/token", False,
+           "energy of the runs / new tokens", make_energy_per("tokens")),
+    Metric("joules_per_token_uncertainty", "Energy per token, ± (k=1)", "J/token", None,
+           "standard uncertainty: energy_uncertainty x joules_per_token; "
+           "statistical only without a specified gain error", compute_token_uncertainty),
+    Metric("energy_uncertainty", "Energy uncertainty (k=1)", "", None,
+           "root of the sum of squares, relative: statistics, edges, coverage, quantisation, offset and gain error",
+           compute_uncertainty),
+    Metric("avg_power_watts", "Average power", "W", None,
+           "energy of the runs / time of the runs", make_energy_per("seconds")),
     Metric("tps_per_watt", "Efficiency", "tokens/s/W", True, "1 / joules_per_token", efficiency),
-    Metric(
-        "joules_per_image",
-        "Energy per image",
-        "J/image",
-        False,
-        "energy of the runs / photographs",
-        make_energy_per("images"),
-    ),
-    Metric(
-        "net_joules_per_token",
-        "Net energy per token",
-        "J/token",
-        False,
-        "(energy of the runs - idle power x time of the runs) / new tokens",
-        make_energy_per("tokens", net=True),
-    ),
-    Metric(
-        "net_joules_per_token_uncertainty",
-        "Net energy per token, ± (k=1)",
-        "J/token",
-        None,
-        "standard uncertainty: as for gross energy, but without the offset error and with half the drift of idle power",
-        compute_net_token_uncertainty,
-    ),
-    *(
-        Metric(
-            f"{phase}_joules",
-            f"Energy of {words}",
-            "J/run",
-            False,
-            f"energy from {marks}, sum over the runs / number of runs; only if the sensor's time resolution suffices",
-            make_phase_energy(phase),
-        )
-        for phase, words, marks in (
-            ("preprocess", "preprocessing", "start to preprocessed"),
-            ("vision", "vision encoding", "preprocessed to encoded"),
-            ("prefill", "prefill", "encoded to first token"),
-            ("decode", "decode", "first token to end"),
-        )
-    ),
-    Metric(
-        "decode_joules_per_token",
-        "Energy of decode per token",
-        "J/token",
-        False,
-        "(energy from first token to end) / (new tokens - first tokens)",
-        compute_decode_energy_per_token,
-    ),
+    Metric("joules_per_image", "Energy per image", "J/image", False,
+           "energy of the runs / photographs", make_energy_per("images")),
+    Metric("net_joules_per_token", "Net energy per token", "J/token", False,
+           "(energy of the runs - idle power x time of the runs) / new tokens", make_energy_per("tokens", net=True)),
+    Metric("net_joules_per_token_uncertainty", "Net energy per token, ± (k=1)", "J/token", None,
+           "standard uncertainty: as for gross energy, but without the offset error and with half the drift of "
+           "idle power", compute_net_token_uncertainty),
+    *(Metric(f"{phase}_joules", f"Energy of {words}", "J/run", False,
+             f"energy from {marks}, sum over the runs / number of runs; only if the sensor's time resolution suffices",
+             make_phase_energy(phase))
+      for phase, words, marks in (("preprocess", "preprocessing", "start to preprocessed"),
+                                  ("vision", "vision encoding", "preprocessed to encoded"),
+                                  ("prefill", "prefill", "encoded to first token"),
+                                  ("decode", "decode", "first token to end"))),
+    Metric("decode_joules_per_token", "Energy of decode per token", "J/token", False,
+           "(energy from first token to end) / (new tokens - first tokens)", compute_decode_energy_per_token),
     Metric("avg_ram_gb", "Average RAM", "GB", False, "mean over the runs", make_gigabytes("ram_avg_bytes")),
     Metric("peak_ram_gb", "Peak RAM", "GB", False, "highest since loading began", compute_peak_ram),
     Metric("ram_baseline_gb", "RAM before loading", "GB", None, "before loading", make_gigabytes("ram_baseline_bytes")),
     Metric("ram_delta_gb", "RAM above baseline", "GB", False, "average - baseline", make_gigabytes("ram_delta_bytes")),
     Metric("avg_vram_gb", "Average VRAM", "GB", False, "mean over the runs", make_gigabytes("vram_avg_bytes")),
-    Metric(
-        "load_time_s",
-        "Load time",
-        "s",
-        False,
-        "time of from_pretrained, until every weight is in memory or on the device",
-        make_field("load", "load_time_s"),
-    ),
-    Metric(
-        "load_peak_ram_gb",
-        "Peak RAM while loading",
-        "GB",
-        False,
-        "of the process that loads the model, memory-mapped weights included",
-        make_gigabytes("peak_ram_bytes", "load"),
-    ),
+    Metric("load_time_s", "Load time", "s", False,
+           "time of from_pretrained, until every weight is in memory or on the device",
+           make_field("load", "load_time_s")),
+    Metric("load_peak_ram_gb", "Peak RAM while loading", "GB", False,
+           "of the process that loads the model, memory-mapped weights included",
+           make_gigabytes("peak_ram_bytes", "load")),
     Metric("runs", "Good runs", "runs", None, "count", make_field("counts", "good")),
     Metric("failed_runs", "Failed runs", "runs", False, "count", make_field("counts", "failed")),
-)
+)  # fmt: skip
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
 

@@ -23,11 +23,7 @@ class Energy:
 
 
 class GoodRuns:
-    """The columns of a Record's good runs, each converted to an array once.
-
-    Attributes:
-        record: the Record.
-    """
+    """The columns of a Record's good runs, each converted to an array once."""
 
     def __init__(self, record: Record) -> None:
         self.record = record

@@ -17,7 +17,7 @@ from benchmarks import workload
 from benchmarks.machine.roofline import compute_bytes_per_step
 from benchmarks.models import MODELS
 from benchmarks.worker import traffic as counted
-from benchmarks.worker.architecture import prepare_request
+from benchmarks.worker.generation import preprocess
 
 FAMILIES = [spec for spec in MODELS.values() if spec.default]
 STEPS = 2
@@ -93,7 +93,7 @@ def test_what_is_counted_is_what_a_step_reads(model_id: str) -> None:
     """Decode steps read exactly the counted weights, and the counted rows of each table."""
     model, plan = miniature(model_id)
     model.generation_config.eos_token_id = None
-    inputs = prepare_request(plan, workload.encode(workload.read_photographs(None)[0]), workload.PROMPTS[0])
+    inputs = preprocess(plan.processor(), [(workload.encode(workload.read_photographs(None)[0]), workload.PROMPTS[0])])
 
     with torch.inference_mode(), Reads(model) as reads:
         model.generate(**inputs, max_new_tokens=STEPS + 1, do_sample=False, use_cache=True, streamer=Switch(reads))
