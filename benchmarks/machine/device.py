@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from benchmarks.errors import BenchmarkError
-from benchmarks.machine import jetson, nvml, sysfs
+from benchmarks.machine import jetson, memory, nvml, sysfs
 from benchmarks.machine.cpu import read_cpu_name
 from benchmarks.record.not_measured import explain_nulls
 from benchmarks.redact import make_printable
@@ -91,15 +91,12 @@ def read_boot_id(root: Path = Path("/")) -> str:
 
 def read_ram_bytes(root: Path = Path("/")) -> int | None:
     """Return MemTotal of /proc/meminfo, bytes."""
-    shown = sysfs.read_text(sysfs.locate(root, "proc/meminfo"))
-    found = re.search(r"^MemTotal:\s+(\d{1,15}) kB", shown, re.MULTILINE)
-    return int(found[1]) * 1024 if found else None
+    return memory.read_fields(root, "meminfo").get("MemTotal")
 
 
 def _choose_kind(root: Path, gpu: str | None, module: str | None, *, on_gpu: bool) -> str:
-    model = " ".join(
-        (jetson.read_model(root), _read_product(root), module or "")
-    )  # a third party's carrier board has its own name
+    # a third party's carrier board has its own name
+    model = " ".join((jetson.read_model(root), _read_product(root), module or ""))
     if "Thor" in model:
         return "jetson-thor"
     if "AGX Orin" in model:

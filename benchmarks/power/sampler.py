@@ -11,7 +11,9 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
+
+import numpy as np
 
 from benchmarks.power.base import SensorLost
 
@@ -20,14 +22,8 @@ LEAST, MOST = 0.75, 1.25
 """The length of a stretch with one reading, in periods."""
 
 
-class Chance(Protocol):
-    """Random numbers, evenly in 0 to 1: random.Random or numpy's Generator."""
-
-    def random(self) -> float: ...
-
-
 def draw_moments(
-    start_s: float, period_s: float, *, regular: bool = False, chance: Chance | None = None
+    start_s: float, period_s: float, *, regular: bool = False, chance: random.Random | np.random.Generator | None = None
 ) -> Iterator[float]:
     """Yield the moments of the readings after `start_s`, seconds; see the module's docstring."""
     chance = chance or random.Random()  # noqa: S311 - no secret; its own, so that a fixed global seed repeats no moments

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -174,7 +175,8 @@ def list_sensor_terms(series: Series, mean_w: float) -> list[UncertaintyTerm]:
     step = None if series.is_counter else sensor.resolution_w or energy.find_step_size(series.values)
     if step is not None:
         origin = "specified for the sensor" if sensor.resolution_w else "the smallest difference between two readings"
-        relative = uncertainty.compute_quantisation(step, mean_w)
+        # steady power between two steps is not averaged out by more samples
+        relative = step / (math.sqrt(12) * abs(mean_w))
         terms.append(
             {"name": "quantisation", "relative": relative, "source": f"a scale in steps of {step:.3g} W, {origin}"}
         )

@@ -91,20 +91,6 @@ def compute_counter_edges(
     return math.hypot(late, always / joules, math.sqrt(float(moved @ moved) / 180) / joules)
 
 
-def compute_phase_edges(resolution_s: float, contrast_w: float, joules: float, count: int) -> float:
-    """Return the term of separating `count` stretches of a phase from their neighbours, relative to their `joules`.
-
-    A sensor of resolution tau smears a step of `contrast_w` watts over tau, the same way in each run, so runs do not
-    average it out: at most tau / 2 of the step at each of the two edges, u = tau contrast n / (sqrt(3) E).
-    """
-    return resolution_s * contrast_w * count / (math.sqrt(3) * joules)
-
-
-def compute_quantisation(step_w: float, mean_w: float) -> float:
-    """Return step / (sqrt(12) mean): steady power between two steps is not averaged out by more samples."""
-    return step_w / (math.sqrt(12) * abs(mean_w))
-
-
 def compute_coverage(share: float) -> float:
     """Return the term of a `share` of the windows without samples, which adds no energy: 2 share / sqrt(3).
 

@@ -95,27 +95,19 @@ def warn_of_few_samples(inside: int, runs: int, statistical: float) -> list[str]
     return []
 
 
-def warn_of_void_readings(samples: Sequence[PowerSample], windows: Sequence[Window]) -> list[str]:
-    """Return the flag of more unusable readings than a run may lack."""
-    inside = energy.mask_inside([sample.time_ns for sample in samples], windows)
-    empty = [s.watts is None and s.energy_j is None and s.refused_w is None for s in samples]
-    void = sum(is_empty for is_empty, within in zip(empty, inside, strict=True) if within)
-    if void <= (1 - ENERGY_COVERAGE) * int(inside.sum()):
-        return []
-    return [f"{void} of {int(inside.sum())} readings during the runs were invalid: {VOID}."]
-
-
-def warn_of_refused_readings(
-    samples: Sequence[PowerSample], windows: Sequence[Window], sensor: SensorFacts
-) -> list[str]:
-    """Return the flag of readings in the runs that the hardware cannot draw."""
-    inside = energy.mask_inside([sample.time_ns for sample in samples], windows)
-    watts = [s.refused_w for s, within in zip(samples, inside, strict=True) if within and s.refused_w is not None]
-    if not watts:
-        return []
-    limit = "" if sensor.largest_w is None else f", up to {sensor.largest_w:g} W"
-    which = f"{len(watts)} of {int(inside.sum())} readings during the runs ({max(watts, key=abs):g} W) are void"
-    return [f"{which}: they lie outside the range of the hardware{limit} ({sensor.range_source})."]
+def warn_of_void_readings(samples: Sequence[PowerSample], windows: Sequence[Window], sensor: SensorFacts) -> list[str]:
+    """Return the flags of more unusable readings than a run may lack, and of any that the hardware cannot draw."""
+    inside = list(itertools.compress(samples, energy.mask_inside([sample.time_ns for sample in samples], windows)))
+    watts = [sample.refused_w for sample in inside if sample.refused_w is not None]
+    void = sum(s.watts is None and s.energy_j is None and s.refused_w is None for s in inside)
+    flags = []
+    if void > (1 - ENERGY_COVERAGE) * len(inside):
+        flags.append(f"{void} of {len(inside)} readings during the runs were invalid: {VOID}.")
+    if watts:
+        limit = "" if sensor.largest_w is None else f", up to {sensor.largest_w:g} W"
+        which = f"{len(watts)} of {len(inside)} readings during the runs ({max(watts, key=abs):g} W) are void"
+        flags.append(f"{which}: they lie outside the range of the hardware{limit} ({sensor.range_source}).")
+    return flags
 
 
 def warn_of_frozen_sensor(power: Series, windows: Sequence[Window], idle: Sequence[tuple[str, Window]]) -> list[str]:

@@ -46,25 +46,21 @@ class JetsonMonitor(PowerMonitor):
         self.largest_w = ranges.compute_largest_w(board.rated_w)
         self.range_source = ranges.describe(board.rated_w, f"NVIDIA's data sheet of {board.rated}")
         shown = chips.find_channels(root)
-        pairs: list[ina3221.Channel] = []
-        by_kernel = True
-        for label in rail_sum.labels:
-            rail, channel = board.find_rail(label), shown.get(label)
-            volts, ohms = (channel.volts, channel.shunt_ohm) if channel else (None, None)
-            stated = bool(volts and ohms and ohms > 0)
-            pairs.append((volts, ohms) if stated else (rail.volts, rail.shunt_ohm))
-            by_kernel = by_kernel and stated
+        read = {label: (shown[label].volts, shown[label].shunt_ohm) for label in self.rails if label in shown}
+        stated = {label: (volts, ohms) for label, (volts, ohms) in read.items() if volts and ohms and ohms > 0}
+        listed = {rail.label: (rail.volts, rail.shunt_ohm) for rail in board.rails}
+        pairs: list[ina3221.Channel] = [stated.get(label) or listed[label] for label in self.rails]
         self._shunts = [ohms for _, ohms in pairs]
         self.resolution_w = ina3221.compute_resolution_w(pairs)
         self.offset_uncertainty_w = ina3221.compute_offset_uncertainty_w(pairs)
         self.offset_source = f"the shunts of {board.name} are not specified"
         if self.offset_uncertainty_w is not None:
             shunts = ", ".join(f"{(ohms or 0) * 1e3:g} mOhm at {volts:.3g} V" for volts, ohms in pairs)
-            whose = "the kernel's files" if by_kernel else board.source
+            whose = "the kernel's files" if len(stated) == len(pairs) else board.source
             self.offset_source = f"+-80 uV at each shunt ({ina3221.DATA_SHEET}): {shunts}, from {whose}"
-        times = [shown[label].averaging_s if label in shown else None for label in rail_sum.labels]
+        times = (shown[label].averaging_s for label in self.rails if label in shown)
         known = [seconds for seconds in times if seconds is not None]
-        self.averaging_s = max(known) if len(known) == len(times) else None
+        self.averaging_s = max(known) if len(known) == len(pairs) else None
 
 
 def compute_period_s(times_ns: Sequence[int], asked_s: float) -> float:

@@ -12,12 +12,8 @@ Its time counts from the opening. Comments may describe it: `# scope: gpu+soc`, 
     time,watts
     2026-11-24T12:00:00+00:00,51.3
 
-The log may grow during the runs; rows with later times count when their time comes. It must hold two samples when the
-session begins. Columns are found by name: one of time, timestamp, datetime, date, unix, epoch, seconds or elapsed, and
-one of power or p with its unit, or a unit alone: W, mW, uW or kW. The header may be a comment, may follow Excel's
-`sep=;`, and may come again after a restart. Commas, semicolons or tabs separate columns; with the latter two, numbers
-may have decimal commas. Times are ISO 8601 with a time zone, UNIX seconds, or seconds since `,start=TIME`. What may
-mean two things is refused, or a gap if it comes later.
+The log may grow during the runs; rows with later times count when their time comes. What may mean two things is
+refused, or a gap if it comes later. docs/devices.md describes the columns, separators and times.
 
 Clocks: the log's times, less `,offset=SECONDS` by which its clock is ahead, count as this machine's CLOCK_REALTIME,
 and are mapped to CLOCK_MONOTONIC, the clock of the runs. If another machine writes the log, both clocks must be right

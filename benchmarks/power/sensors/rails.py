@@ -45,10 +45,6 @@ class Board:
     rated_w: float
     rated: str
 
-    def find_rail(self, label: str) -> Rail:
-        """Return the rail with this label, or one with unknown volts and shunt."""
-        return next((rail for rail in self.rails if rail.label == label), Rail(label))
-
 
 BOARDS = (
     Board(
