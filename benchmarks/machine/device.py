@@ -45,9 +45,8 @@ def choose_torch_device(option: str, root: Path = Path("/")) -> str:
     if option in ("mps", "cpu") or re.fullmatch(r"cuda:\d{1,3}", option):
         return option
     if option != "auto":
-        raise BenchmarkError(
-            f"--torch-device={option}: there is no {option!r}; type auto, cuda, cuda:N, mps or cpu after the `=`."
-        )
+        remedy = "type auto, cuda, cuda:N, mps or cpu after the `=`"
+        raise BenchmarkError(f"--torch-device={option}: there is no {option!r}; {remedy}.")
     if sysfs.find_files(root, "dev/nvidia[0-9]*") or jetson.is_jetson(root) or nvml.has_gpu():
         return "cuda:0"
     return "mps" if sys.platform == "darwin" and platform.machine() == "arm64" else "cpu"

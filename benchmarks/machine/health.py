@@ -34,16 +34,11 @@ def take_snapshot(torch_device: str, gpu_uuid: str | None, root: Path = Path("/"
 
 
 class ThrottleWatch:
-    """Reads a GPU's throttling while it works, because the reasons are gone once it is idle.
-
-    Attributes:
-        seen: the reasons so far, in words; None before the first reading.
-        reason: why `seen` is None.
-    """
+    """Reads a GPU's throttling while it works, because the reasons are gone once it is idle."""
 
     def __init__(self, gpu_uuid: str | None) -> None:
-        self.seen: list[str] | None = None
-        self.reason = NOT_READ
+        self.seen: list[str] | None = None  # the reasons so far, in words; None before the first reading
+        self.reason = NOT_READ  # why `seen` is None
         self._library: Any = None
         try:
             self._library, device = nvml.open_device(gpu_uuid)

@@ -19,9 +19,10 @@ from benchmarks.machine import nvml, sysfs
 from benchmarks.record.not_measured import explain_nulls
 from benchmarks.record.sections import Memory
 
+FIELD = re.compile(r"^(\w+):[ \t]+(\d{1,15}) kB", re.MULTILINE)
+Windows = Sequence[tuple[int, int]]
 RAM = ("ram_avg_bytes", "ram_peak_bytes", "ram_baseline_bytes", "ram_delta_bytes")
 SENSOR_RAM = ("sensor_ram_avg_bytes", "sensor_ram_peak_bytes", "sensor_ram_source")
-FIELD = re.compile(r"^(\w+):[ \t]+(\d{1,15}) kB", re.MULTILINE)
 NOT_LINUX = "/proc cannot be read on this system"
 NO_GPU = "no discrete GPU was used"
 
@@ -105,7 +106,7 @@ def summarise(
     kind: str,
     vram_reason: str,
     samples: Sequence[MemorySample],
-    windows: Sequence[tuple[int, int]],
+    windows: Windows,
     baseline: int | None,
     torch_peak: int | None,
 ) -> Memory:
@@ -135,7 +136,7 @@ def summarise(
 
 
 def summarise_sensor_ram(
-    ram_source: str, samples: Sequence[MemorySample], windows: Sequence[tuple[int, int]], reason: str
+    ram_source: str, samples: Sequence[MemorySample], windows: Windows, reason: str
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Return (the Record's memory by a power sensor, the reasons for nulls).
 
@@ -167,9 +168,7 @@ def _list_reasons(names: Iterable[str], kind: str, vram_reason: str, *, has_samp
     return why
 
 
-def _select_samples(
-    samples: Sequence[MemorySample], windows: Sequence[tuple[int, int]]
-) -> tuple[list[MemorySample], str]:
+def _select_samples(samples: Sequence[MemorySample], windows: Windows) -> tuple[list[MemorySample], str]:
     """Return (the samples that count, which these are)."""
     if not windows:
         return [], "no run was good"

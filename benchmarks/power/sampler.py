@@ -36,8 +36,7 @@ def draw_moments(
 class Sampler(Generic[T]):
     """Call `read` every `period_s` seconds on average from `start` to `stop`, and keep its `samples`.
 
-    With `regular` the readings are `period_s` apart, as a guard needs. `lost` says why the sensor stopped early; None
-    if it did not.
+    With `regular` the readings are `period_s` apart, as a guard needs.
     """
 
     def __init__(
@@ -45,7 +44,7 @@ class Sampler(Generic[T]):
     ) -> None:
         """Prepare to sample; `stop` waits up to `patience_s` seconds for a reading that hangs."""
         self.samples: list[T] = []
-        self.lost: str | None = None
+        self.lost: str | None = None  # why the sensor stopped early
         self._read = read
         self._period_s = period_s
         self._patience_s = patience_s

@@ -35,10 +35,9 @@ class EnergyCurve:
 
         `period_s` is the nominal time between samples, seconds.
         """
-        raw_times, raw_values = np.asarray(times_ns, dtype=np.int64), np.asarray(values, dtype=np.float64)
-        self._origin = int(raw_times[0]) if raw_times.size else 0
-        self._t: Floats = (raw_times - self._origin) * NS
-        self._v = raw_values
+        times, self._v = np.asarray(times_ns, dtype=np.int64), np.asarray(values, dtype=np.float64)
+        self._origin = int(times[0]) if times.size else 0
+        self._t: Floats = (times - self._origin) * NS
         self._counter = counter
         steps = np.diff(self._t)
         energies = np.diff(self._v) if counter else 0.5 * (self._v[1:] + self._v[:-1]) * steps
@@ -100,10 +99,8 @@ def find_update_period(times_ns: ArrayLike, values: ArrayLike) -> float | None:
 
 
 def shows_updates(times_ns: ArrayLike, values: ArrayLike) -> bool:
-    """Return whether all values may last equally long, from update to update; else they are the load's own levels."""
+    """Return whether many values may all last equally long, until an update; else they are the load's own levels."""
     times, first, last = _find_stretches(times_ns, values)
-    if first.size <= FEW_CHANGES:
-        return False
     least, most = times[last[1:-1]] - times[first[1:-1]], times[last[1:-1] + 1] - times[first[1:-1] - 1]
     return bool(np.quantile(least, 0.95) <= np.quantile(most, 0.05))
 
@@ -154,7 +151,7 @@ def centre_ticks(times_ns: ArrayLike, ticks_ns: NDArray[np.int64], tick_s: float
     """
     times = np.asarray(times_ns, dtype=np.int64)
     before = times[np.maximum(np.searchsorted(times, ticks_ns) - 1, 0)]
-    moments: NDArray[np.int64] = ticks_ns - np.minimum(ticks_ns - before, round(tick_s / NS)) // 2
+    moments: Times = ticks_ns - np.minimum(ticks_ns - before, round(tick_s / NS)) // 2
     return moments
 
 
@@ -164,8 +161,7 @@ def find_contradictions(times_ns: ArrayLike, counter: ArrayLike, windows: ArrayL
     wrong = _mask_contradictions(values)[1:]
     starts, ends = times[:-1][wrong], times[1:][wrong]
     edges = np.asarray(windows, dtype=np.int64).reshape(-1, 2)
-    touched: NDArray[np.bool_] = np.searchsorted(starts, edges[:, 1]) > np.searchsorted(ends, edges[:, 0], side="right")
-    return touched
+    return np.searchsorted(starts, edges[:, 1]) > np.searchsorted(ends, edges[:, 0], side="right")
 
 
 def _mask_contradictions(counter: Floats) -> NDArray[np.bool_]:
@@ -212,8 +208,7 @@ def merge_windows(windows: ArrayLike, gap_s: float) -> list[Window]:
 def mask_inside(times_ns: ArrayLike, windows: ArrayLike) -> NDArray[np.bool_]:
     """Return which samples fall into one of `windows`, which are in order and apart, shape (n,)."""
     times, edges = np.asarray(times_ns, dtype=np.int64), np.asarray(windows, dtype=np.int64).reshape(-1, 2)
-    inside: NDArray[np.bool_] = np.searchsorted(edges[:, 0], times, side="right") > np.searchsorted(edges[:, 1], times)
-    return inside
+    return np.searchsorted(edges[:, 0], times, side="right") > np.searchsorted(edges[:, 1], times)
 
 
 def compute_mean_power(curve: EnergyCurve, window: Window) -> float | None:

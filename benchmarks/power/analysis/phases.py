@@ -1,17 +1,11 @@
 """Energy by phase, pooled over the runs, if the sensor resolves the phase; else the reason.
 
-**The rule.** A phase has an energy if
-
-1. its mean length in the runs is at least PHASE_PERIODS times the sensor's resolution: the longest of the time between
-   samples, the time between updates that the readings show, and the averaging time if it is known;
-2. at least FEW_SAMPLES samples (of a counter: ticks) fell into it, over all runs;
-3. samples cover at least ENERGY_COVERAGE of it.
-
-Else it is null, "below resolution". More runs meet rules 2 and 3, but not rule 1: a sensor that interpolates or
-averages over tau charges up to tau / 2 of the step at each end of a phase to its neighbour, in the same direction in
-every run. With five periods that is at most a tenth of the step at each end (the budget's "edges"), and four whole
-periods lie inside. On a GPU whose sensor updates every 100 ms (arXiv 2312.02741, A100 to RTX 4090) phases from 0.5 s on
-resolve, and with an average over 1 s from 5 s on. If the averaging time is unknown, the reason says so.
+A phase has an energy if its mean length in the runs is at least PHASE_PERIODS times the sensor's resolution, and if
+FEW_SAMPLES samples cover it. Else it is null, "below resolution". More runs do not make a phase longer: a sensor that
+interpolates or averages over tau charges up to tau / 2 of the step at each end of a phase to its neighbour, in the same
+direction in every run. With five periods that is at most a tenth of the step at each end (the budget's "edges"), and
+four whole periods lie inside. On a GPU whose sensor updates every 100 ms (arXiv 2312.02741, A100 to RTX 4090) phases
+from 0.5 s on resolve, and with an average over 1 s from 5 s on.
 """
 
 import math
@@ -22,11 +16,11 @@ from typing import cast
 import numpy as np
 
 from benchmarks.power.analysis import budget, energy
-from benchmarks.power.analysis.budget import Series
+from benchmarks.power.analysis.budget import Series, Terms
 from benchmarks.power.analysis.energy import Window
 from benchmarks.record import ENERGY_COVERAGE
 from benchmarks.record.not_measured import NotMeasured, explain_nulls
-from benchmarks.record.sections import Phase, Phases, UncertaintyTerm
+from benchmarks.record.sections import Phase, Phases
 
 PHASES = ("preprocess", "vision", "prefill", "decode")
 PHASE_PERIODS = 5
@@ -108,9 +102,7 @@ def _check_resolution(series: Series, mean_s: float, samples: int, covered: floa
         raise NotMeasured("the sensor read no energy")
 
 
-def _list_terms(
-    series: Series, windows: list[Window], joules: float, contrast_w: float, gap_share: float
-) -> list[UncertaintyTerm]:
+def _list_terms(series: Series, windows: list[Window], joules: float, contrast_w: float, gap_share: float) -> Terms:
     """Return the budget of a phase: its own terms, then the sensor's."""
     tau, _ = series.resolution
     # The sensor smears a step over tau, the same way in each run, so runs do not average it out: at most tau / 2 of the

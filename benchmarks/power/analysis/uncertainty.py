@@ -7,9 +7,7 @@ of squares. A quantity within +-a has the standard uncertainty a / sqrt(3), and 
     E = g (P + o) T:   u_E^2 / E^2 = u_stat^2 + u_quantisation^2 + (u_o / P)^2 + u_edges^2 + u_g^2 + u_coverage^2
                                      + u_between^2
 
-`sampling` has the statistical term.
-
-The clock adds nothing: one clock stamps marks and samples in ns.
+`sampling` has the statistical term. The clock adds nothing: one clock stamps marks and samples in ns.
 """
 
 import math

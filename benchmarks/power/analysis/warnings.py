@@ -26,9 +26,8 @@ def warn_of_sensor(sensor: SensorFacts, lost: str | None, *, mismatch: bool) -> 
     if lost is not None:
         flags.append(f"The sensor stopped early: {lost}.")
     if mismatch:
-        flags.append(
-            f"Scope mismatch: a {sensor.scope} sensor was used, but the model ran on another processor; not ranked."
-        )
+        used = f"a {sensor.scope} sensor was used, but the model ran on another processor"
+        flags.append(f"Scope mismatch: {used}; not ranked.")
     if sensor.largest_w is None and sensor.range_source:
         flags.append(
             f"Nobody states the range of this sensor ({sensor.range_source}): "
@@ -50,9 +49,8 @@ def warn_of_energy(series: Series, windows: Sequence[Window], gap_share: float) 
     """Return the flags of the energy of the runs in `windows`; `gap_share` of their time has no samples."""
     flags = []
     if gap_share > LARGEST_GAP_SHARE:
-        flags.append(
-            f"No samples cover {gap_share:.1%} of the runs' time: their energy is about {gap_share:.1%} too low."
-        )
+        share = f"{gap_share:.1%}"
+        flags.append(f"No samples cover {share} of the runs' time: their energy is about {share} too low.")
     seconds = sum(end - start for start, end in windows) * NS
     tau, which = series.resolution
     between = sum(min((b[0] - a[1]) * NS, tau) for a, b in itertools.pairwise(windows))

@@ -1,6 +1,5 @@
 """The chips that measure a Jetson's rails: the kernel's hwmon files, found by their labels."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,10 +48,6 @@ class Channel:
         numbers = [sysfs.read_number(self.folder / name) for name in self.files]
         known = tuple(number for number in numbers if number is not None)
         return known if len(known) == len(numbers) else None
-
-    def compute_watts(self, numbers: Sequence[float]) -> float:
-        """Return the power of a reading, negative where current flows back."""
-        return math.prod(numbers) * 1e-6
 
     def is_beyond(self, numbers: Sequence[float], ohms: float | None) -> bool:
         """Return whether a reading lies outside the range of the chip, whose shunt has `ohms`, None if unknown."""

@@ -1,7 +1,7 @@
 """The base of the Jetson sensors: their rails, and the stated errors of the chips that measure them."""
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
@@ -31,7 +31,9 @@ class JetsonMonitor(PowerMonitor):
             self.close()
             raise
         self._use_rails(board, board.gpu_soc, root)
-        self.period_s, self._heard_ns = compute_period_s(times, asked_s), times[-1]
+        # a sensor may be slower than asked
+        self.period_s = max(asked_s, median(b - a for a, b in itertools.pairwise(times)) / 1e9)
+        self._heard_ns = times[-1]
         release = release or jetson.read_l4t(root)
         software = f"L4T {release}" if release else "L4T's release could not be read"
         return f"{software}, rails of {board.gpu_soc.feeds}"
@@ -61,8 +63,3 @@ class JetsonMonitor(PowerMonitor):
         times = (shown[label].averaging_s for label in self.rails if label in shown)
         known = [seconds for seconds in times if seconds is not None]
         self.averaging_s = max(known) if len(known) == len(pairs) else None
-
-
-def compute_period_s(times_ns: Sequence[int], asked_s: float) -> float:
-    """Return the median time between readings, seconds, at least `asked_s`: a sensor may be slower than asked."""
-    return max(asked_s, median(b - a for a, b in itertools.pairwise(times_ns)) / 1e9)
