@@ -1,11 +1,11 @@
 """Energy by phase, pooled over the runs, if the sensor resolves the phase; else the reason.
 
 A phase has an energy if its mean length in the runs is at least PHASE_PERIODS times the sensor's resolution, and if
-FEW_SAMPLES samples cover it. Else it is null, "below resolution". More runs do not make a phase longer: a sensor that
-interpolates or averages over tau charges up to tau / 2 of the step at each end of a phase to its neighbour, in the same
-direction in every run. With five periods that is at most a tenth of the step at each end (the budget's "edges"), and
-four whole periods lie inside. On a GPU whose sensor updates every 100 ms (arXiv 2312.02741, A100 to RTX 4090) phases
-from 0.5 s on resolve, and with an average over 1 s from 5 s on.
+FEW_SAMPLES samples cover ENERGY_COVERAGE of it. Else it is null, "below resolution". More runs do not make a phase
+longer: a sensor that interpolates or averages over tau charges up to tau / 2 of the step at each end of a phase to its
+neighbour, in the same direction in every run. With five periods that is at most a tenth of the step at each end (the
+budget's "edges"), and four whole periods lie inside. On a GPU whose sensor updates every 100 ms (arXiv 2312.02741, A100
+to RTX 4090) phases from 0.5 s on resolve, and with an average over 1 s from 5 s on.
 """
 
 import math

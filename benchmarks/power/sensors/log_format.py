@@ -44,10 +44,10 @@ class LogOptions:
 
     path: Path
     offset_ns: int = 0  # by which the log's clock is ahead
-    start_ns: int | None = None  # UNIX time of its second 0
+    start_ns: int | None = None  # UNIX time of the log's second 0
     unit: str | None = None  # of a power column that states none
     marks: str = ""  # the decimal mark, if the numbers leave it open
-    largest_w: float | None = None  # the most that the meter can read
+    largest_w: float | None = None  # the most that the meter can read, watts
 
     def __str__(self) -> str:
         return f"--power-monitor={shlex.quote(f'csv:{self.path}')}"

@@ -38,7 +38,7 @@ class Layout:
     time: int
     power: int
     power_name: str
-    factor: float  # its unit, watts
+    factor: float  # the unit of power, watts
     in_seconds: bool = False  # whether the header states that times are seconds
     marks: str = ""  # known decimal marks; between commas the point, unless the unit is below a watt
 

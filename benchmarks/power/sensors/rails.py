@@ -38,7 +38,7 @@ class Board:
     gpu_soc: RailSum  # the narrowest sum that includes the GPU and the system on chip
     whole: RailSum | None  # the widest one
     source: str  # who states the labels and shunts
-    rated_w: float  # the most that NVIDIA's data sheets state for a module with these rails
+    rated_w: float  # the most that NVIDIA's data sheets state for a module with these rails, watts
     rated: str  # that module
 
 

@@ -30,8 +30,8 @@ REMEDY = (
 class Zone:
     """One counter, continued where it wraps around."""
 
-    largest_w = MOST_WATTS  # the most that its zone draws
-    refused_w: float | None = None  # what the last reading implies, if the zone cannot draw that; else None
+    largest_w = MOST_WATTS  # the most that its zone draws, watts
+    refused_w: float | None = None  # what the last reading implies, watts, if the zone cannot draw that; else None
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
