@@ -7,12 +7,11 @@ because a wrong one would be worse.
 import re
 from dataclasses import dataclass
 
-UNCHECKED = "vendor datasheet, not re-checked"
 THIRD = "third party, "
+EDGE_LLM = "https://github.com/NVIDIA/TensorRT-Edge-LLM/issues"
 ORIN_NANO = (
     f"{THIRD}https://www.brojogopalsapui.com/ai-foundations/sub_contents/AI_hardware/jetson_orin_nano_light.html"
 )
-A100_40 = "https://developer.nvidia.com/blog/nvidia-ampere-architecture-in-depth/"
 H100_PCIE = "NVIDIA PB-11133-001 (H100 PCIe product brief), which says 'more than 2,000'; not re-checked"
 HOPPER = f"{THIRD}https://lzwjava.github.io/nvidia-h200-gpu-specs-en"
 RTX_6000 = f"{THIRD}https://www.yottalabs.ai/post/which-nvidia-rtx-6000-gpu-is-right-for-you-in-2026"
@@ -35,7 +34,7 @@ class Memory:
 
     name: str  # regular expression for the whole name in any case, without "NVIDIA" and "GeForce"
     gb_per_s: float  # peak, 1e9 bytes per second
-    source: str = UNCHECKED
+    source: str = "vendor datasheet, not re-checked"
     gb: int | None = None  # size, GiB, if several cards have this name
 
 
@@ -43,14 +42,8 @@ MEMORIES = (
     # Boards: the model in the device tree, or a GPU that only this board has
     # GB10: LPDDR5X-9400 would give 301, which its architects presented; the product is sold with 273.
     Memory(r"GB10", 273, "https://github.com/NVIDIA/dgx-spark-playbooks/pull/91"),
-    Memory(
-        r"(Jetson )?(AGX )?Thor( T5000)?( Developer Kit)?", 273, "https://github.com/NVIDIA/TensorRT-Edge-LLM/issues/24"
-    ),
-    Memory(
-        r"Jetson AGX Orin( 64GB| 32GB)?( Developer Kit)?",
-        204.8,
-        "https://github.com/NVIDIA/TensorRT-Edge-LLM/issues/60",
-    ),
+    Memory(r"(Jetson )?(AGX )?Thor( T5000)?( Developer Kit)?", 273, f"{EDGE_LLM}/24"),
+    Memory(r"Jetson AGX Orin( 64GB| 32GB)?( Developer Kit)?", 204.8, f"{EDGE_LLM}/60"),
     Memory(r"(Jetson )?Orin NX( 16GB| 8GB)?( Engineering Reference)?( Developer Kit)?( Super)?", 102.4),
     Memory(r"(Jetson )?Orin Nano( 8GB)?( Engineering Reference)?( Developer Kit)? Super", 102.4, ORIN_NANO),
     Memory(r"(Jetson )?Orin Nano( 8GB)?( Engineering Reference)?( Developer Kit)?", 68.3, ORIN_NANO),
@@ -60,7 +53,7 @@ MEMORIES = (
     Memory(r"H100 PCIe", 2039, H100_PCIE),  # "greater than 2,000"
     Memory(r"H100 NVL", 3938),
     Memory(r"H200( NVL)?", 4800, HOPPER),
-    Memory(r"A100-(SXM4|PCIE)-40GB", 1555, A100_40),
+    Memory(r"A100-(SXM4|PCIE)-40GB", 1555, "https://developer.nvidia.com/blog/nvidia-ampere-architecture-in-depth/"),
     Memory(r"A100-SXM4-80GB", 2039),
     Memory(r"A100 80GB PCIe", 1935),
     Memory(r"L4", 300),
@@ -111,14 +104,10 @@ def find_peak(
     """
     if device_kind == "cpu":
         return None
-    known = _shorten(BOARDS.get(device_kind) or (device_kind == "jetson" and board) or gpu_name or "")
+    named = BOARDS.get(device_kind) or (device_kind == "jetson" and board) or gpu_name or ""
+    known = " ".join(word for word in named.split() if word not in ("NVIDIA", "GeForce"))
     size = None if memory_bytes is None else round(memory_bytes / 2**30)
     for memory in MEMORIES:
         if re.fullmatch(memory.name, known, re.IGNORECASE) and memory.gb in (None, size):
             return memory.gb_per_s * 1e9, memory.source
     return None
-
-
-def _shorten(name: str) -> str:
-    """Return a name without the maker: "RTX 4090" for "NVIDIA GeForce RTX 4090"."""
-    return " ".join(word for word in name.split() if word not in ("NVIDIA", "GeForce"))

@@ -7,8 +7,6 @@ from pathlib import Path
 from benchmarks.bounded import call_bounded
 from benchmarks.machine import sysfs
 
-UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
-
 
 def read_cpu_cache_bytes(root: Path = Path("/")) -> int | None:
     """Return the size of the CPU's last-level cache, bytes; None if unknown.
@@ -22,7 +20,7 @@ def read_cpu_cache_bytes(root: Path = Path("/")) -> int | None:
         if size and sysfs.read_text(index / "type") != "Instruction":
             level = int(sysfs.read_number(index / "level") or 0)
             sharers = sysfs.read_text(index / "shared_cpu_list") or index.parts[-3]
-            found[level, sharers] = int(size[1]) * UNITS[size[2]]
+            found[level, sharers] = int(size[1]) * {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}[size[2]]
     last = max((level for level, _ in found), default=0)
     return sum(size for (level, _), size in found.items() if level == last) or None
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from benchmarks.errors import BenchmarkError
-from benchmarks.machine import jetson, nvml, sysfs
+from benchmarks.machine import jetson, memory, nvml, sysfs
 from benchmarks.machine.cpu import read_cpu_name
 from benchmarks.record.not_measured import explain_nulls
 from benchmarks.redact import make_printable
@@ -45,9 +45,8 @@ def choose_torch_device(option: str, root: Path = Path("/")) -> str:
     if option in ("mps", "cpu") or re.fullmatch(r"cuda:\d{1,3}", option):
         return option
     if option != "auto":
-        raise BenchmarkError(
-            f"--torch-device={option}: there is no {option!r}; type auto, cuda, cuda:N, mps or cpu after the `=`."
-        )
+        remedy = "type auto, cuda, cuda:N, mps or cpu after the `=`"
+        raise BenchmarkError(f"--torch-device={option}: there is no {option!r}; {remedy}.")
     if sysfs.find_files(root, "dev/nvidia[0-9]*") or jetson.is_jetson(root) or nvml.has_gpu():
         return "cuda:0"
     return "mps" if sys.platform == "darwin" and platform.machine() == "arm64" else "cpu"
@@ -91,15 +90,12 @@ def read_boot_id(root: Path = Path("/")) -> str:
 
 def read_ram_bytes(root: Path = Path("/")) -> int | None:
     """Return MemTotal of /proc/meminfo, bytes."""
-    shown = sysfs.read_text(sysfs.locate(root, "proc/meminfo"))
-    found = re.search(r"^MemTotal:\s+(\d{1,15}) kB", shown, re.MULTILINE)
-    return int(found[1]) * 1024 if found else None
+    return memory.read_fields(root, "meminfo").get("MemTotal")
 
 
 def _choose_kind(root: Path, gpu: str | None, module: str | None, *, on_gpu: bool) -> str:
-    model = " ".join(
-        (jetson.read_model(root), _read_product(root), module or "")
-    )  # a third party's carrier board has its own name
+    # a third party's carrier board has its own name
+    model = " ".join((jetson.read_model(root), _read_product(root), module or ""))
     if "Thor" in model:
         return "jetson-thor"
     if "AGX Orin" in model:

@@ -44,7 +44,9 @@ class Estimate(TypedDict):
 
 
 def estimate(work: Work, gemm_flops: float, bytes_per_s: float) -> Estimate:
-    """Return the time of one run on a device that computes and reads at the given rates.
+    """Return the time of one run on a device.
+
+    `gemm_flops` is the rate of a matrix product in the run's precision, flop/s, `bytes_per_s` that of reading.
 
     Formula, with 2 flop per weight and position:
         vision  = 2 * vision parameters * positions * batch / gemm_flops
@@ -58,11 +60,6 @@ def estimate(work: Work, gemm_flops: float, bytes_per_s: float) -> Estimate:
     large product. A convolutional encoder reuses its weights more than once per position, so its time
     is too low. For SmolVLM2-256M on two cores (bf16, 13 tiles) it gives 6.9 s to the first token, where
     13.6 s were measured, and 18 ms per decode step, where 63 ms were measured.
-
-    Args:
-        work: the run.
-        gemm_flops: rate of a matrix product in the run's precision, flop/s.
-        bytes_per_s: rate at which a decode step reads (`find_rates`).
     """
     model, request, batch = work.model, work.request, work.batch
     body = model["decoder_parameters"] - model["head_parameters"]
@@ -73,12 +70,8 @@ def estimate(work: Work, gemm_flops: float, bytes_per_s: float) -> Estimate:
     read_s = compute_bytes_per_step(model["traffic"], batch, context) / bytes_per_s
     step_s = max(read_s, 2 * model["decoder_parameters"] * batch / gemm_flops) if batch > 1 else read_s
     decode_s = (work.new_tokens - 1) * step_s
-    return {
-        "vision_s": vision_s,
-        "prefill_s": prefill_s,
-        "decode_s": decode_s,
-        "run_s": vision_s + prefill_s + decode_s,
-    }
+    run_s = vision_s + prefill_s + decode_s
+    return {"vision_s": vision_s, "prefill_s": prefill_s, "decode_s": decode_s, "run_s": run_s}
 
 
 def find_rates(probe: Probe, precision: str) -> tuple[float, float] | None:

@@ -1,6 +1,8 @@
 """The least memory that a model takes, computed before it is loaded."""
 
+import math
 from pathlib import Path
+from typing import Any
 
 UNIFIED_FLOOR_BYTES = 1_000_000_000
 """Default of --ram-floor on unified memory."""
@@ -28,11 +30,9 @@ def predict_bytes(weight_files: list[Path]) -> int | None:
     return total if weight_files else None
 
 
-def _bytes(tensor: object) -> int:
-    size = STORED_BYTES.get(tensor.get_dtype(), HALF_PRECISION_BYTES)  # type: ignore[attr-defined]
-    for length in tensor.get_shape():  # type: ignore[attr-defined]
-        size *= length
-    return size
+def _bytes(tensor: Any) -> int:
+    shape: list[int] = tensor.get_shape()
+    return STORED_BYTES.get(tensor.get_dtype(), HALF_PRECISION_BYTES) * math.prod(shape)
 
 
 def compute_least_bytes(parameters: int) -> int:

@@ -34,16 +34,11 @@ def take_snapshot(torch_device: str, gpu_uuid: str | None, root: Path = Path("/"
 
 
 class ThrottleWatch:
-    """Reads a GPU's throttling while it works, because the reasons are gone once it is idle.
-
-    Attributes:
-        seen: the reasons so far, in words; None before the first reading.
-        reason: why `seen` is None.
-    """
+    """Reads a GPU's throttling while it works, because the reasons are gone once it is idle."""
 
     def __init__(self, gpu_uuid: str | None) -> None:
-        self.seen: list[str] | None = None
-        self.reason = NOT_READ
+        self.seen: list[str] | None = None  # the reasons so far, in words; None before the first reading
+        self.reason = NOT_READ  # why `seen` is None
         self._library: Any = None
         try:
             self._library, device = nvml.open_device(gpu_uuid)
@@ -93,20 +88,13 @@ def _read_gpu(uuid: str | None) -> HealthSnapshot:
     try:
         with nvml.use_device(uuid) as (library, device):
             board = nvml.find_board(library, device)
-            return HealthSnapshot(_read_temperature(library, board), _read_clock(library, board), nvml.NOT_REPORTED)
+            names = ("nvmlDeviceGetTemperatureV", "nvmlDeviceGetTemperature")  # CUDA 14 drops the second
+            celsius = _call_first(library, names, board, library.NVML_TEMPERATURE_GPU)
+            megahertz = nvml.try_call(library, library.nvmlDeviceGetClockInfo, board, library.NVML_CLOCK_SM)
     except nvml.NoGpu as error:
         return HealthSnapshot(reason=str(error))
-
-
-def _read_temperature(library: Any, device: Any) -> float | None:
-    names = ("nvmlDeviceGetTemperatureV", "nvmlDeviceGetTemperature")  # CUDA 14 drops the second
-    value = _call_first(library, names, device, library.NVML_TEMPERATURE_GPU)
-    return None if value is None else float(value)
-
-
-def _read_clock(library: Any, device: Any) -> float | None:
-    megahertz = nvml.try_call(library, library.nvmlDeviceGetClockInfo, device, library.NVML_CLOCK_SM)
-    return None if megahertz is None else megahertz * 1e6
+    temperature_c = None if celsius is None else float(celsius)
+    return HealthSnapshot(temperature_c, None if megahertz is None else megahertz * 1e6, nvml.NOT_REPORTED)
 
 
 def _list_throttles(library: Any, device: Any) -> list[str] | None:
@@ -123,11 +111,10 @@ def _call_first(library: Any, names: tuple[str, ...], *arguments: Any) -> Any | 
 
 
 def _read_cpu(root: Path) -> HealthSnapshot:
-    milli = _read_numbers(root, "sys/class/thermal/thermal_zone*/temp")
-    kilo = _read_numbers(root, "sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq")
-    celsius, hertz = [value / 1e3 for value in milli], [value * 1e3 for value in kilo]
+    celsius = [value / 1e3 for value in _read_numbers(root, "sys/class/thermal/thermal_zone*/temp")]
+    clocks = _read_numbers(root, "sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq")
     reason = "the kernel does not report it for this CPU"
-    return HealthSnapshot(max(celsius, default=None), max(hertz, default=None), reason)
+    return HealthSnapshot(max(celsius, default=None), max((kilo * 1e3 for kilo in clocks), default=None), reason)
 
 
 def _read_numbers(root: Path, pattern: str) -> list[float]:

@@ -19,9 +19,10 @@ from benchmarks.machine import nvml, sysfs
 from benchmarks.record.not_measured import explain_nulls
 from benchmarks.record.sections import Memory
 
+FIELD = re.compile(r"^(\w+):[ \t]+(\d{1,15}) kB", re.MULTILINE)
+Windows = Sequence[tuple[int, int]]
 RAM = ("ram_avg_bytes", "ram_peak_bytes", "ram_baseline_bytes", "ram_delta_bytes")
 SENSOR_RAM = ("sensor_ram_avg_bytes", "sensor_ram_peak_bytes", "sensor_ram_source")
-FIELD = re.compile(r"^(\w+):[ \t]+(\d{1,15}) kB", re.MULTILINE)
 NOT_LINUX = "/proc cannot be read on this system"
 NO_GPU = "no discrete GPU was used"
 
@@ -66,7 +67,7 @@ class MemoryReader:
         """Return one sample, for a Sampler."""
         if self.kind == "unified":
             return [MemorySample(time.monotonic_ns(), read_used_bytes(self._root))]
-        status = _read_fields(sysfs.locate(self._root, f"proc/{self._pid}/status"))
+        status = read_fields(self._root, f"{self._pid}/status")
         anonymous, shared = status.get("RssAnon"), status.get("RssShmem")
         ram = None if anonymous is None or shared is None else anonymous + shared
         return [MemorySample(time.monotonic_ns(), ram, status.get("VmHWM"), status.get("RssFile"), self._vram())]
@@ -91,17 +92,17 @@ class MemoryReader:
 
 def read_available_bytes(root: Path = Path("/")) -> int | None:
     """Return MemAvailable of /proc/meminfo, bytes; None if unknown."""
-    return _read_fields(sysfs.locate(root, "proc/meminfo")).get("MemAvailable")
+    return read_fields(root, "meminfo").get("MemAvailable")
 
 
 def read_peak_bytes(process: int | str, root: Path = Path("/")) -> int | None:
     """Return the peak of a process's resident memory (VmHWM), bytes; "self" is this process."""
-    return _read_fields(sysfs.locate(root, f"proc/{process}/status")).get("VmHWM")
+    return read_fields(root, f"{process}/status").get("VmHWM")
 
 
 def read_used_bytes(root: Path = Path("/")) -> int | None:
     """Return MemTotal - MemAvailable of /proc/meminfo, bytes; None if unknown."""
-    found = _read_fields(sysfs.locate(root, "proc/meminfo"))
+    found = read_fields(root, "meminfo")
     total, available = found.get("MemTotal"), found.get("MemAvailable")
     return None if total is None or available is None else total - available
 
@@ -110,7 +111,7 @@ def summarise(
     kind: str,
     vram_reason: str,
     samples: Sequence[MemorySample],
-    windows: Sequence[tuple[int, int]],
+    windows: Windows,
     baseline: int | None,
     torch_peak: int | None,
 ) -> Memory:
@@ -140,7 +141,7 @@ def summarise(
 
 
 def summarise_sensor_ram(
-    ram_source: str, samples: Sequence[MemorySample], windows: Sequence[tuple[int, int]], reason: str
+    ram_source: str, samples: Sequence[MemorySample], windows: Windows, reason: str
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Return (the Record's memory by a power sensor, the reasons for nulls).
 
@@ -166,9 +167,7 @@ def _list_reasons(names: Iterable[str], kind: str, vram_reason: str, *, has_samp
     return why
 
 
-def _select_samples(
-    samples: Sequence[MemorySample], windows: Sequence[tuple[int, int]]
-) -> tuple[list[MemorySample], str]:
+def _select_samples(samples: Sequence[MemorySample], windows: Windows) -> tuple[list[MemorySample], str]:
     """Return (the samples that count, which these are)."""
     if not windows:
         return [], "no run was good"
@@ -194,6 +193,7 @@ def _mean(values: list[int | None]) -> int | None:
     return round(fmean(known)) if known else None
 
 
-def _read_fields(path: Path) -> dict[str, int]:
-    """Return {name: bytes} of a /proc file in kB; {} if it cannot be read."""
-    return {name: int(kilobytes) * 1024 for name, kilobytes in FIELD.findall(sysfs.read_text(path))}
+def read_fields(root: Path, name: str) -> dict[str, int]:
+    """Return {name: bytes} of a file in /proc with values in kB; {} if it cannot be read."""
+    shown = sysfs.read_text(sysfs.locate(root, f"proc/{name}"))
+    return {field: int(kilobytes) * 1024 for field, kilobytes in FIELD.findall(shown)}

@@ -56,11 +56,11 @@ def find_device(nvml: Any, uuid: str | None) -> Any:
     # a GPU that failed, or that this user may not see, has no handle
     found = (try_call(nvml, nvml.nvmlDeviceGetHandleByIndex, index) for index in range(count))
     gpus = [gpu for gpu in found if gpu is not None]
-    devices = _list_with_slices(nvml, gpus)
-    named = gpus if uuid is None else [device for device in devices if _has_uuid(nvml, device, uuid)]
+    named = gpus if uuid is None else [d for d in _list_with_slices(nvml, gpus) if _has_uuid(nvml, d, uuid)]
     if not named:
         raise NoGpu(f"NVML lists {count} GPU(s), none with the UUID {uuid}" if uuid else "NVML lists no GPU that works")
-    if is_divided(nvml, named[0]):
+    mode = try_call(nvml, nvml.nvmlDeviceGetMigMode, named[0])
+    if mode and mode[0]:
         raise NoGpu("MIG is on, and torch did not report which slice of the GPU it uses")
     return named[0]
 
@@ -72,12 +72,6 @@ def _list_with_slices(nvml: Any, gpus: list[Any]) -> Iterator[Any]:
             found = try_call(nvml, nvml.nvmlDeviceGetMigDeviceHandleByIndex, gpu, index)
             if found is not None:
                 yield found
-
-
-def is_divided(nvml: Any, device: Any) -> bool:
-    """Return whether a GPU is divided into slices (MIG)."""
-    mode = try_call(nvml, nvml.nvmlDeviceGetMigMode, device)
-    return bool(mode and mode[0])
 
 
 def is_slice(nvml: Any, device: Any) -> bool:
@@ -148,14 +142,12 @@ def has_gpu() -> bool:
 
 def read_name(nvml: Any, device: Any) -> str | None:
     """Return the product name, with the profile of a slice; None if unknown."""
-    found: str | None = try_call(nvml, nvml.nvmlDeviceGetName, device)
-    return found
+    return try_call(nvml, nvml.nvmlDeviceGetName, device)
 
 
 def read_driver(nvml: Any) -> str | None:
     """Return the driver's version; None if unknown."""
-    found: str | None = try_call(nvml, nvml.nvmlSystemGetDriverVersion)
-    return found
+    return try_call(nvml, nvml.nvmlSystemGetDriverVersion)
 
 
 def read_memory_bytes(uuid: str | None, part: str = "total") -> int | None:
@@ -169,8 +161,6 @@ def read_memory_bytes(uuid: str | None, part: str = "total") -> int | None:
 
 
 def _has_uuid(nvml: Any, device: Any, uuid: str) -> bool:
-    return _normalise(try_call(nvml, nvml.nvmlDeviceGetUUID, device) or "") == _normalise(uuid)
-
-
-def _normalise(uuid: str) -> str:
-    return uuid.lower().removeprefix("gpu-").removeprefix("mig-")
+    names = (try_call(nvml, nvml.nvmlDeviceGetUUID, device) or "", uuid)
+    own, wanted = (name.lower().removeprefix("gpu-").removeprefix("mig-") for name in names)
+    return own == wanted

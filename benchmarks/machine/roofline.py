@@ -48,10 +48,9 @@ def compute_bytes_per_step(traffic: Traffic, batch: int, context_tokens: float) 
 
     Formula: weights + batch * (rows + KV * context + window KV * min(context, window)).
 
-    Weights are read once for all sequences. `context_tokens` are the positions that the new token
-    attends to, with its own, or their mean over steps (`compute_mean_context`). The bytes are a lower
-    bound: writes, activations and repeated reads (transformers' dynamic cache copies itself in each
-    step) are left out.
+    Weights are read once for all sequences. `context_tokens` are the positions that the new token attends to, with its
+    own, or their mean over steps (`compute_mean_context`). The bytes are a lower bound: writes, activations and
+    repeated reads (transformers' dynamic cache copies itself in each step) are left out.
     """
     return traffic["weight_bytes"] + batch * (traffic["row_bytes"] + compute_cached_bytes(traffic, context_tokens))
 

@@ -10,7 +10,6 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.inputs import read_regular
 
 ROOT = "EDGE_VLM_BENCH_ROOT"
-MOST_LINKS = 40  # as Linux allows in one path
 MOST_BYTES = 2**18  # /proc/cpuinfo alone may have more, and begins with what is wanted
 PADDING = "\0 \t\r\n"  # strings of the device tree end in a NUL
 
@@ -44,12 +43,13 @@ def locate(root: Path, name: str) -> Path:
             done = done if done == root else done.parent
         elif not step.is_symlink():
             done = step
-        elif (links := links + 1) > MOST_LINKS:
+        elif (links := links + 1) > 40:  # as Linux allows in one path
             return Path(os.devnull)
         else:
             target = step.readlink()
-            done = root if target.is_absolute() else done
-            left += reversed(_make_relative(root, target).parts)
+            if target.is_absolute():
+                done, target = root, _make_relative(root, target)
+            left += reversed(target.parts)
     return done
 
 
@@ -86,9 +86,7 @@ def read_number(file: Path) -> float | None:
 
 
 def _make_relative(root: Path, target: Path) -> Path:
-    """Return the target of a link relative to the root if it is absolute; it may contain the root already."""
-    if not target.is_absolute():
-        return target
+    """Return the absolute target of a link relative to the root; it may contain the root already."""
     inside = target.relative_to("/")
     if not os.path.lexists(root / inside):
         for known in (root, root.resolve()):

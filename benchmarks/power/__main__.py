@@ -17,8 +17,6 @@ from benchmarks.processes.helper import run_in_process
 from benchmarks.redact import make_printable
 from benchmarks.worker.devices import check_torch_device
 
-JETSON_SENSORS = ("hwmon", "tegrastats", "jtop")
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the report; return 0 if `auto` finds a sensor, 1 if it finds none, 2 on bad usage."""
@@ -86,7 +84,8 @@ def format_report(report: dict[str, Any]) -> Iterator[str]:
     yield f"torch was asked for {where}, but: {error}" if error else f"torch runs the model on {where}"
     yield ""
     jetson = machine["kind"].startswith("jetson")
-    hidden = [v["name"] for v in report["sensors"] if not (jetson or v["works"]) and v["name"] in JETSON_SENSORS]
+    broken = [] if jetson else [verdict["name"] for verdict in report["sensors"] if not verdict["works"]]
+    hidden = [name for name in broken if name in ("hwmon", "tegrastats", "jtop")]
     for verdict in report["sensors"]:
         if verdict["name"] not in hidden:
             yield from _describe_verdict(verdict)

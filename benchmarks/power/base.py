@@ -72,9 +72,7 @@ class SensorFacts:
     lag_s: float | None = None  # delay of a reading, half the averaging time; a known lag is removed
     largest_w: float | None = None  # the hardware draws no more, in either direction; None if nobody states it
     range_source: str = ""  # who states that range, or why nobody does
-    is_void_no_gap: bool = (
-        False  # one reading without a value is as one that was not taken: its neighbours stand for it
-    )
+    is_void_no_gap: bool = False  # a reading without a value is as one not taken: its neighbours stand for it
     ram_source: str = ""  # definition of the memory reading; empty if the sensor shows none
 
     @classmethod

@@ -11,7 +11,9 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
+
+import numpy as np
 
 from benchmarks.power.base import SensorLost
 
@@ -20,14 +22,8 @@ LEAST, MOST = 0.75, 1.25
 """The length of a stretch with one reading, in periods."""
 
 
-class Chance(Protocol):
-    """Random numbers, evenly in 0 to 1: random.Random or numpy's Generator."""
-
-    def random(self) -> float: ...
-
-
 def draw_moments(
-    start_s: float, period_s: float, *, regular: bool = False, chance: Chance | None = None
+    start_s: float, period_s: float, *, regular: bool = False, chance: random.Random | np.random.Generator | None = None
 ) -> Iterator[float]:
     """Yield the moments of the readings after `start_s`, seconds; see the module's docstring."""
     chance = chance or random.Random()  # noqa: S311 - no secret; its own, so that a fixed global seed repeats no moments
@@ -40,8 +36,7 @@ def draw_moments(
 class Sampler(Generic[T]):
     """Call `read` every `period_s` seconds on average from `start` to `stop`, and keep its `samples`.
 
-    With `regular` the readings are `period_s` apart, as a guard needs. `lost` says why the sensor stopped early; None
-    if it did not.
+    With `regular` the readings are `period_s` apart, as a guard needs.
     """
 
     def __init__(
@@ -49,7 +44,7 @@ class Sampler(Generic[T]):
     ) -> None:
         """Prepare to sample; `stop` waits up to `patience_s` seconds for a reading that hangs."""
         self.samples: list[T] = []
-        self.lost: str | None = None
+        self.lost: str | None = None  # why the sensor stopped early
         self._read = read
         self._period_s = period_s
         self._patience_s = patience_s

@@ -18,8 +18,7 @@ from benchmarks.record.not_measured import explain_nulls
 def examine_sensors(target: PowerTarget, seconds: float) -> list[dict[str, Any]]:
     """Return a verdict on every sensor that needs no file, each read for `seconds`; those of `auto` come first.
 
-    A verdict has `name`, `works`, `why_not`, `mismatch` (why it does not cover the device that runs the model),
-    `sensor` (SensorFacts) and `seen` (see `summarise`).
+    Its `mismatch` says why a sensor does not cover the device that runs the model.
     """
     names = dict.fromkeys((*AUTO, *MONITORS))
     return [_examine(name, target, seconds) for name in names if not issubclass(MONITORS[name], LogPlayer)]
@@ -36,9 +35,7 @@ def choose_auto(target: PowerTarget) -> tuple[str, str | None]:
 def summarise(samples: Sequence[PowerSample], lost: str | None) -> dict[str, Any]:
     """Return what a series of readings shows of its sensor, in SI units, with a reason for each null.
 
-    `void_samples` lack a rail, or are NaN or infinite. `rate_hz` is as achieved. `update_period_s` and `resolution_w`
-    are those of energy.find_update_period and find_step_size. `counter_mean_w` is the rise of the energy counter over
-    the time between its first and last reading.
+    `void_samples` lack a rail, or are NaN or infinite.
     """
     times = [sample.time_ns for sample in samples if sample.watts is not None]
     watts = [sample.watts for sample in samples if sample.watts is not None]

@@ -1,5 +1,6 @@
 """From samples and windows to the Record's power: the joules of each run, their source and their flags."""
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ class _Charge:
     @property
     def windows(self) -> list[Window]:
         """The runs that have energy."""
-        return [window for window, covered in zip(self.runs.windows, self.covered, strict=True) if covered]
+        return list(itertools.compress(self.runs.windows, self.covered))
 
     @property
     def statistical(self) -> float:
@@ -110,8 +111,7 @@ def attribute(
     flags += warnings.warn_of_disagreement(gap, sampling)
     flags += warnings.warn_of_own_clock(charge.series, charge.windows)
     flags += warnings.warn_of_few_samples(inside, len(runs.windows), sampling if charge is integrated else 0.0)
-    flags += warnings.warn_of_void_readings(samples, runs.windows)
-    flags += warnings.warn_of_refused_readings(samples, runs.windows, sensor)
+    flags += warnings.warn_of_void_readings(samples, runs.windows, sensor)
     flags += [] if charge is counted else warnings.warn_of_frozen_sensor(power, runs.windows, idle)
     flags += describe_outliers(charge.series, charge.windows, "during the runs", "energy per token")
     flags += describe_outliers(power, [window for _, window in idle], "in the idle time", "idle power")
@@ -156,13 +156,7 @@ def _compute_disagreement(counted: _Charge, integrated: _Charge) -> float:
 
 
 def _build_power(
-    name: str,
-    charge: _Charge,
-    inside: int,
-    flags: list[str],
-    idle: dict[str, float | None],
-    *,
-    scope_mismatch: bool,
+    name: str, charge: _Charge, inside: int, flags: list[str], idle: dict[str, float | None], *, scope_mismatch: bool
 ) -> Power:
     """Return the Record's power."""
     series = charge.series
@@ -224,10 +218,6 @@ def _build_trace(power: Series, windows: Sequence[Window]) -> Trace | None:
     times, watts = power.times_ns[picked], power.values[picked]
     if not np.isfinite(watts).any():
         return None
-    t, low, mean, high = energy.downsample(times, watts, windows[0][0], TRACE_POINTS)
-    return {
-        "time_s": t.round(6).tolist(),
-        "min_w": low.round(4).tolist(),
-        "mean_w": mean.round(4).tolist(),
-        "max_w": high.round(4).tolist(),
-    }
+    t, *found = energy.downsample(times, watts, windows[0][0], TRACE_POINTS)
+    low, mean, high = (values.round(4).tolist() for values in found)
+    return {"time_s": t.round(6).tolist(), "min_w": low, "mean_w": mean, "max_w": high}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from benchmarks.power.analysis.energy import EnergyCurve, Floats, Window
 from benchmarks.power.base import SensorFacts
 from benchmarks.record.sections import UncertaintyTerm
 
+Terms = list[UncertaintyTerm]
 CENTRED = 0.95
 """A counter that moved in fewer of its readings ticks more slowly than it is read."""
 
@@ -40,7 +42,7 @@ class Series:
         period_s = max(sensor.period_s, sampled_s)
         curve = EnergyCurve(times, values, period_s, counter=False)
         update_s = energy.find_update_period(times, values)
-        hold_s = (update_s or 0.0) if energy.shows_updates(times, values) else 0.0
+        hold_s = update_s if update_s and energy.shows_updates(times, values) else 0.0
         return cls("integration", sensor, times, values, curve, sampled_s, period_s, update_s, hold_s)
 
     @classmethod
@@ -68,9 +70,9 @@ class Series:
     @property
     def watts(self) -> Floats:
         """Power at each sample, or over the stretch that ends at each tick; NaN without it."""
-        return (
-            energy.compute_counter_power(self.times_ns, self.values, self.period_s) if self.is_counter else self.values
-        )
+        if not self.is_counter:
+            return self.values
+        return energy.compute_counter_power(self.times_ns, self.values, self.period_s)
 
     @property
     def is_continuous(self) -> bool:
@@ -101,7 +103,7 @@ class Series:
 
 def list_run_terms(
     series: Series, windows: Sequence[Window], joules: float, gap_share: float, idle_w: float | None
-) -> list[UncertaintyTerm]:
+) -> Terms:
     """Return the budget of the `joules` of all `windows`, with a `gap_share` of their time without samples.
 
     Windows that the sensor cannot tell apart are one stretch, whose only edges are its start and its end. The budget is
@@ -121,9 +123,7 @@ def list_run_terms(
     ]
 
 
-def list_statistical_terms(
-    series: Series, windows: Sequence[Window], joules: float, where: str
-) -> list[UncertaintyTerm]:
+def list_statistical_terms(series: Series, windows: Sequence[Window], joules: float, where: str) -> Terms:
     """Return the term of what sampled power leaves unseen. A counter leaves nothing out, and has none."""
     if series.is_counter or joules <= 0:
         return []
@@ -143,9 +143,7 @@ def list_statistical_terms(
     return [{"name": "statistical", "relative": float(found * factor**0.5 / joules), "source": source}]
 
 
-def _list_between_terms(
-    windows: Sequence[Window], stretches: Sequence[Window], joules: float, idle_w: float
-) -> list[UncertaintyTerm]:
+def _list_between_terms(windows: Sequence[Window], stretches: Sequence[Window], joules: float, idle_w: float) -> Terms:
     """Return the term of the time between runs that the sensor cannot tell from them, if there is any."""
     inside = sum(end - start for start, end in windows) * energy.NS
     between = sum(end - start for start, end in stretches) * energy.NS - inside
@@ -156,7 +154,7 @@ def _list_between_terms(
     return [{"name": "between runs", "relative": relative, "source": source}]
 
 
-def list_coverage_terms(share: float, where: str) -> list[UncertaintyTerm]:
+def list_coverage_terms(share: float, where: str) -> Terms:
     """Return the term of the time without samples, if there is any."""
     if share < 1e-9:
         return []
@@ -164,20 +162,19 @@ def list_coverage_terms(share: float, where: str) -> list[UncertaintyTerm]:
     return [{"name": "coverage", "relative": uncertainty.compute_coverage(share), "source": source}]
 
 
-def list_sensor_terms(series: Series, mean_w: float) -> list[UncertaintyTerm]:
+def list_sensor_terms(series: Series, mean_w: float) -> Terms:
     """Return the sensor's known terms at a mean power: quantisation, offset error and gain error.
 
     A counter's scale is too fine to matter, and its offset error is that of the power that its driver adds up.
     """
     sensor = series.sensor
-    terms: list[UncertaintyTerm] = []
+    terms: Terms = []
     step = None if series.is_counter else sensor.resolution_w or energy.find_step_size(series.values)
     if step is not None:
         origin = "specified for the sensor" if sensor.resolution_w else "the smallest difference between two readings"
-        relative = uncertainty.compute_quantisation(step, mean_w)
-        terms.append(
-            {"name": "quantisation", "relative": relative, "source": f"a scale in steps of {step:.3g} W, {origin}"}
-        )
+        source = f"a scale in steps of {step:.3g} W, {origin}"
+        relative = step / (math.sqrt(12) * abs(mean_w))  # more samples do not average it out
+        terms.append({"name": "quantisation", "relative": relative, "source": source})
     if sensor.offset_uncertainty_w is not None:
         relative = sensor.offset_uncertainty_w / abs(mean_w)
         terms.append({"name": "offset", "relative": relative, "source": sensor.offset_source})

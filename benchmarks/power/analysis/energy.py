@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.floating[Any]]
+Times = NDArray[np.int64]  # ns
 Window = tuple[int, int]
 GAP_PERIODS = 3.0
 FEW_CHANGES = 20  # fewer changes of value do not show a period
@@ -34,10 +35,9 @@ class EnergyCurve:
 
         `period_s` is the nominal time between samples, seconds.
         """
-        raw_times, raw_values = np.asarray(times_ns, dtype=np.int64), np.asarray(values, dtype=np.float64)
-        self._origin = int(raw_times[0]) if raw_times.size else 0
-        self._t: Floats = (raw_times - self._origin) * NS
-        self._v = raw_values
+        times, self._v = np.asarray(times_ns, dtype=np.int64), np.asarray(values, dtype=np.float64)
+        self._origin = int(times[0]) if times.size else 0
+        self._t: Floats = (times - self._origin) * NS
         self._counter = counter
         steps = np.diff(self._t)
         energies = np.diff(self._v) if counter else 0.5 * (self._v[1:] + self._v[:-1]) * steps
@@ -99,19 +99,15 @@ def find_update_period(times_ns: ArrayLike, values: ArrayLike) -> float | None:
 
 
 def shows_updates(times_ns: ArrayLike, values: ArrayLike) -> bool:
-    """Return whether all values may last equally long, from update to update; else they are the load's own levels."""
+    """Return whether many values may all last equally long, until an update; else they are the load's own levels."""
     times, first, last = _find_stretches(times_ns, values)
-    if first.size <= FEW_CHANGES:
-        return False
     least, most = times[last[1:-1]] - times[first[1:-1]], times[last[1:-1] + 1] - times[first[1:-1] - 1]
     return bool(np.quantile(least, 0.95) <= np.quantile(most, 0.05))
 
 
-def _find_stretches(
-    times_ns: ArrayLike, values: ArrayLike
-) -> tuple[NDArray[np.int64], NDArray[np.intp], NDArray[np.intp]]:
+def _find_stretches(times_ns: ArrayLike, values: ArrayLike) -> tuple[Times, NDArray[np.intp], NDArray[np.intp]]:
     """Return (times without missing readings, where each value is read first, and last)."""
-    times, readings = _drop_missing(times_ns, values)
+    times, readings = drop_missing(times_ns, values)
     changed = np.flatnonzero(readings[1:] != readings[:-1])
     return times, np.concatenate([[0], changed + 1]), np.concatenate([changed, [times.size - 1]])
 
@@ -155,18 +151,17 @@ def centre_ticks(times_ns: ArrayLike, ticks_ns: NDArray[np.int64], tick_s: float
     """
     times = np.asarray(times_ns, dtype=np.int64)
     before = times[np.maximum(np.searchsorted(times, ticks_ns) - 1, 0)]
-    moments: NDArray[np.int64] = ticks_ns - np.minimum(ticks_ns - before, round(tick_s / NS)) // 2
+    moments: Times = ticks_ns - np.minimum(ticks_ns - before, round(tick_s / NS)) // 2
     return moments
 
 
 def find_contradictions(times_ns: ArrayLike, counter: ArrayLike, windows: ArrayLike) -> NDArray[np.bool_]:
     """Return which windows hold a contradiction of a counter, shape (w,): their energy is unknown."""
-    times, values = _drop_missing(times_ns, counter)
+    times, values = drop_missing(times_ns, counter)
     wrong = _mask_contradictions(values)[1:]
     starts, ends = times[:-1][wrong], times[1:][wrong]
     edges = np.asarray(windows, dtype=np.int64).reshape(-1, 2)
-    touched: NDArray[np.bool_] = np.searchsorted(starts, edges[:, 1]) > np.searchsorted(ends, edges[:, 0], side="right")
-    return touched
+    return np.searchsorted(starts, edges[:, 1]) > np.searchsorted(ends, edges[:, 0], side="right")
 
 
 def _mask_contradictions(counter: Floats) -> NDArray[np.bool_]:
@@ -213,11 +208,7 @@ def merge_windows(windows: ArrayLike, gap_s: float) -> list[Window]:
 def mask_inside(times_ns: ArrayLike, windows: ArrayLike) -> NDArray[np.bool_]:
     """Return which samples fall into one of `windows`, which are in order and apart, shape (n,)."""
     times, edges = np.asarray(times_ns, dtype=np.int64), np.asarray(windows, dtype=np.int64).reshape(-1, 2)
-    if not len(edges):
-        return np.zeros(times.shape, dtype=np.bool_)
-    place = np.searchsorted(edges[:, 0], times, side="right") - 1
-    inside: NDArray[np.bool_] = (place >= 0) & (times <= edges[place, 1])
-    return inside
+    return np.searchsorted(edges[:, 0], times, side="right") > np.searchsorted(edges[:, 1], times)
 
 
 def compute_mean_power(curve: EnergyCurve, window: Window) -> float | None:
@@ -227,27 +218,21 @@ def compute_mean_power(curve: EnergyCurve, window: Window) -> float | None:
     return float(joules[0]) / seconds if coverage[0] >= 0.5 else None
 
 
-def downsample(
-    times_ns: ArrayLike, watts: ArrayLike, origin_ns: int, bins: int
-) -> tuple[Floats, Floats, Floats, Floats]:
+def downsample(times_ns: ArrayLike, watts: ArrayLike, origin_ns: int, bins: int) -> tuple[Floats, ...]:
     """Return (seconds since origin, min, mean, max) of at most `bins` bins of equal time, without empty ones."""
-    t = (np.asarray(times_ns, dtype=np.int64) - origin_ns) * NS
-    v = np.asarray(watts, dtype=np.float64)
-    t, v = t[np.isfinite(v)], v[np.isfinite(v)]
+    times, v = drop_missing(times_ns, watts)
+    t = (times - origin_ns) * NS
     if t.size <= bins:
         return t, v, v, v
     place = np.minimum(((t - t[0]) / (t[-1] - t[0]) * bins).astype(int), bins - 1)
     starts = np.flatnonzero(np.concatenate([[True], np.diff(place) > 0]))
     counts = np.diff(np.concatenate([starts, [t.size]]))
-    return (
-        np.add.reduceat(t, starts) / counts,
-        np.minimum.reduceat(v, starts),
-        np.add.reduceat(v, starts) / counts,
-        np.maximum.reduceat(v, starts),
-    )
+    mean_t, mean_v = (np.add.reduceat(x, starts) / counts for x in (t, v))
+    return mean_t, np.minimum.reduceat(v, starts), mean_v, np.maximum.reduceat(v, starts)
 
 
-def _drop_missing(times_ns: ArrayLike, values: ArrayLike) -> tuple[NDArray[np.int64], Floats]:
+def drop_missing(times_ns: ArrayLike, values: ArrayLike) -> tuple[Times, Floats]:
+    """Return (times, values) of the samples that have a value."""
     times, readings = np.asarray(times_ns, dtype=np.int64), np.asarray(values, dtype=np.float64)
     valid = np.isfinite(readings)
     return times[valid], readings[valid]

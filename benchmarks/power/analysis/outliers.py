@@ -42,9 +42,8 @@ def describe_outliers(series: Series, windows: Sequence[Window], where: str, fig
     if not far.size:
         return []
     watts, median = series.watts[far], float(np.median(series.watts[inside]))
-    joules, usual = (
-        float(curve.integrate(ordered)[0].sum()) for curve in (series.curve, _flatten(series, far, median))
-    )
+    curves = (series.curve, _flatten(series, far, median))
+    joules, usual = (float(curve.integrate(ordered)[0].sum()) for curve in curves)
     effect = joules / usual - 1 if usual > 0 else np.inf
     if abs(effect) < SMALLEST_EFFECT:
         return []

@@ -1,30 +1,26 @@
 """Energy by phase, pooled over the runs, if the sensor resolves the phase; else the reason.
 
-**The rule.** A phase has an energy if
-
-1. its mean length in the runs is at least PHASE_PERIODS times the sensor's resolution: the longest of the time between
-   samples, the time between updates that the readings show, and the averaging time if it is known;
-2. at least FEW_SAMPLES samples (of a counter: ticks) fell into it, over all runs;
-3. samples cover at least ENERGY_COVERAGE of it.
-
-Else it is null, "below resolution". More runs meet rules 2 and 3, but not rule 1: a sensor that interpolates or
-averages over tau charges up to tau / 2 of the step at each end of a phase to its neighbour, in the same direction in
-every run. With five periods that is at most a tenth of the step at each end (the budget's "edges"), and four whole
-periods lie inside. On a GPU whose sensor updates every 100 ms (arXiv 2312.02741, A100 to RTX 4090) phases from 0.5 s on
-resolve, and with an average over 1 s from 5 s on. If the averaging time is unknown, the reason says so.
+A phase has an energy if its mean length in the runs is at least PHASE_PERIODS times the sensor's resolution, and if
+FEW_SAMPLES samples cover ENERGY_COVERAGE of it. Else it is null, "below resolution". More runs do not make a phase
+longer: a sensor that interpolates or averages over tau charges up to tau / 2 of the step at each end of a phase to its
+neighbour, in the same direction in every run. With five periods that is at most a tenth of the step at each end (the
+budget's "edges"), and four whole periods lie inside. On a GPU whose sensor updates every 100 ms (arXiv 2312.02741, A100
+to RTX 4090) phases from 0.5 s on resolve, and with an average over 1 s from 5 s on.
 """
 
+import math
 from collections.abc import Mapping, Sequence
+from itertools import compress
 from typing import cast
 
 import numpy as np
 
-from benchmarks.power.analysis import budget, energy, uncertainty
-from benchmarks.power.analysis.budget import Series
+from benchmarks.power.analysis import budget, energy
+from benchmarks.power.analysis.budget import Series, Terms
 from benchmarks.power.analysis.energy import Window
 from benchmarks.record import ENERGY_COVERAGE
 from benchmarks.record.not_measured import NotMeasured, explain_nulls
-from benchmarks.record.sections import Phase, Phases, UncertaintyTerm
+from benchmarks.record.sections import Phase, Phases
 
 PHASES = ("preprocess", "vision", "prefill", "decode")
 PHASE_PERIODS = 5
@@ -50,12 +46,7 @@ def measure_phases(series: Series, marked: Mapping[str, Sequence[Window] | None]
     """
     if not any(covered):
         return describe_without_energy("samples cover no run")
-    windows = {
-        name: None
-        if found is None
-        else [window for window, has_energy in zip(found, covered, strict=True) if has_energy]
-        for name, found in marked.items()
-    }
+    windows = {name: None if found is None else list(compress(found, covered)) for name, found in marked.items()}
     contrast_w = _compute_contrast(series, [window for found in windows.values() for window in found or ()])
     resolution_s, source = series.resolution
     pooled = {"run_count": sum(covered), "resolution_s": resolution_s, "resolution_source": source}
@@ -111,12 +102,12 @@ def _check_resolution(series: Series, mean_s: float, samples: int, covered: floa
         raise NotMeasured("the sensor read no energy")
 
 
-def _list_terms(
-    series: Series, windows: list[Window], joules: float, contrast_w: float, gap_share: float
-) -> list[UncertaintyTerm]:
+def _list_terms(series: Series, windows: list[Window], joules: float, contrast_w: float, gap_share: float) -> Terms:
     """Return the budget of a phase: its own terms, then the sensor's."""
     tau, _ = series.resolution
-    edges = uncertainty.compute_phase_edges(tau, contrast_w, joules, len(windows))
+    # The sensor smears a step over tau, the same way in each run, so runs do not average it out: at most tau / 2 of the
+    # step at each of the two edges of n stretches, u = tau contrast n / (sqrt(3) E).
+    edges = tau * contrast_w * len(windows) / (math.sqrt(3) * joules)
     source = f"a time resolution of {_format_time(tau)}, with steps of up to {contrast_w:.3g} W at the phase's ends"
     seconds = sum(end - start for start, end in windows) * energy.NS
     return [
@@ -129,8 +120,7 @@ def _list_terms(
 
 def _make_null(length_s: float | None, samples: int | None, reason: str) -> Phase:
     values = {"energy_j": None, "length_s": length_s, "sample_count": samples}
-    reasons = explain_nulls(values, dict.fromkeys(values, reason))
-    return cast("Phase", {**values, "uncertainty": [], "reasons": reasons})
+    return cast("Phase", values | {"uncertainty": [], "reasons": explain_nulls(values, dict.fromkeys(values, reason))})
 
 
 def _format_time(seconds: float) -> str:

@@ -17,7 +17,7 @@ a regular clock of its own may keep step with the runs instead, and then misses 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from benchmarks.power.analysis.energy import GAP_PERIODS, NS, Floats
+from benchmarks.power.analysis.energy import GAP_PERIODS, NS, Floats, drop_missing, mask_inside
 
 NEIGHBOURS = (1, 2, 3)  # samples up to so many places apart are compared
 LAG_EDGES = (0.0, 0.25, 0.5, 0.75, 1.25, 1.75, 2.25)  # classes of the time between them, in median times
@@ -33,11 +33,9 @@ def compute_sampling_error(times_ns: ArrayLike, watts: ArrayLike, windows: Array
 
     None with fewer than three samples inside. Missing readings are NaN.
     """
-    times, values = np.asarray(times_ns, dtype=np.int64), np.asarray(watts, dtype=np.float64)
-    times, values = times[np.isfinite(values)], values[np.isfinite(values)]
+    times, values = drop_missing(times_ns, watts)
     edges = np.asarray(windows, dtype=np.int64).reshape(-1, 2)
-    place = np.searchsorted(edges[:, 0], times, side="right") - 1
-    inside = (place >= 0) & (times <= edges[np.maximum(place, 0), 1]) if len(edges) else np.zeros(0, dtype=np.bool_)
+    place, inside = np.searchsorted(edges[:, 0], times, side="right"), mask_inside(times, edges)
     if inside.sum() <= FEW_PAIRS:
         return None
     steps = np.diff(times) * NS

@@ -7,9 +7,7 @@ of squares. A quantity within +-a has the standard uncertainty a / sqrt(3), and 
     E = g (P + o) T:   u_E^2 / E^2 = u_stat^2 + u_quantisation^2 + (u_o / P)^2 + u_edges^2 + u_g^2 + u_coverage^2
                                      + u_between^2
 
-`sampling` has the statistical term.
-
-The clock adds nothing: one clock stamps marks and samples in ns.
+`sampling` has the statistical term. The clock adds nothing: one clock stamps marks and samples in ns.
 """
 
 import math
@@ -89,20 +87,6 @@ def compute_counter_edges(
     always = abs(moved.sum()) / 6 + abs(delay_effect_w) * tick_s / math.sqrt(3)
     late = math.sqrt(steps_w.size / 12) * tick_s / seconds
     return math.hypot(late, always / joules, math.sqrt(float(moved @ moved) / 180) / joules)
-
-
-def compute_phase_edges(resolution_s: float, contrast_w: float, joules: float, count: int) -> float:
-    """Return the term of separating `count` stretches of a phase from their neighbours, relative to their `joules`.
-
-    A sensor of resolution tau smears a step of `contrast_w` watts over tau, the same way in each run, so runs do not
-    average it out: at most tau / 2 of the step at each of the two edges, u = tau contrast n / (sqrt(3) E).
-    """
-    return resolution_s * contrast_w * count / (math.sqrt(3) * joules)
-
-
-def compute_quantisation(step_w: float, mean_w: float) -> float:
-    """Return step / (sqrt(12) mean): steady power between two steps is not averaged out by more samples."""
-    return step_w / (math.sqrt(12) * abs(mean_w))
 
 
 def compute_coverage(share: float) -> float:

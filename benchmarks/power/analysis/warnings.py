@@ -26,9 +26,8 @@ def warn_of_sensor(sensor: SensorFacts, lost: str | None, *, mismatch: bool) -> 
     if lost is not None:
         flags.append(f"The sensor stopped early: {lost}.")
     if mismatch:
-        flags.append(
-            f"Scope mismatch: a {sensor.scope} sensor was used, but the model ran on another processor; not ranked."
-        )
+        used = f"a {sensor.scope} sensor was used, but the model ran on another processor"
+        flags.append(f"Scope mismatch: {used}; not ranked.")
     if sensor.largest_w is None and sensor.range_source:
         flags.append(
             f"Nobody states the range of this sensor ({sensor.range_source}): "
@@ -50,9 +49,8 @@ def warn_of_energy(series: Series, windows: Sequence[Window], gap_share: float) 
     """Return the flags of the energy of the runs in `windows`; `gap_share` of their time has no samples."""
     flags = []
     if gap_share > LARGEST_GAP_SHARE:
-        flags.append(
-            f"No samples cover {gap_share:.1%} of the runs' time: their energy is about {gap_share:.1%} too low."
-        )
+        share = f"{gap_share:.1%}"
+        flags.append(f"No samples cover {share} of the runs' time: their energy is about {share} too low.")
     seconds = sum(end - start for start, end in windows) * NS
     tau, which = series.resolution
     between = sum(min((b[0] - a[1]) * NS, tau) for a, b in itertools.pairwise(windows))
@@ -95,27 +93,19 @@ def warn_of_few_samples(inside: int, runs: int, statistical: float) -> list[str]
     return []
 
 
-def warn_of_void_readings(samples: Sequence[PowerSample], windows: Sequence[Window]) -> list[str]:
-    """Return the flag of more unusable readings than a run may lack."""
-    inside = energy.mask_inside([sample.time_ns for sample in samples], windows)
-    empty = [s.watts is None and s.energy_j is None and s.refused_w is None for s in samples]
-    void = sum(is_empty for is_empty, within in zip(empty, inside, strict=True) if within)
-    if void <= (1 - ENERGY_COVERAGE) * int(inside.sum()):
-        return []
-    return [f"{void} of {int(inside.sum())} readings during the runs were invalid: {VOID}."]
-
-
-def warn_of_refused_readings(
-    samples: Sequence[PowerSample], windows: Sequence[Window], sensor: SensorFacts
-) -> list[str]:
-    """Return the flag of readings in the runs that the hardware cannot draw."""
-    inside = energy.mask_inside([sample.time_ns for sample in samples], windows)
-    watts = [s.refused_w for s, within in zip(samples, inside, strict=True) if within and s.refused_w is not None]
-    if not watts:
-        return []
-    limit = "" if sensor.largest_w is None else f", up to {sensor.largest_w:g} W"
-    which = f"{len(watts)} of {int(inside.sum())} readings during the runs ({max(watts, key=abs):g} W) are void"
-    return [f"{which}: they lie outside the range of the hardware{limit} ({sensor.range_source})."]
+def warn_of_void_readings(samples: Sequence[PowerSample], windows: Sequence[Window], sensor: SensorFacts) -> list[str]:
+    """Return the flags of more unusable readings than a run may lack, and of any that the hardware cannot draw."""
+    inside = list(itertools.compress(samples, energy.mask_inside([sample.time_ns for sample in samples], windows)))
+    watts = [sample.refused_w for sample in inside if sample.refused_w is not None]
+    void = sum(s.watts is None and s.energy_j is None and s.refused_w is None for s in inside)
+    flags = []
+    if void > (1 - ENERGY_COVERAGE) * len(inside):
+        flags.append(f"{void} of {len(inside)} readings during the runs were invalid: {VOID}.")
+    if watts:
+        limit = "" if sensor.largest_w is None else f", up to {sensor.largest_w:g} W"
+        which = f"{len(watts)} of {len(inside)} readings during the runs ({max(watts, key=abs):g} W) are void"
+        flags.append(f"{which}: they lie outside the range of the hardware{limit} ({sensor.range_source}).")
+    return flags
 
 
 def warn_of_frozen_sensor(power: Series, windows: Sequence[Window], idle: Sequence[tuple[str, Window]]) -> list[str]:

@@ -1,6 +1,5 @@
 """The chips that measure a Jetson's rails: the kernel's hwmon files, found by their labels."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +13,11 @@ TIMING = ("samples", "update_interval")
 
 @dataclass(frozen=True)
 class Channel:
-    """One rail of a chip, numbered in the names of its files; its watts are the product of `files` times `unit`."""
+    """One rail of a chip, numbered in the names of its files; its microwatts are the product of `files`."""
 
     folder: Path
     number: int
     files: tuple[str, ...]
-    unit: float
 
     @property
     def chip(self) -> str:
@@ -51,10 +49,6 @@ class Channel:
         known = tuple(number for number in numbers if number is not None)
         return known if len(known) == len(numbers) else None
 
-    def compute_watts(self, numbers: Sequence[float]) -> float:
-        """Return the power of a reading, negative where current flows back."""
-        return math.prod(numbers) * self.unit
-
     def is_beyond(self, numbers: Sequence[float], ohms: float | None) -> bool:
         """Return whether a reading lies outside the range of the chip, whose shunt has `ohms`, None if unknown."""
         return self.is_ina3221 and ina3221.is_beyond(numbers[0] / 1e3, numbers[1] / 1e3, ohms)
@@ -75,11 +69,11 @@ def find_channels(root: Path) -> dict[str, Channel]:
         chip = _read_name(folder)
         if chip == "ina3221":
             for n in (1, 2, 3):
-                channel = Channel(folder, n, (f"in{n}_input", f"curr{n}_input"), 1e-6)
-                found.append((sysfs.read_text(folder / f"in{n}_label"), channel))
+                files = (f"in{n}_input", f"curr{n}_input")
+                found.append((sysfs.read_text(folder / f"in{n}_label"), Channel(folder, n, files)))
         elif chip == "ina238":
             # Thor's has no label; it measures the carrier board's input.
-            found.append((sysfs.read_text(folder / "in1_label") or "VIN", Channel(folder, 1, ("power1_input",), 1e-6)))
+            found.append((sysfs.read_text(folder / "in1_label") or "VIN", Channel(folder, 1, ("power1_input",))))
     labels = [label for label, _ in found]
     return {label: channel for label, channel in found if label and labels.count(label) == 1}
 

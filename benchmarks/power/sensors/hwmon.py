@@ -6,9 +6,9 @@ during which the reader sleeps. The INA3221 measures its channels in turn, 1.1 m
 sampled, not integrated.
 """
 
+import math
 import shlex
 import time
-from collections.abc import Sequence
 
 from benchmarks.power.base import PowerSample, PowerTarget, SensorLost, SensorUnavailable, check_number
 from benchmarks.power.sensors import chips, ina3221, rails
@@ -39,9 +39,8 @@ class HwmonMonitor(JetsonMonitor):
             raise SensorUnavailable(f"hwmon: no INA3221 has the rails of a Jetson board (found {listing}).")
         rail_sum = board.whole if argument else board.gpu_soc
         if rail_sum is None:
-            raise SensorUnavailable(
-                f"hwmon: the rails of a whole {board.name} are not documented; type --power-monitor=hwmon."
-            )
+            rails_of = f"the rails of a whole {board.name}"
+            raise SensorUnavailable(f"hwmon: {rails_of} are not documented; type --power-monitor=hwmon.")
         if missing := rails.list_missing(rail_sum, shown):
             raise SensorUnavailable(f"hwmon: {board.name} lacks {', '.join(missing)} (found {listing}).")
         self._use_rails(board, rail_sum, target.root)
@@ -62,17 +61,13 @@ class HwmonMonitor(JetsonMonitor):
         found = [channel.read() for channel in self._channels]
         now = (before + time.monotonic_ns()) // 2
         known = [numbers for numbers in found if numbers is not None]
-        if len(known) == len(found):
-            return [self._sum(now, known)]
-        for channel in self._channels:
-            if not channel.folder.is_dir():
-                raise SensorLost(f"hwmon: {channel.folder} is gone")
-        return [PowerSample(now, None)]  # a missing rail is not 0 W
-
-    def _sum(self, now: int, found: Sequence[Sequence[float]]) -> PowerSample:
-        """Return the sum of all rails; void if one of them cannot be."""
-        rails_w = [channel.compute_watts(numbers) for channel, numbers in zip(self._channels, found, strict=True)]
-        read = zip(self._channels, found, self._shunts, strict=True)
+        if len(known) < len(found):
+            for channel in self._channels:
+                if not channel.folder.is_dir():
+                    raise SensorLost(f"hwmon: {channel.folder} is gone")
+            return [PowerSample(now, None)]  # a missing rail is not 0 W
+        watts = sum(math.prod(numbers) * 1e-6 for numbers in known)
+        read = zip(self._channels, known, self._shunts, strict=True)
         if any(channel.is_beyond(numbers, ohms) for channel, numbers, ohms in read):
-            return PowerSample(now, None, refused_w=sum(rails_w))
-        return self.judge(PowerSample(now, sum(rails_w)))
+            return [PowerSample(now, None, refused_w=watts)]
+        return [self.judge(PowerSample(now, watts))]

@@ -1,7 +1,7 @@
 """The base of the Jetson sensors: their rails, and the stated errors of the chips that measure them."""
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
@@ -31,7 +31,9 @@ class JetsonMonitor(PowerMonitor):
             self.close()
             raise
         self._use_rails(board, board.gpu_soc, root)
-        self.period_s, self._heard_ns = compute_period_s(times, asked_s), times[-1]
+        # a sensor may be slower than asked
+        self.period_s = max(asked_s, median(b - a for a, b in itertools.pairwise(times)) / 1e9)
+        self._heard_ns = times[-1]
         release = release or jetson.read_l4t(root)
         software = f"L4T {release}" if release else "L4T's release could not be read"
         return f"{software}, rails of {board.gpu_soc.feeds}"
@@ -46,27 +48,18 @@ class JetsonMonitor(PowerMonitor):
         self.largest_w = ranges.compute_largest_w(board.rated_w)
         self.range_source = ranges.describe(board.rated_w, f"NVIDIA's data sheet of {board.rated}")
         shown = chips.find_channels(root)
-        pairs: list[ina3221.Channel] = []
-        by_kernel = True
-        for label in rail_sum.labels:
-            rail, channel = board.find_rail(label), shown.get(label)
-            volts, ohms = (channel.volts, channel.shunt_ohm) if channel else (None, None)
-            stated = bool(volts and ohms and ohms > 0)
-            pairs.append((volts, ohms) if stated else (rail.volts, rail.shunt_ohm))
-            by_kernel = by_kernel and stated
+        read = {label: (shown[label].volts, shown[label].shunt_ohm) for label in self.rails if label in shown}
+        stated = {label: (volts, ohms) for label, (volts, ohms) in read.items() if volts and ohms and ohms > 0}
+        listed = {rail.label: (rail.volts, rail.shunt_ohm) for rail in board.rails}
+        pairs: list[ina3221.Channel] = [stated.get(label) or listed[label] for label in self.rails]
         self._shunts = [ohms for _, ohms in pairs]
         self.resolution_w = ina3221.compute_resolution_w(pairs)
         self.offset_uncertainty_w = ina3221.compute_offset_uncertainty_w(pairs)
         self.offset_source = f"the shunts of {board.name} are not specified"
         if self.offset_uncertainty_w is not None:
             shunts = ", ".join(f"{(ohms or 0) * 1e3:g} mOhm at {volts:.3g} V" for volts, ohms in pairs)
-            whose = "the kernel's files" if by_kernel else board.source
+            whose = "the kernel's files" if len(stated) == len(pairs) else board.source
             self.offset_source = f"+-80 uV at each shunt ({ina3221.DATA_SHEET}): {shunts}, from {whose}"
-        times = [shown[label].averaging_s if label in shown else None for label in rail_sum.labels]
+        times = (shown[label].averaging_s for label in self.rails if label in shown)
         known = [seconds for seconds in times if seconds is not None]
-        self.averaging_s = max(known) if len(known) == len(times) else None
-
-
-def compute_period_s(times_ns: Sequence[int], asked_s: float) -> float:
-    """Return the median time between readings, seconds, at least `asked_s`: a sensor may be slower than asked."""
-    return max(asked_s, median(b - a for a, b in itertools.pairwise(times_ns)) / 1e9)
+        self.averaging_s = max(known) if len(known) == len(pairs) else None

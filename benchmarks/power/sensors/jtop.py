@@ -13,7 +13,6 @@ from benchmarks.power.sensors import rails
 from benchmarks.power.sensors.jetson import JetsonMonitor
 from benchmarks.power.sensors.jtop_client import Connection, JtopReading, import_package
 
-OPENING_READINGS = 3
 RETRY_NS = 1_000_000_000
 
 
@@ -44,7 +43,11 @@ class JtopMonitor(JetsonMonitor):
         readings = self._connection.take_readings()
         if readings:
             self._heard_ns = readings[-1].time_ns
-            self._note_return(readings[0].time_ns)
+            if self._lost_ns is not None:
+                event = f"The jtop service was lost ({self._loss}) and came back after"
+                away_s = (readings[0].time_ns - self._lost_ns) / 1e9
+                self.remarks = (f"{event} {away_s:.1f} s; the runs in between have no energy.",)
+                self._lost_ns = None
             found = ((r.time_ns, rails.sum_watts(r.rails, self.rails), r.ram_bytes) for r in readings)
             return [self.judge(PowerSample(time_ns, watts, None, ram)) for time_ns, watts, ram in found]
         error = self._connection.describe_error()
@@ -59,7 +62,7 @@ class JtopMonitor(JetsonMonitor):
         """Return the board and the times of the first readings in ns, or raise SensorUnavailable."""
         found: list[JtopReading] = []
         deadline = time.monotonic() + self.patience_s
-        while len(found) < OPENING_READINGS and time.monotonic() < deadline and not self._connection.describe_error():
+        while len(found) < 3 and time.monotonic() < deadline and not self._connection.describe_error():
             found += self._connection.take_readings()
             time.sleep(self.interval_s / 4)
         if len(found) < 2:
@@ -102,11 +105,3 @@ class JtopMonitor(JetsonMonitor):
                 self._absence = str(refusal)
             else:
                 self._retry_ns, self._heard_ns = None, now
-
-    def _note_return(self, now: int) -> None:
-        """Remark that the service was away, after a loss."""
-        if self._lost_ns is not None:
-            away = (now - self._lost_ns) / 1e9
-            event = f"The jtop service was lost ({self._loss}) and came back after {away:.1f} s"
-            self.remarks = (f"{event}; the runs in between have no energy.",)
-            self._lost_ns = None

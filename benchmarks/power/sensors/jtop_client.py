@@ -18,8 +18,6 @@ from typing import Any, NamedTuple, TypeVar
 from benchmarks.power.base import SensorUnavailable
 
 T = TypeVar("T")
-MISMATCH = re.compile(r"service: \[([\w.+-]{1,40})\]")
-VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})(\.|$)")
 
 
 class JtopReading(NamedTuple):
@@ -148,9 +146,9 @@ def import_package() -> Any:
 def _explain_refusal(error: Exception) -> SensorUnavailable:
     """Return why the service cannot be used, and what to type next."""
     text = " ".join(str(error).split())[:300] or type(error).__name__
-    mismatch = MISMATCH.search(text)
+    mismatch = re.search(r"service: \[([\w.+-]{1,40})\]", text)
     if "ismatch" in text and mismatch is not None:
-        version = VERSION.match(mismatch[1])
+        version = re.match(r"(\d{1,4})\.(\d{1,4})(\.|$)", mismatch[1])
         wanted = f"=={version[1]}.{version[2]}.*" if version else f"=={mismatch[1]}"
         ours = importlib.metadata.version("jetson-stats")
         return SensorUnavailable(

@@ -22,12 +22,10 @@ TRACE_COLUMNS = ("time_s", "watts", "energy_j")
 ISO = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d+))? ?(Z|[+-]\d\d(?::?\d\d)?)?", re.ASCII)
 NO_READING = ("", "-", "--", "---", "----", "n/a", "na", "nan", "none", "null", "inf", "ovl")
 SMALLEST_UNIX_S, LARGEST_UNIX_S = 1e8, 1e11  # 1973 to 5138; smaller numbers are seconds since the log began
-LARGEST_OFFSET_S = 1e9
 UNSTATED_S = 60  # between samples, or ahead of now: times of an unstated unit that are farther are no seconds
 NUMBER = re.compile(r"[+-]?(?:\d+([.,]?)\d*|([.,])\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
 GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}", re.ASCII)  # 39.871 is 39871 where the point separates thousands
 MARKS = {"point": ".", "comma": ","}
-ASKED_UNITS = ("W", "mW", "uW", "kW")
 EXAMPLE = "2026-11-24T12:00:00+00:00"
 
 
@@ -42,18 +40,14 @@ class Row:
 
 @dataclass(frozen=True)
 class LogOptions:
-    """`csv:FILE[,offset=SECONDS][,start=TIME][,unit=UNIT][,decimal=MARK][,max=WATTS]`.
-
-    How far the log's clock is ahead, UNIX time of its second 0, the unit of a power column that states none, the
-    decimal mark if the numbers leave it open, and the most that the meter can read.
-    """
+    """`csv:FILE[,offset=SECONDS][,start=TIME][,unit=UNIT][,decimal=MARK][,max=WATTS]`."""
 
     path: Path
-    offset_ns: int = 0
-    start_ns: int | None = None
-    unit: str | None = None
-    marks: str = ""
-    largest_w: float | None = None
+    offset_ns: int = 0  # by which the log's clock is ahead
+    start_ns: int | None = None  # UNIX time of the log's second 0
+    unit: str | None = None  # of a power column that states none
+    marks: str = ""  # the decimal mark, if the numbers leave it open
+    largest_w: float | None = None  # the most that the meter can read, watts
 
     def __str__(self) -> str:
         return f"--power-monitor={shlex.quote(f'csv:{self.path}')}"
@@ -118,15 +112,14 @@ def parse_options(argument: str | None) -> LogOptions:
         raise SensorUnavailable("--power-monitor=csv needs a file; type --power-monitor=csv:FILE.")
     options = LogOptions(Path(text))
     offset, largest = (parse_plain(given.get(name, "0")) for name in ("offset", "max"))
-    if offset is None or abs(offset) > LARGEST_OFFSET_S:
+    if offset is None or abs(offset) > 1e9:
         raise SensorUnavailable(f"{options},offset={given['offset']}: not a number of seconds; type one such as 2.5.")
     if largest is None or largest < 0:
         raise SensorUnavailable(f"{options},max={given['max']}: not a power in watts; type one such as 3680.")
-    for name, known in (("unit", ASKED_UNITS), ("decimal", tuple(MARKS))):
+    for name, known in (("unit", ("W", "mW", "uW", "kW")), ("decimal", tuple(MARKS))):
         if given.get(name, known[0]) not in known:
-            raise SensorUnavailable(
-                f"{options},{name}={given[name]}: there is no such {name}; type {', '.join(known)}."
-            )
+            remedy = f"there is no such {name}; type {', '.join(known)}"
+            raise SensorUnavailable(f"{options},{name}={given[name]}: {remedy}.")
     try:
         start_ns = _parse_time(options, given["start"], ".,") if "start" in given else None
     except UnreadableLine as why:
@@ -187,9 +180,8 @@ def parse_row(options: LogOptions, layout: Layout, line: str, after_ns: int) -> 
     if len(cells) <= max(layout.time, layout.power):
         raise UnreadableLine("has too few columns")
     if any(cells[layout.columns :]):  # 51,3 W between commas would be read as 51
-        raise UnreadableLine(
-            "has more columns than the first line; decimal commas need semicolons or tabs as separators"
-        )
+        remedy = "decimal commas need semicolons or tabs as separators"
+        raise UnreadableLine(f"has more columns than the first line; {remedy}")
     time_ns = _parse_time(options, cells[layout.time], layout.marks)
     if time_ns <= after_ns:
         raise UnreadableLine("is not later than the line before")
@@ -238,9 +230,8 @@ def _parse_time(options: LogOptions, cell: str, marks: str) -> int:
     if seconds >= SMALLEST_UNIX_S:
         return round(seconds * NS)
     if options.start_ns is None:
-        raise UnreadableLine(
-            f"counts time from the start of the log; type the log's start time: {options},start={EXAMPLE}"
-        )
+        asked = f"{options},start={EXAMPLE}"
+        raise UnreadableLine(f"counts time from the start of the log; type the log's start time: {asked}")
     return options.start_ns + round(seconds * NS)
 
 

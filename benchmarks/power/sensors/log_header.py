@@ -31,20 +31,16 @@ class UnclearUnit(ValueError):
 
 @dataclass(frozen=True)
 class Layout:
-    """The columns of a meter's log: how many, which are time and power, the power's name and its unit in watts.
-
-    `in_seconds` says whether the header states that times are seconds. `marks` are the characters that are known to be
-    decimal marks; between commas it is the point, unless the unit is below a watt.
-    """
+    """The columns of a meter's log."""
 
     separator: str
-    columns: int
+    columns: int  # how many
     time: int
     power: int
     power_name: str
-    factor: float
-    in_seconds: bool = False
-    marks: str = ""
+    factor: float  # the unit of power, watts
+    in_seconds: bool = False  # whether the header states that times are seconds
+    marks: str = ""  # known decimal marks; between commas the point, unless the unit is below a watt
 
 
 def find_separator(line: str) -> str | None:

@@ -12,12 +12,8 @@ Its time counts from the opening. Comments may describe it: `# scope: gpu+soc`, 
     time,watts
     2026-11-24T12:00:00+00:00,51.3
 
-The log may grow during the runs; rows with later times count when their time comes. It must hold two samples when the
-session begins. Columns are found by name: one of time, timestamp, datetime, date, unix, epoch, seconds or elapsed, and
-one of power or p with its unit, or a unit alone: W, mW, uW or kW. The header may be a comment, may follow Excel's
-`sep=;`, and may come again after a restart. Commas, semicolons or tabs separate columns; with the latter two, numbers
-may have decimal commas. Times are ISO 8601 with a time zone, UNIX seconds, or seconds since `,start=TIME`. What may
-mean two things is refused, or a gap if it comes later.
+The log may grow during the runs; rows with later times count when their time comes. What may mean two things is
+refused, or a gap if it comes later. docs/devices.md describes the columns, separators and times.
 
 Clocks: the log's times, less `,offset=SECONDS` by which its clock is ahead, count as this machine's CLOCK_REALTIME,
 and are mapped to CLOCK_MONOTONIC, the clock of the runs. If another machine writes the log, both clocks must be right
@@ -39,9 +35,7 @@ from benchmarks.power.base import PowerMonitor, PowerSample, PowerTarget, Sensor
 from benchmarks.power.sensors import log_format, log_header
 from benchmarks.power.sensors.log_format import NS, LogOptions, Row, UnreadableLine
 
-BAD_LINES = 10
 MOST_NEW_BYTES = 100_000  # of a log at a time, and ten times as many of a line that has no end yet
-STALE_PERIODS = 60
 CLOCK_STEP_NS = NS // 4  # a clock that moves by more between two readings was set; slewing is far slower
 
 
@@ -99,15 +93,12 @@ class ReplayMonitor(LogPlayer):
 
 
 class FollowedLog:
-    """A log's layout, notes and first rows, and what the meter appends later.
-
-    `bad` describes the later lines that cannot be read, and `bad_in_a_row` counts those at the end.
-    """
+    """A log's layout, notes and first rows, and what the meter appends later."""
 
     def __init__(self, options: LogOptions) -> None:
         self._options = options
         raw = log_format.read_bytes(str(options), options.path)
-        self._size, self._file = len(raw), _identify(options.path.stat())
+        self._size, self._file = len(raw), options.path.stat()
         whole, _, self._rest = raw.rpartition(b"\n")
         lines = log_format.decode(str(options), whole)
         self.notes = log_format.parse_notes(lines)
@@ -115,8 +106,8 @@ class FollowedLog:
         self._newest_line = ""
         self._unclear = ""  # why the lines after a header cannot be read
         self._number, self._newest_ns = self._find_header(lines), -(10**18)
-        self.bad: list[str] = []
-        self.bad_in_a_row = 0
+        self.bad: list[str] = []  # the lines that cannot be read
+        self.bad_in_a_row = 0  # those at the end
         self.rows = self._parse_lines(lines[self._number :])
         if self.bad:
             raise SensorUnavailable(f"{options}: {self.bad[0]}.")
@@ -136,7 +127,7 @@ class FollowedLog:
         try:
             with open_regular(self._options.path) as file:
                 status = os.fstat(file.fileno())
-                if _identify(status) != self._file or status.st_size < self._size:
+                if not os.path.samestat(status, self._file) or status.st_size < self._size:
                     raise SensorLost(f"{name} was replaced or cut short; a meter must only append to its log")
                 file.seek(self._size)
                 raw = file.read(MOST_NEW_BYTES) or b""
@@ -194,18 +185,18 @@ class FollowedLog:
             if log_header.states_columns(line):
                 self._take_header(line)
             return None
+        if self._unclear and not log_header.is_like_header(line):
+            raise UnreadableLine(self._unclear)
         try:
             row = None if self._unclear else log_format.parse_row(self._options, self.layout, line, self._newest_ns)
         except UnreadableLine:
             if not log_header.is_like_header(line):
                 raise
             row = None
-        if row is not None:
-            self.bad_in_a_row, self._newest_line = 0, line
-        elif log_header.is_like_header(line):
+        if row is None:
             self._take_header(line)
         else:
-            raise UnreadableLine(self._unclear)
+            self.bad_in_a_row, self._newest_line = 0, line
         return row
 
     def _take_header(self, line: str) -> None:
@@ -216,9 +207,8 @@ class FollowedLog:
             self._unclear = "follows a header that cannot be read"
             raise UnreadableLine("is a header that cannot be read") from why
         self._unclear, self._newest_line = "", ""
-        self.layout = replace(
-            layout, marks=self.layout.marks if layout.separator == self.layout.separator else layout.marks
-        )
+        is_same = layout.separator == self.layout.separator
+        self.layout = replace(layout, marks=self.layout.marks) if is_same else layout
 
 
 class WallMeterMonitor(LogPlayer):
@@ -257,7 +247,7 @@ class WallMeterMonitor(LogPlayer):
         self._shift = shift
         self.remarks = self._stale + self._clock_step + bad
         due = self._take_due(shift)
-        if not due and self._log.bad_in_a_row >= BAD_LINES:
+        if not due and self._log.bad_in_a_row >= 10:
             count = self._log.bad_in_a_row
             raise SensorLost(f"the last {count} lines of {self._options.path.name} cannot be read: {self._log.bad[-1]}")
         return due
@@ -266,7 +256,7 @@ class WallMeterMonitor(LogPlayer):
         """Return a remark if no sample of the log is near now, by the log's clock."""
         late_s = (now_ns - self._rows[0].time_ns) / NS
         spans_now = late_s > 0 and len(self._rows) > 1
-        if spans_now or abs(late_s) <= STALE_PERIODS * self.period_s:
+        if spans_now or abs(late_s) <= 60 * self.period_s:
             return ()
         where = "old" if late_s > 0 else "ahead"
         return (f"The log's nearest sample was {abs(late_s):.0f} s {where} at the start: is the meter's clock right?",)
@@ -296,7 +286,3 @@ def _read_trace(argument: str | None) -> tuple[Path, dict[str, str], list[Row]]:
     if len(rows) < 2 or any(b.time_ns <= a.time_ns for a, b in itertools.pairwise(rows)):
         raise SensorUnavailable(f"{option}: needs at least two samples, each later than the one before.")
     return path, log_format.parse_notes(lines), rows
-
-
-def _identify(status: os.stat_result) -> tuple[int, int]:
-    return status.st_dev, status.st_ino

@@ -71,8 +71,9 @@ class NvmlMonitor(PowerMonitor):
         calls = [getattr(self._nvml, f"nvmlDeviceGet{name}") for name in LIMITS]
         limits = [least_and_most[-1], *(nvml.try_call(self._nvml, call, self._handle) for call in calls)]
         known = [watts for limit in limits if (watts := _to_watts(limit)) is not None]
-        name = nvml.read_name(self._nvml, self._handle) or ""
-        rated = (max(known), "the highest power limit that NVML reports") if known else ranges.find_gpu(name)
+        words = (nvml.read_name(self._nvml, self._handle) or "").split()
+        by_name = next((rated for part, rated in ranges.GPUS.items() if part in words), None)
+        rated = (max(known), "the highest power limit that NVML reports") if known else by_name
         self.range_source = "NVML reports no power limit for this GPU"
         if rated is not None:
             self.largest_w, self.range_source = ranges.compute_largest_w(rated[0]), ranges.describe(*rated)

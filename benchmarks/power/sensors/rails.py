@@ -31,23 +31,15 @@ class RailSum:
 
 @dataclass(frozen=True)
 class Board:
-    """A board, or several with the same rails, and who states their labels and shunts.
-
-    `gpu_soc` is the narrowest sum that includes the GPU and the system on chip, and `whole` is the widest one.
-    `rated_w` is the most that NVIDIA's data sheets state for a module with these rails, watts, and `rated` names it.
-    """
+    """A board, or several with the same rails."""
 
     name: str
     rails: tuple[Rail, ...]
-    gpu_soc: RailSum
-    whole: RailSum | None
-    source: str
-    rated_w: float
-    rated: str
-
-    def find_rail(self, label: str) -> Rail:
-        """Return the rail with this label, or one with unknown volts and shunt."""
-        return next((rail for rail in self.rails if rail.label == label), Rail(label))
+    gpu_soc: RailSum  # the narrowest sum that includes the GPU and the system on chip
+    whole: RailSum | None  # the widest one
+    source: str  # who states the labels and shunts
+    rated_w: float  # the most that NVIDIA's data sheets state for a module with these rails, watts
+    rated: str  # that module
 
 
 BOARDS = (

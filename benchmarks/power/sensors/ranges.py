@@ -21,8 +21,3 @@ def compute_largest_w(rated_w: float) -> float:
 def describe(rated_w: float, who: str) -> str:
     """Return who states the range of a sensor, in words."""
     return f"{EXCURSION:g} x {rated_w:g} W, {who}"
-
-
-def find_gpu(name: str) -> tuple[float, str] | None:
-    """Return (rated watts, who states them) of a GPU by its name; None if nobody does."""
-    return next((rated for part, rated in GPUS.items() if part in name.split()), None)

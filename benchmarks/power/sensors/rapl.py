@@ -28,15 +28,10 @@ REMEDY = (
 
 
 class Zone:
-    """One counter, continued where it wraps around.
+    """One counter, continued where it wraps around."""
 
-    Attributes:
-        largest_w: the most that its zone draws.
-        refused_w: what the last reading implies, watts, if the zone cannot draw that; else None.
-    """
-
-    largest_w = MOST_WATTS
-    refused_w: float | None = None
+    largest_w = MOST_WATTS  # the most that its zone draws, watts
+    refused_w: float | None = None  # what the last reading implies, watts, if the zone cannot draw that; else None
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -148,9 +143,8 @@ def _find_zones(root: Path) -> tuple[list[Zone], str]:
             both = len(memory) == len(packages)
             return (packages + memory, "package+dram") if both else (packages, "package")
     if platform.machine().lower() in ("aarch64", "arm64"):
-        raise SensorUnavailable(
-            "rapl: an Arm processor has no such counters; type --power-monitor=csv:FILE for the log of a meter."
-        )
+        remedy = "type --power-monitor=csv:FILE for the log of a meter"
+        raise SensorUnavailable(f"rapl: an Arm processor has no such counters; {remedy}.")
     raise SensorUnavailable(
         "rapl: the kernel exposes no energy counter of a processor package (/sys/class/powercap); "
         "load intel_rapl_msr, or measure outside the container: containers hide these counters."

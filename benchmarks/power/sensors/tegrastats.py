@@ -28,7 +28,6 @@ RAIL = re.compile(
 RAM = re.compile(r"(?<![A-Za-z0-9_])RAM ([0-9]{1,9})/[0-9]{1,9}MB")
 LONGEST_LINE = 8192
 BURST_LINES, LINES_PER_S = 1000, 100  # ten times what it is asked for
-OPENING_LINES = 4
 
 ENDED = "tegrastats ended with exit code "
 SHEPHERD = f"""{{ "$@" </dev/null; printf '\\n{ENDED}%s\\n' $?; }} & exec >/dev/null 2>&1; read -r _; kill -9 0"""
@@ -97,7 +96,7 @@ class TegrastatsMonitor(JetsonMonitor):
         board: rails.Board | None = None
         times: list[int] = []
         deadline = time.monotonic() + self.patience_s
-        while len(times) < OPENING_LINES and (arrived := self._child.next_line(deadline)) is not None:
+        while len(times) < 4 and (arrived := self._child.next_line(deadline)) is not None:
             self._last_line = arrived[1]
             board = board or rails.find_complete_board(parse_milliwatts(self._last_line))
             if board is not None:
@@ -126,14 +125,11 @@ class TegrastatsMonitor(JetsonMonitor):
 
 
 class _Child:
-    """tegrastats in a process group of its own, and a thread that stamps its lines.
-
-    `ended` says how it ended; None until its last line has been taken.
-    """
+    """tegrastats in a process group of its own, and a thread that stamps its lines."""
 
     def __init__(self, path: str, interval_ms: int) -> None:
         self.path = path
-        self.ended: str | None = None
+        self.ended: str | None = None  # how it ended; None until its last line has been taken
         self._end = "tegrastats closed its output"
         self._lines: queue.SimpleQueue[tuple[int, str] | None] = queue.SimpleQueue()
         self._process = subprocess.Popen(  # noqa: S603 - a path from PATH and a number
@@ -190,9 +186,8 @@ def _find_executable() -> str:
         return path
     for folder in os.get_exec_path():
         if (file := Path(folder) / "tegrastats").is_file():
-            raise SensorUnavailable(
-                f"tegrastats: {file} is not executable; type `sudo chmod a+x {shlex.quote(str(file))}`."
-            )
+            remedy = f"type `sudo chmod a+x {shlex.quote(str(file))}`"
+            raise SensorUnavailable(f"tegrastats: {file} is not executable; {remedy}.")
     raise SensorUnavailable(
         "tegrastats: it is not on PATH. L4T installs it on a Jetson as /usr/bin/tegrastats; "
         "in a container, mount that file, or type --power-monitor=jtop."
