@@ -4,7 +4,7 @@ import re
 import typing
 from collections.abc import Iterator
 from copy import deepcopy
-from functools import lru_cache, reduce
+from functools import reduce
 from inspect import formatannotation
 from operator import getitem
 from types import UnionType
@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks.record import MEASURED, SCHEMA, STATUSES, Record, add_missing_fields
 from benchmarks.record.consistency import PARTS, WORK, find_contradiction
 from benchmarks.record.sections import Runs
-from benchmarks.record.typecheck import fits
+from benchmarks.record.typecheck import fits, read_hints
 
 
 class InvalidRecord(Exception):
@@ -78,10 +78,8 @@ def _check_head(raw: object) -> dict[str, Any]:
 
 def _drop_broken_columns(runs: dict[str, Any]) -> dict[str, Any]:
     """Return runs with null for each column that lacks a value; only `energy_j` may lack some."""
-    return {
-        name: None if name != "energy_j" and isinstance(column, list) and None in column else column
-        for name, column in runs.items()
-    }
+    broken = [name for name, column in runs.items() if isinstance(column, list) and None in column]
+    return runs | dict.fromkeys(name for name in broken if name != "energy_j")
 
 
 def _list_errors(record: dict[str, Any]) -> Iterator[str]:
@@ -102,14 +100,9 @@ def _list_misfits(value: Any, hint: Any, path: str) -> Iterator[str]:
         if not fits(value, hint):
             yield f"{path} is not {re.sub(r'[a-z]+[.]', '', formatannotation(hint))}"
         return
-    for name, inner in _hints(declared).items():
+    for name, inner in read_hints(declared).items():
         place = f"{path}.{name}" if path else name
         if name in value:
             yield from _list_misfits(value[name], inner, place)
         else:
             yield f"{place} is missing"
-
-
-@lru_cache
-def _hints(declared: type) -> dict[str, Any]:
-    return typing.get_type_hints(declared)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 import shlex
-from fnmatch import fnmatch
 from os.path import isdir, isfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -157,13 +157,8 @@ def _list_saves(folder: Path) -> list[Path]:
 
 def _match(pattern: str, available: Sequence[Path]) -> list[Path]:
     """Return the saves whose name is `pattern` or matches it, with or without its number."""
-    found = [
-        path
-        for path in available
-        if any(
-            name == pattern or fnmatch(name, pattern) for name in (path.name, path.stem, path.stem.partition("_")[2])
-        )
-    ]
+    names = {path: (path.name, path.stem, path.stem.partition("_")[2]) for path in available}
+    found = [path for path, known in names.items() if pattern in known or fnmatch.filter(known, pattern)]
     if not found:
         raise UsageError(f"'{pattern}' matches no save; type a path, or one of: {_list_names(available)}.")
     return found

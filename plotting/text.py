@@ -1,7 +1,7 @@
 """Text for other programs: Markdown without foreign markup, CSV without formulas, aligned columns."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -29,6 +29,19 @@ def escape(value: Any) -> Any:
     return LINKED.sub(GAP, LIST.sub(r"\1\\\2", SPECIAL.sub(r"\\\1", str(value))))
 
 
+def count(number: int, noun: str) -> str:
+    """Return `1 save` or `2 saves`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def join_names(found: Iterable[tuple[Any, str]]) -> dict[Any, str]:
+    """Return {key: its names in their order, each once, with commas}."""
+    names: dict[Any, dict[str, None]] = {}
+    for key, name in found:
+        names.setdefault(key, {})[name] = None
+    return {key: ", ".join(of_key) for key, of_key in names.items()}
+
+
 def align_columns(rows: Sequence[Sequence[str]], left: int = 2) -> list[str]:
     """Return rows as lines of aligned columns: the first `left` ones to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -49,8 +62,7 @@ def write_csv(rows: pd.DataFrame, columns: list[str]) -> str:
             chosen[name] = ["" if pd.isna(value) else f"{value:.15g}" for value in chosen[name]]
         elif chosen[name].dtype != "float64":
             chosen[name] = ["" if value is None else quote_formula(value) for value in chosen[name]]
-    written: str = chosen.to_csv(index=False, float_format="%.9g", lineterminator="\n")
-    return written
+    return str(chosen.to_csv(index=False, float_format="%.9g", lineterminator="\n"))
 
 
 def quote_formula(value: object) -> str:

@@ -28,10 +28,7 @@ from benchmarks.record import sections  # typecheck evaluates the annotations
 SCHEMA = 3
 
 ADDED: dict[int, dict[str, tuple[str, ...]]] = {
-    2: {
-        "power": ("idle_s",),
-        "memory": ("sensor_ram_avg_bytes", "sensor_ram_peak_bytes", "sensor_ram_source"),
-    },
+    2: {"power": ("idle_s",), "memory": ("sensor_ram_avg_bytes", "sensor_ram_peak_bytes", "sensor_ram_source")},
     3: {
         "numerics": ("decode_check",),
         "roofline": ("bandwidth_before_bytes_per_s", "bandwidth_after_bytes_per_s", "bandwidth_spread"),
@@ -108,8 +105,7 @@ def add_missing_fields(record: dict[str, Any]) -> dict[str, Any]:
         section = record.get(name)
         if isinstance(section, dict) and isinstance(section.get("reasons"), dict):
             why = dict.fromkeys(fields, f"schema {own} had no such field")
-            filled = {**dict.fromkeys(fields), **section, "reasons": why | section["reasons"]}
-            record = record | {name: filled}
+            record = record | {name: {**dict.fromkeys(fields), **section, "reasons": why | section["reasons"]}}
     return record
 
 
@@ -120,7 +116,13 @@ def find_violations(value: object, path: str = "record") -> Iterator[str]:
     would write it as "UNSERIALIZABLE[...]").
     """
     if isinstance(value, dict):
-        yield from _find_mapping_violations(value, path)
+        reasons = value["reasons"] if isinstance(value.get("reasons"), dict) else {}
+        for key, item in value.items():
+            null = item is None or (isinstance(item, list) and None in item)
+            if null and key not in WORDS and not reasons.get(key):
+                yield f"{path}.{key} is null without a reason"
+            if item is not None:
+                yield from find_violations(item, f"{path}.{key}")
     elif isinstance(value, list):
         for index, item in enumerate(value):
             if item is not None:  # the reason of the column covers it
@@ -129,14 +131,3 @@ def find_violations(value: object, path: str = "record") -> Iterator[str]:
         yield f"{path} is {value}, which JSON cannot hold"
     elif type(value) not in (str, int, float, bool):
         yield f"{path} is a {type(value).__name__}, which JSON cannot hold"
-
-
-def _find_mapping_violations(mapping: dict[str, object], path: str) -> Iterator[str]:
-    reasons = mapping.get("reasons")
-    reasons = reasons if isinstance(reasons, dict) else {}
-    for key, item in mapping.items():
-        null = item is None or (isinstance(item, list) and None in item)
-        if null and key not in WORDS and not reasons.get(key):
-            yield f"{path}.{key} is null without a reason"
-        if item is not None:
-            yield from find_violations(item, f"{path}.{key}")

@@ -1,21 +1,10 @@
 """The headline formulas of a pair. The terminal's summary and `plotting` both use them."""
 
 from itertools import compress
-from typing import Any
 
 from benchmarks.record import ENERGY_COVERAGE, ENERGY_RUNS
 from benchmarks.record.not_measured import NotMeasured, require
 from benchmarks.record.sections import Runs
-
-
-def compute_rate(count: Any, seconds: Any) -> Any:
-    """Return count / seconds of totals: floats, or arrays of totals."""
-    return count / seconds
-
-
-def compute_energy_per(joules: Any, count: Any) -> Any:
-    """Return joules / count of totals: floats, or arrays of totals."""
-    return joules / count
 
 
 def select_covered(runs: Runs) -> list[bool]:
@@ -39,7 +28,7 @@ def check_energy(joules: float) -> None:
 
 def compute_tokens_per_sec(runs: Runs) -> float:
     """Return new tokens / time of the runs."""
-    return float(compute_rate(sum(runs["new_tokens"]), sum(runs["latency_s"])))
+    return sum(runs["new_tokens"]) / sum(runs["latency_s"])
 
 
 def compute_joules_per_token(runs: Runs) -> float:
@@ -51,4 +40,4 @@ def compute_joules_per_token(runs: Runs) -> float:
     covered = select_covered(runs)
     joules = sum(j or 0.0 for j in compress(runs["energy_j"] or [], covered))
     check_energy(joules)
-    return float(compute_energy_per(joules, sum(compress(runs["new_tokens"], covered))))
+    return joules / sum(compress(runs["new_tokens"], covered))

@@ -7,10 +7,7 @@ from dataclasses import is_dataclass
 from functools import lru_cache
 from typing import Any
 
-NUMBERS: dict[Any, tuple[set[type], float]] = {
-    int: ({int}, 2**63 - 1),
-    float: ({int, float}, sys.float_info.max),
-}
+NUMBERS: dict[Any, tuple[set[type], float]] = {int: ({int}, 2**63 - 1), float: ({int, float}, sys.float_info.max)}
 """Type -> the types that pass for it, and the largest value."""
 
 
@@ -30,9 +27,9 @@ def fits(value: object, hint: Any) -> bool:
     if origin is tuple:
         return isinstance(value, tuple) and _all_fit(value, inner)
     if typing.is_typeddict(hint):
-        return isinstance(value, dict) and all(key in value and fits(value[key], h) for key, h in _hints(hint).items())
+        return isinstance(value, dict) and all(k in value and fits(value[k], h) for k, h in read_hints(hint).items())
     if is_dataclass(hint):
-        return isinstance(value, hint) and all(fits(getattr(value, k), h) for k, h in _hints(hint).items())  # type: ignore[arg-type]
+        return isinstance(value, hint) and all(fits(getattr(value, k), h) for k, h in read_hints(hint).items())  # type: ignore[arg-type]
     return _numbers_fit([value], hint) if hint in NUMBERS else type(value) is hint
 
 
@@ -55,5 +52,6 @@ def _all_fit(values: tuple[object, ...], hints: tuple[Any, ...]) -> bool:
 
 
 @lru_cache
-def _hints(declared: Any) -> dict[str, Any]:
+def read_hints(declared: Any) -> dict[str, Any]:
+    """Return the declared type of each field of a TypedDict or dataclass."""
     return typing.get_type_hints(declared)

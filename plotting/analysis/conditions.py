@@ -8,6 +8,7 @@ from benchmarks.record import MEASURED
 from plotting.table.build import NEVER, list_differences
 from plotting.table.row import STATISTICAL_ONLY
 from plotting.table.status import is_power_metric
+from plotting.text import join_names
 
 WORDS = 12
 """Most words of a reason in a figure."""
@@ -32,10 +33,9 @@ def describe_conditions(table: pd.DataFrame, *, figure: bool = False, names: Seq
         notes.append(_describe_miniature(measured[measured["weights"] == "mini"]))
     if "random" in kinds:
         notes.append("Random weights at full size: time, memory and energy are valid, the answers are meaningless.")
-    notes += [] if figure else describe_order(table)
     different = list_differences(table)
-    found = notes + (_merge_differences(different, names) if figure else different)
-    return [sentence.replace("….", "…") for sentence in found]
+    notes += _merge_differences(different, names) if figure else [*describe_order(table), *different]
+    return [sentence.replace("….", "…") for sentence in notes]
 
 
 def shorten(text: str) -> str:
@@ -57,34 +57,25 @@ def _join_devices(said: list[tuple[str, str]], *, figure: bool) -> list[str]:
     """Return `device: words` for each device; for a figure one line for all devices with the same words."""
     if not figure:
         return [f"{device}: {words}" for device, words in said]
-    devices: dict[str, list[str]] = {}
-    for device, words in said:
-        devices.setdefault(words, []).append(device)
+    devices = join_names((words, device) for device, words in said)
     if len(devices) == 1 and len(said) > ALL:
         return [f"{EVERY}: {said[0][1]}"]
-    return [f"{', '.join(names)}: {words}" for words, names in devices.items()]
+    return [f"{names}: {words}" for words, names in devices.items()]
 
 
 def _describe_bandwidth(measured: pd.DataFrame, *, figure: bool) -> list[str]:
     """Return the peak bandwidth that MBU refers to, for each device."""
-    known = measured[measured["mbu"].notna()]
     said = []
-    for device, rows in known.groupby("device", sort=False):
-        peaks = rows.groupby("bandwidth_source", sort=False)  # sessions measure different peaks
-        spans = [
-            f"{_show_span(peak['bandwidth_gb_per_s'])} GB/s, "
-            f"{shorten(str(source).partition(',')[0]) if figure else source}{_describe_spread(peak)}"
-            for source, peak in peaks
-        ]
+    for device, rows in measured[measured["mbu"].notna()].groupby("device", sort=False):
+        spans = []
+        for source, peak in rows.groupby("bandwidth_source", sort=False):  # sessions measure different peaks
+            most = peak["bandwidth_spread"].max()
+            name = shorten(str(source).partition(",")[0]) if figure else source
+            apart = f" (the slowest copy {most:.0%} below the fastest)" if most >= 0.005 else ""
+            spans.append(f"{_show_span(peak['bandwidth_gb_per_s'])} GB/s, {name}{apart}")
         said.append((str(device), f"of {'; '.join(spans)}"))
     parts = _join_devices(said, figure=figure)
     return [f"MBU: {'; '.join(parts)}."] if parts else []
-
-
-def _describe_spread(rows: pd.DataFrame) -> str:
-    """Return by how much the copies of a session differ, in words; "" where none was repeated."""
-    most = rows["bandwidth_spread"].max()
-    return f" (the slowest copy {most:.0%} below the fastest)" if most >= 0.005 else ""
 
 
 def describe_power(table: pd.DataFrame, *, figure: bool = False) -> list[str]:
@@ -93,15 +84,12 @@ def describe_power(table: pd.DataFrame, *, figure: bool = False) -> list[str]:
     measured = table[table["status"] == MEASURED]
     for device, rows in measured.groupby("device", sort=False):
         found = rows[rows["power_method"] != ""]
-        if len(found):
-            row = found.iloc[0]
-            how = f"{row['power_scope']}, {row['power_method']}, {row['power_source']}"
-            lost = f" (not for {len(rows) - len(found)} of {len(rows)} pairs)" if len(found) < len(rows) else ""
-            mismatch = " (scope mismatch: not ranked)" if rows["scope_mismatch"].any() else ""
-            parts.append((str(device), f"{how}{lost}{mismatch}"))
-        else:
-            reason = rows.iloc[0]["power_reason"]
-            parts.append((str(device), f"not measured, {shorten(reason) if figure else reason}"))
+        row = (found if len(found) else rows).iloc[0]
+        lost = f" (not for {len(rows) - len(found)} of {len(rows)} pairs)" if len(found) < len(rows) else ""
+        mismatch = " (scope mismatch: not ranked)" if rows["scope_mismatch"].any() else ""
+        how = f"{row['power_scope']}, {row['power_method']}, {row['power_source']}{lost}{mismatch}"
+        why = f"not measured, {shorten(row['power_reason']) if figure else row['power_reason']}"
+        parts.append((str(device), how if len(found) else why))
     return _join_devices(parts, figure=figure)
 
 

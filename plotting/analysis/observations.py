@@ -1,7 +1,8 @@
 """Draw observations from the table. Each states its rule."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from itertools import product
 from statistics import linear_regression, median
 from typing import Any
 
@@ -61,8 +62,8 @@ def _find_best(table: pd.DataFrame, name: str) -> dict[str, dict[Any, Any]]:
 def _describe_noise(table: pd.DataFrame, best: dict[str, dict[Any, Any]]) -> str:
     """Return on how many devices the leader differs from every other model; "" if a whisker is unknown."""
     basis, differing = whiskers.choose_basis(table, "tokens_per_sec"), []
+    rows = select_rankable(table, "tokens_per_sec")
     for device, first in best.items():
-        rows = select_rankable(table, "tokens_per_sec")
         others = rows[(rows["device"] == device) & (rows["model"] != first["model"])].to_dict("records")
         found = [whiskers.differ_beyond_noise(first, row, "tokens_per_sec", basis) for row in others]
         if None in found:
@@ -101,18 +102,16 @@ def _average_devices(table: pd.DataFrame, name: str) -> dict[str, float]:
 
 def _compare_precisions(table: pd.DataFrame) -> Iterator[str]:
     """Compare each precision with the first one."""
-    first, *others = list(dict.fromkeys(table.sort_values("precision_order")["precision"]))
-    for other in others:
-        for name in ("tokens_per_sec", "joules_per_token"):
-            yield from _compare_two(
-                select_rankable(table, name), name, first, other, whiskers.choose_basis(table, name)
-            )
+    first, *others = dict.fromkeys(table.sort_values("precision_order")["precision"])
+    for other, name in product(others, ("tokens_per_sec", "joules_per_token")):
+        yield from _compare_two(table, name, first, other)
 
 
-def _compare_two(rows: pd.DataFrame, name: str, first: str, other: str, basis: str) -> Iterator[str]:
+def _compare_two(table: pd.DataFrame, name: str, first: str, other: str) -> Iterator[str]:
     """Compare two precisions by a metric, over the devices and models that have both."""
-    columns = whiskers.list_columns(rows, name)
-    found = {(row["device"], row["model"], row["precision"]): row for row in rows[columns].to_dict("records")}
+    basis, columns = whiskers.choose_basis(table, name), whiskers.list_columns(table, name)
+    rows = select_rankable(table, name)[columns].to_dict("records")
+    found = {(row["device"], row["model"], row["precision"]): row for row in rows}
     pairs = [
         (row, found[device, model, other])
         for (device, model, precision), row in found.items()
@@ -143,19 +142,13 @@ def _relate_size(table: pd.DataFrame) -> Iterator[str]:
         if len(by_model) < LEAST_MODELS or (by_model.min() == by_model.max()).any():
             continue
         rank = by_model.rank()
-        correlation = rank["parameters"].corr(rank["joules_per_token"])
-        sizes, joules = ([math.log(value) for value in by_model[name]] for name in by_model)
-        factor = 2 ** linear_regression(sizes, joules).slope
-        if correlation >= CORRELATED:
+        if (correlation := rank["parameters"].corr(rank["joules_per_token"])) >= CORRELATED:
+            sizes, joules = ([math.log(value) for value in by_model[name]] for name in by_model)
+            factor = 2 ** linear_regression(sizes, joules).slope
             yield (
                 f"On {device} larger models need more energy per token (rank correlation {correlation:.2f} over "
                 f"{len(by_model)} models; twice the parameters need {factor:.1f} times the energy)."
             )
 
 
-RULES: tuple[Callable[[pd.DataFrame], Iterator[str]], ...] = (
-    _describe_leaders,
-    _compare_devices,
-    _compare_precisions,
-    _relate_size,
-)
+RULES = (_describe_leaders, _compare_devices, _compare_precisions, _relate_size)

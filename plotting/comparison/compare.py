@@ -7,25 +7,16 @@ covers, there is no ratio, and the line names the difference.
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pandas as pd
 
 from benchmarks.record import MEASURED
 from plotting.comparison import correction, sides, statistics
-from plotting.comparison.sides import SERIES
-from plotting.comparison.statistics import (
-    INCONCLUSIVE,
-    LEAST_CHANGE,
-    MATTERS,
-    MOST_SESSIONS,
-    NOT_ALTERNATED,
-    NOT_COMPARABLE,
-    Couple,
-    Difference,
-    Side,
-)
+from plotting.comparison.statistics import NOT_COMPARABLE, Couple, Difference, Side
 from plotting.metrics.bootstrap import LEAST_RUNS, UNKNOWN, Bounds
 from plotting.metrics.registry import METRICS, SAMPLED
+from plotting.text import count
 
 COMPARED = (
     "tokens_per_sec",
@@ -104,7 +95,7 @@ def _describe_side(pair: str, metric: str, name: str, rows: pd.DataFrame) -> Lin
     if not values:
         return replace(line, why=_explain_missing(rows, metric))
     low, high = _bounds(rows, metric) if len(values) == 1 else UNKNOWN
-    return replace(line, low=_finite(low), high=_finite(high), remark=sides.describe_problems(rows))
+    return replace(line, remark=sides.describe_problems(rows), **_finite(low=low, high=high))
 
 
 def _explain_missing(rows: pd.DataFrame, metric: str) -> str:
@@ -125,7 +116,7 @@ def _compare(line: Line, rows: pd.DataFrame, before: pd.DataFrame, others: pd.Da
     values, old_values = _values(rows, metric), _values(before, metric)
     if min(*values, *old_values) <= 0:
         return replace(line, why="a ratio needs values above 0", verdict=NOT_COMPARABLE), None
-    alike = bool((rows.iloc[0][SERIES] == before.iloc[0][SERIES]).all())
+    alike = bool((rows.iloc[0][sides.SERIES] == before.iloc[0][sides.SERIES]).all())
     old, new = _make_side(before, metric, others), _make_side(rows, metric, others)
     try:
         statistics.compute_difference(old, new, alike=alike)
@@ -133,8 +124,8 @@ def _compare(line: Line, rows: pd.DataFrame, before: pd.DataFrame, others: pd.Da
         return replace(line, why="the ratio of these values is not finite", verdict=NOT_COMPARABLE), None
     rank_p, effect = statistics.compute_ranks(old, new)
     blocked = alike and len(values) + len(old_values) > 2 and sides.is_blocked(rows, before)
-    line = replace(line, rank_p=_finite(rank_p), effect=_finite(effect), basis=NOT_ALTERNATED if blocked else "")
-    return line, (old, new, alike)
+    ranks = _finite(rank_p=rank_p, effect=effect)
+    return replace(line, basis=statistics.NOT_ALTERNATED if blocked else "", **ranks), (old, new, alike)
 
 
 def _explain_no_ratio(rows: pd.DataFrame, before: pd.DataFrame, metric: str) -> str:
@@ -162,53 +153,36 @@ def judge_side(lines: list[Line], couples: Mapping[int, Couple], limits: Mapping
     gated = [at for at in every if lines[at].metric in limits]
     asked = {name: _count_questions(lines, couples, places) for name, places in (("every", every), ("gated", gated))}
     for at, drawn in found.items():
-        questions = asked["gated" if at in gated else "every"]
-        line = _add_difference(lines[at], drawn)
-        matters = max(LEAST_CHANGE, limits.get(line.metric, MATTERS))
-        lines[at] = _judge(line, drawn, questions, matters)
+        matters = max(statistics.LEAST_CHANGE, limits.get(lines[at].metric, statistics.MATTERS))
+        lines[at] = _judge(lines[at], drawn, asked["gated" if at in gated else "every"], matters)
 
 
 def _count_questions(lines: Sequence[Line], couples: Mapping[int, Couple], places: Iterable[int]) -> float:
     """Return how many questions these lines ask."""
     values: dict[str, dict[str, tuple[Sequence[float], ...]]] = {}
     for at in places:
-        old, new, _ = couples[at]
-        values.setdefault(lines[at].metric, {})[lines[at].pair] = old.sessions, new.sessions
+        values.setdefault(lines[at].metric, {})[lines[at].pair] = tuple(side.sessions for side in couples[at][:2])
     return correction.count_questions(values)
 
 
-def _add_difference(line: Line, found: Difference) -> Line:
-    return replace(
-        line,
-        ratio=found.ratio,
-        ratio_low=_finite(found.low),
-        ratio_high=_finite(found.high),
-        basis=", ".join(filter(None, (found.basis, line.basis))),
-        p=_finite(found.p),
-        spread=_finite(found.spread),
-    )
-
-
 def _judge(line: Line, found: Difference, questions: float, matters: float) -> Line:
-    better = METRICS[line.metric].higher_is_better
+    """Return a line with its difference and verdict."""
+    basis = ", ".join(filter(None, (found.basis, line.basis)))
+    known = _finite(ratio_low=found.low, ratio_high=found.high, p=found.p, spread=found.spread)
+    line, better = replace(line, ratio=found.ratio, basis=basis, **known), METRICS[line.metric].higher_is_better
     if better is None:
         return replace(line, why="no verdict: neither a higher nor a lower value of this metric is better")
     p = correction.adjust_p([found.p], questions)[0]
-    line = replace(line, p_adjusted=_finite(p))
+    line = replace(line, **_finite(p_adjusted=p))
     verdict = statistics.judge(found, p, higher_is_better=better, matters=matters)
-    if verdict == INCONCLUSIVE:
+    if verdict == statistics.INCONCLUSIVE:
         more = statistics.count_further_sessions(found, questions, matters)
-        return replace(line, verdict=verdict, why=_say_what_decides(more), more_sessions=more)
+        enough = f"not even {statistics.MOST_SESSIONS} sessions" if more is None else count(more, "more session")
+        return replace(line, verdict=verdict, why=f"{enough} per side would decide it", more_sessions=more)
     few = f"too few runs for a confidence interval: at least {LEAST_RUNS} are needed, and more for a quantile"
     one = "one session per side gives one value, whose variation is unknown: compare three saves per side"
     why = "" if verdict != NOT_COMPARABLE else few if line.metric in SAMPLED else one
     return replace(line, verdict=verdict, why=why)
-
-
-def _say_what_decides(more: int | None) -> str:
-    if more is None:
-        return f"not even {MOST_SESSIONS} sessions per side would decide it"
-    return f"{more} more session{'' if more == 1 else 's'} per side would decide it"
 
 
 def _make_side(rows: pd.DataFrame, metric: str, others: pd.DataFrame) -> Side:
@@ -245,5 +219,6 @@ def _mean(values: Sequence[float]) -> float | None:
     return values[0] if len(values) == 1 else Side(tuple(values)).value
 
 
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def _finite(**values: float) -> dict[str, Any]:
+    """Return these fields of a Line, None where a value is not finite."""
+    return {name: value if math.isfinite(value) else None for name, value in values.items()}

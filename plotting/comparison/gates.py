@@ -7,7 +7,6 @@ ignored.
 """
 
 import difflib
-import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from plotting.analysis.conditions import shorten
 from plotting.comparison.compare import Line
 from plotting.comparison.statistics import INCONCLUSIVE, NOT_COMPARABLE, WORSE
 from plotting.metrics.registry import METRICS, show_ends
+from plotting.text import join_names
 
 FORM = re.compile(r"\s*(?P<metric>\w+)\s*(?P<sign><|>)\s*(?P<percent>[+-]?\d+(\.\d*)?|[+-]?\.\d+)\s*(?P<unit>%?)\s*")
 EXAMPLE = "--fail-if 'tokens_per_sec<-5%'"
@@ -37,10 +37,9 @@ class Gate:
 
     def fails_on(self, line: Line) -> bool:
         """Return whether a line is worse by more than the limit."""
-        if line.verdict != WORSE or line.ratio is None:
-            return False
-        change = 100 * (line.ratio - 1)
-        return change < self.percent if METRICS[self.metric].higher_is_better else change > self.percent
+        change = 100 * ((line.ratio or 1.0) - 1)
+        beyond = change < self.percent if METRICS[self.metric].higher_is_better else change > self.percent
+        return line.verdict == WORSE and beyond
 
 
 def parse(text: str) -> Gate:
@@ -88,20 +87,17 @@ def find_failures(gates: Sequence[Gate], found: Sequence[Line]) -> list[str]:
 
 def list_limits(gates: Iterable[Gate]) -> dict[str, float]:
     """Return {metric: the smallest change that its gates allow, as a share}."""
-    limits: dict[str, float] = {}
-    for gate in gates:
-        limits[gate.metric] = min(abs(gate.percent) / 100, limits.get(gate.metric, math.inf))
-    return limits
+    falling = sorted(gates, key=lambda gate: abs(gate.percent), reverse=True)
+    return {gate.metric: abs(gate.percent) / 100 for gate in falling}
 
 
 def find_undecided(gates: Sequence[Gate], found: Sequence[Line]) -> list[str]:
     """Return a sentence for each gate and side with inconclusive pairs, which fail no gate."""
+    lines = [line for line in found if line.verdict == INCONCLUSIVE]
     return [
         f"--fail-if '{gate}' does not fail on {pairs}, {save}, which is inconclusive: {why}."
         for gate in gates
-        for (save, why), pairs in _group_by_reason(
-            line for line in found if line.metric == gate.metric and line.verdict == INCONCLUSIVE
-        ).items()
+        for (save, why), pairs in _group_by_reason(line for line in lines if line.metric == gate.metric).items()
     ]
 
 
@@ -121,11 +117,7 @@ def _find_failures(gate: Gate, found: Sequence[Line]) -> Iterator[str]:
 
 def _group_by_reason(lines: Iterable[Line]) -> dict[tuple[str, str], str]:
     """Return {(side, why): its pairs}; the reasons of a save are shortened."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for line in lines:
-        why = shorten(line.why) if line.value is None else line.why
-        found.setdefault((line.save, why), []).append(line.pair)
-    return {key: ", ".join(pairs) for key, pairs in found.items()}
+    return join_names(((line.save, shorten(line.why) if line.value is None else line.why), line.pair) for line in lines)
 
 
 def _describe_change(line: Line) -> str:

@@ -13,8 +13,6 @@ from scipy.special import chdtrc, fdtrc
 
 from plotting.metrics.bootstrap import LEVEL
 
-Group = tuple[float, ...]  # values of sessions of one series
-
 
 @dataclass(frozen=True)
 class Variance:
@@ -25,8 +23,8 @@ class Variance:
     residuals: tuple[float, ...] = ()  # of each session, less the mean of its group
 
 
-def pool(groups: Iterable[Group]) -> Variance:
-    """Return the pooled variance within groups of sessions."""
+def pool(groups: Iterable[tuple[float, ...]]) -> Variance:
+    """Return the pooled variance within groups of sessions, each of one series."""
     logs = [np.log(group) for group in groups]
     residuals = [float(each) for group in logs for each in group - group.mean()]
     return _divide(sum(each**2 for each in residuals), len(residuals) - len(logs), tuple(residuals))

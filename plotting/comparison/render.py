@@ -7,7 +7,7 @@ Text that many cells share is a numbered note below.
 import json
 import shutil
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from operator import attrgetter
 
@@ -113,10 +113,8 @@ def _list_rows(found: Sequence[Line], notes: Notes) -> list[Row]:
 
 def _explain_lost(lines: Iterable[Line]) -> str:
     """Return why no side has a value of a pair: each reason with its sides."""
-    sides: dict[str, dict[str, None]] = {}
-    for line in lines:
-        sides.setdefault(line.why, {})[line.save] = None
-    return "; ".join(f"{', '.join(names)}: {why}" for why, names in sides.items())
+    sides = text.join_names((line.why, line.save) for line in lines)
+    return "; ".join(f"{names}: {why}" for why, names in sides.items())
 
 
 def _make_cell(line: Line, usual: str, notes: Notes) -> Cell:
@@ -163,11 +161,8 @@ def _wrap(sentences: Iterable[str], width: int) -> list[str]:
 
 def _list_notes(found: Sequence[Line], notes: Notes) -> list[str]:
     """Return the numbered notes, problems of the sides, differences between them, and the meaning of terms."""
-    problems: dict[tuple[str, str], dict[str, None]] = {}
-    for line in found:
-        if line.remark:
-            problems.setdefault((line.save, line.remark), {})[line.pair] = None
-    remarks = [f"{side}, {', '.join(pairs)}: {words}." for (side, words), pairs in problems.items()]
+    problems = text.join_names(((line.save, line.remark), line.pair) for line in found if line.remark)
+    remarks = [f"{side}, {pairs}: {words}." for (side, words), pairs in problems.items()]
     differing = dict.fromkeys((line.save, line.differs) for line in found if line.differs)
     remarks += [f"{side} differs from {found[0].save} in {words}." for side, words in differing]
     used = {line.basis for line in found} | {line.verdict for line in found}
@@ -186,9 +181,4 @@ def write_json(found: Sequence[Line]) -> str:
     return json.dumps([vars(line) for line in found], indent=1, allow_nan=False) + "\n"
 
 
-FORMATS: dict[str, Callable[[Sequence[Line]], str]] = {
-    "table": write_table,
-    "markdown": write_markdown,
-    "json": write_json,
-    "csv": write_csv,
-}
+FORMATS = {"table": write_table, "markdown": write_markdown, "json": write_json, "csv": write_csv}

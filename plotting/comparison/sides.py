@@ -1,7 +1,4 @@
-"""The sides of a comparison: which rows are sessions of one side, and how two sides differ.
-
-A row is one pair of one save.
-"""
+"""The sides of a comparison: which rows, each a pair of one save, are sessions of one side, and how sides differ."""
 
 from collections.abc import Sequence
 from typing import Any

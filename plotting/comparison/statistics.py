@@ -110,7 +110,8 @@ def _compute_difference(before: Side, after: Side, variances: tuple[Variance, Va
         return Difference(ratio, low, high, _p_of_bounds(ratio, within), math.nan, SINGLE, sessions, sizes)
     error, freedom = _compute_error(variances, sizes, same=same)
     half = compute_t_quantile(freedom) * error
-    bounds, p = (ratio * math.exp(-half), ratio * math.exp(half)), _p_of_t(math.log(ratio), error, freedom)
+    bounds, change = (ratio * math.exp(-half), ratio * math.exp(half)), math.log(ratio)
+    p = float(2 * stdtr(freedom, -abs(change) / error)) if error else float(change == 0)
     if not math.isnan(within[0] + within[1]):  # few runs may leave more uncertainty than the spread between sessions
         bounds = min(bounds[0], within[0]), max(bounds[1], within[1])
         p = max(p, _p_of_bounds(ratio, within))
@@ -220,10 +221,6 @@ def _p_of_bounds(ratio: float, bounds: Bounds) -> float:
     if half <= 0:  # equal runs have no interval, except for rounding
         return float(ratio == 1)
     return float(2 * ndtr(-abs(math.log(ratio)) / half * ndtri(0.5 + LEVEL / 2)))
-
-
-def _p_of_t(change: float, error: float, freedom: float) -> float:
-    return float(change == 0) if error == 0 else float(2 * stdtr(freedom, -abs(change) / error))
 
 
 def _count_others(before: Side, after: Side) -> int:

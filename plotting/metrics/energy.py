@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from benchmarks.record import Record
-from benchmarks.record.headline import check_energy, compute_energy_per
+from benchmarks.record.headline import check_energy
 from benchmarks.record.not_measured import NotMeasured, require
 from plotting.metrics.intervals import RunsFormula, Totals
 from plotting.metrics.runs import Energy, GoodRuns, sum_columns, sum_energy
@@ -21,7 +21,7 @@ def make_energy_per(count: str, *, net: bool = False) -> RunsFormula:
 
     def divide(found: Energy, idle: float | None) -> Any:
         joules = found.joules if idle is None else found.joules - idle * found.seconds
-        return compute_energy_per(joules, getattr(found, count))
+        return joules / getattr(found, count)
 
     return RunsFormula(use_energy)
 

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.record import Record
-from benchmarks.record.headline import compute_rate
 from benchmarks.record.not_measured import NotMeasured, require
 from plotting.metrics.intervals import RunQuantile, RunsFormula, Totals
 from plotting.metrics.runs import GoodRuns
@@ -15,7 +14,7 @@ def make_rate(*counted: str, seconds: str = "latency_s", less: tuple[str, ...] =
 
     def divide(*totals: Any) -> Any:
         *counts, span = totals
-        return compute_rate(sum(counts[: len(counted)]) - sum(counts[len(counted) :]), span)
+        return (sum(counts[: len(counted)]) - sum(counts[len(counted) :])) / span
 
     def use_columns(runs: GoodRuns) -> Totals:
         columns = runs.columns(*counted, *less, seconds)

@@ -5,7 +5,7 @@ import pandas as pd
 from benchmarks.record import MEASURED
 from plotting.metrics.registry import BOUNDS, METRICS
 from plotting.table.columns import CONDITIONS, IDENTITY, UNMEASURED
-from plotting.text import write_csv
+from plotting.text import join_names, write_csv
 
 
 def write_measured(table: pd.DataFrame) -> str:
@@ -24,8 +24,5 @@ def write_unmeasured(table: pd.DataFrame) -> str:
 
 
 def _explain_empty(row: pd.Series) -> str:
-    found: dict[str, list[str]] = {}
-    for name in METRICS:
-        if pd.isna(row[name]):
-            found.setdefault(row[f"{name}_reason"], []).append(name)
-    return "; ".join(f"{reason} ({', '.join(names)})" for reason, names in found.items())
+    found = join_names((row[f"{name}_reason"], name) for name in METRICS if pd.isna(row[name]))
+    return "; ".join(f"{reason} ({names})" for reason, names in found.items())

@@ -18,7 +18,8 @@ from plotting.metrics.registry import METRICS
 from plotting.output import Output
 from plotting.report.summary import BREAKDOWN, describe_dates, list_cells, list_rankings, list_unmeasured
 from plotting.selection import quote
-from plotting.text import Verbatim, escape
+from plotting.table.columns import IDENTITY
+from plotting.text import Verbatim, count, escape
 
 
 def write_page(
@@ -49,8 +50,11 @@ def write_page(
         precisions=list(dict.fromkeys(table.sort_values("precision_order")["precision"])),
         rankings=[*list_rankings(table, HEADLINES)],
         observations=list_observations(table),
-        columns=("device", "model", "precision", *BREAKDOWN.values()),
-        rows=[_list_row(row) for _, row in table.iterrows()],
+        columns=(*IDENTITY, *BREAKDOWN.values()),
+        rows=[
+            [*row[[*IDENTITY]], *("" if cell == "-" else cell for cell in list_cells(row))]
+            for _, row in table.iterrows()
+        ],
         rule=Verbatim("|" + "---|" * (3 + len(BREAKDOWN))),
         figures=[_describe_figure(table, name, output or Output()) for name in FIGURES],
         numbers=Verbatim(data.FOLDER),
@@ -58,7 +62,7 @@ def write_page(
         unmeasured=list_unmeasured(table),
         remarks=_list_sentences(measured, "remarks"),
         warnings=[*_list_sentences(measured, "power_flags"), *_list_sentences(measured, "doubts")],
-        samples=_list_samples(measured),
+        samples=measured[measured["sample"] != ""].to_dict("records"),
         problems=problems,
         metrics=METRICS.values(),
     )
@@ -71,10 +75,9 @@ def describe_saves(table: pd.DataFrame, files: Sequence[Path]) -> dict[str, str]
     for name in sorted({path.name for path in files}):
         rows = table[table["save"] == show(name)]
         devices, weights = (", ".join(filter(None, dict.fromkeys(rows[key]))) for key in ("device_name", "weights"))
-        count = f"{len(rows)} pair{'' if len(rows) == 1 else 's'}"
         kinds = f", {weights} weights" if weights else ""
         typed = quote(name) if quote(name) not in found else show(name)  # one pattern may stand for two odd names
-        found[typed] = f"{devices}, {count}{kinds}" if len(rows) else "superseded by other saves"
+        found[typed] = f"{devices}, {count(len(rows), 'pair')}{kinds}" if len(rows) else "superseded by other saves"
     return found
 
 
@@ -84,18 +87,15 @@ def _join(values: Sequence[Any], between: str) -> Verbatim:
 
 def _list_devices(table: pd.DataFrame) -> list[dict[str, Any]]:
     found = []
-    for device, rows in table.groupby("device", sort=False):
+    for _, rows in table.groupby("device", sort=False):
         measured = rows[rows["status"] == MEASURED]
         first = (measured if len(measured) else rows).iloc[0]
-        columns = ("device_kind", "power_mode", "driver", "torch", "transformers")
-        pairs = f"{len(measured)} of {len(rows)}"
-        found.append({"device": device, "pairs": pairs} | {name: first[name] for name in columns})
+        found.append({**first, "pairs": f"{len(measured)} of {len(rows)}"})
     return found
 
 
 def _list_models(measured: pd.DataFrame) -> list[dict[str, Any]]:
-    columns = ["model", "checkpoint", "weights", "revision", "weights_id", "parameters", "image_tokens"]
-    rows = measured.sort_values("model_order")[columns].drop_duplicates(["model", "checkpoint", "weights", "revision"])
+    rows = measured.sort_values("model_order").drop_duplicates(["model", "checkpoint", "weights", "revision"])
     found = []
     for row in rows.to_dict("records"):
         size, tokens = row["parameters"], row["image_tokens"]
@@ -117,18 +117,6 @@ def _describe_figure(table: pd.DataFrame, name: str, output: Output) -> dict[str
         "picture": Verbatim(picture),
         "links": Verbatim(", ".join(f"[{file}]({file})" for file in [*files.values(), numbers] if file != picture)),
     }
-
-
-def _list_row(row: pd.Series) -> list[str]:
-    """Return the cells of one pair; a missing value is an empty cell."""
-    return [row["device"], row["model"], row["precision"], *("" if cell == "-" else cell for cell in list_cells(row))]
-
-
-def _list_samples(measured: pd.DataFrame) -> list[dict[Any, Any]]:
-    """Return the text that each model with published weights generated in its first run."""
-    rows = measured[measured["sample"] != ""]
-    columns = ["model", "precision", "device", "sample_image", "sample_prompt", "sample"]
-    return list(rows[columns].to_dict("records"))
 
 
 def _list_sentences(measured: pd.DataFrame, column: str) -> list[str]:

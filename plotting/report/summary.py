@@ -13,7 +13,7 @@ from plotting.metrics.registry import METRICS, format_interval, format_value
 from plotting.table.row import COUNTS, STATISTICAL_ONLY
 from plotting.table.series import has_date, has_few_runs
 from plotting.table.work_groups import split_by_work
-from plotting.text import align_columns
+from plotting.text import align_columns, join_names
 
 NEGLIGIBLE = 0.0005
 """A smaller relative uncertainty is shown as "less than": the samples are constant, only rounding is left."""
@@ -38,11 +38,7 @@ BREAKDOWN = {
 
 def write_summary(table: pd.DataFrame, problems: Sequence[str]) -> str:
     """Return the report; `problems` are the reader's sentences about files that it left out."""
-    measured = [
-        f"Measured: {describe_dates(table)}.",
-        *conditions.describe_conditions(table),
-        *conditions.describe_uncertainty(table),
-    ]
+    measured = [*conditions.describe_conditions(table), *conditions.describe_uncertainty(table)]
     parts = {
         "Top three by category": _list_rankings(table),
         "Model by model": _break_down(table),
@@ -53,7 +49,7 @@ def write_summary(table: pd.DataFrame, problems: Sequence[str]) -> str:
     }
     head = "edge-vlm-bench: summary"
     body = [line for title, lines in parts.items() for line in ("", title, "-" * len(title), *lines)]
-    return "\n".join([head, "=" * len(head), *_wrap(measured), *body, ""])
+    return "\n".join([head, "=" * len(head), *_wrap([f"Measured: {describe_dates(table)}.", *measured]), *body, ""])
 
 
 def describe_dates(table: pd.DataFrame) -> str:
@@ -152,11 +148,9 @@ def list_unmeasured(table: pd.DataFrame) -> list[str]:
     rows = table[table["status"] != MEASURED]
     lines = [f"{r.device}, {r.model}, {r.precision}: {r.status}, {r.reason.rstrip('.')}." for r in rows.itertuples()]
     for device, found in table[table["status"] == MEASURED].groupby("device", sort=False):
-        lost: dict[str, list[str]] = {}
-        for name in CATEGORIES:
-            if found[name].isna().all():
-                lost.setdefault(found.iloc[0][f"{name}_reason"], []).append(METRICS[name].label.lower())
-        lines += [f"{device}, {', '.join(names)}: {reason}." for reason, names in lost.items()]
+        missing = [name for name in CATEGORIES if found[name].isna().all()]
+        lost = join_names((found.iloc[0][f"{name}_reason"], METRICS[name].label.lower()) for name in missing)
+        lines += [f"{device}, {names}: {reason}." for reason, names in lost.items()]
     return lines
 
 

@@ -19,6 +19,7 @@ from plotting.report.page import describe_saves, write_page
 from plotting.report.summary import count_statuses, write_summary
 from plotting.table.series import HARDWARE
 from plotting.table.work_groups import drop_foreign_holes
+from plotting.text import count
 
 MOST_SAVES = 12  # the terminal lists this many saves; the page lists all
 
@@ -51,7 +52,7 @@ def describe_input(table: pd.DataFrame, saves: Saves) -> str:
     """Return the last lines for the terminal: how much was read, and what each of several saves holds."""
     table = drop_foreign_holes(table)
     left = f"; {len(saves.problems)} left out, named above" if saves.problems else ""
-    counts = f"{_count(len(saves.files), 'save')}, {_count(_count_devices(table), 'device')}"
+    counts = f"{count(len(saves.files), 'save')}, {count(_count_devices(table), 'device')}"
     read = "\n".join([*describe_order(table), f"{counts}, pairs: {count_statuses(table)}{left}."])
     if len(saves.files) < 2:
         return read
@@ -66,7 +67,3 @@ def _count_devices(table: pd.DataFrame) -> int:
     """Return the number of devices; a row that failed may lack its hardware."""
     known = table.loc[table["status"] == MEASURED, ["device_name", *HARDWARE]].drop_duplicates()
     return max(len(known), int(table["device_name"].nunique()))
-
-
-def _count(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -1,6 +1,7 @@
 """From Records to one table: a row for each pair of a series, and one for each pair never attempted."""
 
 import math
+from itertools import product
 from typing import Any
 
 import pandas as pd
@@ -8,6 +9,7 @@ import pandas as pd
 from benchmarks.record import MEASURED
 from plotting.load import Saves
 from plotting.table import series
+from plotting.table.columns import IDENTITY
 from plotting.table.row import build_row
 
 STUDY_DEVICES = ("Dell Pro Max GB10", "Jetson Thor", "Jetson AGX Orin")
@@ -63,18 +65,14 @@ def _show(value: Any) -> str:
 
 def _list_holes(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return a row for each (device, model, precision) that no save holds."""
-    there = {(row["device"], row["model"], row["precision"]) for row in rows}
     names = {row["device"]: row["device_name"] for row in rows}
-    models = dict.fromkeys(row["model"] for row in rows)
-    precisions = dict.fromkeys(row["precision"] for row in rows)
-    holes = [(d, m, p) for d in names for m in models for p in precisions if (d, m, p) not in there]
+    there = dict.fromkeys(tuple(row[name] for name in IDENTITY) for row in rows)
+    every = product(*map(dict.fromkeys, zip(*there, strict=True)))
     nothing = {str: "", bool: False}
     blank = {key: nothing.get(type(value), math.nan) for key, value in rows[0].items()}
     blank |= {"status": NEVER, "reason": "no save contains this pair"}
-    return [
-        blank | {"device": device, "device_name": names[device], "model": model, "precision": precision}
-        for device, model, precision in holes
-    ]
+    holes = [dict(zip(IDENTITY, pair, strict=True)) for pair in every if pair not in there]
+    return [blank | hole | {"device_name": names[hole["device"]]} for hole in holes]
 
 
 def _rank(values: Any, first: tuple[str, ...]) -> dict[str, int]:

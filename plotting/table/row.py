@@ -7,7 +7,7 @@ import numpy as np
 
 from benchmarks.record import MEASURED, Record
 from benchmarks.record.not_measured import NotMeasured
-from benchmarks.record.sections import DecodeCheck, Power
+from benchmarks.record.sections import Power
 from plotting.load import LONGEST_NAME, Entry, show
 from plotting.metrics.bandwidth import ImpossibleValue
 from plotting.metrics.bootstrap import UNKNOWN
@@ -17,13 +17,7 @@ from plotting.metrics.registry import BOUNDS, METRICS, SAMPLED
 ALIASES = {"InternVL": "InternVL2-2B"}
 STATISTICAL_ONLY = "statistical only"
 TEXTS = {
-    "checkpoint": {
-        "checkpoint": "name",
-        "weights": "weights",
-        "revision": "revision",
-        "weights_id": "weights_id",
-        "adapter": "adapter",
-    },
+    "checkpoint": {"checkpoint": "name"} | {name: name for name in ("weights", "revision", "weights_id", "adapter")},
     "engine": {"engine": "name", "torch_device": "torch_device", "gpu_uuid": "gpu_uuid"},
     "workload": {"workload_hash": "hash"},
     "power": {"power_monitor": "monitor", "power_source": "source", "power_scope": "scope", "power_method": "method"},
@@ -124,10 +118,14 @@ def _copy_fields(record: Any) -> dict[str, Any]:
 
 
 def _read_power(power: Power) -> dict[str, Any]:
+    """Return the columns about power; those of the energy's uncertainty (k=1) are "" without energy."""
+    budget = [f"{term['name']} {_percent(term['relative'])}: {term['source']}" for term in power["uncertainty"]]
+    names = {term["name"] for term in power["uncertainty"]}
+    kind = "with the sensor's gain error" if "gain" in names else STATISTICAL_ONLY
     return {
         "power_rails": "+".join(power["rails"] or []),
-        "energy_budget": _describe_budget(power),
-        "uncertainty_kind": _describe_uncertainty_kind(power),
+        "energy_budget": "; ".join(budget),
+        "uncertainty_kind": kind if names else "",
         "phase_uncertainty": _describe_phases(power),
         "power_reason": power["reasons"].get("method", ""),
         "power_flags": " ".join(power["flags"]),
@@ -135,28 +133,17 @@ def _read_power(power: Power) -> dict[str, Any]:
     }
 
 
-def _describe_budget(power: Power) -> str:
-    """Return each term of the energy's uncertainty (k=1) with its source, in words; "" without energy."""
-    return "; ".join(f"{term['name']} {_percent(term['relative'])}: {term['source']}" for term in power["uncertainty"])
-
-
 def _percent(share: float) -> str:
     return "<0.01%" if 0 <= share < 0.00005 else f"{share:.2%}"
-
-
-def _describe_uncertainty_kind(power: Power) -> str:
-    """Return whether the uncertainty includes the sensor's gain error; "" without energy."""
-    names = {term["name"] for term in power["uncertainty"]}
-    return "" if not names else "with the sensor's gain error" if "gain" in names else STATISTICAL_ONLY
 
 
 def _describe_phases(power: Power) -> str:
     """Return the relative standard uncertainty (k=1) of the energy of each phase that has one, in words."""
     phases: Any = power["phases"]
     return "; ".join(
-        f"{name} {math.hypot(*(term['relative'] for term in phase['uncertainty'])):.1%}"
-        for name, phase in ((name, phases[name]) for name in PHASES)
-        if phase["energy_j"] is not None
+        f"{name} {math.hypot(*(term['relative'] for term in phases[name]['uncertainty'])):.1%}"
+        for name in PHASES
+        if phases[name]["energy_j"] is not None
     )
 
 
@@ -170,22 +157,16 @@ def _read_sample(record: Record) -> dict[str, str]:
 def _read_warnings(record: Record, invalid: str) -> dict[str, Any]:
     """Return what limits the use of a row's numbers: impossible values, outputs that are not finite, throttling."""
     module, throttled = record["numerics"]["first_nonfinite"], record["health"]["throttled"]
-    proof = record["numerics"]["decode_check"]
+    proof, why = record["numerics"]["decode_check"], record["numerics"]["reasons"].get("decode_check", "")
+    proved = f"differs by {proof['difference']:.2g}, at most {proof['bound']:g} is accepted" if proof else ""
     nonfinite = f"measured although the output of {module} is not finite (--allow-nonfinite)." if module else ""
     return {
         "finite_logits": module is None and record["health"]["finite_logits"] is not False,
         "proved": proof is not None,
-        "decode_check": _describe_proof(proof, record["numerics"]["reasons"].get("decode_check", "")),
+        "decode_check": proved or f"not proved: {why}",
         "throttled": "" if throttled is None else ", ".join(throttled) or "none",
         "doubts": " ".join(filter(None, [invalid, nonfinite])),
     }
-
-
-def _describe_proof(proof: DecodeCheck | None, reason: str) -> str:
-    """Return how far decoding is from one forward without a cache, or why that was not checked."""
-    if proof is None:
-        return f"not proved: {reason}"
-    return f"differs by {proof['difference']:.2g}, at most {proof['bound']:g} is accepted"
 
 
 def _to_float(value: float | None) -> float:

@@ -5,8 +5,7 @@ workload x power scope. A device is its name, kind, processor and GPU UUID. `row
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import count
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from benchmarks.record import MEASURED
@@ -20,8 +19,6 @@ OF_DEVICE = (*HARDWARE, "power_mode", "torch_device", "engine", "weights", "work
 OF_MODEL = ("checkpoint", "revision", "adapter")
 """Conditions of each model. They distinguish only rows that would share one bar."""
 CONDITIONS = (*OF_DEVICE, *OF_MODEL)
-
-
 FIRST_YEAR = "2020"
 """A save with an earlier date was made by a clock that was never set, as on a board without a battery (1970)."""
 
@@ -91,7 +88,7 @@ def _tell_twins_apart(twins: Sequence[Row]) -> None:
         row["device"] = row["device_name"]
         _add_words(row, twins, differing, first=words)
     for same in _group(twins, ("device",)):
-        for row, number in zip(same[1:], count(2), strict=False):
+        for number, row in enumerate(same[1:], start=2):
             row["device"] += f" ({number})"
 
 
@@ -126,19 +123,14 @@ def _describe(condition: str, row: Row, among: Sequence[Row]) -> str:
 
 def _describe_workload(row: Row, among: Sequence[Row]) -> str:
     parts = []
-    if len({other["new_tokens"] for other in among}) > 1:
-        parts.append(_format_count(row["new_tokens"], "{:.0f} tokens", "tokens"))
-    if len({other["batch_size"] for other in among}) > 1:
-        parts.append(_format_count(row["batch_size"], "batch {:.0f}", "batch"))
+    for name, form, noun in (("new_tokens", "{:.0f} tokens", "tokens"), ("batch_size", "batch {:.0f}", "batch")):
+        if len({other[name] for other in among}) > 1:
+            parts.append(f"{noun} not recorded" if math.isnan(row[name]) else form.format(row[name]))
     size = (row["new_tokens"], row["batch_size"])
     hashes = {other["workload_hash"] for other in among if (other["new_tokens"], other["batch_size"]) == size}
     if len(hashes) > 1:
         parts.append(f"workload {row['workload_hash'][: _count_characters(hashes, 6)]}")
     return ", ".join(parts)
-
-
-def _format_count(value: float, form: str, noun: str) -> str:
-    return f"{noun} not recorded" if math.isnan(value) else form.format(value)
 
 
 def _count_characters(values: Iterable[str], least: int = 7) -> int:
@@ -148,8 +140,8 @@ def _count_characters(values: Iterable[str], least: int = 7) -> int:
     return next((n for n in range(least, longest) if len({value[:n] for value in distinct}) == len(distinct)), longest)
 
 
-def _group(rows: Iterable[Row], names: tuple[str, ...]) -> Iterator[list[Row]]:
+def _group(rows: Iterable[Row], names: tuple[str, ...]) -> list[list[Row]]:
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
         groups.setdefault(tuple(row[name] for name in names), []).append(row)
-    yield from groups.values()
+    return list(groups.values())

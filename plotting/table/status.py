@@ -8,9 +8,7 @@ from benchmarks.record import MEASURED
 from plotting.table.build import NEVER
 from plotting.table.series import has_few_runs
 
-NOT_MEASURED = "not measured"
 NOT_ATTEMPTED = "not attempted"
-NOT_PROVED = "not proved"
 WARNING_COLUMNS = ("invalid", "finite_logits", "proved", "throttled", "scope_mismatch", "runs", "planned")
 """Columns that `list_warnings` reads."""
 
@@ -18,7 +16,7 @@ WARNING_COLUMNS = ("invalid", "finite_logits", "proved", "throttled", "scope_mis
 def explain_absence(row: Mapping[Any, Any], name: str) -> str:
     """Return why a row has no value of a metric, with the number of failed runs; "" if it has one."""
     if row["status"] == MEASURED:
-        return NOT_MEASURED if math.isnan(row[name]) else ""
+        return "not measured" if math.isnan(row[name]) else ""
     if row["status"] == "failed":
         return describe_failures(row) or "failed"
     return NOT_ATTEMPTED if row["status"] == NEVER else str(row["status"])
@@ -42,7 +40,7 @@ def list_warnings(row: Mapping[Any, Any], *names: str) -> list[str]:
     found = {
         "MBU over 1": row["invalid"] != "" and (not names or any(map(rests_on_time, names))),
         "output not finite": not row["finite_logits"],
-        NOT_PROVED: not row["proved"],
+        "not proved": not row["proved"],
         f"not ranked, {row['runs']:.0f} of {row['planned']:.0f} runs good": has_few_runs(row),
         f"throttled ({row['throttled']})": row["throttled"] not in ("", "none"),
         "the power sensor measures another processor": any(map(is_power_metric, names)) and bool(row["scope_mismatch"]),

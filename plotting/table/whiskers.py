@@ -34,15 +34,13 @@ def _has_values(table: pd.DataFrame, column: str) -> bool:
 
 def compute_span(row: Mapping[Any, Any], name: str, basis: str) -> tuple[float, float] | None:
     """Return (low, high) of a value's whisker of the kind `basis`; None if it has none."""
-    value = row[name]
+    value, low, high = row[name], math.nan, math.nan
     if basis == BUDGET:
         relative = value * row["energy_uncertainty"] if name in FROM_ENERGY else math.nan
         wide = K * row.get(f"{name}_uncertainty", relative)
         low, high = max(value - wide, 0.0), value + wide
     elif basis == RUNS:
         low, high = row.get(f"{name}_low", math.nan), row.get(f"{name}_high", math.nan)
-    else:
-        return None
     return None if math.isnan(value + low + high) else (float(low), float(high))
 
 

@@ -45,18 +45,16 @@ def split_by_work(table: pd.DataFrame) -> list[WorkGroup]:
 
 def drop_foreign_holes(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table without the pairs that a device never attempted and only another kind of work did."""
-    return table[table.index.isin([at for part in split_by_work(table) for at in part.table.index])].reset_index(
-        drop=True
-    )
+    kept = [at for part in split_by_work(table) for at in part.table.index]
+    return table[table.index.isin(kept)].reset_index(drop=True)
 
 
 def _find_work(table: pd.DataFrame) -> dict[str, Row]:
     """Return {device: a row that describes its work}, a measured row if there is one."""
     found: dict[str, Row] = {}
-    for row in table[COLUMNS].to_dict("records"):
+    for row in table.loc[table["status"] != NEVER, COLUMNS].to_dict("records"):
         known = found.get(row["device"])
-        better = known is None or (row["status"] == MEASURED and known["status"] != MEASURED)
-        if row["status"] != NEVER and better:
+        if known is None or (row["status"] == MEASURED and known["status"] != MEASURED):
             found[row["device"]] = row
     return found
 
@@ -72,12 +70,9 @@ def _drop_untried(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _describe(typical: dict[Kind, Row]) -> dict[Kind, str]:
     """Return {kind: what differs from the other kinds}."""
-    rows = list(typical.values())
-    words: dict[Kind, list[str]] = {kind: [] for kind in typical}
-    for name, form in (("weights", "{} weights"), ("new_tokens", "{:.0f} new tokens"), ("batch_size", "batch {:.0f}")):
-        if len({row[name] for row in rows}) > 1:
-            for kind, row in typical.items():
-                words[kind].append(form.format(row[name]))
+    forms = {"weights": "{} weights", "new_tokens": "{:.0f} new tokens", "batch_size": "batch {:.0f}"}
+    differing = [name for name in forms if len({row[name] for row in typical.values()}) > 1]
+    words = {kind: [forms[name].format(row[name]) for name in differing] for kind, row in typical.items()}
     for kind, said in words.items():
         if list(words.values()).count(said) > 1:
             words[kind] = [*said, f"workload {kind[1][:7]}"]
