@@ -211,7 +211,10 @@ def test_a_session_without_enough_files_is_refused(tmp_path: Path) -> None:
     done = product.run(["sh", "-c", f"ulimit -n 20; exec {command}"])
 
     assert done.returncode == 4, done.stdout + done.stderr
-    assert "ERROR: Nothing was begun (Too many open files); check ulimit -n and the disks." in done.stderr
+    assert (
+        "ERROR: A process cannot be started (Too many open files); type `ulimit -n 1024` before the command."
+        in done.stderr
+    )
     assert "Traceback" not in done.stdout + done.stderr
 
 

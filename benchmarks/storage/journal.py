@@ -236,8 +236,10 @@ def create_journal(folder: Path, head: Line, complain: Say, tries: int = 3) -> J
     hidden = path.with_suffix(".tmp")  # until it has a lock and its head: it must not be seen as unfinished
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = _create_file(hidden, _seal([_encode(whole)], 0)[0])
-        hidden.rename(path)
+        with contextlib.ExitStack() as undo:
+            file = undo.enter_context(_create_file(hidden, _seal([_encode(whole)], 0)[0]))
+            hidden.rename(path)
+            undo.pop_all()
     except OSError as error:
         with contextlib.suppress(OSError):
             hidden.unlink(missing_ok=True)

@@ -67,7 +67,8 @@ def test_a_forkserver_that_is_killed_or_loses_its_folder_is_replaced(tmp_path: P
 def open_files(count: int) -> Iterator[None]:
     """Allow this process only so many more open files."""
     allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(int(file.name) for file in Path("/proc/self/fd").iterdir()), most))
+    highest = max(int(file.name) for file in Path("/proc/self/fd").iterdir())
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1 + count, most))
     taken: list[int] = []
     with suppress(OSError):
         while True:

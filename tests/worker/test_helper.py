@@ -19,13 +19,13 @@ def test_result_and_error_come_back(method: str) -> None:
 
 def test_a_process_that_dies_is_an_error() -> None:
     """A process that ends without an answer raises BenchmarkError with the function's name."""
-    with pytest.raises(BenchmarkError, match="died in _exit"):
+    with pytest.raises(BenchmarkError, match="exited with code 3 in _exit"):
         run_in_process("spawn", os._exit, 3)
 
 
 def test_an_error_that_cannot_come_back_is_an_error() -> None:
     """An error that pickle cannot restore raises BenchmarkError, too."""
-    with pytest.raises(BenchmarkError, match="died in fail"):
+    with pytest.raises(BenchmarkError, match="exited with code 0 in fail"):
         run_in_process("spawn", fail)
 
 
