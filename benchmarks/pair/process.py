@@ -19,20 +19,15 @@ PROOF_TIMEOUTS = 3
 
 
 class PairProcess:
-    """Owns the worker of one pair. Every request to it raises WorkerFailed if it fails, dies or takes too long.
-
-    Attributes:
-        worker: None before the start, after the end and after its death.
-        memory_guard: guards the machine's memory from before the load to the end.
-    """
+    """Owns the worker of one pair. Every request to it raises WorkerFailed if it fails, dies or takes too long."""
 
     def __init__(self, spec: ModelSpec, precision: str, plan: Plan, show_progress: Callable[[str], None]) -> None:
         self._spec = spec
         self._precision = precision
         self._plan = plan
         self._show_progress = show_progress
-        self.worker: handle.Handle | None = None
-        self.memory_guard = MemoryGuard(plan.ram_floor_bytes)
+        self.worker: handle.Handle | None = None  # before the start, after the end and after its death
+        self.memory_guard = MemoryGuard(plan.ram_floor_bytes)  # from before the load to the end
 
     def start(self) -> Loaded:
         """Start a worker and have it load the model; the checkpoint is built or downloaded first if it is missing."""

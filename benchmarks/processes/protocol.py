@@ -118,19 +118,13 @@ OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError", OOM_KILL, DID_NOT_FIT, "Batc
 
 
 class WorkerFailed(Exception):
-    """The worker answered with an error, or died.
-
-    Attributes:
-        reason: the class of the error, or how the process ended, e.g. "SIGKILL".
-        died: whether the process has ended.
-        stage: where it failed: "load", "verify", "warmup", "run", "prove".
-    """
+    """The worker answered with an error, or died."""
 
     def __init__(self, reason: str, message: str, *, died: bool = False) -> None:
         super().__init__(message)
-        self.reason = reason
-        self.died = died
-        self.stage = "run"
+        self.reason = reason  # the class of the error, or how the process ended, e.g. "SIGKILL"
+        self.died = died  # whether the process has ended
+        self.stage = "run"  # where it failed: "load", "verify", "warmup", "run", "prove"
 
     @property
     def sentence(self) -> str:
