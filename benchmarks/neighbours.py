@@ -20,10 +20,6 @@ from benchmarks.errors import BenchmarkError
 
 LEAST = {"pytest": (9, 0), "pytest-benchmark": (5, 3, 1)}
 """Package -> its oldest version that works, as in pyproject.toml."""
-SEVERAL = (
-    "would measure a pair several times in one session, which keeps one Record of a pair; "
-    "leave it out, and type --runs=N for more runs."
-)
 ELSEWHERE = (
     "would measure each pair in a process that takes its Record with it; "
     "leave it out: each model has a process of its own anyway."
@@ -97,7 +93,10 @@ def _may_measure(config: pytest.Config, argument: str) -> bool:
 def check_plugins(config: pytest.Config, pairs: Sequence[str]) -> None:
     """Raise BenchmarkError if another plugin would measure a pair twice, or in another process."""
     for name, flag in _list_repeating(config):
-        raise BenchmarkError(f"{flag}{name} {SEVERAL}")
+        raise BenchmarkError(
+            f"{flag}{name} would measure a pair several times in one session, which keeps one Record of a pair; "
+            "leave it out, and type --runs=N for more runs."
+        )
     if config.getoption("forked", None):
         raise BenchmarkError(f"--forked {ELSEWHERE}")
     pair, times = Counter(pairs).most_common(1)[0]

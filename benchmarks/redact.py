@@ -62,12 +62,8 @@ def hide_secrets_everywhere(value: Any) -> Any:
         return hide_secrets(value)
     if isinstance(value, dict):
         return {key: hide_secrets_everywhere(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return (
-            value
-            if all(type(item) in (int, float) for item in value)
-            else [hide_secrets_everywhere(item) for item in value]
-        )
+    if isinstance(value, list) and not all(type(item) in (int, float) for item in value):
+        return [hide_secrets_everywhere(item) for item in value]
     return value
 
 

@@ -43,8 +43,8 @@ def make_row(record: Record) -> tuple[str, ...]:
     ram = record["memory"]["ram_avg_bytes"]
     return (
         record["pair"]["id"],
-        _format(compute_tokens_per_sec(runs)),
-        _format(_median(runs["ttft_s"])),
+        format_number(compute_tokens_per_sec(runs)),
+        _format(statistics.median(runs["ttft_s"]) if runs["ttft_s"] else None),
         _format(_joules_per_token(runs)),
         _format(None if ram is None else ram / 1e9),
         failed,
@@ -153,7 +153,3 @@ def _joules_per_token(runs: Runs) -> float | None:
         return compute_joules_per_token(runs)
     except NotMeasured:
         return None
-
-
-def _median(values: list[float] | None) -> float | None:
-    return statistics.median(values) if values else None
