@@ -22,10 +22,7 @@ CLOSE_S = 5.0
 class Handle(ABC):
     """A worker, seen from the parent."""
 
-    @property
-    @abstractmethod
-    def pid(self) -> int:
-        """Process id of the worker."""
+    pid: int  # of its process
 
     @property
     def alive(self) -> bool:
@@ -82,10 +79,7 @@ class Child(Handle):
             self._process = processes.Process(target=main, args=(theirs, job), name=name)
             self._process.start()
         theirs.close()  # the pipe then ends with the child
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid or 0
+        self.pid = self._process.pid or 0
 
     @property
     def alive(self) -> bool:
@@ -131,10 +125,7 @@ class InProcess(Handle):
 
     def __init__(self, job: Job) -> None:
         self._worker: Worker | None = Worker(job)
-
-    @property
-    def pid(self) -> int:
-        return os.getpid()
+        self.pid = os.getpid()
 
     def ask(self, request: dict[str, Any], timeout_s: float | None) -> dict[str, Any]:  # noqa: ARG002
         if self._worker is None:

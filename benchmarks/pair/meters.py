@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, cast
 from benchmarks import power
 from benchmarks.machine import health, memory, sysfs
 from benchmarks.machine.health import HealthSnapshot
-from benchmarks.pair.handle import Handle
 from benchmarks.planning.plan import Plan
 from benchmarks.power.analysis import attribution, warnings
 from benchmarks.power.analysis.attribution import MarkedRuns
@@ -80,11 +79,11 @@ class Meters:
         if not self._earlier:
             self.baseline = memory.read_used_bytes()
 
-    def start(self, worker: Handle, loaded: Loaded) -> None:
+    def start(self, loaded: Loaded) -> None:
         """Start sampling; with a power sensor, measure idle power first."""
         self._gpu_uuid = loaded["gpu_uuid"]
         with suppress(Exception):  # a driver can fail in any way
-            self._reader = memory.MemoryReader(self._plan.machine["memory_kind"], worker.pid, self._gpu_uuid)
+            self._reader = memory.MemoryReader(self._plan.machine["memory_kind"], loaded["pid"], self._gpu_uuid)
             self._memory = Sampler(self._reader.read, MEMORY_PERIOD_S)
             self._memory.start()
         self._open_sensor()
@@ -97,10 +96,10 @@ class Meters:
                 self._watcher = Sampler(self._watch.read, WATCH_PERIOD_S, regular=True)
                 self._watcher.start()
 
-    def follow(self, worker: Handle) -> None:
+    def follow(self, loaded: Loaded) -> None:
         """Read the memory of a replacement child from now on."""
         if self._reader is not None:
-            self._reader.follow(worker.pid)
+            self._reader.follow(loaded["pid"])
 
     def finish(self) -> None:
         """Take the last readings; the model is still loaded."""
@@ -254,15 +253,13 @@ class Meters:
 
     def _summarise_sensor_memory(self, windows: Sequence[tuple[int, int]]) -> tuple[dict[str, Any], dict[str, str]]:
         """Return (the machine's memory as the power sensor reports it, the reason for each null)."""
-        source = "" if self._sensor is None else self._sensor.ram_source
+        if self._sensor is None or not self._sensor.ram_source:
+            return memory.summarise_sensor_ram("", [], windows, "the power sensor does not report memory usage")
+        source = self._sensor.ram_source
         alike = [segment for segment in self._earlier if segment.sensor and segment.sensor.ram_source == source]
         taken = [sample for segment in alike for sample in segment.power] + _copy_samples(self._power)
-        samples = [memory.MemorySample(s.time_ns, s.ram_bytes) for s in taken] if source else []
-        reason = (
-            "the power sensor does not report memory usage"
-            if not source
-            else "the power sensor did not report memory usage during the runs"
-        )
+        samples = [memory.MemorySample(s.time_ns, s.ram_bytes) for s in taken]
+        reason = "the power sensor did not report memory usage during the runs"
         return memory.summarise_sensor_ram(source, samples, windows, reason)
 
 

@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 
-from benchmarks.processes.protocol import RunMarks, WorkerFailed
+from benchmarks.processes.protocol import RunMarks, WorkerFailed, list_moments
 from benchmarks.record import DID_NOT_FIT, LATENCY_BINS, LATENCY_HIGH_S, LATENCY_LOW_S
 from benchmarks.record.sections import Counts, Failures, Runs, TokenLatency
 
@@ -229,14 +229,7 @@ class RunLog:
 
 def are_in_order(marks: RunMarks) -> bool:
     """Return whether a run's time marks are in order, and its end is after its start."""
-    moments = [
-        marks["start_ns"],
-        marks["preprocessed_ns"],
-        marks["vision_ns"],
-        marks["first_token_ns"],
-        marks["end_ns"],
-    ]
-    known = [moment for moment in moments if moment is not None]
+    known = list_moments(marks)
     return known == sorted(known) and known[0] < known[-1]
 
 

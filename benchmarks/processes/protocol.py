@@ -2,9 +2,10 @@
 
 import re
 import signal
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from benchmarks import redact
 from benchmarks.errors import BenchmarkError
@@ -77,6 +78,14 @@ class RunMarks(TypedDict):
     finite_logits: bool | None  # null unless asked for
     torch_peak_bytes: int | None
     text: str | None  # of the first sequence; null unless asked for
+
+
+MARKS = ("start_ns", "preprocessed_ns", "vision_ns", "first_token_ns", "end_ns")
+
+
+def list_moments(marks: Mapping[str, Any]) -> list[int]:
+    """Return the time marks that a run has, in the order in which they are set."""
+    return [marks[name] for name in MARKS if marks[name] is not None]
 
 
 class Numerics(TypedDict):

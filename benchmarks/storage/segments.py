@@ -16,7 +16,7 @@ from benchmarks.machine.health import HealthSnapshot
 from benchmarks.machine.memory import MemorySample
 from benchmarks.power.analysis.energy import GAP_PERIODS
 from benchmarks.power.base import PowerSample, SensorFacts
-from benchmarks.processes.protocol import Loaded, Numerics, RunMarks  # `fits` reads the annotations
+from benchmarks.processes.protocol import MARKS, Loaded, Numerics, RunMarks  # `fits` reads the annotations
 from benchmarks.record.sections import Interruption
 from benchmarks.storage.journal import Line
 
@@ -85,9 +85,6 @@ class Segment(Measured):
             if result.marks is not None:
                 times += [result.marks["start_ns"], result.marks["end_ns"]]
         return (min(times), max(times)) if times else (0, 0)
-
-
-MARKS = ("start_ns", "preprocessed_ns", "vision_ns", "first_token_ns", "end_ns")
 
 
 def _shift_result(result: RunResult, by: int) -> RunResult:
