@@ -156,13 +156,11 @@ def check_reports(config: pytest.Config) -> None:
 
 def check_compared(compared: dict[Any, dict[str, Any]], names: Sequence[str]) -> None:
     """Raise BenchmarkError if --benchmark-compare-fail can compare none of the tests with these names."""
-    if not compared:
-        raise BenchmarkError(
-            "--benchmark-compare-fail: there is no save to compare with; "
-            "type --benchmark-compare=NNNN with the number of a save in its folder, or leave it out."
-        )
     if not any(name in benches for benches in compared.values() for name in names):
+        lack, other = "there is no save to compare with", "a save in its folder"
+        if compared:
+            lack, other = "the save to compare with has none of the chosen pairs", "another"
         raise BenchmarkError(
-            "--benchmark-compare-fail: the save to compare with has none of the chosen pairs; "
-            "type --benchmark-compare=NNNN with the number of another, or leave it out."
+            f"--benchmark-compare-fail: {lack}; "
+            f"type --benchmark-compare=NNNN with the number of {other}, or leave it out."
         )

@@ -16,11 +16,9 @@ from benchmarks.redact import make_printable
 from benchmarks.state import SessionState
 
 HEADER = ("pair", "tokens/s", "TTFT s", "J/token", "RAM GB", "failed")
-MOST_NAMED = 4
-"""How many pairs a note names; the others are counted."""
+MOST_NAMED = 4  # how many pairs a note names; the others are counted
 UNKNOWN = "-"
-RESULTS = "results"
-"""Where `python -m plotting` looks by default."""
+RESULTS = "results"  # where `python -m plotting` looks by default
 
 
 def write_summary(reporter: pytest.TerminalReporter, state: SessionState, saved: Path | None) -> None:

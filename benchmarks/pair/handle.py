@@ -11,12 +11,9 @@ from benchmarks.processes.protocol import DecodeCheck, Job, Loaded, Numerics, Ru
 from benchmarks.processes.start_methods import explain_forkserver_death, explain_refusal, get_context
 from benchmarks.worker.child import Worker, attempt, main
 
-LONGEST_S = 2_000_000.0
-"""The longest timeout of poll(2), which counts milliseconds in an int: 23 days."""
-ORPHANED = 255
-"""multiprocessing's exit code of a child whose forkserver died."""
-CLOSE_S = 5.0
-"""How long a child may take to exit before it is killed, seconds."""
+LONGEST_S = 2_000_000.0  # the longest timeout of poll(2), which counts milliseconds in an int: 23 days
+ORPHANED = 255  # multiprocessing's exit code of a child whose forkserver died
+CLOSE_S = 5.0  # how long a child may take to exit before it is killed, seconds
 
 
 class Handle(ABC):

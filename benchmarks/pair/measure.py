@@ -27,8 +27,7 @@ from benchmarks.record import INTERRUPTED, MEASURED, Record
 from benchmarks.storage import segments
 from benchmarks.storage.journal import Line, PairJournal
 
-TRIES = 3
-"""How often a pair whose process dies before its runs is prepared at most."""
+TRIES = 3  # how often a pair whose process dies before its runs is prepared at most
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture

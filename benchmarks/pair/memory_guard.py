@@ -18,8 +18,7 @@ from benchmarks.record import DID_NOT_FIT
 from benchmarks.record.not_measured import explain_nulls
 
 PERIOD_S = 0.1
-LOW_SHARE = 0.1
-"""Share of the memory below which earlyoom or systemd-oomd may kill a process before the guard does."""
+LOW_SHARE = 0.1  # share of the memory below which earlyoom or systemd-oomd may kill a process before the guard does
 NOT_GUARDED = "no --ram-floor was set"
 NOT_ASKED = "the session that finished the pair loaded no model"
 

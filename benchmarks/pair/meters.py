@@ -25,17 +25,13 @@ from benchmarks.record.typecheck import fits
 if TYPE_CHECKING:
     from benchmarks.storage.segments import Segment
 
-IDLE_S = 10.0
-"""How long idle power is measured before and after the runs, with the model loaded, seconds."""
-MINI_IDLE_S = 3.0
-"""The same for miniatures, whose sessions take seconds."""
+IDLE_S = 10.0  # how long idle power is measured before and after the runs, with the model loaded, seconds
+MINI_IDLE_S = 3.0  # the same for miniatures, whose sessions take seconds
 MEMORY_PERIOD_S = 0.1
 """Time between memory samples, seconds. One read of /proc takes 20 us."""
-WATCH_PERIOD_S = 1.0
-"""Time between checks for a GPU's throttling, seconds."""
+WATCH_PERIOD_S = 1.0  # time between checks for a GPU's throttling, seconds
 NOT_LOADED = "the model was not loaded"
-LONGEST_S = 86400
-"""No sensor has a longer period, lag or averaging time, seconds."""
+LONGEST_S = 86400  # no sensor has a longer period, lag or averaging time, seconds
 OTHER_SENSOR = "the session that continued the pair found another sensor"
 OTHER_ROOT = f"Device and sensor files were read from the folder ${sysfs.ROOT}, not from this system's own root."
 

@@ -10,12 +10,9 @@ from benchmarks.pair.run_log import are_in_order
 from benchmarks.planning.plan import Plan
 from benchmarks.processes.protocol import DecodeCheck, Job, Loaded, Numerics, RunMarks, WorkerFailed
 
-LOAD_TIMEOUTS = 20
-"""A load may take this many times --run-timeout: the disk may be slow."""
-NO_WORKER = "NoWorker"
-"""Reason of a failure where there is no process to ask."""
-PROOF_TIMEOUTS = 3
-"""So may the check of decoding: it is at most one run and one more prefill over a longer prompt."""
+LOAD_TIMEOUTS = 20  # a load may take this many times --run-timeout: the disk may be slow
+PROOF_TIMEOUTS = 3  # so may the check of decoding: it is at most one run and one more prefill over a longer prompt
+NO_WORKER = "NoWorker"  # reason of a failure where there is no process to ask
 
 
 class PairProcess:

@@ -9,14 +9,11 @@ from benchmarks.record.sections import Counts, Failures, Runs, TokenLatency
 
 MAX_RESTARTS_IN_A_ROW, MAX_RESTARTS = 3, 25
 """How often a dead child is replaced without a good run in between, and in the whole pair."""
-MAX_FAILURES_IN_A_ROW = 20
-"""After this many the pair is given up: 2500 equal failures tell no more than 20."""
+MAX_FAILURES_IN_A_ROW = 20  # after this many the pair is given up: 2500 equal failures tell no more than 20
 
-BEFORE_RUNS = ("load", "verify", "warmup")
-"""A failure at one of these stages ends a pair before its first run."""
+BEFORE_RUNS = ("load", "verify", "warmup")  # a failure at one of these stages ends a pair before its first run
 AT_RESTART = "at restart"
-TRIED_AGAIN = ", tried again"
-"""Follows the stage of a failure after which everything was repeated in a new process."""
+TRIED_AGAIN = ", tried again"  # follows the stage of a failure after which everything was repeated in a new process
 MISFITS = (DID_NOT_FIT, "BatchTooLarge")
 """Reasons of failures whose message says why memory was too small: from the guard, and from the child."""
 NO_VISION_MARK = "at least one run has no time mark at the end of vision encoding"
