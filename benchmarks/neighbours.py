@@ -20,10 +20,6 @@ from benchmarks.errors import BenchmarkError
 
 LEAST = {"pytest": (9, 0), "pytest-benchmark": (5, 3, 1)}
 """Package -> its oldest version that works, as in pyproject.toml."""
-SEVERAL = (
-    "would measure a pair several times in one session, which keeps one Record of a pair; "
-    "leave it out, and type --runs=N for more runs."
-)
 ELSEWHERE = (
     "would measure each pair in a process that takes its Record with it; "
     "leave it out: each model has a process of its own anyway."
@@ -97,7 +93,10 @@ def _may_measure(config: pytest.Config, argument: str) -> bool:
 def check_plugins(config: pytest.Config, pairs: Sequence[str]) -> None:
     """Raise BenchmarkError if another plugin would measure a pair twice, or in another process."""
     for name, flag in _list_repeating(config):
-        raise BenchmarkError(f"{flag}{name} {SEVERAL}")
+        raise BenchmarkError(
+            f"{flag}{name} would measure a pair several times in one session, which keeps one Record of a pair; "
+            "leave it out, and type --runs=N for more runs."
+        )
     if config.getoption("forked", None):
         raise BenchmarkError(f"--forked {ELSEWHERE}")
     pair, times = Counter(pairs).most_common(1)[0]
@@ -157,13 +156,11 @@ def check_reports(config: pytest.Config) -> None:
 
 def check_compared(compared: dict[Any, dict[str, Any]], names: Sequence[str]) -> None:
     """Raise BenchmarkError if --benchmark-compare-fail can compare none of the tests with these names."""
-    if not compared:
-        raise BenchmarkError(
-            "--benchmark-compare-fail: there is no save to compare with; "
-            "type --benchmark-compare=NNNN with the number of a save in its folder, or leave it out."
-        )
     if not any(name in benches for benches in compared.values() for name in names):
+        lack, other = "there is no save to compare with", "a save in its folder"
+        if compared:
+            lack, other = "the save to compare with has none of the chosen pairs", "another"
         raise BenchmarkError(
-            "--benchmark-compare-fail: the save to compare with has none of the chosen pairs; "
-            "type --benchmark-compare=NNNN with the number of another, or leave it out."
+            f"--benchmark-compare-fail: {lack}; "
+            f"type --benchmark-compare=NNNN with the number of {other}, or leave it out."
         )

@@ -13,8 +13,6 @@ from benchmarks import power
 from benchmarks.inputs import number_that
 
 WEIGHTS = ("hub", "random", "mini")
-ISOLATIONS = ("process", "none")
-START_METHODS = ("spawn", "forkserver")
 MOST = 10**9
 
 
@@ -34,14 +32,7 @@ def parse_revision(text: str) -> tuple[str, str]:
 
 
 def option(help_text: str, *, must_match: bool = False, default: Any = None, **settings: Any) -> Any:
-    """Declare an option: the rest are settings of argparse's add_argument.
-
-    Args:
-        help_text: as --help shows it.
-        must_match: whether --resume requires the value of the interrupted session.
-        default: the value without the option.
-        settings: argparse's.
-    """
+    """Declare an option: `must_match` if --resume requires the interrupted session's value; the rest are argparse's."""
     metadata = {"help": help_text, "must_match": must_match, "settings": settings}
     if isinstance(default, list):
         return field(default_factory=lambda: list(default), metadata=metadata)
@@ -51,6 +42,12 @@ def option(help_text: str, *, must_match: bool = False, default: Any = None, **s
 def switch(help_text: str, *, must_match: bool = False) -> Any:
     """Declare an option without a value."""
     return option(help_text, must_match=must_match, default=False, action="store_true")
+
+
+def count(help_text: str, *, default: int, least: int = 1) -> Any:
+    """Declare an option that is a whole number from `least` on, which --resume requires to be the same."""
+    told = f"{help_text} (default: %(default)s)"
+    return option(told, must_match=True, default=default, type=at_least(least), metavar="N")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,30 +65,10 @@ class Options:
         choices=WEIGHTS,
         must_match=True,
     )
-    runs: int = option(
-        "measured runs per model and precision (default: %(default)s)",
-        default=100,
-        type=at_least(1),
-        metavar="N",
-        must_match=True,
-    )
-    warmup_runs: int = option(
-        "warm-up runs before the measured runs (default: %(default)s)",
-        default=3,
-        type=at_least(0),
-        metavar="N",
-        must_match=True,
-    )
-    new_tokens: int = option(
-        "new tokens per sequence, exactly (default: %(default)s)",
-        default=64,
-        type=at_least(2),
-        metavar="N",
-        must_match=True,
-    )
-    batch_size: int = option(
-        "sequences per run (default: %(default)s)", default=1, type=at_least(1), metavar="N", must_match=True
-    )
+    runs: int = count("measured runs per model and precision", default=100)
+    warmup_runs: int = count("warm-up runs before the measured runs", default=3, least=0)
+    new_tokens: int = count("new tokens per sequence, exactly", default=64, least=2)
+    batch_size: int = count("sequences per run", default=1)
     images: Path | None = option(
         "your photographs; write it with `=` (default: built-in)", type=Path, metavar="DIR|FILE"
     )
@@ -113,7 +90,7 @@ class Options:
     isolation: str = option(
         "none: run the model in pytest's own process, for a debugger, without a timeout (default: %(default)s)",
         default="process",
-        choices=ISOLATIONS,
+        choices=("process", "none"),
         must_match=True,
     )
     run_timeout: float = option(
@@ -150,7 +127,7 @@ class Options:
     prefetch: bool = switch("measure nothing; download the checkpoints of the chosen pairs")
     start_method: str | None = option(
         "how the child process starts (default: forkserver for mini, else spawn)",
-        choices=START_METHODS,
+        choices=("spawn", "forkserver"),
         must_match=True,
     )
 

@@ -165,10 +165,12 @@ def pair(request: pytest.FixtureRequest, model: str, precision: str) -> Iterator
     if state.plan is None:
         raise BenchmarkError("The fixture `pair` measures; use it only in a test under benchmarks/.")
     journal = PairJournal(state.journal, f"{model}-{precision}")
-    with _as_failure():
+    try:
         neighbours.check_process(state.process)
         state.begin(f"{model}-{precision}")
-    session = PairSession(model, precision, state.plan, Progress(request.config), state.keep, journal)
+    except BenchmarkError as error:
+        pytest.fail(str(error), pytrace=False)
+    session = PairSession(model, precision, state.plan, Progress(request.config), state.records.append, journal)
     yield session
     state.plan = replace(state.plan, capability=session.pair.capability)
 
@@ -223,15 +225,6 @@ def _as_sentence(options: str) -> Iterator[None]:
     except Exception as error:
         first = next(iter(str(error).strip().splitlines()), "")
         raise BenchmarkError(f"{options}: {type(error).__name__}: {first[:300]}") from error
-
-
-@contextmanager
-def _as_failure() -> Iterator[None]:
-    """Turn a BenchmarkError into a failed test: one sentence."""
-    try:
-        yield
-    except BenchmarkError as error:
-        pytest.fail(str(error), pytrace=False)
 
 
 @contextmanager

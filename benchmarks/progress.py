@@ -10,8 +10,7 @@ import pytest
 from benchmarks.formatting import format_duration, format_number
 from benchmarks.redact import make_printable
 
-LINE_EVERY_S = 30.0
-"""Seconds between lines if lines cannot be rewritten, as in a CI log."""
+LINE_EVERY_S = 30.0  # seconds between lines if lines cannot be rewritten, as in a CI log
 REWRITE_EVERY_S = 0.2
 
 

@@ -13,8 +13,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.inputs import read_regular
 
 HIDDEN = "[secret]"
-SHORTEST = 8
-"""Hiding a shorter secret would hide ordinary words."""
+SHORTEST = 8  # hiding a shorter secret would hide ordinary words
 NAMES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_TOKEN", "HF_HUB_TOKEN")
 PATTERNS = re.compile(
     r"hf_[a-z0-9]{20,}"  # a token of the Hub, https://huggingface.co/docs/hub/security-tokens
@@ -62,12 +61,8 @@ def hide_secrets_everywhere(value: Any) -> Any:
         return hide_secrets(value)
     if isinstance(value, dict):
         return {key: hide_secrets_everywhere(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return (
-            value
-            if all(type(item) in (int, float) for item in value)
-            else [hide_secrets_everywhere(item) for item in value]
-        )
+    if isinstance(value, list) and not all(type(item) in (int, float) for item in value):
+        return [hide_secrets_everywhere(item) for item in value]
     return value
 
 

@@ -21,8 +21,6 @@ _before: dict[signal.Signals, Any] = {}  # the handlers that `install` has repla
 def hold() -> Iterator[None]:
     """Delay signals until the block ends, so that what a pair has measured is kept first.
 
-    A second Ctrl-C still ends the process at once.
-
     Raises:
         KeyboardInterrupt: at the end of the block, if a signal came.
     """

@@ -12,29 +12,17 @@ from benchmarks.storage.journal import Journal
 
 @dataclass
 class SessionState:
-    """Kept in pytest's config.
+    """Kept in pytest's config."""
 
-    Attributes:
-        plan: what the session does; None in sessions that measure nothing, such as the unit tests.
-        records: the Records of the pairs that have ended.
-        saved_by_default: whether the save has the device's name because the user gave none.
-        pairs: ids of the chosen pairs.
-        journal: None until it is opened.
-        problems: sentences about saving that the user must read.
-        compare: the value of --benchmark-compare.
-        process: id of the process that the session started in.
-        begun: ids of the pairs whose measurement has begun.
-    """
-
-    plan: Plan | None = None
-    records: list[Record] = field(default_factory=list)
-    saved_by_default: bool = False
-    pairs: list[str] = field(default_factory=list)
-    journal: Journal | None = None
-    problems: list[str] = field(default_factory=list)
-    compare: Any = None
-    process: int = field(default_factory=os.getpid)
-    begun: list[str] = field(default_factory=list)
+    plan: Plan | None = None  # what it does; None in sessions that measure nothing, such as the unit tests
+    records: list[Record] = field(default_factory=list)  # of the pairs that have ended
+    saved_by_default: bool = False  # whether the save has the device's name because the user gave none
+    pairs: list[str] = field(default_factory=list)  # ids of the chosen pairs
+    journal: Journal | None = None  # until it is opened
+    problems: list[str] = field(default_factory=list)  # sentences about saving that the user must read
+    compare: Any = None  # the value of --benchmark-compare
+    process: int = field(default_factory=os.getpid)  # id of the process that the session started in
+    begun: list[str] = field(default_factory=list)  # ids of the pairs whose measurement has begun
 
     def begin(self, pair: str) -> None:
         """Note that a pair's measurement begins.
@@ -47,10 +35,6 @@ class SessionState:
                 f"{pair} was measured in this session, and its Record is kept; leave out what repeats its test."
             )
         self.begun.append(pair)
-
-    def keep(self, record: Record) -> None:
-        """Add a pair's Record."""
-        self.records.append(record)
 
     @property
     def unmeasured(self) -> list[Record]:

@@ -16,11 +16,9 @@ from benchmarks.redact import make_printable
 from benchmarks.state import SessionState
 
 HEADER = ("pair", "tokens/s", "TTFT s", "J/token", "RAM GB", "failed")
-MOST_NAMED = 4
-"""How many pairs a note names; the others are counted."""
+MOST_NAMED = 4  # how many pairs a note names; the others are counted
 UNKNOWN = "-"
-RESULTS = "results"
-"""Where `python -m plotting` looks by default."""
+RESULTS = "results"  # where `python -m plotting` looks by default
 
 
 def write_summary(reporter: pytest.TerminalReporter, state: SessionState, saved: Path | None) -> None:
@@ -43,8 +41,8 @@ def make_row(record: Record) -> tuple[str, ...]:
     ram = record["memory"]["ram_avg_bytes"]
     return (
         record["pair"]["id"],
-        _format(compute_tokens_per_sec(runs)),
-        _format(_median(runs["ttft_s"])),
+        format_number(compute_tokens_per_sec(runs)),
+        _format(statistics.median(runs["ttft_s"]) if runs["ttft_s"] else None),
         _format(_joules_per_token(runs)),
         _format(None if ram is None else ram / 1e9),
         failed,
@@ -153,7 +151,3 @@ def _joules_per_token(runs: Runs) -> float | None:
         return compute_joules_per_token(runs)
     except NotMeasured:
         return None
-
-
-def _median(values: list[float] | None) -> float | None:
-    return statistics.median(values) if values else None

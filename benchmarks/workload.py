@@ -29,14 +29,11 @@ RECIPE = (
     f"JPEG quality {JPEG_QUALITY} 4:4:4"
 )
 
-MIN_SIDE = 32
-"""Smallest side of a source photograph, pixels."""
-MAX_PIXELS = 100_000_000
-"""Largest source photograph, pixels, which take 0.3 GB decoded."""
+MIN_SIDE = 32  # smallest side of a source photograph, pixels
+MAX_PIXELS = 100_000_000  # largest source photograph, pixels, which take 0.3 GB decoded
 MAX_FILE_BYTES, MAX_FOLDER_BYTES, MAX_PHOTOGRAPHS = 200_000_000, 2_000_000_000, 5_000
 """Largest photograph file, largest sum of all, and most of them: they are held in memory, and encoded too."""
-MAX_ENTRIES = 100_000
-"""Most files of any kind in the folder of the photographs."""
+MAX_ENTRIES = 100_000  # most files of any kind in the folder of the photographs
 MAX_PROMPT_CHARACTERS = 4_000
 MAX_PROMPTS_BYTES = 10_000_000
 SPECIAL = re.compile(
@@ -241,8 +238,6 @@ def _find_problem(prompt: str) -> str:
 
 def encode(photograph: Photograph) -> bytes:
     """Apply the recipe to one photograph and return JPEG bytes of a WIDTH x HEIGHT image.
-
-    Call it in a helper process, because it decodes untrusted data.
 
     Raises:
         BenchmarkError: the photograph is no image, damaged, too small or too large.

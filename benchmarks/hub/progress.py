@@ -11,8 +11,7 @@ from benchmarks.formatting import format_size
 from benchmarks.hub.checkpoint import DownloadPlan
 from benchmarks.hub.errors import LARGER
 
-DISK_MARGIN = 0.05
-"""Share of a download's size that must stay free."""
+DISK_MARGIN = 0.05  # share of a download's size that must stay free
 
 
 def make_meter(model: str, plan: DownloadPlan, show: Callable[[str], None]) -> Callable[[], None]:

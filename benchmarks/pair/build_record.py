@@ -33,7 +33,7 @@ def build_record(pair: PairState, status: str, finished: str) -> Record:
 
     A part that cannot be made is null with the reason, and costs nothing else; `pair.lost` names it.
     """
-    run_log, plan, meters = pair.run_log, pair.plan, pair.meters
+    run_log, plan, meters, spec = pair.run_log, pair.plan, pair.meters, pair.spec
     marked = MarkedRuns(run_log.windows, run_log.phases)
     energy = _make(
         pair,
@@ -54,12 +54,7 @@ def build_record(pair: PairState, status: str, finished: str) -> Record:
     record = {
         "schema": SCHEMA,
         "status": status,
-        "pair": {
-            "id": pair.id,
-            "model": pair.spec.id,
-            "label": pair.spec.get_label(plan.weights),
-            "precision": pair.precision,
-        },
+        "pair": {"id": pair.id, "model": spec.id, "label": spec.get_label(plan.weights), "precision": pair.precision},
         "checkpoint": _describe_checkpoint(pair),
         "workload": plan.work.describe(),
         "engine": _describe_engine(pair),

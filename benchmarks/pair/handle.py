@@ -11,21 +11,15 @@ from benchmarks.processes.protocol import DecodeCheck, Job, Loaded, Numerics, Ru
 from benchmarks.processes.start_methods import explain_forkserver_death, explain_refusal, get_context
 from benchmarks.worker.child import Worker, attempt, main
 
-LONGEST_S = 2_000_000.0
-"""The longest timeout of poll(2), which counts milliseconds in an int: 23 days."""
-ORPHANED = 255
-"""multiprocessing's exit code of a child whose forkserver died."""
-CLOSE_S = 5.0
-"""How long a child may take to exit before it is killed, seconds."""
+LONGEST_S = 2_000_000.0  # the longest timeout of poll(2), which counts milliseconds in an int: 23 days
+ORPHANED = 255  # multiprocessing's exit code of a child whose forkserver died
+CLOSE_S = 5.0  # how long a child may take to exit before it is killed, seconds
 
 
 class Handle(ABC):
     """A worker, seen from the parent."""
 
-    @property
-    @abstractmethod
-    def pid(self) -> int:
-        """Process id of the worker."""
+    pid: int  # of its process
 
     @property
     def alive(self) -> bool:
@@ -82,10 +76,7 @@ class Child(Handle):
             self._process = processes.Process(target=main, args=(theirs, job), name=name)
             self._process.start()
         theirs.close()  # the pipe then ends with the child
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid or 0
+        self.pid = self._process.pid or 0
 
     @property
     def alive(self) -> bool:
@@ -131,10 +122,7 @@ class InProcess(Handle):
 
     def __init__(self, job: Job) -> None:
         self._worker: Worker | None = Worker(job)
-
-    @property
-    def pid(self) -> int:
-        return os.getpid()
+        self.pid = os.getpid()
 
     def ask(self, request: dict[str, Any], timeout_s: float | None) -> dict[str, Any]:  # noqa: ARG002
         if self._worker is None:

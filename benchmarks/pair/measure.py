@@ -27,8 +27,7 @@ from benchmarks.record import INTERRUPTED, MEASURED, Record
 from benchmarks.storage import segments
 from benchmarks.storage.journal import Line, PairJournal
 
-TRIES = 3
-"""How often a pair whose process dies before its runs is prepared at most."""
+TRIES = 3  # how often a pair whose process dies before its runs is prepared at most
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
@@ -192,10 +191,8 @@ class PairSession:
                 self._journal.append(*lines, *pair.meters.take_new_lines())
         elapsed = time.monotonic() - self._first_run_at
         failed = run_log.attempted - len(run_log.marks)
-        line = progress.format_progress(
-            pair.id, run_log.attempted, run_log.planned, failed, run_log.tokens_per_sec, elapsed
-        )
-        self._show.show(line)
+        done, speed = run_log.attempted, run_log.tokens_per_sec
+        self._show.show(progress.format_progress(pair.id, done, run_log.planned, failed, speed, elapsed))
 
     def _restart(self) -> None:
         self.pair.run_log.add_restart()
@@ -204,9 +201,7 @@ class PairSession:
             return
         try:
             with preparation.name_stage(AT_RESTART):
-                self._process.start()
-                if self._process.worker is not None:
-                    self.pair.meters.follow(self._process.worker)
+                self.pair.meters.follow(self._process.start())
                 self._process.warm_up()
         except WorkerFailed as failure:
             self._process.end()
@@ -241,11 +236,10 @@ class PairSession:
     def _conclude(self, benchmark: "BenchmarkFixture", status: str) -> None:
         """Build the Record, write it to the journal unless the pair was interrupted, and hand it over."""
         record = build_record(self.pair, status, finished=_now())
-        ended: list[Line] = [] if status == INTERRUPTED else [{"do": "done", "record": record}]
-        readings = (
-            self.pair.meters.take_new_lines() if self._first_run_at else []
-        )  # without a segment they join another's
-        self._journal.append(*self._new_lines, *readings, *ended)
+        last: list[Line] = [] if status == INTERRUPTED else [{"do": "done", "record": record}]
+        if self._first_run_at:  # without a segment its readings would join another's
+            last = self.pair.meters.take_new_lines() + last
+        self._journal.append(*self._new_lines, *last)
         self._hand_over(benchmark, record, self.pair.run_log.latencies_s)
         for name, why in self.pair.lost.items():
             if name != "power" or status != MEASURED:  # the table's notes say why there is no energy

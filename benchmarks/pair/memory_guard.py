@@ -18,8 +18,7 @@ from benchmarks.record import DID_NOT_FIT
 from benchmarks.record.not_measured import explain_nulls
 
 PERIOD_S = 0.1
-LOW_SHARE = 0.1
-"""Share of the memory below which earlyoom or systemd-oomd may kill a process before the guard does."""
+LOW_SHARE = 0.1  # share of the memory below which earlyoom or systemd-oomd may kill a process before the guard does
 NOT_GUARDED = "no --ram-floor was set"
 NOT_ASKED = "the session that finished the pair loaded no model"
 
@@ -28,21 +27,14 @@ class MemoryGuard:
     """Guards the machine's memory for one pair. Without a floor it only records.
 
     It has its own sampler, because the pair's memory is sampled only after the load, and the load fills the memory.
-
-    Attributes:
-        floor: bytes that must stay available; None disables the guard.
-        predicted: the least that the model needs, bytes.
-        available: MemAvailable before the load, bytes.
-        least: the lowest MemAvailable while a child was watched, bytes.
-        found_below: MemAvailable when the child was killed, bytes; None if it was not killed.
     """
 
     def __init__(self, floor: int | None, root: Path = Path("/")) -> None:
-        self.floor = floor
-        self.predicted: int | None = None
-        self.available: int | None = None
-        self.least: int | None = None
-        self.found_below: int | None = None
+        self.floor = floor  # bytes that must stay available; None disables the guard
+        self.predicted: int | None = None  # the least that the model needs, bytes
+        self.available: int | None = None  # MemAvailable before the load, bytes
+        self.least: int | None = None  # the lowest MemAvailable while a child was watched, bytes
+        self.found_below: int | None = None  # MemAvailable when the child was killed, bytes; None if it was not
         self._root = root
         self._kills: int | None = None
         self._latest: deque[int] = deque(maxlen=10)  # MemAvailable in the last second

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, cast
 from benchmarks import power
 from benchmarks.machine import health, memory, sysfs
 from benchmarks.machine.health import HealthSnapshot
-from benchmarks.pair.handle import Handle
 from benchmarks.planning.plan import Plan
 from benchmarks.power.analysis import attribution, warnings
 from benchmarks.power.analysis.attribution import MarkedRuns
@@ -26,17 +25,13 @@ from benchmarks.record.typecheck import fits
 if TYPE_CHECKING:
     from benchmarks.storage.segments import Segment
 
-IDLE_S = 10.0
-"""How long idle power is measured before and after the runs, with the model loaded, seconds."""
-MINI_IDLE_S = 3.0
-"""The same for miniatures, whose sessions take seconds."""
+IDLE_S = 10.0  # how long idle power is measured before and after the runs, with the model loaded, seconds
+MINI_IDLE_S = 3.0  # the same for miniatures, whose sessions take seconds
 MEMORY_PERIOD_S = 0.1
 """Time between memory samples, seconds. One read of /proc takes 20 us."""
-WATCH_PERIOD_S = 1.0
-"""Time between checks for a GPU's throttling, seconds."""
+WATCH_PERIOD_S = 1.0  # time between checks for a GPU's throttling, seconds
 NOT_LOADED = "the model was not loaded"
-LONGEST_S = 86400
-"""No sensor has a longer period, lag or averaging time, seconds."""
+LONGEST_S = 86400  # no sensor has a longer period, lag or averaging time, seconds
 OTHER_SENSOR = "the session that continued the pair found another sensor"
 OTHER_ROOT = f"Device and sensor files were read from the folder ${sysfs.ROOT}, not from this system's own root."
 
@@ -80,11 +75,11 @@ class Meters:
         if not self._earlier:
             self.baseline = memory.read_used_bytes()
 
-    def start(self, worker: Handle, loaded: Loaded) -> None:
+    def start(self, loaded: Loaded) -> None:
         """Start sampling; with a power sensor, measure idle power first."""
         self._gpu_uuid = loaded["gpu_uuid"]
         with suppress(Exception):  # a driver can fail in any way
-            self._reader = memory.MemoryReader(self._plan.machine["memory_kind"], worker.pid, self._gpu_uuid)
+            self._reader = memory.MemoryReader(self._plan.machine["memory_kind"], loaded["pid"], self._gpu_uuid)
             self._memory = Sampler(self._reader.read, MEMORY_PERIOD_S)
             self._memory.start()
         self._open_sensor()
@@ -97,10 +92,10 @@ class Meters:
                 self._watcher = Sampler(self._watch.read, WATCH_PERIOD_S, regular=True)
                 self._watcher.start()
 
-    def follow(self, worker: Handle) -> None:
+    def follow(self, loaded: Loaded) -> None:
         """Read the memory of a replacement child from now on."""
         if self._reader is not None:
-            self._reader.follow(worker.pid)
+            self._reader.follow(loaded["pid"])
 
     def finish(self) -> None:
         """Take the last readings; the model is still loaded."""
@@ -254,15 +249,13 @@ class Meters:
 
     def _summarise_sensor_memory(self, windows: Sequence[tuple[int, int]]) -> tuple[dict[str, Any], dict[str, str]]:
         """Return (the machine's memory as the power sensor reports it, the reason for each null)."""
-        source = "" if self._sensor is None else self._sensor.ram_source
+        if self._sensor is None or not self._sensor.ram_source:
+            return memory.summarise_sensor_ram("", [], windows, "the power sensor does not report memory usage")
+        source = self._sensor.ram_source
         alike = [segment for segment in self._earlier if segment.sensor and segment.sensor.ram_source == source]
         taken = [sample for segment in alike for sample in segment.power] + _copy_samples(self._power)
-        samples = [memory.MemorySample(s.time_ns, s.ram_bytes) for s in taken] if source else []
-        reason = (
-            "the power sensor does not report memory usage"
-            if not source
-            else "the power sensor did not report memory usage during the runs"
-        )
+        samples = [memory.MemorySample(s.time_ns, s.ram_bytes) for s in taken]
+        reason = "the power sensor did not report memory usage during the runs"
         return memory.summarise_sensor_ram(source, samples, windows, reason)
 
 

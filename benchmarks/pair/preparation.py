@@ -25,9 +25,8 @@ def prepare(pair: PairState, process: PairProcess) -> Loaded | None:
         process.end()
         return None
     pair.loaded = earlier or loaded
-    if process.worker is not None:
-        with name_stage("load"):
-            pair.meters.start(process.worker, loaded)
+    with name_stage("load"):
+        pair.meters.start(loaded)
     with name_stage("verify"):
         found = process.verify()
         pair.numerics = pair.numerics or found

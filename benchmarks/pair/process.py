@@ -10,29 +10,21 @@ from benchmarks.pair.run_log import are_in_order
 from benchmarks.planning.plan import Plan
 from benchmarks.processes.protocol import DecodeCheck, Job, Loaded, Numerics, RunMarks, WorkerFailed
 
-LOAD_TIMEOUTS = 20
-"""A load may take this many times --run-timeout: the disk may be slow."""
-NO_WORKER = "NoWorker"
-"""Reason of a failure where there is no process to ask."""
-PROOF_TIMEOUTS = 3
-"""So may the check of decoding: it is at most one run and one more prefill over a longer prompt."""
+LOAD_TIMEOUTS = 20  # a load may take this many times --run-timeout: the disk may be slow
+PROOF_TIMEOUTS = 3  # so may the check of decoding: it is at most one run and one more prefill over a longer prompt
+NO_WORKER = "NoWorker"  # reason of a failure where there is no process to ask
 
 
 class PairProcess:
-    """Owns the worker of one pair. Every request to it raises WorkerFailed if it fails, dies or takes too long.
-
-    Attributes:
-        worker: None before the start, after the end and after its death.
-        memory_guard: guards the machine's memory from before the load to the end.
-    """
+    """Owns the worker of one pair. Every request to it raises WorkerFailed if it fails, dies or takes too long."""
 
     def __init__(self, spec: ModelSpec, precision: str, plan: Plan, show_progress: Callable[[str], None]) -> None:
         self._spec = spec
         self._precision = precision
         self._plan = plan
         self._show_progress = show_progress
-        self.worker: handle.Handle | None = None
-        self.memory_guard = MemoryGuard(plan.ram_floor_bytes)
+        self.worker: handle.Handle | None = None  # before the start, after the end and after its death
+        self.memory_guard = MemoryGuard(plan.ram_floor_bytes)  # from before the load to the end
 
     def start(self) -> Loaded:
         """Start a worker and have it load the model; the checkpoint is built or downloaded first if it is missing."""

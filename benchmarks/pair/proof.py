@@ -39,16 +39,12 @@ def _judge(pair: PairState, found: DecodeCheck) -> None:
         return
     pair.decode_check = found
     if found["difference"] > found["bound"]:
-        _disprove(pair, WorkerFailed("DecodeMismatch", explain_mismatch(found)))
-
-
-def explain_mismatch(found: DecodeCheck) -> str:
-    """Return the message of a pair whose decoding misses the bound."""
-    return (
-        f"decoding with the cache gives other logits than one forward without it: they differ by "
-        f"{format_number(found['difference'] or 0.0)} at new token {found['position'] + 1} of {found['tokens']}, "
-        f"and at most {format_number(found['bound'])} is rounding; this version of transformers may not suit the model"
-    )
+        message = (
+            f"decoding with the cache gives other logits than one forward without it: they differ by "
+            f"{format_number(found['difference'])} at new token {found['position'] + 1} of {found['tokens']}, and at "
+            f"most {format_number(found['bound'])} is rounding; this version of transformers may not suit the model"
+        )
+        _disprove(pair, WorkerFailed("DecodeMismatch", message))
 
 
 def _disprove(pair: PairState, failure: WorkerFailed) -> None:

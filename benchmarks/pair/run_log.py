@@ -3,20 +3,17 @@
 import math
 from collections import Counter
 
-from benchmarks.processes.protocol import RunMarks, WorkerFailed
+from benchmarks.processes.protocol import RunMarks, WorkerFailed, list_moments
 from benchmarks.record import DID_NOT_FIT, LATENCY_BINS, LATENCY_HIGH_S, LATENCY_LOW_S
 from benchmarks.record.sections import Counts, Failures, Runs, TokenLatency
 
 MAX_RESTARTS_IN_A_ROW, MAX_RESTARTS = 3, 25
 """How often a dead child is replaced without a good run in between, and in the whole pair."""
-MAX_FAILURES_IN_A_ROW = 20
-"""After this many the pair is given up: 2500 equal failures tell no more than 20."""
+MAX_FAILURES_IN_A_ROW = 20  # after this many the pair is given up: 2500 equal failures tell no more than 20
 
-BEFORE_RUNS = ("load", "verify", "warmup")
-"""A failure at one of these stages ends a pair before its first run."""
+BEFORE_RUNS = ("load", "verify", "warmup")  # a failure at one of these stages ends a pair before its first run
 AT_RESTART = "at restart"
-TRIED_AGAIN = ", tried again"
-"""Follows the stage of a failure after which everything was repeated in a new process."""
+TRIED_AGAIN = ", tried again"  # follows the stage of a failure after which everything was repeated in a new process
 MISFITS = (DID_NOT_FIT, "BatchTooLarge")
 """Reasons of failures whose message says why memory was too small: from the guard, and from the child."""
 NO_VISION_MARK = "at least one run has no time mark at the end of vision encoding"
@@ -229,14 +226,7 @@ class RunLog:
 
 def are_in_order(marks: RunMarks) -> bool:
     """Return whether a run's time marks are in order, and its end is after its start."""
-    moments = [
-        marks["start_ns"],
-        marks["preprocessed_ns"],
-        marks["vision_ns"],
-        marks["first_token_ns"],
-        marks["end_ns"],
-    ]
-    known = [moment for moment in moments if moment is not None]
+    known = list_moments(marks)
     return known == sorted(known) and known[0] < known[-1]
 
 

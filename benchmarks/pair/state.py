@@ -15,43 +15,24 @@ from benchmarks.record.sections import Interruption
 
 @dataclass
 class PairState:
-    """One pair's state.
-
-    Attributes:
-        spec: the model.
-        precision: "fp16" or "bf16".
-        plan: what the session does.
-        started: when the pair was started first, ISO 8601, UTC.
-        run_log: its runs and failures.
-        meters: its power and memory.
-        memory_guard: keeps enough memory free for the rest of the machine.
-        loaded: the child's answer to "load"; None until the model is loaded.
-        numerics: the child's answer to "verify"; None if the model was not verified.
-        decode_check: the child's answer to "prove"; None if decoding was not checked.
-        not_proved: why decoding was not checked.
-        disproof: why its runs did not do the work that they claim; None if nothing shows that.
-        interruptions: where earlier sessions of the pair ended.
-        lost: part of its Record -> why it could not be made.
-        blocked: why an interrupted pair could not continue; the next session may be able to.
-        capability: of the device, after the runs; that of the plan before.
-    """
+    """One pair's state."""
 
     spec: ModelSpec
-    precision: str
+    precision: str  # "fp16" or "bf16"
     plan: Plan
-    started: str
+    started: str  # when the pair was started first, ISO 8601, UTC
     run_log: RunLog
     meters: Meters
     memory_guard: MemoryGuard
-    loaded: Loaded | None = None
-    numerics: Numerics | None = None
-    decode_check: DecodeCheck | None = None
-    not_proved: str = "the pair ended before its decoding was checked"
-    disproof: str | None = None
-    interruptions: list[Interruption] = field(default_factory=list)
-    lost: dict[str, str] = field(default_factory=dict)
-    blocked: str | None = None
-    capability: Capability = field(init=False)
+    loaded: Loaded | None = None  # until the model is loaded
+    numerics: Numerics | None = None  # if the model was not verified
+    decode_check: DecodeCheck | None = None  # if decoding was not checked
+    not_proved: str = "the pair ended before its decoding was checked"  # or another reason why it was not
+    disproof: str | None = None  # why its runs did not do the work that they claim; None if nothing shows that
+    interruptions: list[Interruption] = field(default_factory=list)  # where earlier sessions of the pair ended
+    lost: dict[str, str] = field(default_factory=dict)  # part of its Record -> why it could not be made
+    blocked: str | None = None  # why an interrupted pair could not continue; the next session may be able to
+    capability: Capability = field(init=False)  # of the device, after the runs; that of the plan before
 
     def __post_init__(self) -> None:
         self.capability = self.plan.capability

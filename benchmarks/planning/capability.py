@@ -18,21 +18,13 @@ UNKNOWN = "no vendor's figure is known for {name}; type --measure-bandwidth to m
 
 @dataclass(frozen=True)
 class Capability:
-    """What a device can do.
+    """What a device can do."""
 
-    Attributes:
-        bytes_per_s: peak bandwidth of its memory; None if unknown.
-        source: where that figure comes from, or why it is unknown.
-        slow_fp16: why fp16 is not measured; None if it is.
-        probe: what was measured; None if nothing was.
-        copies: rates of the copies of this session, in order, bytes/s; empty if the bandwidth was not measured.
-    """
-
-    bytes_per_s: float | None
-    source: str
-    slow_fp16: str | None = None
-    probe: Probe | None = None
-    copies: tuple[float, ...] = ()
+    bytes_per_s: float | None  # peak bandwidth of its memory; None if unknown
+    source: str  # where that figure comes from, or why it is unknown
+    slow_fp16: str | None = None  # why fp16 is not measured; None if it is
+    probe: Probe | None = None  # what was measured; None if nothing was
+    copies: tuple[float, ...] = ()  # rates of those of this session, in order, bytes/s; empty if none was measured
 
     @property
     def spread(self) -> float | None:

@@ -12,8 +12,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.processes.helper import run_in_process
 from benchmarks.processes.start_methods import get_context
 
-DECODE_S, DECODE_BYTES = 120.0, 4_000_000_000
-"""For each photograph: the largest take 10 s on a PC, and 2 GB."""
+DECODE_S, DECODE_BYTES = 120.0, 4_000_000_000  # for each photograph: the largest take 10 s on a PC, and 2 GB
 
 
 def encode_photographs(photographs: tuple[workload.Photograph, ...], longest_s: float = DECODE_S) -> tuple[bytes, ...]:

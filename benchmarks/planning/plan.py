@@ -24,24 +24,15 @@ class Plan(Options):
     """What a measuring session does, the same for each of its pairs: its options and what follows from them.
 
     `torch_device` is never "auto" here, and `start_method` is None only without a child process.
-
-    Attributes:
-        work: photographs, prompts, new tokens, batch.
-        machine: `machine_info["device"]` of the save.
-        ram_floor_bytes: memory that must stay free; None disables the guard.
-        revisions: id in MODELS -> revision, for models that are not measured at their pinned revision.
-        gpu_uuid: of the GPU that torch uses.
-        capability: peak memory bandwidth, and whether fp16 is worth measuring.
-        root: the root of the files that identify the machine, and of its sensors.
     """
 
     work: workload.Workload
-    machine: device.DeviceInfo
-    ram_floor_bytes: int | None
-    revisions: Mapping[str, str]
-    gpu_uuid: str | None
+    machine: device.DeviceInfo  # `machine_info["device"]` of the save
+    ram_floor_bytes: int | None  # memory that must stay free; None disables the guard
+    revisions: Mapping[str, str]  # id in MODELS -> revision, for models not measured at their pinned revision
+    gpu_uuid: str | None  # of the GPU that torch uses
     capability: Capability
-    root: Path = Path("/")
+    root: Path = Path("/")  # of the files that identify the machine, and of its sensors
 
     def find_revision(self, spec: ModelSpec) -> str | None:
         """Return the revision of a model's repository to load; None means its main branch."""

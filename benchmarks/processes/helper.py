@@ -12,8 +12,7 @@ from benchmarks.processes.protocol import ProcessDied, explain_exit
 from benchmarks.processes.start_methods import explain_refusal, get_context
 
 T = TypeVar("T")
-DEATH_S = 5.0
-"""How long a process may take to end after it has closed its pipe, seconds."""
+DEATH_S = 5.0  # how long a process may take to end after it has closed its pipe, seconds
 
 
 def run_in_process(

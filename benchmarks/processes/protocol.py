@@ -2,9 +2,10 @@
 
 import re
 import signal
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from benchmarks import redact
 from benchmarks.errors import BenchmarkError
@@ -79,6 +80,14 @@ class RunMarks(TypedDict):
     text: str | None  # of the first sequence; null unless asked for
 
 
+MARKS = ("start_ns", "preprocessed_ns", "vision_ns", "first_token_ns", "end_ns")
+
+
+def list_moments(marks: Mapping[str, Any]) -> list[int]:
+    """Return the time marks that a run has, in the order in which they are set."""
+    return [marks[name] for name in MARKS if marks[name] is not None]
+
+
 class Numerics(TypedDict):
     """The child's answer to "verify"."""
 
@@ -118,19 +127,13 @@ OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError", OOM_KILL, DID_NOT_FIT, "Batc
 
 
 class WorkerFailed(Exception):
-    """The worker answered with an error, or died.
-
-    Attributes:
-        reason: the class of the error, or how the process ended, e.g. "SIGKILL".
-        died: whether the process has ended.
-        stage: where it failed: "load", "verify", "warmup", "run", "prove".
-    """
+    """The worker answered with an error, or died."""
 
     def __init__(self, reason: str, message: str, *, died: bool = False) -> None:
         super().__init__(message)
-        self.reason = reason
-        self.died = died
-        self.stage = "run"
+        self.reason = reason  # the class of the error, or how the process ended, e.g. "SIGKILL"
+        self.died = died  # whether the process has ended
+        self.stage = "run"  # where it failed: "load", "verify", "warmup", "run", "prove"
 
     @property
     def sentence(self) -> str:

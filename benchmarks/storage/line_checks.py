@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.planning.plan import Plan
-from benchmarks.processes.protocol import RunMarks
+from benchmarks.processes.protocol import RunMarks, list_moments
 from benchmarks.record import INTERRUPTED, STATUSES, Record, add_missing_fields, find_violations
 from benchmarks.record.typecheck import fits
 from benchmarks.storage.journal import WRONG, Contents, Line, refuse_line
@@ -91,7 +91,7 @@ class PairCheck:
 
     def _check_run(self, free_ns: int, request: int, marks: RunMarks) -> None:
         work, start, first, end = self.plan.work, marks["start_ns"], marks["first_token_ns"], marks["end_ns"]
-        known = [mark for mark in (start, marks["preprocessed_ns"], marks["vision_ns"], first, end) if mark is not None]
+        known = list_moments(marks)
         due, tokens, gaps = self.attempted % work.requests, work.new_tokens * work.batch_size, marks["token_gaps_s"]
         _require(known == sorted(known) and start < end <= start + LONGEST_NS, "its time marks are out of order")
         _require(start >= free_ns, "it starts before the last run or idle window ends")

@@ -23,15 +23,10 @@ BEGIN, END = "-----BEGIN SAVE-----", "-----END SAVE-----"  # around a save that 
 
 
 class AtomicFileStorage(FileStorage):
-    """Writes results/<machine>/NNNN_name.json by temporary file, fsync and rename.
+    """Writes results/<machine>/NNNN_name.json by temporary file, fsync and rename."""
 
-    Attributes:
-        saved: the file of this session's save; None until it is written, and if it is not in its folder.
-        problems: receives a sentence if the save could not be written to its folder.
-    """
-
-    saved: Path | None = None
-    problems: list[str]
+    saved: Path | None = None  # the file of this session's save, once it is written, and if it is in its folder
+    problems: list[str]  # receives a sentence if the save could not be written to its folder
 
     @property
     def location(self) -> str:

@@ -16,7 +16,7 @@ from benchmarks.machine.health import HealthSnapshot
 from benchmarks.machine.memory import MemorySample
 from benchmarks.power.analysis.energy import GAP_PERIODS
 from benchmarks.power.base import PowerSample, SensorFacts
-from benchmarks.processes.protocol import Loaded, Numerics, RunMarks  # `fits` reads the annotations
+from benchmarks.processes.protocol import MARKS, Loaded, Numerics, RunMarks  # `fits` reads the annotations
 from benchmarks.record.sections import Interruption
 from benchmarks.storage.journal import Line
 
@@ -87,9 +87,6 @@ class Segment(Measured):
         return (min(times), max(times)) if times else (0, 0)
 
 
-MARKS = ("start_ns", "preprocessed_ns", "vision_ns", "first_token_ns", "end_ns")
-
-
 def _shift_result(result: RunResult, by: int) -> RunResult:
     if result.marks is None:
         return result
@@ -115,16 +112,7 @@ def read_segments(lines: Iterable[Line]) -> list[Segment]:
 
 def parse_segment(line: Line) -> Segment:
     """Return the segment that a line begins; raise as `read_segments` does."""
-    names = (
-        "boot",
-        "loaded",
-        "baseline",
-        "sensor_name",
-        "sensor_reason",
-        "scope_mismatch",
-        "finite_logits",
-        "numerics",
-    )
+    names = [name for name in Segment.__annotations__ if name not in ("resumed", "sensor", "before")]
     sensor = None if line["sensor"] is None else SensorFacts.from_json(line["sensor"])
     before = HealthSnapshot(**line["before"])
     return Segment(resumed=line["at"], sensor=sensor, before=before, **{name: line[name] for name in names})
@@ -163,10 +151,7 @@ def _add_samples(segment: Measured, line: Line) -> None:
 
 
 def align_clocks(found: Sequence[Segment], before_ns: int) -> list[Segment]:
-    """Return the segments shifted so that each ends GAP_NS before the next, and the last before `before_ns`.
-
-    For a sensor with a long period the gap is longer: see `_find_gap_ns`.
-    """
+    """Return the segments shifted so that each ends GAP_NS or more before the next, and the last before `before_ns`."""
     moved: list[Segment] = []
     for segment in reversed(found):
         shifted = segment.shift(before_ns - _find_gap_ns(segment) - segment.span[1])
