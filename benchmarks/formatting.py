@@ -34,3 +34,8 @@ def align_columns(rows: list[tuple[str, ...]]) -> list[str]:
         )
         for line in rows
     ]
+
+
+def make_printable(value: str) -> str:
+    """Return `value` with a space for each character that a terminal does not show, such as escape codes."""
+    return "".join(character if character.isprintable() else " " for character in value)

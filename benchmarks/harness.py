@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pytest_benchmark import plugin as stock
 
-from benchmarks.bounded import call_bounded
 from benchmarks.errors import BenchmarkError
+from benchmarks.machine.bounded import call_bounded
 from benchmarks.record import MEASURED, Record
 from benchmarks.storage.saves import AtomicFileStorage, replace_storage
 

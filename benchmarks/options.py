@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from benchmarks import power
-from benchmarks.inputs import number_that
+from benchmarks.machine.inputs import number_that
 
 WEIGHTS = ("hub", "random", "mini")
 MOST = 10**9

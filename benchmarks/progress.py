@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.formatting import format_duration, format_number
-from benchmarks.redact import make_printable
+from benchmarks.formatting import format_duration, format_number, make_printable
 
 LINE_EVERY_S = 30.0  # seconds between lines if lines cannot be rewritten, as in a CI log
 REWRITE_EVERY_S = 0.2

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.errors import BenchmarkError
-from benchmarks.inputs import read_regular
+from benchmarks.machine.inputs import read_regular
 
 HIDDEN = "[secret]"
 SHORTEST = 8  # hiding a shorter secret would hide ordinary words
@@ -48,11 +48,6 @@ def _hide_own(value: str) -> str:
     for secret in _list_secrets(tuple(os.environ.get(name, "") for name in NAMES), _find_token_file()):
         value = value.replace(secret, HIDDEN)
     return value
-
-
-def make_printable(value: str) -> str:
-    """Return `value` with a space for each character that a terminal does not show, such as escape codes."""
-    return "".join(character if character.isprintable() else " " for character in value)
 
 
 def hide_secrets_everywhere(value: Any) -> Any:

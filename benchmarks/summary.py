@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.formatting import align_columns, format_number
+from benchmarks.formatting import align_columns, format_number, make_printable
 from benchmarks.record import MEASURED, Record
 from benchmarks.record.headline import compute_joules_per_token, compute_tokens_per_sec
 from benchmarks.record.not_measured import NotMeasured
 from benchmarks.record.sections import Runs
-from benchmarks.redact import make_printable
 from benchmarks.state import SessionState
 
 HEADER = ("pair", "tokens/s", "TTFT s", "J/token", "RAM GB", "failed")

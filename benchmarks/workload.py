@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.errors import BenchmarkError
-from benchmarks.inputs import read_regular
+from benchmarks.machine.inputs import read_regular
 from benchmarks.record.sections import WorkloadInfo
 
 WIDTH, HEIGHT = 640, 480

@@ -43,7 +43,7 @@ class Saves:
 
 def find(folder: Path) -> list[Path]:
     """Return the saves below a results folder, sorted by name, without journals and products."""
-    found = folder.rglob("*.json") if isdir(folder) else ()  # noqa: PTH112 - a name that is too long is no error
+    found = folder.rglob("*.json") if isdir(folder) else ()  # a name that is too long is no error
     return sorted(path for path in found if not SKIPPED_FOLDERS & set(path.relative_to(folder).parts))
 
 

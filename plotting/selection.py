@@ -137,7 +137,7 @@ def choose(patterns: Sequence[str], folders: Sequence[Path]) -> list[Path]:
     Raises:
         UsageError: a folder is missing or empty, or a pattern matches no save.
     """
-    direct = [Path(pattern) for pattern in patterns if isfile(pattern)]  # noqa: PTH113 - as in load.find
+    direct = [Path(pattern) for pattern in patterns if isfile(pattern)]
     named = [pattern for pattern in patterns if Path(pattern) not in direct]
     if patterns and not named:
         return direct
@@ -151,7 +151,7 @@ def choose(patterns: Sequence[str], folders: Sequence[Path]) -> list[Path]:
 def _list_saves(folder: Path) -> list[Path]:
     if found := load.find(folder):
         return found
-    what = "there is no save in it" if isdir(folder) else "there is no such folder"  # noqa: PTH112 - as in load.find
+    what = "there is no save in it" if isdir(folder) else "there is no such folder"
     raise UsageError(f"--results {folder}: {what}; {MAKE_ONE}")
 
 

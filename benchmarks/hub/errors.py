@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from benchmarks import redact
 from benchmarks.errors import BenchmarkError
+from benchmarks.formatting import make_printable
 from benchmarks.hub.checkpoint import CacheState, Checkpoint
 
 OTHERWISE = "or measure the same architecture with --weights=random"
@@ -67,7 +68,7 @@ class HubError(BenchmarkError):
     """Why a checkpoint cannot be loaded; `reason` is a key of MESSAGES."""
 
     def __init__(self, reason: str, message: str) -> None:
-        super().__init__(reason, redact.make_printable(redact.hide_secrets(message)))
+        super().__init__(reason, make_printable(redact.hide_secrets(message)))
         self.reason = reason
 
     def __str__(self) -> str:

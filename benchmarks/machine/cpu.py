@@ -4,8 +4,8 @@ import platform
 import re
 from pathlib import Path
 
-from benchmarks.bounded import call_bounded
 from benchmarks.machine import sysfs
+from benchmarks.machine.bounded import call_bounded
 
 
 def read_cpu_cache_bytes(root: Path = Path("/")) -> int | None:

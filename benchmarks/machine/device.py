@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from benchmarks.errors import BenchmarkError
+from benchmarks.formatting import make_printable
 from benchmarks.machine import jetson, memory, nvml, sysfs
 from benchmarks.machine.cpu import read_cpu_name
 from benchmarks.record.not_measured import explain_nulls
-from benchmarks.redact import make_printable
 
 UNIFIED = frozenset({"gb10", "jetson-thor", "jetson-agx-orin", "jetson"})
 """Kinds of devices whose CPU and GPU share one memory."""

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from benchmarks.errors import BenchmarkError
-from benchmarks.inputs import read_regular
+from benchmarks.machine.inputs import read_regular
 
 ROOT = "EDGE_VLM_BENCH_ROOT"
 MOST_BYTES = 2**18  # /proc/cpuinfo alone may have more, and begins with what is wanted
@@ -24,7 +24,7 @@ def find_root() -> Path:
     """
     asked = os.environ.get(ROOT) or "/"
     folder = Path(asked).absolute()
-    if not os.path.isdir(folder):  # noqa: PTH112 - a name that is too long raises nothing
+    if not os.path.isdir(folder):  # a name that is too long raises nothing
         raise BenchmarkError(f"{ROOT}={asked}: there is no such folder; type one with proc and sys, or unset it.")
     return folder
 

@@ -24,7 +24,7 @@ MINI: Dims = {
 """Of a miniature. Crops, patches and the width of heads stay as published, and so do image tokens and ViT passes."""
 
 
-def blueprint(spec: ModelSpec, size: Size) -> Blueprint:  # noqa: ARG001 - there is one variant
+def blueprint(spec: ModelSpec, size: Size) -> Blueprint:  # there is one variant
     """Return Moondream2 in our own classes."""
     own: Any = importlib.import_module(OWN)
     dims, vocabulary, ids = {}, VOCABULARY, SPECIALS

@@ -39,7 +39,7 @@ CHAT_TEMPLATE = (
 )
 
 
-def blueprint(spec: ModelSpec, size: Size) -> Blueprint:  # noqa: ARG001 - there is one variant
+def blueprint(spec: ModelSpec, size: Size) -> Blueprint:  # there is one variant
     """Return Phi-4-multimodal without its LoRA adapters."""
     from transformers import Phi4MultimodalConfig, Phi4MultimodalForCausalLM
     from transformers.models.phi4_multimodal.configuration_phi4_multimodal import (

@@ -124,12 +124,12 @@ class InProcess(Handle):
         self._worker: Worker | None = Worker(job)
         self.pid = os.getpid()
 
-    def ask(self, request: dict[str, Any], timeout_s: float | None) -> dict[str, Any]:  # noqa: ARG002
+    def ask(self, request: dict[str, Any], timeout_s: float | None) -> dict[str, Any]:
         if self._worker is None:
             raise WorkerFailed("Closed", "the process that ran the model was closed", died=True)
         return _unwrap(attempt(self._worker, request))
 
-    def close(self, *, at_once: bool = False) -> None:  # noqa: ARG002
+    def close(self, *, at_once: bool = False) -> None:
         self._worker = None
 
 

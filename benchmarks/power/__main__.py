@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from benchmarks.errors import BenchmarkError
-from benchmarks.inputs import number_that
+from benchmarks.formatting import make_printable
 from benchmarks.machine import device, sysfs
+from benchmarks.machine.inputs import number_that
 from benchmarks.machine.versions import read_versions
 from benchmarks.power import selftest
 from benchmarks.power.base import PowerTarget
 from benchmarks.processes.helper import run_in_process
-from benchmarks.redact import make_printable
 from benchmarks.worker.devices import check_torch_device
 
 
@@ -32,16 +32,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         report = build_report(options.torch_device, options.seconds)
         lines = [json.dumps(report, indent=2)] if options.json else map(make_printable, format_report(report))
-        print("\n".join(lines), flush=True)  # noqa: T201
+        print("\n".join(lines), flush=True)
     except KeyboardInterrupt:
         return 130
     except BenchmarkError as error:
-        print(error, file=sys.stderr)  # noqa: T201
+        print(error, file=sys.stderr)
         return 2
     except OSError as error:
         sys.stdout = None  # what is in its buffer has no place to go
         if not isinstance(error, BrokenPipeError):
-            print(f"The test broke off ({error.strerror}): check the output's disk and ulimit -n.", file=sys.stderr)  # noqa: T201
+            print(f"The test broke off ({error.strerror}): check the output's disk and ulimit -n.", file=sys.stderr)
         return 2
     return 0 if report["auto"]["sensor"] != "none" else 1
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.errors import BenchmarkError
-from benchmarks.inputs import read_regular
 from benchmarks.machine import sysfs
+from benchmarks.machine.inputs import read_regular
 
 LARGEST = 1e15
 """No device draws so many watts, and no counter reaches so many joules; NaN is no less."""

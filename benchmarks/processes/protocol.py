@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 
 from benchmarks import redact
 from benchmarks.errors import BenchmarkError
+from benchmarks.formatting import make_printable
 from benchmarks.machine.roofline import Traffic
 from benchmarks.record import DID_NOT_FIT
 
@@ -115,7 +116,7 @@ class ErrorReport(TypedDict):
 def describe_error(error: Exception) -> ErrorReport:
     """Return an error's class and the first line of its text: printable, without secrets, at most 500 characters."""
     lines = str(error).strip().splitlines()
-    message = redact.make_printable(redact.hide_secrets(lines[0]))[:500] if lines else ""
+    message = make_printable(redact.hide_secrets(lines[0]))[:500] if lines else ""
     return {"reason": type(error).__name__, "message": message or type(error).__name__}
 
 

@@ -59,7 +59,7 @@ def explain_refusal() -> Iterator[None]:
 
 
 def explain_forkserver_death() -> ProcessDied | None:
-    """Return how this process's forkserver ended; None if it runs, or there is none."""
+    """Return how this process's forkserver ended; None if it runs, or was never started."""
     try:  # without reaping it: multiprocessing does that when it starts another
         found = os.waitid(os.P_PID, SERVER._forkserver_pid or 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)  # noqa: SLF001
     except (AttributeError, OSError):  # macOS has no waitid before Python 3.13

@@ -33,6 +33,7 @@ from typing import IO, Any
 
 from benchmarks import redact
 from benchmarks.errors import BenchmarkError
+from benchmarks.formatting import make_printable
 from benchmarks.record.typecheck import fits
 from benchmarks.storage import locks
 from benchmarks.storage.saves import make_slug
@@ -110,7 +111,7 @@ def refuse_line(path: Path, number: int, error: Exception, pair: str = "") -> Da
     """Return the error for a line of a journal that cannot be continued."""
     why = f"{pair[:60]}{'' if type(error) is ValueError else f'{type(error).__name__}: '}{error}"[:300]
     advice = "delete it and all lines after it to continue from there, or delete the journal to start over."
-    return Damaged(redact.make_printable(f"{path}: line {number} is damaged ({why}); {advice}"))
+    return Damaged(make_printable(f"{path}: line {number} is damaged ({why}); {advice}"))
 
 
 class Journal:

@@ -11,6 +11,7 @@ from typing import IO, Any
 
 from benchmarks import redact
 from benchmarks.errors import BenchmarkError
+from benchmarks.formatting import make_printable
 from benchmarks.machine import device
 from benchmarks.machine.versions import read_versions
 from benchmarks.models import MODELS, miniature
@@ -167,14 +168,14 @@ def _shorten(value: object) -> str:
 
 def _read_save_name(path: Path) -> str:
     try:
-        return redact.make_printable(read_journal(path, whole=False).head["save"])
+        return make_printable(read_journal(path, whole=False).head["save"])
     except Damaged:
-        return redact.make_printable(f"{path.name} (damaged)")
+        return make_printable(f"{path.name} (damaged)")
 
 
 def describe_running(path: Path) -> str:
     """Return a line about another session that is measuring at the same time."""
-    return redact.make_printable(
+    return make_printable(
         f"Running: another session, {_read_save_name(path)}, is measuring on this machine, and each slows the other. "
         "Stop one, unless they use two different devices; both are saved, each under its own number."
     )
@@ -189,10 +190,10 @@ def describe_unfinished(path: Path) -> str:
             file.seek(contents.size + skipped)
             found = set(DONE.findall(file.read(SEARCHED).rpartition(b"\n")[0]))
     except (Damaged, OSError) as damage:
-        return redact.make_printable(f"Unfinished: {damage}")
+        return make_printable(f"Unfinished: {damage}")
     save, pairs = shlex.quote(contents.head["save"]), contents.head["pairs"]
     done = f"{'at least ' if skipped else ''}{len(found)} of {len(pairs)} pairs done"
-    return redact.make_printable(
+    return make_printable(
         f"Unfinished: {save} of {contents.head.get('created')}, {done}; "
         f"type --benchmark-save={save} --resume to continue it, or delete {shlex.quote(str(path))} to discard it."
     )

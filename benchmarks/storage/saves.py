@@ -16,6 +16,7 @@ from pytest_benchmark.utils import load_storage, safe_dumps
 
 from benchmarks import redact
 from benchmarks.errors import BenchmarkError
+from benchmarks.formatting import make_printable
 from benchmarks.storage import locks
 
 LONGEST_NAME = 100
@@ -105,7 +106,7 @@ def explain(error: Exception) -> str:
     """Return the system's words for an error, or its class and message; no secret is in them."""
     return (
         getattr(error, "strerror", None)
-        or redact.make_printable(redact.hide_secrets(f"{type(error).__name__}: {error}"))[:300]
+        or make_printable(redact.hide_secrets(f"{type(error).__name__}: {error}"))[:300]
     )
 
 
@@ -126,7 +127,7 @@ def write_whole(target: Path, data: bytes) -> None:
 def anchor_storage(config: pytest.Config) -> None:
     """Make a relative --benchmark-storage relative to the checkout; raise BenchmarkError if it cannot be used."""
     uri = config.option.benchmark_storage
-    shown, folder = redact.make_printable(redact.hide_secrets(uri)), uri.removeprefix("file://")
+    shown, folder = make_printable(redact.hide_secrets(uri)), uri.removeprefix("file://")
     try:
         if folder != uri:
             uri = config.option.benchmark_storage = f"file://{config.rootpath / Path(folder).expanduser()}"

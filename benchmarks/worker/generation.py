@@ -35,7 +35,7 @@ class TokenStreamer(BaseStreamer):  # type: ignore[misc]
         self.stamps: list[int] = []
         self._prompt_passed = False
 
-    def put(self, value: object) -> None:  # noqa: ARG002
+    def put(self, value: object) -> None:
         if self._prompt_passed:
             self.stamps.append(time.monotonic_ns())
         self._prompt_passed = True
@@ -55,7 +55,7 @@ class TokenProcessor(LogitsProcessor):  # type: ignore[misc]
         self.stamps: list[int] = []
         self._device = device
 
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         synchronise(self._device)
         self.stamps.append(time.monotonic_ns())
         return scores
@@ -67,7 +67,7 @@ class FiniteLogits(LogitsProcessor):  # type: ignore[misc]
     def __init__(self) -> None:
         self.finite = True
 
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         self.finite = self.finite and bool(torch.isfinite(scores).all())
         return scores
 

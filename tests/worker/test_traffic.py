@@ -65,7 +65,7 @@ class Switch(BaseStreamer):  # type: ignore[misc]
         self._reads = reads
         self._calls = 0
 
-    def put(self, value: object) -> None:  # noqa: ARG002
+    def put(self, value: object) -> None:
         self._calls += 1
         self._reads.on = self._calls > 1
 

@@ -26,7 +26,7 @@ class JtopMonitor(JetsonMonitor):
     silence_s = 5.0  # without a new reading, then the service is lost
     return_s = 30.0  # for a lost service to come back; systemd restarts it after 10
 
-    def __init__(self, target: PowerTarget, argument: str | None = None) -> None:  # noqa: ARG002
+    def __init__(self, target: PowerTarget, argument: str | None = None) -> None:
         self._lost_ns: int | None = None  # when the service was lost
         self._retry_ns: int | None = None  # when to connect again; None while connected
         self._loss = self._absence = ""

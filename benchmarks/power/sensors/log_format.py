@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from benchmarks import redact
-from benchmarks.inputs import read_regular
+from benchmarks.formatting import make_printable
+from benchmarks.machine.inputs import read_regular
 from benchmarks.power.base import SensorUnavailable
 from benchmarks.power.sensors.log_header import LONGEST_LINE, SEPARATORS, Layout, UnclearUnit, parse_header, split
 
@@ -85,7 +85,7 @@ def is_sample(line: str) -> bool:
 def parse_notes(lines: Iterable[str]) -> dict[str, str]:
     """Return {key: value} of comments such as `# scope: module`."""
     comments = [line.lstrip()[1:].partition(":") for line in lines if line.lstrip().startswith("#")]
-    return {key.strip(): redact.make_printable(value.strip()[:200]) for key, colon, value in comments if colon}
+    return {key.strip(): make_printable(value.strip()[:200]) for key, colon, value in comments if colon}
 
 
 def compute_period_s(rows: Sequence[Row]) -> float:

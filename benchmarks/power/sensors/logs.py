@@ -29,8 +29,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import redact
-from benchmarks.inputs import open_regular
+from benchmarks.formatting import make_printable
+from benchmarks.machine.inputs import open_regular
 from benchmarks.power.base import PowerMonitor, PowerSample, PowerTarget, SensorLost, SensorUnavailable
 from benchmarks.power.sensors import log_format, log_header
 from benchmarks.power.sensors.log_format import NS, LogOptions, Row, UnreadableLine
@@ -52,7 +52,7 @@ class LogPlayer(PowerMonitor):
         self._rows = deque(rows)
         self._last_ns: int | None = None
         what = f" of {notes['source']}" if "source" in notes else ""
-        self.source = redact.make_printable(f"{kind} {path.name}{what}")
+        self.source = make_printable(f"{kind} {path.name}{what}")
         self.period_s = log_format.compute_period_s(rows)
         self.largest_w = log_format.parse_plain(notes.get("max_w", "")) if asked_w is None else asked_w
         self.range_source = self.range_remedy if self.largest_w is None else "stated by its user"
@@ -77,7 +77,7 @@ class ReplayMonitor(LogPlayer):
     def check(cls, argument: str | None) -> None:
         _read_trace(argument)
 
-    def __init__(self, target: PowerTarget, argument: str | None = None) -> None:  # noqa: ARG002
+    def __init__(self, target: PowerTarget, argument: str | None = None) -> None:
         path, notes, rows = _read_trace(argument)
         self._load("recorded trace", path, notes, rows)
         self.scope = notes.get("scope", "recorded")
@@ -221,7 +221,7 @@ class WallMeterMonitor(LogPlayer):
     def check(cls, argument: str | None) -> None:
         FollowedLog(log_format.parse_options(argument))
 
-    def __init__(self, target: PowerTarget, argument: str | None = None) -> None:  # noqa: ARG002
+    def __init__(self, target: PowerTarget, argument: str | None = None) -> None:
         self._options = log_format.parse_options(argument)
         self._log = FollowedLog(self._options)
         self._load("log", self._options.path, self._log.notes, self._log.rows, self._options.largest_w)

@@ -30,7 +30,7 @@ class NvmlMonitor(PowerMonitor):
     update_s = 0.1  # arXiv 2312.02741, A100 to RTX 4090; V100 and older 0.02
     gain_source = "arXiv 2312.02741 (SC24): steady-state errors of -2% to -6% on Ampere and Ada boards"
 
-    def __init__(self, target: PowerTarget, argument: str | None = None) -> None:  # noqa: ARG002
+    def __init__(self, target: PowerTarget, argument: str | None = None) -> None:
         try:
             self._nvml, self._handle = nvml.open_device(target.gpu_uuid)
         except nvml.NoGpu as error:

@@ -86,7 +86,7 @@ class RaplMonitor(PowerMonitor):
     cpu_only = True
     period_s = 0.05
 
-    def __init__(self, target: PowerTarget, argument: str | None = None) -> None:  # noqa: ARG002
+    def __init__(self, target: PowerTarget, argument: str | None = None) -> None:
         self._zones, self.scope = _find_zones(target.root)
         for zone in self._zones:
             check_number("rapl", zone.folder / "energy_uj", REMEDY)

@@ -65,7 +65,7 @@ class TegrastatsMonitor(JetsonMonitor):
     patience_s = 5.0  # for the first lines
     silence_s = 30.0  # without a line, then the sensor is lost
 
-    def __init__(self, target: PowerTarget, argument: str | None = None) -> None:  # noqa: ARG002
+    def __init__(self, target: PowerTarget, argument: str | None = None) -> None:
         self._last_line = ""
         self._child = _Child(_find_executable(), self.interval_ms)
         software = self._open(self._wait_for_board, self.interval_ms / 1e3, target.root)

@@ -70,7 +70,7 @@ class MoondreamForConditionalGeneration(PreTrainedModel, GenerationMixin):  # ty
         tilings: torch.Tensor | None = None,  # (batch, 2), rows and columns of each image's crops
         use_cache: bool | None = None,  # whether to create a missing cache
         logits_to_keep: int = 0,  # number of last tokens that get logits; 0 means all
-        return_dict: bool = True,  # noqa: ARG002 - `generate` passes it
+        return_dict: bool = True,  # `generate` passes it
         past_key_values: Any = None,  # the cache's name before transformers 5.24
     ) -> Any:
         """Return the logits, (batch, tokens kept, vocabulary), and the cache.

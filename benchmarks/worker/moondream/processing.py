@@ -65,7 +65,7 @@ class MoondreamProcessor:
         tokenize: bool = True,
         return_dict: bool = True,
         return_tensors: str = "pt",
-        processor_kwargs: dict[str, Any] | None = None,  # noqa: ARG002 - batches are always padded, on the left
+        processor_kwargs: dict[str, Any] | None = None,  # batches are always padded, on the left
     ) -> Any:
         """Return input_ids, attention_mask, pixel_values (fp32) and tilings of one or more conversations.
 

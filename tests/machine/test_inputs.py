@@ -1,6 +1,6 @@
 """Photographs, prompts and numbers that have no end, wait for something, or take all memory: each is refused.
 
-Tests benchmarks.inputs and benchmarks.planning.photographs.
+Tests benchmarks.machine.inputs and benchmarks.planning.photographs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from PIL import Image
 
 from benchmarks import workload
 from benchmarks.errors import BenchmarkError
-from benchmarks.inputs import read_regular
+from benchmarks.machine.inputs import read_regular
 from benchmarks.planning.photographs import encode_all, encode_photographs
 from benchmarks.processes.helper import run_in_process
 from benchmarks.workload import Photograph

@@ -1,6 +1,6 @@
 """A program that hangs holds up nothing for long.
 
-Tests benchmarks.bounded.
+Tests benchmarks.machine.bounded.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pytest
 from pytest_benchmark.utils import get_commit_info
 
 from benchmarks import harness
-from benchmarks.bounded import call_bounded
+from benchmarks.machine.bounded import call_bounded
 from tests.support.processes import children, gone
 
 if TYPE_CHECKING:
