@@ -40,7 +40,7 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one sentence: what is wrong, and what to type."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(USAGE, f"{self.prog}: {message}; type {self.prog} --help.\n")
+        self.exit(USAGE, f"{self.prog}: {load.show(message)}; type {self.prog} --help.\n")
 
 
 def _plot_parser() -> argparse.ArgumentParser:
@@ -117,7 +117,7 @@ def _plot(options: argparse.Namespace) -> int:
             "name another folder, e.g. --out plots."
         ) from None
     _warn(saves.problems[known:])
-    _print("\n".join([*map(str, written), write_all.describe_input(table, saves), ""]))
+    _print("\n".join([*map(load.show, written), write_all.describe_input(table, saves), ""]))
     return FAILED if options.strict and saves.problems else DONE
 
 

@@ -15,6 +15,7 @@ from plotting.table.row import build_row
 STUDY_DEVICES = ("Dell Pro Max GB10", "Jetson Thor", "Jetson AGX Orin")
 STUDY_MODELS = ("Gemma3N", "InternVL2-2B", "InternVL2-2B (2.5-MPO)", "LLaVA", "Moondream2", "Phi", "SmolVLM2")
 NEVER = "never attempted"
+MOST_HOLES = 5000  # more are no study's: saves of unlike ones lie together
 DIFFERENCES = {
     "weights": "weights",
     "adapter": "adapter",
@@ -35,7 +36,11 @@ def build(saves: Saves) -> pd.DataFrame:
         return pd.DataFrame()
     kept = series.deduplicate(map(build_row, saves.entries))
     series.tell_apart(kept)
-    table = pd.DataFrame(kept + _list_holes(kept))
+    holes = _list_holes(kept)
+    if len(holes) > MOST_HOLES:
+        saves.problems.append(f"{len(holes):,} pairs that no save contains are not listed: choose fewer saves")
+        holes = []
+    table = pd.DataFrame(kept + [_fill_hole(kept, *hole) for hole in holes])
     # as one block of objects: each choice of rows would cut every column of pandas' own text type by itself
     texts = {name: object for name, kind in table.dtypes.items() if pd.api.types.is_string_dtype(kind)}
     table = table.astype(texts).copy()
@@ -63,16 +68,19 @@ def _show(value: Any) -> str:
     return f"{value:.0f}" if isinstance(value, float) else str(value) or "none"
 
 
-def _list_holes(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return a row for each (device, model, precision) that no save holds."""
-    names = {row["device"]: row["device_name"] for row in rows}
+def _list_holes(rows: list[dict[str, Any]]) -> list[tuple[str, ...]]:
+    """Return the (device, model, precision) that no save holds."""
     there = dict.fromkeys(tuple(row[name] for name in IDENTITY) for row in rows)
-    every = product(*map(dict.fromkeys, zip(*there, strict=True)))
+    return [pair for pair in product(*map(dict.fromkeys, zip(*there, strict=True))) if pair not in there]
+
+
+def _fill_hole(rows: list[dict[str, Any]], *pair: str) -> dict[str, Any]:
+    """Return a row for a pair that no save holds."""
+    hole = dict(zip(IDENTITY, pair, strict=True))
     nothing = {str: "", bool: False}
     blank = {key: nothing.get(type(value), math.nan) for key, value in rows[0].items()}
-    blank |= {"status": NEVER, "reason": "no save contains this pair"}
-    holes = [dict(zip(IDENTITY, pair, strict=True)) for pair in every if pair not in there]
-    return [blank | hole | {"device_name": names[hole["device"]]} for hole in holes]
+    name = next(row["device_name"] for row in rows if row["device"] == hole["device"])
+    return blank | {"status": NEVER, "reason": "no save contains this pair"} | hole | {"device_name": name}
 
 
 def _rank(values: Any, first: tuple[str, ...]) -> dict[str, int]:

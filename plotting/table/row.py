@@ -89,7 +89,7 @@ def _read_facts(entry: Entry) -> dict[str, Any]:
         "power_mode": device.get("power_mode") or "",
         "driver": device.get("driver") or "",
         "model": ALIASES.get(label, label),
-        "precision": record["pair"]["precision"],
+        "precision": record["pair"]["precision"][:LONGEST_NAME],
         "status": record["status"],
         "reason": record["message"] or "",
         "remarks": " ".join(record["checkpoint"]["remarks"]),

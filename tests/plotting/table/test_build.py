@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from plotting.analysis.conditions import describe_conditions
-from plotting.load import Saves
+from plotting.load import Saves, load
 from plotting.report import write_all
 from plotting.table import build
 from tests.support import made
@@ -299,3 +299,15 @@ def test_differences_between_devices_are_listed(tmp_path: Path) -> None:
         "Not the same on every device: weights (A: mini; B: mini; C: random).",
         "Not the same on every device: what counts as RAM (A: host; B: host; C: unified).",
     ]
+
+
+def test_too_many_holes_are_counted(tmp_path: Path) -> None:
+    """Where unlike saves would make thousands of rows of pairs that nobody measured, a sentence counts them."""
+    records = [record() for _ in range(80)]
+    for number, each in enumerate(records):
+        each["pair"] = {name: f"{name}{number}" for name in each["pair"]}
+    made.on(tmp_path, records)
+    saves = load(sorted(tmp_path.glob("*.json")))
+
+    assert len(build.build(saves)) == 80
+    assert saves.problems == ["6,320 pairs that no save contains are not listed: choose fewer saves"]
