@@ -1,6 +1,6 @@
 """Rates of the device: of a large copy, of matrix products, and of matrix x vector products.
 
-Run it in a helper process. It takes about three seconds on an idle machine. Other work on the machine only slows a call
+Run it in a helper process. It takes about six seconds on two idle cores. Other work on the machine only slows a call
 down, and by any amount, so nothing is decided by one call: each rate is the best of many short calls, in several
 passes. On a CPU half of the passes use one thread: threads that must wait for each other are held up most.
 A device that is slow itself is asked for little: a CPU without fp16 instructions is up to 300 times slower in fp16.
