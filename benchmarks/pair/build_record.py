@@ -55,9 +55,9 @@ def build_record(pair: PairState, status: str, finished: str) -> Record:
         "schema": SCHEMA,
         "status": status,
         "pair": {"id": pair.id, "model": spec.id, "label": spec.get_label(plan.weights), "precision": pair.precision},
-        "checkpoint": _describe_checkpoint(pair),
+        "checkpoint": section("checkpoint", sections.Checkpoint, _describe_checkpoint, **_know_checkpoint(pair)),
         "workload": plan.work.describe(),
-        "engine": _describe_engine(pair),
+        "engine": section("engine", sections.Engine, _describe_engine, **_know_engine(pair), versions={}),
         "load": section("load", sections.Load, _describe_load),
         "counts": run_log.count_runs(),
         "failures": run_log.summarise_failures(),
@@ -112,6 +112,14 @@ def _describe_health(pair: PairState) -> sections.Health:
     return pair.meters.describe_health(finite_logits=pair.run_log.finite_logits)
 
 
+def _know_checkpoint(pair: PairState) -> dict[str, Any]:
+    """Return what is known of a checkpoint before it is loaded."""
+    spec, weights = pair.spec, pair.plan.weights
+    allowed = weights == "hub" and pair.plan.trust_remote_code
+    names = {"name": spec.checkpoint, "repo": spec.repo, "weights": weights, "licence": spec.licence}
+    return {**names, "remote_code": allowed, "remarks": [*spec.list_differences(weights)]}
+
+
 def _describe_checkpoint(pair: PairState) -> sections.Checkpoint:
     spec, loaded, weights = pair.spec, pair.loaded, pair.plan.weights
     published = weights == "hub"
@@ -132,11 +140,7 @@ def _describe_checkpoint(pair: PairState) -> sections.Checkpoint:
     return cast(
         "sections.Checkpoint",
         {
-            "name": spec.checkpoint,
-            "repo": spec.repo,
-            "weights": weights,
-            "licence": spec.licence,
-            "remote_code": published and pair.plan.trust_remote_code,
+            **_know_checkpoint(pair),
             "remarks": [*spec.list_differences(weights), *_list_differences(pair)],
             **values,
             "reasons": explain_nulls(values, reasons),
@@ -157,6 +161,10 @@ def _list_differences(pair: PairState) -> list[str]:
     return found
 
 
+def _know_engine(pair: PairState) -> dict[str, str]:
+    return {"name": "eager", "torch_device": pair.plan.torch_device, "isolation": pair.plan.isolation}
+
+
 def _describe_engine(pair: PairState) -> sections.Engine:
     plan, loaded = pair.plan, pair.loaded
     names = ("torch_device_name", "gpu_uuid", "attention", "threads", "mark_method")
@@ -168,9 +176,7 @@ def _describe_engine(pair: PairState) -> sections.Engine:
     return cast(
         "sections.Engine",
         {
-            "name": "eager",
-            "torch_device": plan.torch_device,
-            "isolation": plan.isolation,
+            **_know_engine(pair),
             "versions": loaded["versions"] if loaded else {},
             **values,
             "reasons": explain_nulls(values, reasons),

@@ -166,6 +166,16 @@ def test_other_parts_that_cannot_be_made_cost_only_themselves() -> None:
     assert found["power"]["idle_w"] == pytest.approx(41.0)
 
 
+def test_a_process_that_describes_itself_badly_costs_no_run() -> None:
+    """An answer of the child that cannot describe checkpoint or engine leaves what is known without it."""
+    pair = make_pair(parameters=math.nan, threads="many")
+    found = build(pair)
+
+    assert set(pair.lost) == {"checkpoint", "engine"}
+    assert found["checkpoint"]["reasons"]["parameters"] == pair.lost["checkpoint"]
+    assert (found["checkpoint"]["repo"], found["engine"]["name"]) == (pair.spec.repo, "eager")
+
+
 def test_a_size_that_is_none_is_no_reading() -> None:
     """A memory reading of 2^63 bytes, or below 0, is missing: the others are averaged."""
     sizes = [MemorySample(tick * 10**8, 2**63 if tick % 2 else 6_000_000_000, -1) for tick in TICKS]
